@@ -1,0 +1,46 @@
+/**
+ * Every error this project raises on purpose: one table, one class.
+ *
+ * `exit` is the CLI's exit code; errors that can also answer a request are in `http/problem.ts`, by the same code.
+ */
+export const ERRORS = {
+  USAGE: { exit: 2, what: 'the command line is wrong' },
+  CONFIG_INVALID: { exit: 1, what: 'an environment variable is wrong' },
+  ARTIFACT_INVALID: { exit: 1, what: 'a file of a model artifact cannot be used' },
+  VERSION_NOT_FOUND: { exit: 1, what: 'the store has no such complete version' },
+  STORE_UNREACHABLE: { exit: 1, what: 'the artifact store did not answer' },
+  MODEL_UNSUPPORTED: { exit: 1, what: 'this model cannot do what was asked' },
+  NATIVE_UNAVAILABLE: { exit: 1, what: 'native LightGBM cannot be built or loaded here' },
+  NATIVE_FAILED: { exit: 1, what: 'native LightGBM reported an error' },
+  DATA_INVALID: { exit: 1, what: 'the data cannot be trained on or scored' },
+  WORKER_FAILED: { exit: 1, what: 'a worker thread failed' },
+} as const;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+export class LightscoreError extends Error {
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.name = 'LightscoreError';
+  }
+
+  get exitCode(): number {
+    return ERRORS[this.code].exit;
+  }
+}
+
+/** A file of an artifact that cannot be used: the message names the file and the reason, and nothing is half-loaded. */
+export class ArtifactError extends LightscoreError {
+  constructor(
+    readonly file: string,
+    readonly reason: string,
+    options?: ErrorOptions,
+  ) {
+    super('ARTIFACT_INVALID', `${file}: ${reason}`, options);
+    this.name = 'ArtifactError';
+  }
+}
