@@ -1,0 +1,230 @@
+/**
+ * Reads LightGBM's model text (`lightgbm_model.txt`). Strict where LightGBM is lenient: whatever would make a walk leave
+ * the tree, or a score depend on what is not in the file, is refused with the line's place and the reason.
+ */
+import { ArtifactError } from '../errors.js';
+import type { Booster, LinearLeaves, Objective, Transform, Tree } from './booster.js';
+
+/** Limits that no real model reaches; they keep a hostile file from asking for the machine's memory. */
+const LIMITS = { features: 1_000_000, outputs: 10_000, leaves: 1_000_000 } as const;
+
+const NO_INT32 = new Int32Array(0);
+const NO_UINT32 = new Uint32Array(0);
+
+class ModelTextError extends Error {}
+
+const refuse = (reason: string): never => {
+  throw new ModelTextError(reason);
+};
+
+/**
+ * @param text the whole model text
+ * @param file its name, for errors
+ * @throws ArtifactError naming `file` and the reason
+ */
+export function parseBooster(text: string, file = 'lightgbm_model.txt'): Booster {
+  try {
+    return readModel(text);
+  } catch (error) {
+    if (error instanceof ModelTextError) throw new ArtifactError(file, error.message);
+    throw error;
+  }
+}
+
+function readModel(text: string): Booster {
+  if (!/^tree\r?\n/.test(text)) refuse('not a LightGBM model text (the first line should be "tree")');
+  const lines = text.split('\n');
+  const header = new Map<string, string>();
+  let at = 1;
+  for (; at < lines.length; at++) {
+    const line = chomp(lines[at]);
+    if (line.startsWith('Tree=') || line === 'end of trees') break;
+    const equals = line.indexOf('=');
+    header.set(equals < 0 ? line : line.slice(0, equals), equals < 0 ? '' : line.slice(equals + 1));
+  }
+
+  const formatVersion = header.get('version') ?? refuse('header: no version');
+  if (!['v2', 'v3', 'v4'].includes(formatVersion)) refuse(`header: version ${show(formatVersion)} of the format is not one of v2, v3, v4`);
+  const outputs = header.has('num_tree_per_iteration')
+    ? headerInteger(header, 'num_tree_per_iteration', 1, LIMITS.outputs)
+    : headerInteger(header, 'num_class', 1, LIMITS.outputs);
+  const featureCount = headerInteger(header, 'max_feature_idx', 0, LIMITS.features - 1) + 1;
+  const featureNames = (header.get('feature_names') ?? refuse('header: no feature_names')).split(' ').filter((name) => name !== '');
+  if (featureNames.length !== featureCount) {
+    refuse(`header: feature_names has ${featureNames.length} names, max_feature_idx says ${featureCount}`);
+  }
+  if (new Set(featureNames).size !== featureCount) refuse('header: feature_names repeats a name');
+  const objective = readObjective(header.get('objective'));
+  if (objective.transform !== 'softmax' && objective.name !== 'multiclassova' && outputs > 1 && objective.name !== 'custom') {
+    refuse(`header: objective ${objective.name} with num_tree_per_iteration=${outputs}`);
+  }
+
+  const trees: Tree[] = [];
+  for (;;) {
+    while (at < lines.length && chomp(lines[at]) === '') at++;
+    if (at >= lines.length) refuse(`truncated: the text ends after ${trees.length} trees with no "end of trees"`);
+    const line = chomp(lines[at]);
+    if (line === 'end of trees') break;
+    if (line !== `Tree=${trees.length}`) refuse(`line ${at + 1}: expected Tree=${trees.length}, found ${show(line)}`);
+    const fields = new Map<string, string>();
+    for (at++; at < lines.length && chomp(lines[at]) !== ''; at++) {
+      const field = chomp(lines[at]);
+      const equals = field.indexOf('=');
+      if (equals < 0) refuse(`Tree=${trees.length}, line ${at + 1}: expected key=value, found ${show(field)}`);
+      fields.set(field.slice(0, equals), field.slice(equals + 1));
+    }
+    trees.push(readTree(fields, featureCount, `Tree=${trees.length}`));
+  }
+  if (trees.length % outputs !== 0) refuse(`${trees.length} trees do not divide into iterations of ${outputs}`);
+  const sizes = header.get('tree_sizes');
+  if (sizes !== undefined && sizes.split(' ').filter((size) => size !== '').length !== trees.length) {
+    refuse(`tree_sizes lists another number of trees than the ${trees.length} that follow`);
+  }
+  return { formatVersion, outputs, featureCount, featureNames, objective, averageOutput: header.has('average_output'), trees };
+}
+
+const TRANSFORMS: Readonly<Record<string, Transform>> = {
+  binary: 'sigmoid',
+  cross_entropy: 'sigmoid',
+  cross_entropy_lambda: 'log1p_exp',
+  multiclass: 'softmax',
+  multiclassova: 'sigmoid',
+  poisson: 'exp',
+  gamma: 'exp',
+  tweedie: 'exp',
+  regression: 'identity',
+  regression_l1: 'identity',
+  huber: 'identity',
+  fair: 'identity',
+  quantile: 'identity',
+  mape: 'identity',
+  lambdarank: 'identity',
+  rank_xendcg: 'identity',
+  custom: 'identity',
+};
+
+function readObjective(line: string | undefined): Objective {
+  if (line === undefined) return { name: 'custom', transform: 'identity', sigmoid: 1 };
+  const [name, ...options] = line.split(' ').filter((word) => word !== '');
+  if (name === undefined || !Object.hasOwn(TRANSFORMS, name)) return refuse(`header: objective ${show(line)} is not one of LightGBM's`);
+  const option = options.find((word) => word.startsWith('sigmoid:'));
+  const sigmoid = option === undefined || !(name === 'binary' || name === 'multiclassova') ? 1 : Number(option.slice('sigmoid:'.length));
+  if (!(sigmoid > 0 && sigmoid < Infinity)) refuse(`header: objective ${show(line)} has no usable sigmoid`);
+  const transform = TRANSFORMS[name] === 'identity' && options.includes('sqrt') ? 'signed_square' : TRANSFORMS[name];
+  return { name, transform, sigmoid };
+}
+
+function readTree(fields: Map<string, string>, featureCount: number, where: string): Tree {
+  const text = (key: string): string => fields.get(key) ?? refuse(`${where}: no ${key}`);
+  const count = (key: string, low: number, high: number): number => integers(text(key), 1, low, high, `${where}: ${key}`)[0];
+  const leafCount = count('num_leaves', 1, LIMITS.leaves);
+  const categoryCount = count('num_cat', 0, LIMITS.leaves);
+  const nodes = leafCount - 1;
+  const perNode = (key: string, low: number, high: number): Int32Array => integers(text(key), nodes, low, high, `${where}: ${key}`);
+  const rows = (key: string, length: number): Float64Array | undefined => {
+    const value = fields.get(key);
+    return value === undefined || (value === '' && length > 0) ? undefined : numbers(value, length, `${where}: ${key}`);
+  };
+
+  const leafValue = numbers(text('leaf_value'), leafCount, `${where}: leaf_value`);
+  const linear = fields.get('is_linear')?.trim() === '1' ? readLinearLeaves(fields, leafCount, featureCount, where) : undefined;
+  const splitFeature = nodes === 0 ? NO_INT32 : perNode('split_feature', 0, featureCount - 1);
+  const threshold = nodes === 0 ? new Float64Array(0) : numbers(text('threshold'), nodes, `${where}: threshold`);
+  const leftChild = nodes === 0 ? NO_INT32 : perNode('left_child', -leafCount, nodes - 1);
+  const rightChild = nodes === 0 ? NO_INT32 : perNode('right_child', -leafCount, nodes - 1);
+  const decisionType = fields.has('decision_type') && nodes > 0 ? Uint8Array.from(perNode('decision_type', 0, 15)) : new Uint8Array(nodes);
+  const splitGain = fields.has('split_gain') ? numbers(text('split_gain'), nodes, `${where}: split_gain`) : new Float64Array(nodes);
+  requireProperTree(leftChild, rightChild, where);
+
+  const catBoundaries = categoryCount === 0 ? NO_INT32 : integers(text('cat_boundaries'), categoryCount + 1, 0, 2 ** 31 - 1, `${where}: cat_boundaries`);
+  for (let i = 0; i < categoryCount; i++) {
+    if (catBoundaries[0] !== 0 || catBoundaries[i + 1] < catBoundaries[i]) refuse(`${where}: cat_boundaries do not ascend from 0`);
+  }
+  const catBits = categoryCount === 0 ? NO_UINT32 : Uint32Array.from(numbers(text('cat_threshold'), catBoundaries[categoryCount], `${where}: cat_threshold`));
+  for (let node = 0; node < nodes; node++) {
+    const categorical = (decisionType[node] & 1) === 1;
+    if (categorical && !(Number.isInteger(threshold[node]) && threshold[node] >= 0 && threshold[node] < categoryCount)) {
+      refuse(`${where}: node ${node} names category set ${threshold[node]} of ${categoryCount}`);
+    }
+    if (!categorical && Number.isNaN(threshold[node])) refuse(`${where}: node ${node} has a threshold that is not a number`);
+    if (((decisionType[node] >> 2) & 3) === 3) refuse(`${where}: node ${node} has an unknown missing type`);
+  }
+  return {
+    leafCount, splitFeature, threshold, decisionType, leftChild, rightChild, splitGain, leafValue,
+    leafRows: rows('leaf_count', leafCount),
+    nodeRows: rows('internal_count', nodes),
+    catBoundaries, catBits, linear,
+  };
+}
+
+function readLinearLeaves(fields: Map<string, string>, leafCount: number, featureCount: number, where: string): LinearLeaves {
+  const text = (key: string): string => fields.get(key) ?? refuse(`${where}: no ${key}`);
+  const constants = numbers(text('leaf_const'), leafCount, `${where}: leaf_const`);
+  const sizes = integers(text('num_features'), leafCount, 0, featureCount, `${where}: num_features`);
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  const allFeatures = integers(text('leaf_features'), total, 0, featureCount - 1, `${where}: leaf_features`);
+  const allCoefficients = numbers(text('leaf_coeff'), total, `${where}: leaf_coeff`);
+  const features: Int32Array[] = [];
+  const coefficients: Float64Array[] = [];
+  let start = 0;
+  for (const size of sizes) {
+    features.push(allFeatures.slice(start, start + size));
+    coefficients.push(allCoefficients.slice(start, start + size));
+    start += size;
+  }
+  return { constants, features, coefficients };
+}
+
+/** Every node and every leaf is reached exactly once from the root, so that each walk ends. */
+function requireProperTree(leftChild: Int32Array, rightChild: Int32Array, where: string): void {
+  const nodes = leftChild.length;
+  if (nodes === 0) return;
+  const seenNode = new Uint8Array(nodes);
+  const seenLeaf = new Uint8Array(nodes + 1);
+  const pending = [0];
+  seenNode[0] = 1;
+  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
+    for (const child of [leftChild[node], rightChild[node]]) {
+      const seen = child >= 0 ? seenNode : seenLeaf;
+      const index = child >= 0 ? child : ~child;
+      if (seen[index] === 1) refuse(`${where}: ${child >= 0 ? 'node' : 'leaf'} ${index} has two parents`);
+      seen[index] = 1;
+      if (child >= 0) pending.push(child);
+    }
+  }
+  if (seenNode.includes(0) || seenLeaf.includes(0)) refuse(`${where}: not every node and leaf hangs on the root`);
+}
+
+function headerInteger(header: Map<string, string>, key: string, low: number, high: number): number {
+  return integers(header.get(key) ?? refuse(`header: no ${key}`), 1, low, high, `header: ${key}`)[0];
+}
+
+function integers(text: string, length: number, low: number, high: number, where: string): Int32Array {
+  const values = numbers(text, length, where);
+  for (const value of values) {
+    if (!Number.isInteger(value) || value < low || value > high) refuse(`${where}: ${value} is not a whole number from ${low} to ${high}`);
+  }
+  return Int32Array.from(values);
+}
+
+const SPECIAL: Readonly<Record<string, number>> = { inf: Infinity, '-inf': -Infinity, nan: NaN, '-nan': NaN };
+const DECIMAL = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i;
+
+/** Decimal text to double, correctly rounded as LightGBM's precise reader does; `inf`, `-inf` and `nan` as written by it. */
+function numbers(text: string, length: number, where: string): Float64Array {
+  const words = text.split(' ');
+  const values = new Float64Array(length);
+  let found = 0;
+  for (const word of words) {
+    if (word === '' || word === '\r') continue;
+    if (found === length) refuse(`${where}: more than ${length} values`);
+    const value = DECIMAL.test(word) ? Number(word) : SPECIAL[word.toLowerCase()];
+    if (value === undefined) refuse(`${where}: ${show(word)} is not a number`);
+    values[found++] = value as number;
+  }
+  if (found !== length) refuse(`${where}: ${found} values where ${length} belong`);
+  return values;
+}
+
+const chomp = (line: string): string => (line.endsWith('\r') ? line.slice(0, -1) : line);
+const show = (text: string): string => JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}...` : text);

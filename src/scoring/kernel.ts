@@ -1,0 +1,44 @@
+/** The compiled kernel: one WebAssembly module, instantiated over the shared memory by every thread that scores. */
+import { readFileSync } from 'node:fs';
+import type { Strategy } from '../model/image.js';
+
+/** (image address, lane address, first row, end row); rows first..end of the lane must be filled. */
+type KernelFunction = (image: number, lane: number, first: number, end: number) => void;
+
+interface KernelExports {
+  readonly rawMask32: KernelFunction;
+  readonly rawMask64: KernelFunction;
+  readonly rawWalk: KernelFunction;
+  readonly scoreMask32: KernelFunction;
+  readonly scoreMask64: KernelFunction;
+  readonly scoreWalk: KernelFunction;
+  readonly predict: KernelFunction;
+  readonly calibrate: KernelFunction;
+  readonly explain: KernelFunction;
+}
+
+/** The kernel's functions for one strategy, chosen once when a model is loaded. */
+export interface BoundKernel {
+  /** Fills raw. */
+  readonly raw: KernelFunction;
+  /** Fills prediction from raw. */
+  readonly predict: KernelFunction;
+  /** Fills raw, prediction, calibrated and ranking; single-output models. */
+  readonly score: KernelFunction;
+  /** Fills contributions of an explain lane. */
+  readonly explain: KernelFunction;
+}
+
+export function compileKernel(): WebAssembly.Module {
+  return new WebAssembly.Module(readFileSync(new URL('../../workers/kernel.wasm', import.meta.url)));
+}
+
+export function instantiateKernel(module: WebAssembly.Module, memory: WebAssembly.Memory): Readonly<Record<Strategy, BoundKernel>> {
+  const kernel = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as KernelExports;
+  const { predict, explain } = kernel;
+  return {
+    mask32: { raw: kernel.rawMask32, score: kernel.scoreMask32, predict, explain },
+    mask64: { raw: kernel.rawMask64, score: kernel.scoreMask64, predict, explain },
+    walk: { raw: kernel.rawWalk, score: kernel.scoreWalk, predict, explain },
+  };
+}

@@ -1,0 +1,30 @@
+// What the host calls. Every function takes an image and a lane (addresses) and the rows first..end of the lane; none keeps state,
+// so that any thread may run any of them on any lane it owns.
+import { rawMask32, rawMask64 } from './mask';
+import { calibrate, predict, rank } from './output';
+import { rawWalk } from './walk';
+
+export { explain } from './explain';
+export { rawMask32, rawMask64, rawWalk, predict, calibrate };
+
+function finish(image: usize, lane: usize, first: i32, end: i32): void {
+  predict(image, lane, first, end);
+  calibrate(image, lane, first, end);
+  rank(image, lane, first, end);
+}
+
+/** The whole of `/score` for a single-output model: raw score, prediction, calibrated score, ranking. */
+export function scoreMask32(image: usize, lane: usize, first: i32, end: i32): void {
+  rawMask32(image, lane, first, end);
+  finish(image, lane, first, end);
+}
+
+export function scoreMask64(image: usize, lane: usize, first: i32, end: i32): void {
+  rawMask64(image, lane, first, end);
+  finish(image, lane, first, end);
+}
+
+export function scoreWalk(image: usize, lane: usize, first: i32, end: i32): void {
+  rawWalk(image, lane, first, end);
+  finish(image, lane, first, end);
+}
