@@ -89,20 +89,20 @@ function isotonic64(x: usize, y: usize, count: i32, p: f64): f64 {
   const at = <usize>low << 3;
   const x0 = load<f64>(x + at);
   const y0 = load<f64>(y + at);
+  if (x0 == p) return y0;
   const slope = (load<f64>(y + at + 8) - y0) / (load<f64>(x + at + 8) - x0);
   return slope * (p - x0) + y0;
 }
 
-// scipy's interp1d in float32 arithmetic: p on a threshold ends its segment.
+// scipy's interp1d in float32 arithmetic: p is clipped first, and on a threshold it ends that threshold's lower segment.
 // @ts-ignore: decorator
 @inline
 function isotonic32(x: usize, y: usize, count: i32, p64: f64): f64 {
-  const last = <usize>(count - 1) << 3;
   if (p64 != p64) return p64;
-  const p = <f32>p64;
   if (count == 1) return load<f64>(y);
-  if (p < <f32>load<f64>(x)) return load<f64>(y);
-  if (p > <f32>load<f64>(x + last)) return load<f64>(y + last);
+  const least = <f32>load<f64>(x);
+  const most = <f32>load<f64>(x + (<usize>(count - 1) << 3));
+  const p = <f32>p64 > least ? (<f32>p64 < most ? <f32>p64 : most) : least;
   let low = 0;
   let high = count - 1;
   while (high - low > 1) {

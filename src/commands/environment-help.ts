@@ -1,0 +1,32 @@
+/** What `lightscore serve --help` says of the environment; `config.ts` reads it. */
+import { DEFAULTS } from '../config.js';
+
+const ROWS: readonly (readonly [string, string])[] = [
+  ['PORT, HOST', `where to listen (${DEFAULTS.PORT}, ${DEFAULTS.HOST})`],
+  ['MODEL_DIR', `folder of versions (${DEFAULTS.MODEL_DIR})`],
+  ['MODEL_S3_BUCKET, MODEL_S3_PREFIX', `bucket of versions instead, and its prefix (none, ${DEFAULTS.MODEL_S3_PREFIX})`],
+  ['MODEL_VERSION', 'version to serve (what current.json names, else the highest complete one)'],
+  ['MODEL_REQUIRE_CHECKSUMS', 'refuse artifacts without checksums in metadata.json (0)'],
+  ['MODEL_PUBLIC_KEY', 'Ed25519 key that metadata.sig must verify with (none)'],
+  ['WORKERS', `scoring threads (cores - 1, here ${DEFAULTS.WORKERS})`],
+  ['SCORING', `pool, auto or inline (${DEFAULTS.SCORING})`],
+  ['API_KEYS', 'id:key or id:sha256:HEX, comma separated (none: scoring is open)'],
+  ['RATE_LIMIT', `requests a second for each key, else address (${DEFAULTS.RATE_LIMIT}: off)`],
+  ['TRUST_PROXY', `proxies in front that append to X-Forwarded-For (${DEFAULTS.TRUST_PROXY})`],
+  ['TLS_CERT_FILE, TLS_KEY_FILE', 'PEM files; both or neither (none)'],
+  ['METRICS_AUTH', '/metrics asks for a key (0)'],
+  ['LOG_LEVEL', `(${DEFAULTS.LOG_LEVEL})`],
+  ['PREDICTION_LOG_SAMPLE', `share of predictions logged (${DEFAULTS.PREDICTION_LOG_SAMPLE})`],
+  ['MAX_BODY_BYTES, MAX_BATCH_ROWS', `limits of a request (${DEFAULTS.MAX_BODY_BYTES}, ${DEFAULTS.MAX_BATCH_ROWS})`],
+  ['QUEUE_ROWS, REQUEST_TIMEOUT_MS', `rows that may wait, and how long (${DEFAULTS.QUEUE_ROWS}, ${DEFAULTS.REQUEST_TIMEOUT_MS})`],
+  ['DRAIN_TIMEOUT_MS', `how long SIGTERM waits for accepted requests (${DEFAULTS.DRAIN_TIMEOUT_MS})`],
+];
+
+export const ENVIRONMENT_HELP = `
+Environment (default):
+${ROWS.map(([name, what]) => `  ${name.padEnd(34)} ${what}`).join('\n')}
+  AWS_REGION, AWS_ENDPOINT_URL_S3 and credentials as the AWS SDK reads them
+
+Example:
+  MODEL_DIR=./models PORT=8000 lightscore serve
+`;

@@ -1,0 +1,61 @@
+/** Finds the environment variables that were probably meant for this server, but are spelled otherwise. */
+
+/** Every variable that this server, its CLI's admin commands included, reads. */
+export const VARIABLES = [
+  'PORT', 'HOST', 'ACCEPTORS', 'TLS_CERT_FILE', 'TLS_KEY_FILE', 'TRUST_PROXY', 'MAX_BODY_BYTES', 'MAX_BATCH_ROWS', 'REQUEST_TIMEOUT_MS', 'DRAIN_TIMEOUT_MS',
+  'API_KEYS', 'ADMIN_API_KEYS', 'METRICS_AUTH', 'RATE_LIMIT',
+  'MODEL_DIR', 'MODEL_S3_BUCKET', 'MODEL_S3_PREFIX', 'MODEL_VERSION', 'MODEL_POLL_SECONDS', 'MODEL_REQUIRE_CHECKSUMS', 'MODEL_PUBLIC_KEY',
+  'CHALLENGER_VERSION', 'CHALLENGER_SHARE', 'CHALLENGER_MODE',
+  'SCORING', 'WORKERS', 'QUEUE_ROWS',
+  'LOG_LEVEL', 'PREDICTION_LOG_SAMPLE', 'AUDIT_LOG',
+  'LIGHTSCORE_URL', 'LIGHTSCORE_ADMIN_KEY',
+] as const;
+
+export type Variable = (typeof VARIABLES)[number];
+
+const KNOWN: ReadonlySet<string> = new Set(VARIABLES);
+
+/**
+ * Names that container platforms make up from the names of services and ports, so that ours may lie close by:
+ * Kubernetes and Docker links (X_SERVICE_HOST, X_PORT=tcp://..., X_PORT_8000_TCP_ADDR), Marathon (PORT0, PORT_8000).
+ */
+const INJECTED_NAME = /_SERVICE_(HOST|PORT)(_|$)|_PORT_\d+_(TCP|UDP|SCTP)(_|$)|^PORT_?\d+$/;
+const INJECTED_VALUE = /^(tcp|udp|sctp):\/\//;
+
+/** One warning for each name that is one or two letters away from one of ours, or differs in case only. */
+export function misspelled(env: Readonly<Record<string, string | undefined>>): string[] {
+  return Object.entries(env).flatMap(([name, value]) => {
+    if (KNOWN.has(name) || INJECTED_NAME.test(name) || INJECTED_VALUE.test(value ?? '')) return [];
+    const meant = VARIABLES.filter((ours) => isTypo(name.toUpperCase(), ours));
+    if (meant.length === 0) return [];
+    return [`${name} is not a setting of this server: did you mean ${meant.join(' or ')}?`];
+  });
+}
+
+/**
+ * Two letters wrong make a typo of a long name, but another word of a short one (HOME is not HOST, nor MODEL_ID
+ * MODEL_DIR), and typos keep the first letter. So words of up to four letters may have one letter wrong, and where two
+ * are wrong in all, the names must begin alike.
+ */
+function isTypo(name: string, ours: string): boolean {
+  if (Math.abs(name.length - ours.length) > 2) return false;
+  const distance = editDistance(name, ours);
+  if (distance > 2 || (distance === 2 && name[0] !== ours[0])) return false;
+  const words = name.split('_');
+  const ourWords = ours.split('_');
+  if (words.length !== ourWords.length) return distance < 2 || ours.length > 4;
+  return ourWords.every((ourWord, i) => editDistance(words[i], ourWord) <= (ourWord.length > 4 ? 2 : 1));
+}
+
+/** Letters inserted, left out, replaced, or swapped with their neighbour (optimal string alignment distance). */
+function editDistance(a: string, b: string): number {
+  const rows = Array.from({ length: a.length + 1 }, (_, i) => Array.from({ length: b.length + 1 }, (_unused, j) => (i === 0 ? j : j === 0 ? i : 0)));
+  for (let i = 1; i <= a.length; i++) {
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = rows[i - 1][j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1);
+      rows[i][j] = Math.min(rows[i - 1][j] + 1, rows[i][j - 1] + 1, replaced);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) rows[i][j] = Math.min(rows[i][j], rows[i - 2][j - 2] + 1);
+    }
+  }
+  return rows[a.length][b.length];
+}

@@ -1,0 +1,187 @@
+import { createPublicKey } from 'node:crypto';
+import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { dirname } from 'node:path';
+import { keyDigest, type ApiKey } from '../http/keys.js';
+import type { Variable } from './misspelled.js';
+
+/** A shorter API key draws a warning. */
+const SHORT_KEY = 16;
+
+/**
+ * Reads variables one by one. A wrong value is noted as a mistake, and the default stands in for it so that reading
+ * goes on to the next. No line repeats the value of a secret.
+ */
+export class Reader {
+  /** One line each. */
+  readonly mistakes: string[] = [];
+  /** One line each. */
+  readonly warnings: string[] = [];
+  readonly #env: Readonly<Record<string, string | undefined>>;
+
+  constructor(env: Readonly<Record<string, string | undefined>>) {
+    this.#env = env;
+  }
+
+  mistake(line: string): undefined {
+    this.mistakes.push(line);
+  }
+
+  /** The trimmed value; undefined where the variable is not set or blank. */
+  text(name: Variable): string | undefined {
+    const value = this.#env[name]?.trim();
+    return value === '' ? undefined : value;
+  }
+
+  isSet(name: Variable): boolean {
+    return this.text(name) !== undefined;
+  }
+
+  integer(name: Variable, otherwise: number, least: number, most: number): number {
+    const value = this.text(name);
+    if (value === undefined) return otherwise;
+    const number = /^\d{1,15}$/.test(value) ? Number(value) : NaN;
+    if (number >= least && number <= most) return number;
+    this.mistake(`${name} must be a whole number from ${least} to ${most}, not ${quoted(value)}`);
+    return otherwise;
+  }
+
+  number(name: Variable, otherwise: number, least: number, most: number): number {
+    const value = this.text(name);
+    if (value === undefined) return otherwise;
+    const number = /^(\d+\.?\d*|\.\d+)(e-?\d+)?$/i.test(value) ? Number(value) : NaN;
+    if (number >= least && number <= most) return number;
+    this.mistake(`${name} must be a number from ${least} to ${most}, not ${quoted(value)}`);
+    return otherwise;
+  }
+
+  flag(name: Variable, otherwise: boolean): boolean {
+    const value = this.text(name)?.toLowerCase();
+    if (value === undefined) return otherwise;
+    if (['1', 'true', 'yes', 'on'].includes(value)) return true;
+    if (!['0', 'false', 'no', 'off'].includes(value)) this.mistake(`${name} must be 0 or 1, not ${quoted(value)}`);
+    return false;
+  }
+
+  /** One of `choices`, in any case. `aliases` are further names, in lower case, for some of them. */
+  choice<T extends string>(name: Variable, choices: readonly T[], otherwise: T, aliases: Readonly<Record<string, T>> = {}): T {
+    const value = this.text(name)?.toLowerCase();
+    if (value === undefined) return otherwise;
+    const chosen = choices.find((choice) => choice === value) ?? (Object.hasOwn(aliases, value) ? aliases[value] : undefined);
+    if (chosen !== undefined) return chosen;
+    this.mistake(`${name} must be one of ${choices.join(', ')}, not ${quoted(value)}`);
+    return otherwise;
+  }
+
+  host(name: Variable, otherwise: string): string {
+    const value = this.text(name);
+    if (value === undefined) return otherwise;
+    const isHostName = value.length <= 253 && /^[a-z\d_]([a-z\d_-]*[a-z\d_])?(\.[a-z\d_]([a-z\d_-]*[a-z\d_])?)*\.?$/i.test(value) && !/^[\d.]+$/.test(value);
+    if (isIP(value) !== 0 || isHostName) return value;
+    this.mistake(`${name} must be an IP address or a host name, not ${quoted(value)}`);
+    return otherwise;
+  }
+
+  /** The name of a version: one path segment, as it becomes part of a path or an object key. */
+  version(name: Variable): string | undefined {
+    const value = this.text(name);
+    if (value === undefined || /^[a-z\d][\w.+-]{0,127}$/i.test(value)) return value;
+    return this.mistake(`${name} must be the name of a version (letters, digits, ".", "_", "+", "-"), not ${quoted(value)}`);
+  }
+
+  /** A bucket's name or the ARN of an access point. */
+  bucket(name: Variable): string | undefined {
+    const value = this.text(name);
+    if (value === undefined || /^[a-z\d][a-z\d.-]{1,61}[a-z\d]$/.test(value) || /^arn:[^/\s]+:s3[^\s]*$/.test(value)) return value;
+    const hint = value.includes('/') ? ' (without s3:// and path; the path goes into MODEL_S3_PREFIX)' : '';
+    return this.mistake(`${name} must be the name of a bucket${hint}, not ${quoted(value)}`);
+  }
+
+  /** A key prefix: empty (written as "/"), or without a leading and with one closing slash. */
+  prefix(name: Variable, otherwise: string): string {
+    const value = (this.text(name) ?? otherwise).replace(/^\/+/, '').replace(/\/+$/, '');
+    return value === '' ? '' : `${value}/`;
+  }
+
+  existingFile(name: Variable): string | undefined {
+    const path = this.text(name);
+    if (path === undefined) return undefined;
+    const reason = unreadable(path);
+    return reason === undefined ? path : this.mistake(`${name}: ${path}: ${reason}`);
+  }
+
+  /** A file that need not be there, but whose folder must. */
+  newFile(name: Variable): string | undefined {
+    const path = this.text(name);
+    if (path === undefined) return undefined;
+    if (existsSync(path) && statSync(path).isDirectory()) return this.mistake(`${name}: ${path}: is a folder`);
+    if (!existsSync(dirname(path))) return this.mistake(`${name}: ${path}: the folder ${dirname(path)} does not exist`);
+    return path;
+  }
+
+  /** An Ed25519 public key: PEM text, or the path of a PEM file. */
+  publicKey(name: Variable): string | undefined {
+    const value = this.text(name);
+    if (value === undefined) return undefined;
+    const inline = value.startsWith('-----BEGIN');
+    const reason = inline ? undefined : unreadable(value);
+    if (reason !== undefined) return this.mistake(`${name}: ${value}: ${reason}`);
+    const place = inline ? name : `${name}: ${value}`;
+    // Environment files often carry line ends as the two characters "\n".
+    const pem = inline ? value.replaceAll('\\n', '\n') : readFileSync(value, 'utf8');
+    if (pem.includes('PRIVATE KEY')) return this.mistake(`${place}: is a private key; give the server the public one`);
+    try {
+      const type = createPublicKey(pem).asymmetricKeyType;
+      return type === 'ed25519' ? pem : this.mistake(`${place}: is not an Ed25519 key, but ${type ?? 'another'}`);
+    } catch {
+      return this.mistake(`${place}: is not a PEM public key`);
+    }
+  }
+
+  /** `id:key` or `id:sha256:HEX`, separated by commas. Ids and keys must be unique. */
+  keys(name: Variable): readonly ApiKey[] {
+    const keys: ApiKey[] = [];
+    const entries = (this.text(name) ?? '').split(',').map((entry) => entry.trim());
+    for (const [index, entry] of entries.entries()) {
+      if (entry === '') continue;
+      const key = this.#key(name, entry, index + 1);
+      if (key === undefined) continue;
+      if (keys.some(({ id }) => id === key.id)) this.mistake(`${name}: the id ${quoted(key.id)} is there twice`);
+      const same = keys.find(({ digest }) => digest.equals(key.digest));
+      if (same !== undefined && same.id !== key.id) this.mistake(`${name}: ${quoted(same.id)} and ${quoted(key.id)} have the same key`);
+      keys.push(key);
+    }
+    return keys;
+  }
+
+  #key(name: Variable, entry: string, position: number): ApiKey | undefined {
+    // What is not well-formed may be a bare key: it is named by its position only.
+    const [, id, secret] = /^([^:]*):(.*)$/s.exec(entry) ?? [];
+    if (id === undefined || secret === undefined) return this.mistake(`${name}: entry ${position} must be id:key or id:sha256:HEX`);
+    if (!/^[\w.-]{1,64}$/.test(id)) return this.mistake(`${name}: the id of entry ${position} must be 1 to 64 letters, digits, ".", "_" or "-"`);
+    if (/^sha256:/i.test(secret)) {
+      const hex = secret.slice('sha256:'.length);
+      if (!/^[\da-f]{64}$/i.test(hex)) return this.mistake(`${name}: the SHA-256 of ${quoted(id)} must be 64 hexadecimal digits`);
+      return { id, digest: Buffer.from(hex, 'hex') };
+    }
+    if (!/^[\x21-\x7e]{1,1024}$/.test(secret)) return this.mistake(`${name}: the key of ${quoted(id)} must be 1 to 1024 visible ASCII characters`);
+    if (secret.length < SHORT_KEY) this.warnings.push(`${name}: the key of ${quoted(id)} has only ${secret.length} characters: ${SHORT_KEY} or more resist guessing`);
+    return { id, digest: keyDigest(secret) };
+  }
+}
+
+function quoted(value: string): string {
+  return JSON.stringify(value.length > 64 ? `${value.slice(0, 64)}…` : value);
+}
+
+/** Why a file cannot be read; undefined where it can. */
+function unreadable(path: string): string | undefined {
+  if (!existsSync(path)) return 'no such file';
+  if (!statSync(path).isFile()) return 'is not a file';
+  try {
+    accessSync(path, constants.R_OK);
+    return undefined;
+  } catch {
+    return 'cannot be read';
+  }
+}

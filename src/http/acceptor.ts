@@ -1,0 +1,175 @@
+/**
+ * An acceptor: one uWebSockets.js app with its sockets, its routes and its bodies on their way in. It holds no global state, so
+ * that there can be several.
+ */
+import uWS from 'uWebSockets.js';
+import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.js';
+import type { Registry } from 'prom-client';
+import type { Config } from '../config.js';
+import { LightscoreError } from '../errors.js';
+import type { Batcher } from '../scoring/batcher.js';
+import type { ServedModel } from '../scoring/served-model.js';
+import type { PredictionLog } from '../telemetry/log.js';
+import type { Metrics } from '../telemetry/metrics.js';
+import { Access } from './access.js';
+import { BodyReader } from './body.js';
+import { DOCS_PAGE } from './docs-page.js';
+import { Exchange } from './exchange.js';
+import { openApiDocument } from './openapi.js';
+import { ScoreRoutes } from './score-routes.js';
+
+/** What an acceptor serves. */
+export interface Served {
+  readonly config: Config;
+  readonly batcher: Batcher;
+  /** The model that answers now; undefined until one is warm. */
+  readonly model: () => ServedModel | undefined;
+  readonly metrics: Metrics;
+  readonly registry: Registry;
+  readonly predictions: PredictionLog;
+  /** Lightscore's own version. */
+  readonly version: string;
+  readonly logError: (error: unknown, what: string) => void;
+}
+
+// uWebSockets.js has these and this form of listen at run time; its types leave them out.
+const LISTEN_SHARED = 0;
+const LISTEN_EXCLUSIVE = 1;
+interface ListeningApp {
+  listen(host: string, port: number, options: number, done: (socket: us_listen_socket | false) => void): void;
+}
+
+type Handle = (exchange: Exchange, req: HttpRequest, res: HttpResponse) => void;
+
+export class Acceptor {
+  readonly #app: TemplatedApp;
+  readonly #bodies: BodyReader;
+  readonly #access: Access;
+  #socket: us_listen_socket | undefined;
+  #port = 0;
+  #draining = false;
+  #inFlight = 0;
+  #whenIdle: (() => void) | undefined;
+
+  constructor(private readonly served: Served) {
+    const { config } = served;
+    const { tls } = config.http;
+    this.#app = tls === undefined ? uWS.App() : uWS.SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile });
+    this.#bodies = new BodyReader(config.http.maxBodyBytes);
+    this.#access = new Access(config);
+    this.#addRoutes();
+  }
+
+  /** The port listened on, also where 0 was asked for. */
+  get port(): number {
+    return this.#port;
+  }
+
+  /** @throws LightscoreError CONFIG_INVALID where the port cannot be had */
+  async listen(): Promise<void> {
+    const { host, port, acceptors } = this.served.config.http;
+    // Without this option a second server started by mistake would silently take half of the traffic.
+    const options = acceptors > 1 ? LISTEN_SHARED : LISTEN_EXCLUSIVE;
+    const socket = await new Promise<us_listen_socket | false>((resolve) => {
+      (this.#app as unknown as ListeningApp).listen(host, port, options, resolve);
+    });
+    if (socket === false) throw new LightscoreError('CONFIG_INVALID', `cannot listen on ${host} port ${port}: is it taken by another process?`);
+    this.#socket = socket;
+    this.#port = uWS.us_socket_local_port(socket);
+  }
+
+  /** From now on `/readyz` answers 503 and connections are closed behind their answers. */
+  startDraining(): void {
+    this.#draining = true;
+  }
+
+  /** Takes no new connections and resolves when every request under way has its answer. */
+  async drained(): Promise<void> {
+    if (this.#socket !== undefined) uWS.us_listen_socket_close(this.#socket);
+    this.#socket = undefined;
+    if (this.#inFlight > 0) await new Promise<void>((resolve) => (this.#whenIdle = resolve));
+  }
+
+  close(): void {
+    if (this.#socket !== undefined) uWS.us_listen_socket_close(this.#socket);
+    this.#socket = undefined;
+    this.#bodies.close();
+    this.#app.close();
+  }
+
+  #addRoutes(): void {
+    const { served } = this;
+    const scores = new ScoreRoutes(served, this.#bodies, this.#access);
+    this.#route('/score', ['POST'], (exchange, req, res) => scores.score(exchange, req, res));
+    this.#route('/score_batch', ['POST'], (exchange, req, res) => scores.scoreBatch(exchange, req, res));
+    this.#route('/healthz', ['GET', 'HEAD'], (exchange) => exchange.json(this.#health()));
+    this.#route('/livez', ['GET', 'HEAD'], (exchange) => exchange.json('{"status":"alive"}'));
+    this.#route('/readyz', ['GET', 'HEAD'], (exchange) => {
+      if (this.#draining) exchange.refuse('DRAINING');
+      else if (served.model() === undefined) exchange.refuse('NOT_READY');
+      else exchange.json('{"status":"ready"}');
+    });
+    this.#route('/metrics', ['GET', 'HEAD'], (exchange, req) => {
+      if (served.config.access.metricsAuth && this.#access.refuseWithoutKey(exchange, req)) return;
+      served.registry.metrics().then(
+        (text) => exchange.send('200 OK', text, [['Content-Type', served.registry.contentType]]),
+        (error: unknown) => {
+          served.logError(error, 'metrics');
+          exchange.refuse('INTERNAL');
+        },
+      );
+    });
+    this.#route('/openapi.json', ['GET', 'HEAD'], (exchange) => exchange.json(this.#openapi()));
+    this.#route('/docs', ['GET', 'HEAD'], (exchange) => exchange.send('200 OK', DOCS_PAGE.html, DOCS_PAGE.headers));
+    this.#app.any('/*', (res) => this.#exchange(res, 'other', 'GET').refuse('NOT_FOUND'));
+  }
+
+  #route(path: string, methods: readonly ('GET' | 'HEAD' | 'POST')[], handle: Handle): void {
+    const run = (method: string) => (res: HttpResponse, req: HttpRequest): void => {
+      const exchange = this.#exchange(res, path, method);
+      try {
+        handle(exchange, req, res);
+      } catch (error) {
+        this.served.logError(error, path);
+        exchange.refuse('INTERNAL');
+      }
+    };
+    for (const method of methods) this.#app[method === 'GET' ? 'get' : method === 'HEAD' ? 'head' : 'post'](path, run(method));
+    this.#app.any(path, (res) => this.#exchange(res, path, 'GET').refuse('METHOD_NOT_ALLOWED', { allow: methods }));
+  }
+
+  #exchange(res: HttpResponse, route: string, method: string): Exchange {
+    const { metrics } = this.served;
+    const exchange = new Exchange(res, route, metrics, () => this.#draining, method === 'HEAD');
+    this.#inFlight++;
+    exchange.whenOver(() => {
+      this.#inFlight--;
+      if (this.#inFlight === 0) this.#whenIdle?.();
+    });
+    return exchange;
+  }
+
+  #openapi(): string {
+    const { config, version } = this.served;
+    const card = this.served.model()?.card;
+    return JSON.stringify(
+      openApiDocument({
+        version,
+        ...(card !== undefined && { model: { modelVersion: card.modelVersion, calibrationVersion: card.calibrationVersion, featureNames: card.featureNames, features: card.exampleRow } }),
+        scoringNeedsKey: config.access.apiKeys.length > 0,
+        metricsNeedsKey: config.access.metricsAuth,
+      }),
+    );
+  }
+
+  #health(): string {
+    const card = this.served.model()?.card;
+    return JSON.stringify({
+      status: 'healthy',
+      model_loaded: card !== undefined,
+      model_version: card?.modelVersion ?? null,
+      calibration_version: card?.calibrationVersion ?? null,
+      timestamp: new Date().toISOString(),
+    });
+  }
+}

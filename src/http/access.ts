@@ -1,0 +1,66 @@
+/** Who may call: API keys, then the rate limit. */
+import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
+import type { Config } from '../config.js';
+import { addressFromBytes, clientAddress } from './client-address.js';
+import type { Exchange } from './exchange.js';
+import { KeyRing, presentedKey } from './keys.js';
+import { RateLimiter } from './rate-limit.js';
+
+export class Access {
+  readonly #scoring: KeyRing;
+  readonly #admin: KeyRing;
+  readonly #limiter: RateLimiter | undefined;
+  readonly #proxies: number;
+
+  constructor({ access, http }: Config) {
+    this.#scoring = new KeyRing(access.apiKeys);
+    this.#admin = new KeyRing(access.adminApiKeys);
+    this.#limiter = access.rateLimit > 0 ? new RateLimiter(access.rateLimit) : undefined;
+    this.#proxies = http.trustedProxies;
+  }
+
+  /** Refuses a scoring request without a valid key, or past the rate limit; call while `req` is alive. */
+  refuseScoring(exchange: Exchange, req: HttpRequest, res: HttpResponse): boolean {
+    if (this.#scoring.isEmpty && this.#limiter === undefined) return false;
+    let key: string | undefined;
+    if (!this.#scoring.isEmpty) {
+      const presented = presentedKey(req.getHeader('x-api-key'), req.getHeader('authorization'));
+      key = presented === '' ? undefined : this.#scoring.identify(presented);
+      if (key === undefined) {
+        // Guesses count against their address, so that keys cannot be tried at full speed.
+        const wait = this.#limiter?.takeAddress(this.#address(req, res)) ?? 0;
+        if (wait > 0) {
+          exchange.refuse('RATE_LIMITED', { retryAfterSeconds: wait });
+          return true;
+        }
+        // A key of the admin's opens the admin routes only.
+        if (presented !== '' && this.#admin.identify(presented) !== undefined) exchange.refuse('FORBIDDEN');
+        else exchange.refuse('UNAUTHENTICATED', { keyRejected: presented !== '' });
+        return true;
+      }
+    }
+    if (this.#limiter === undefined) return false;
+    const wait = key === undefined ? this.#limiter.takeAddress(this.#address(req, res)) : this.#limiter.takeKey(key);
+    if (wait === 0) return false;
+    exchange.refuse('RATE_LIMITED', { retryAfterSeconds: wait });
+    return true;
+  }
+
+  /** Refuses where neither a scoring nor an admin key is presented. */
+  refuseWithoutKey(exchange: Exchange, req: HttpRequest): boolean {
+    const presented = presentedKey(req.getHeader('x-api-key'), req.getHeader('authorization'));
+    if (presented !== '' && (this.#scoring.identify(presented) ?? this.#admin.identify(presented)) !== undefined) return false;
+    exchange.refuse('UNAUTHENTICATED', { keyRejected: presented !== '' });
+    return true;
+  }
+
+  #address(req: HttpRequest, res: HttpResponse): string {
+    const socket = addressFromBytes(new Uint8Array(res.getRemoteAddress()));
+    if (this.#proxies === 0) return socket;
+    const forwarded: string[] = [];
+    req.forEach((name, value) => {
+      if (name === 'x-forwarded-for') forwarded.push(value);
+    });
+    return clientAddress(socket, forwarded.join(), this.#proxies);
+  }
+}

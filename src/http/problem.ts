@@ -1,0 +1,122 @@
+/**
+ * Every refusal of the HTTP front end: one table, one way to write it down as RFC 9457 problem details.
+ *
+ * `type` is a relative reference to the place in the `/docs` page that explains the problem; the page and the OpenAPI
+ * document list the rows of this table. Nothing internal (paths, stacks, versions of libraries) ever enters a `detail`.
+ */
+import type { ProblemDetails, ProblemPlace } from './schemas.js';
+
+interface ProblemKind {
+  readonly status: number;
+  readonly title: string;
+  /** The `detail` where the caller has none of its own; also the explanation in the documentation. */
+  readonly detail: string;
+  /** Default of the `Retry-After` header, in seconds; absent where trying again does not help. */
+  readonly retryAfterSeconds?: number;
+  /** The rest of the request is not going to be read, so the connection has to be closed behind the answer. */
+  readonly closesConnection?: true;
+}
+
+export const PROBLEMS = {
+  MALFORMED_JSON: { status: 400, title: 'Malformed JSON', detail: 'The body is not valid JSON.' },
+  INVALID_BODY: { status: 400, title: 'Invalid body', detail: 'The body does not match the schema of this route.' },
+  INVALID_QUERY: { status: 400, title: 'Invalid query parameter', detail: 'A query parameter is unknown or has a value out of range.' },
+  FEATURE_COUNT: { status: 400, title: 'Wrong number of features', detail: 'The number of features is not the one the model expects.' },
+  FEATURE_NAMES: { status: 400, title: 'Wrong feature names', detail: "A feature name is unknown, missing or repeated; each of the model's names belongs there once." },
+  EXPLAIN_UNSUPPORTED: { status: 400, title: 'Explanation not available', detail: 'The served model has no SHAP values: they are not defined for linear trees.' },
+  UNAUTHENTICATED: { status: 401, title: 'API key required', detail: 'Send a valid API key as X-API-Key, or as Authorization: Bearer.' },
+  FORBIDDEN: { status: 403, title: 'API key not allowed here', detail: 'This API key is valid, but not for this route.' },
+  NOT_FOUND: { status: 404, title: 'No such route', detail: 'There is nothing at this path; /openapi.json lists the routes.' },
+  METHOD_NOT_ALLOWED: { status: 405, title: 'Method not allowed', detail: 'This route has no such method; the Allow header lists those it has.' },
+  BODY_TIMEOUT: { status: 408, title: 'Body too slow', detail: 'The body did not arrive in time.', closesConnection: true },
+  BODY_TOO_LARGE: { status: 413, title: 'Body too large', detail: 'The body is larger than this server accepts.', closesConnection: true },
+  BATCH_TOO_LARGE: { status: 413, title: 'Batch too large', detail: 'The batch has more rows than this server accepts.' },
+  UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'Not JSON', detail: 'Send the body with Content-Type: application/json.' },
+  RATE_LIMITED: { status: 429, title: 'Too many requests', detail: 'The rate limit is used up; wait as long as Retry-After says.', retryAfterSeconds: 1 },
+  INTERNAL: { status: 500, title: 'Internal error', detail: "The request could not be answered; the server's log says why, under this request_id." },
+  NOT_READY: { status: 503, title: 'Not ready', detail: 'No model is ready to score yet.', retryAfterSeconds: 1 },
+  OVERLOADED: { status: 503, title: 'Overloaded', detail: 'The queue of rows waiting to be scored is full.', retryAfterSeconds: 1 },
+  DEADLINE_EXCEEDED: { status: 503, title: 'Deadline exceeded', detail: 'The request waited too long to be scored, and was given up.', retryAfterSeconds: 1 },
+  DRAINING: { status: 503, title: 'Shutting down', detail: 'This server is shutting down and takes no new requests.', retryAfterSeconds: 1 },
+} as const satisfies Record<string, ProblemKind>;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+
+const REASONS: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  408: 'Request Timeout',
+  413: 'Content Too Large',
+  415: 'Unsupported Media Type',
+  429: 'Too Many Requests',
+  500: 'Internal Server Error',
+  503: 'Service Unavailable',
+};
+
+export interface ProblemOptions {
+  /** What was wrong with this request; the kind's own sentence where absent. */
+  readonly detail?: string;
+  readonly requestId?: string;
+  readonly errors?: readonly ProblemPlace[];
+  /** `Retry-After`, in whole seconds; the kind's own where absent. */
+  readonly retryAfterSeconds?: number;
+  /** The methods of the route, for the `Allow` header of METHOD_NOT_ALLOWED. */
+  readonly allow?: readonly string[];
+  /** UNAUTHENTICATED: a key was sent, and it is none of ours. */
+  readonly keyRejected?: boolean;
+}
+
+/** A refusal, ready to be written. */
+export interface Problem {
+  readonly code: ProblemCode;
+  readonly status: number;
+  /** Status code and reason phrase, as an HTTP/1.1 status line has them. */
+  readonly statusLine: string;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly body: string;
+  /** Close the connection behind the answer. */
+  readonly closesConnection: boolean;
+}
+
+/** The last part of a problem's `type`, and its anchor in the `/docs` page: `feature-count`. */
+export function problemAnchor(code: ProblemCode): string {
+  return code.toLowerCase().replaceAll('_', '-');
+}
+
+/** The problem details of a refusal. */
+export function problemDetails(code: ProblemCode, options: ProblemOptions = {}): ProblemDetails {
+  const kind: ProblemKind = PROBLEMS[code];
+  return {
+    type: `/docs#${problemAnchor(code)}`,
+    title: kind.title,
+    status: kind.status,
+    detail: options.detail ?? kind.detail,
+    ...(options.requestId !== undefined && { request_id: options.requestId }),
+    ...(options.errors !== undefined && options.errors.length > 0 && { errors: options.errors }),
+  };
+}
+
+/** A refusal with its status line, its headers and its body. */
+export function problem(code: ProblemCode, options: ProblemOptions = {}): Problem {
+  const kind: ProblemKind = PROBLEMS[code];
+  const headers: [string, string][] = [
+    ['Content-Type', 'application/problem+json'],
+    ['Cache-Control', 'no-store'],
+  ];
+  const retryAfter = options.retryAfterSeconds ?? kind.retryAfterSeconds;
+  if (retryAfter !== undefined) headers.push(['Retry-After', String(retryAfter)]);
+  if (options.allow) headers.push(['Allow', options.allow.join(', ')]);
+  // RFC 6750, section 3: no error code where the request carried no credentials.
+  if (kind.status === 401) headers.push(['WWW-Authenticate', options.keyRejected ? 'Bearer realm="lightscore", error="invalid_token"' : 'Bearer realm="lightscore"']);
+  return {
+    code,
+    status: kind.status,
+    statusLine: `${kind.status} ${REASONS[kind.status]}`,
+    headers,
+    body: JSON.stringify(problemDetails(code, options)),
+    closesConnection: kind.closesConnection ?? false,
+  };
+}

@@ -1,0 +1,283 @@
+/**
+ * Adaptive micro-batching: gathers rows in lanes and hands them to workers. There is no timer: a batch closes when the turn of
+ * the event loop ends and a worker is free; while all are busy rows gather, up to a cap that follows the measured cost per row.
+ * The lanes are the queue: a row is written once, into the lane from which it will be scored.
+ *
+ *     admit -> open lane (one per kind) --full--> ready lanes --worker free--> worker -> scored
+ *                    '-------------end of the turn, worker free---------------^
+ *
+ * Everything here runs on one thread; the races are with workers that die, and with requests that are answered early
+ * (client gone, deadline passed) while their rows are on the way.
+ */
+import type { Lane, LaneKind } from './lane.js';
+import type { ScoringPool } from './pool.js';
+import type { ServedModel } from './served-model.js';
+
+/** A request that waits for the scores of its rows. */
+export interface PendingRequest {
+  readonly kind: LaneKind;
+  readonly rowCount: number;
+  /** Answered, refused, or its client gone: its rows need no more work. */
+  readonly settled: boolean;
+  /** When it is given up if no worker has taken it, performance.now() milliseconds. */
+  readonly deadline: number;
+  /** Writes row `row` to `target` at `offset`, in the model's order of features. */
+  writeRow(row: number, target: Float64Array, offset: number): void;
+  /** Row `row` stands scored in `batch` at `laneRow`. Called once per row, also when settled. */
+  scored(row: number, batch: Batch, laneRow: number): void;
+  /** Its rows will not be scored. */
+  failed(reason: 'deadline' | 'worker'): void;
+}
+
+export type ScoringMode = 'pool' | 'auto' | 'inline';
+
+export interface BatcherOptions {
+  readonly mode: ScoringMode;
+  /** Most rows that wait for a worker. */
+  readonly queueRows: number;
+}
+
+/** One lane's worth of rows, all scored by the same model. */
+export class Batch {
+  /** Rows written. */
+  count = 0;
+  /** Rows before it were given up. */
+  first = 0;
+  attempts = 0;
+  /** When its first row came, performance.now() milliseconds. */
+  opened = 0;
+  readonly requests: PendingRequest[] = [];
+  /** Per lane row, which row of its request it is. */
+  readonly rows: number[] = [];
+
+  constructor(
+    readonly model: ServedModel,
+    readonly lane: Lane,
+  ) {}
+}
+
+/** What operators want to know, counted without a label object in sight. */
+export interface BatchObserver {
+  /** A batch of `rows` was handed over, its first row having waited `waitSeconds`. */
+  dispatched(rows: number, waitSeconds: number, inline: boolean): void;
+  /** Rows of a batch were scored; called after every row was delivered. */
+  delivered(batch: Batch): void;
+  workerFailed(error: unknown): void;
+}
+
+/** A worker should not be kept by one batch for longer, in microseconds; rows that come meanwhile wait for it. */
+const BATCH_BUDGET_US = 2000;
+/** Fewest rows of a full batch, however slow the model. */
+const LEAST_CAP: Readonly<Record<LaneKind, number>> = { score: 16, explain: 1 };
+/** Weight of the newest batch in the running means. */
+const NEWEST = 0.1;
+/** What the hand-over to a worker and back costs until it has been measured, in microseconds. */
+const HANDOVER_US = 65;
+/** A batch is given to a fresh worker this often before its requests are told that it failed. */
+const ATTEMPTS = 3;
+const SWEEP_MS = 50;
+
+export class Batcher {
+  readonly #open: Record<LaneKind, Batch | undefined> = { score: undefined, explain: undefined };
+  #ready: Batch[] = [];
+  #idleWorkers: number;
+  #waitingRows = 0;
+  #runningRows = 0;
+  #scheduled = false;
+  #sweeper: NodeJS.Timeout | undefined;
+  readonly #rowCostUs: Record<LaneKind, number> = { score: 1, explain: 500 };
+  #handoverUs = HANDOVER_US;
+
+  constructor(
+    private readonly pool: ScoringPool,
+    private readonly options: BatcherOptions,
+    private readonly observer: BatchObserver,
+  ) {
+    this.#idleWorkers = pool.workers;
+  }
+
+  /** Rows waiting for a worker. */
+  get waitingRows(): number {
+    return this.#waitingRows;
+  }
+
+  /** Rows waiting or being scored. */
+  get rows(): number {
+    return this.#waitingRows + this.#runningRows;
+  }
+
+  /** Running means, in microseconds: a row's cost by kind, and the hand-over to a worker and back. */
+  get costs(): { readonly score: number; readonly explain: number; readonly handover: number } {
+    return { ...this.#rowCostUs, handover: this.#handoverUs };
+  }
+
+  /**
+   * Queues all rows of a request for `model`, in order.
+   * @returns false, with nothing queued, where the queue has no room for them
+   */
+  admit(request: PendingRequest, model: ServedModel): boolean {
+    const { kind, rowCount } = request;
+    if (this.#waitingRows + rowCount > this.options.queueRows) return false;
+    this.#waitingRows += rowCount;
+    const features = model.shape.features;
+    for (let row = 0; row < rowCount; row++) {
+      let batch = this.#open[kind];
+      // A batch belongs to one model: a row of a newer one opens the next batch.
+      if (batch !== undefined && batch.model !== model) {
+        this.#ready.push(batch);
+        batch = undefined;
+      }
+      if (batch === undefined) {
+        batch = new Batch(model, model.takeLane(kind));
+        batch.opened = performance.now();
+        this.#open[kind] = batch;
+      }
+      const at = batch.count++;
+      request.writeRow(row, batch.lane.rows, at * features);
+      batch.requests.push(request);
+      batch.rows.push(row);
+      if (batch.count >= this.#cap(kind, batch)) {
+        this.#open[kind] = undefined;
+        this.#ready.push(batch);
+      }
+    }
+    this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS);
+    this.#schedule();
+    return true;
+  }
+
+  /** Stops the timer; nothing may be waiting. */
+  close(): void {
+    clearInterval(this.#sweeper);
+    this.#sweeper = undefined;
+  }
+
+  #cap(kind: LaneKind, batch: Batch): number {
+    return Math.min(batch.lane.plan.capacity, Math.max(LEAST_CAP[kind], Math.floor(BATCH_BUDGET_US / this.#rowCostUs[kind])));
+  }
+
+  /** Once per turn of the event loop, after all of its requests have been read. */
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#dispatch();
+    });
+  }
+
+  #next(): Batch | undefined {
+    const ready = this.#ready.shift();
+    if (ready !== undefined) return ready;
+    const { score, explain } = this.#open;
+    const batch = score !== undefined && (explain === undefined || score.opened <= explain.opened) ? score : explain;
+    if (batch !== undefined) this.#open[batch.lane.plan.kind] = undefined;
+    return batch;
+  }
+
+  #dispatch(): void {
+    while (this.#idleWorkers > 0) {
+      const batch = this.#next();
+      if (batch === undefined) return;
+      const rows = this.#dropSettled(batch);
+      if (rows > 0) this.#start(batch, rows);
+      else batch.model.releaseLane(batch.lane);
+    }
+  }
+
+  /**
+   * Gives up the rows at the front whose requests are settled or past their deadline, before they cost a worker.
+   * Rows stand in order of arrival and all requests have the same time, so no expired row stands behind a live one.
+   */
+  #dropSettled(batch: Batch): number {
+    const now = performance.now();
+    this.#waitingRows -= batch.count - batch.first;
+    while (batch.first < batch.count) {
+      const request = batch.requests[batch.first];
+      if (!request.settled && request.deadline > now) break;
+      if (!request.settled) request.failed('deadline');
+      batch.first++;
+    }
+    return batch.count - batch.first;
+  }
+
+  #start(batch: Batch, rows: number): void {
+    const { mode } = this.options;
+    const { kind } = batch.lane.plan;
+    const started = performance.now();
+    const inline = mode === 'inline' || (mode === 'auto' && rows * this.#rowCostUs[kind] < this.#handoverUs);
+    this.observer.dispatched(rows, (started - batch.opened) / 1000, inline);
+    if (inline) {
+      const kernel = this.pool.kernels[batch.model.strategy];
+      kernel.score(batch.model.image, batch.lane.address, batch.first, batch.count);
+      if (kind === 'explain') kernel.explain(batch.model.image, batch.lane.address, batch.first, batch.count);
+      this.#learn(kind, rows, (performance.now() - started) * 1000);
+      this.#deliver(batch);
+      return;
+    }
+    this.#idleWorkers--;
+    this.#runningRows += rows;
+    this.#run(batch, rows, started);
+  }
+
+  #run(batch: Batch, rows: number, started: number): void {
+    const { kind } = batch.lane.plan;
+    batch.attempts++;
+    const { strategy, image } = batch.model;
+    const task = { strategy, image, lane: batch.lane.address, first: batch.first, end: batch.count, explain: kind === 'explain' };
+    this.pool.run(task).then(
+      (micros) => {
+        this.#idleWorkers++;
+        this.#runningRows -= rows;
+        this.#learn(kind, rows, micros);
+        this.#handoverUs += NEWEST * ((performance.now() - started) * 1000 - micros - this.#handoverUs);
+        // The worker gets its next batch before this one is answered: answering takes longer than scoring.
+        this.#dispatch();
+        this.#deliver(batch);
+      },
+      (error: unknown) => {
+        // The worker died in mid-batch. Its rows stand untouched in the lane, so the batch goes to another worker; scores
+        // that it may have written are written again.
+        this.observer.workerFailed(error);
+        if (batch.attempts < ATTEMPTS) {
+          this.#run(batch, rows, started);
+          return;
+        }
+        this.#idleWorkers++;
+        this.#runningRows -= rows;
+        for (let at = batch.first; at < batch.count; at++) {
+          if (!batch.requests[at].settled) batch.requests[at].failed('worker');
+        }
+        batch.model.releaseLane(batch.lane);
+        this.#dispatch();
+      },
+    );
+  }
+
+  #learn(kind: LaneKind, rows: number, micros: number): void {
+    this.#rowCostUs[kind] += NEWEST * (micros / rows - this.#rowCostUs[kind]);
+  }
+
+  #deliver(batch: Batch): void {
+    for (let at = batch.first; at < batch.count; at++) batch.requests[at].scored(batch.rows[at], batch, at);
+    this.observer.delivered(batch);
+    batch.model.releaseLane(batch.lane);
+  }
+
+  /** Refuses what has waited past its deadline while every worker was busy; its rows are dropped when their turn comes. */
+  #sweep(): void {
+    if (this.#waitingRows === 0) {
+      this.close();
+      return;
+    }
+    const now = performance.now();
+    for (const batch of [...this.#ready, this.#open.score, this.#open.explain]) {
+      if (batch === undefined) continue;
+      for (let at = batch.first; at < batch.count; at++) {
+        const request = batch.requests[at];
+        if (request.deadline > now) break;
+        if (!request.settled) request.failed('deadline');
+      }
+    }
+  }
+}

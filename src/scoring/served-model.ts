@@ -1,0 +1,80 @@
+/** A model that is ready to score: its image in shared memory, the kernel chosen for it, its lanes. */
+import type { LaneShape, Strategy } from '../model/image.js';
+import { type Lane, type LaneKind, createLane, planLane } from './lane.js';
+import type { SharedMemory } from './memory.js';
+
+/** What a model says of itself, from its metadata and its text. */
+export interface ModelCard {
+  /** Name of the version's folder in the store. */
+  readonly version: string;
+  readonly modelVersion: string;
+  readonly calibrationVersion: string;
+  readonly featureSetVersion: string | undefined;
+  readonly featureNames: readonly string[];
+  /** Split importance, in the model's order of features. */
+  readonly importance: readonly number[];
+  /** A plausible row, for examples. */
+  readonly exampleRow: readonly number[];
+  readonly objective: string;
+  readonly trees: number;
+  readonly leaves: number;
+  /** SHA-256 of `lightgbm_model.txt`, hex. */
+  readonly modelSha256: string;
+}
+
+/** Most rows and bytes of one lane. An explained row costs hundreds of times a scored one. */
+const LANE_LIMITS = { rows: { score: 256, explain: 16 }, bytes: 1 << 20, kept: 64 } as const;
+
+export class ServedModel {
+  /** Batches under way: the image must stay in place until it is 0. */
+  #batches = 0;
+  #retired = false;
+  readonly #kept: Record<LaneKind, Lane[]> = { score: [], explain: [] };
+  readonly #capacity: Record<LaneKind, number>;
+
+  constructor(
+    readonly card: ModelCard,
+    readonly strategy: Strategy,
+    readonly shape: LaneShape,
+    /** Address of the image in `memory`. */
+    readonly image: number,
+    readonly imageBytes: number,
+    private readonly memory: SharedMemory,
+  ) {
+    const capacity = (kind: LaneKind): number =>
+      Math.max(1, Math.min(LANE_LIMITS.rows[kind], Math.floor(LANE_LIMITS.bytes / planLane(shape, 1, kind).bytes)));
+    this.#capacity = { score: capacity('score'), explain: shape.depth < 0 ? 0 : capacity('explain') };
+  }
+
+  get explainable(): boolean {
+    return this.#capacity.explain > 0;
+  }
+
+  /** A lane for one batch, with an unknown past. Give it back with `releaseLane`. */
+  takeLane(kind: LaneKind): Lane {
+    this.#batches++;
+    return this.#kept[kind].pop() ?? createLane(this.memory, this.shape, this.#capacity[kind], kind);
+  }
+
+  releaseLane(lane: Lane): void {
+    this.#batches--;
+    const kept = this.#kept[lane.plan.kind];
+    if (this.#retired || kept.length >= LANE_LIMITS.kept) this.memory.free(lane.address);
+    else kept.push(lane);
+    this.#freeWhenUnused();
+  }
+
+  /** No new batch will come: gives the memory back once the last one under way has returned. */
+  retire(): void {
+    if (this.#retired) return;
+    this.#retired = true;
+    for (const kind of ['score', 'explain'] as const) {
+      for (const lane of this.#kept[kind].splice(0)) this.memory.free(lane.address);
+    }
+    this.#freeWhenUnused();
+  }
+
+  #freeWhenUnused(): void {
+    if (this.#retired && this.#batches === 0) this.memory.free(this.image);
+  }
+}

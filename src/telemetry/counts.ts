@@ -1,0 +1,37 @@
+/** Counters that the hot path can afford: plain numbers in arrays, read when Prometheus asks. */
+
+/** Counts observations per bucket; `bounds` ascend, an observation falls into the first bound it does not exceed. */
+export class Distribution {
+  /** [bounds + 1], the last for everything above. */
+  readonly buckets: Float64Array;
+  sum = 0;
+
+  constructor(readonly bounds: readonly number[]) {
+    this.buckets = new Float64Array(bounds.length + 1);
+  }
+
+  observe(value: number): void {
+    const { bounds } = this;
+    let at = 0;
+    while (at < bounds.length && value > bounds[at]) at++;
+    this.buckets[at]++;
+    this.sum += value;
+  }
+
+  get count(): number {
+    return this.buckets.reduce((sum, count) => sum + count, 0);
+  }
+}
+
+/** Counts per label value, for few values. */
+export class Tally<Label extends string> {
+  readonly #counts = new Map<Label, number>();
+
+  add(label: Label, count = 1): void {
+    this.#counts.set(label, (this.#counts.get(label) ?? 0) + count);
+  }
+
+  get entries(): readonly (readonly [Label, number])[] {
+    return [...this.#counts];
+  }
+}

@@ -1,0 +1,88 @@
+/** Logs as JSON lines on standard output: pino for what happens, and the prediction events beside it, written once per batch. */
+import { type Logger, pino } from 'pino';
+import type { LogLevel } from '../config.js';
+
+export type { Logger };
+type Destination = ReturnType<typeof pino.destination>;
+
+/** Bytes of log that may wait for a slow reader of standard output before prediction events are dropped. */
+const WAITING_BYTES = 16 * 2 ** 20;
+const LEVEL_INFO = 30;
+
+export interface Log {
+  readonly logger: Logger;
+  readonly predictions: PredictionLog;
+  /** Writes out what waits; for the end of the process. */
+  flush(): void;
+}
+
+/**
+ * @param sample share of the predictions that are logged, 0 to 1
+ * @param fd where lines go: standard output
+ */
+export function openLog(level: LogLevel, sample: number, fd = 1): Log {
+  const destination = pino.destination({ dest: fd, sync: false, minLength: 0, maxLength: WAITING_BYTES });
+  const logger = pino({ level, base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime }, destination);
+  const predictions = new PredictionLog(destination, logger.isLevelEnabled('info') ? sample : 0);
+  return {
+    logger,
+    predictions,
+    flush: () => {
+      predictions.flush();
+      try {
+        destination.flushSync();
+      } catch (error) {
+        // A closed or blocked pipe: there is nowhere left to say so.
+        if (!(error instanceof Error)) throw error;
+      }
+    },
+  };
+}
+
+/** One `prediction` event per scored row, in pino's own line format, gathered until `flush`. */
+export class PredictionLog {
+  #lines = '';
+  #count = 0;
+  #owed = 0;
+  /** Of the lines gathered now: a batch is answered at one moment. */
+  #timestamp = '';
+  /** Events that were dropped, because the reader of the log fell behind. */
+  dropped = 0;
+
+  constructor(
+    private readonly destination: Destination,
+    private readonly sample: number,
+  ) {
+    destination.on('drop', () => this.dropped++);
+  }
+
+  /**
+   * @param requestId as JSON, in its quotes
+   * @param modelVersion as JSON, in its quotes
+   * @param milliseconds whole
+   */
+  append(requestId: string, score: number, milliseconds: number, modelVersion: string): void {
+    // Every 1/sample-th row, spread evenly.
+    this.#owed += this.sample;
+    if (this.#owed < 1) return;
+    this.#owed -= 1;
+    const timestamp = (this.#timestamp ||= new Date().toISOString());
+    this.#lines +=
+      `{"level":${LEVEL_INFO},"time":"${timestamp}","pid":${process.pid},"event":"prediction","request_id":${requestId},` +
+      `"confidence_score":${score},"inference_time_ms":${milliseconds},"model_version":${modelVersion},"timestamp":"${timestamp}"}\n`;
+    this.#count++;
+  }
+
+  flush(): void {
+    if (this.#count === 0) return;
+    const lines = this.#lines;
+    const count = this.#count;
+    this.#lines = '';
+    this.#count = 0;
+    this.#timestamp = '';
+    const before = this.dropped;
+    this.destination.write(lines);
+    // One write is one drop to the stream, and `count` events to whoever counts them.
+    if (this.dropped > before) this.dropped += count - 1;
+  }
+}

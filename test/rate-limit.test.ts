@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { setImmediate as nextTurn, setTimeout as elapsed } from 'node:timers/promises';
+import { RateLimiter } from '../src/http/rate-limit.js';
+
+/** Requests of one caller, one event each as they come from sockets: how many are permitted. */
+async function permitted(take: () => number, requests: number): Promise<number> {
+  let count = 0;
+  for (let i = 0; i < requests; i++) {
+    if (take() === 0) count++;
+    await nextTurn();
+  }
+  return count;
+}
+
+describe('a rate limit', () => {
+  test('permits so many requests and no more, then says how long to wait', async () => {
+    const limiter = new RateLimiter(5);
+    assert.equal(await permitted(() => limiter.takeKey('a'), 50), 5);
+    assert.equal(limiter.takeKey('a'), 1);
+  });
+
+  test('counts each key and each address apart', async () => {
+    const limiter = new RateLimiter(2);
+    assert.equal(await permitted(() => limiter.takeKey('10.0.0.1'), 5), 2);
+    assert.equal(await permitted(() => limiter.takeKey('b'), 5), 2);
+    assert.equal(await permitted(() => limiter.takeAddress('10.0.0.1'), 5), 2);
+    assert.equal(await permitted(() => limiter.takeAddress('10.0.0.2'), 5), 2);
+  });
+
+  test('counts the addresses of one IPv6 network together', async () => {
+    const limiter = new RateLimiter(2);
+    let host = 0;
+    assert.equal(await permitted(() => limiter.takeAddress(`2001:db8::${++host}`), 10), 2);
+  });
+
+  test('of one permits one', async () => {
+    const limiter = new RateLimiter(1);
+    assert.equal(await permitted(() => limiter.takeKey('a'), 10), 1);
+  });
+
+  test('begins anew a second after the first request', async () => {
+    const limiter = new RateLimiter(3);
+    const started = performance.now();
+    assert.equal(await permitted(() => limiter.takeKey('a'), 10), 3);
+    while (limiter.takeKey('a') !== 0) await elapsed(10);
+    assert.ok(performance.now() - started >= 999, 'not before its time');
+    assert.equal(await permitted(() => limiter.takeKey('a'), 10), 2);
+  });
+});
+
+test('more addresses than are counted apart share counters, so that memory is bounded', async () => {
+  const limiter = new RateLimiter(1);
+  let refused = 0;
+  for (let i = 0; i < 60_000; i++) {
+    if (limiter.takeAddress(`10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`) !== 0) refused++;
+    if (i % 100 === 0) await nextTurn();
+  }
+  assert.ok(refused > 5_000, `${refused} refused`);
+  assert.equal(limiter.takeKey('a caller with a key'), 0);
+});

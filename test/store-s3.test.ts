@@ -1,0 +1,173 @@
+import { DeleteObjectCommand } from '@aws-sdk/client-s3';
+import assert from 'node:assert/strict';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { test, type TestContext } from 'node:test';
+import { S3Store } from '../src/store/s3.js';
+import { startFaultyServer, startS3Server } from './s3-server.js';
+import { testStore } from './store-contract.js';
+
+const BUCKET = 'fraud-models';
+const PATIENCE = { connectMs: 300, answerMs: 300, silenceMs: 300, attempts: 2 };
+
+testStore('s3', async (t) => {
+  const server = await startS3Server(BUCKET);
+  const store = new S3Store({ bucket: BUCKET, endpoint: server.endpoint });
+  t.after(async () => {
+    store.close();
+    await server.close();
+  });
+  return {
+    store,
+    put: (path, content) => server.put(`models/${path}`, content),
+    remove: async (path) => void (await server.client.send(new DeleteObjectCommand({ Bucket: BUCKET, Key: `models/${path}` }))),
+  };
+});
+
+test('s3: the prefix may be another one, or none', async (t) => {
+  const server = await startS3Server(BUCKET);
+  t.after(() => server.close());
+  await server.put('v1.0.0/metadata.json', '{}');
+  await server.put('team/v2.0.0/metadata.json', '{}');
+  for (const [prefix, location, version] of [['', `s3://${BUCKET}`, 'v1.0.0'], ['team', `s3://${BUCKET}/team`, 'v2.0.0']] as const) {
+    const store = new S3Store({ bucket: BUCKET, prefix, endpoint: server.endpoint });
+    assert.equal(store.location, location);
+    assert((await store.versions()).includes(version));
+    assert.deepEqual((await store.files(version)).map(({ name }) => name), ['metadata.json']);
+    store.close();
+  }
+});
+
+test('s3: a bucket that does not exist is unreachable, by name', async (t) => {
+  const server = await startS3Server(BUCKET);
+  const store = new S3Store({ bucket: 'other-bucket', endpoint: server.endpoint });
+  t.after(async () => {
+    store.close();
+    await server.close();
+  });
+  const expected = { code: 'STORE_UNREACHABLE', message: /^s3:\/\/other-bucket\/models\/(current\.json)?: the bucket does not exist \(S3 answered 404 NoSuchBucket\)$/ };
+  await assert.rejects(store.versions(), expected);
+  await assert.rejects(store.pointer(), expected);
+});
+
+/** A store on a server that answers as `answer` says; `asked` counts its requests. */
+async function faultyStore(t: TestContext, answer: (request: IncomingMessage, response: ServerResponse, asked: number) => void): Promise<{ store: S3Store; asked: () => number }> {
+  let asked = 0;
+  const server = await startFaultyServer((request, response) => answer(request, response, ++asked));
+  const store = new S3Store({ bucket: BUCKET, endpoint: server.endpoint, patience: PATIENCE });
+  t.after(async () => {
+    store.close();
+    await server.close();
+  });
+  return { store, asked: () => asked };
+}
+
+const FILE = { name: 'lightgbm_model.txt', size: 10, fingerprint: '"abc"' };
+
+function errorXml(code: string): string {
+  return `<?xml version="1.0"?><Error><Code>${code}</Code><Message>told to</Message></Error>`;
+}
+
+test('s3: a server that is not there is unreachable', async (t) => {
+  const server = await startFaultyServer(() => undefined);
+  await server.close();
+  const store = new S3Store({ bucket: BUCKET, endpoint: server.endpoint, patience: PATIENCE });
+  t.after(() => store.close());
+  await assert.rejects(store.pointer(), { code: 'STORE_UNREACHABLE', message: /^s3:\/\/fraud-models\/models\/current\.json: .*ECONNREFUSED/ });
+});
+
+test('s3: a server error is retried, and unreachable when it stays', async (t) => {
+  const { store, asked } = await faultyStore(t, (_, response, count) => {
+    if (count === 2) response.end('{"version":"v1"}');
+    else response.writeHead(500).end(errorXml('InternalError'));
+  });
+  assert.equal((await store.pointer())?.version, 'v1');
+  await assert.rejects(store.pointer(), { code: 'STORE_UNREACHABLE', message: /told to \(S3 answered 500 InternalError\)$/ });
+  assert.equal(asked(), 2 + PATIENCE.attempts);
+});
+
+test('s3: a refused request is unreachable at once, and says so', async (t) => {
+  const { store, asked } = await faultyStore(t, (_, response) => response.writeHead(403).end(errorXml('AccessDenied')));
+  await assert.rejects(store.files('v1.0.0'), { code: 'STORE_UNREACHABLE', message: /access is denied \(S3 answered 403 AccessDenied\)$/ });
+  assert.equal(asked(), 1);
+});
+
+test('s3: a server that never answers runs into the time limit', async (t) => {
+  const { store, asked } = await faultyStore(t, () => undefined);
+  await assert.rejects(store.pointer(), { code: 'STORE_UNREACHABLE', message: /current\.json: .*(timed out|requestTimeout)/ });
+  assert.equal(asked(), PATIENCE.attempts);
+});
+
+test('s3: a connection that is reset is tried again', async (t) => {
+  const { store } = await faultyStore(t, (request, response, count) => {
+    if (count === 1) request.socket.resetAndDestroy();
+    else response.setHeader('etag', '"abc"').end('0123456789');
+  });
+  assert.equal(Buffer.from(await store.read('v1', FILE, 10)).toString(), '0123456789');
+});
+
+for (const [how, breakOff] of [
+  ['is cut', (response: ServerResponse) => response.socket?.resetAndDestroy()],
+  ['falls silent', () => undefined],
+] as const) {
+  test(`s3: a download that ${how} halfway is started again, and unreachable when it stays so`, async (t) => {
+    const { store, asked } = await faultyStore(t, (_, response, count) => {
+      response.writeHead(200, { etag: '"abc"', 'content-length': 10 });
+      if (count === 2) response.end('0123456789');
+      else response.write('01234', () => breakOff(response));
+    });
+    assert.equal(Buffer.from(await store.read('v1', FILE, 10)).toString(), '0123456789');
+    assert.equal(asked(), 2);
+    await assert.rejects(store.read('v1', FILE, 10), { code: 'STORE_UNREACHABLE', message: /^s3:\/\/fraud-models\/models\/v1\/lightgbm_model\.txt: / });
+  });
+}
+
+test('s3: an object that grows past the limit is cut off, not read to its end', async (t) => {
+  let sent = 0;
+  const { store } = await faultyStore(t, (_, response) => {
+    response.writeHead(200, { etag: '"abc"' });
+    const more = (): void => {
+      for (;;) {
+        sent += 65_536;
+        if (response.destroyed || !response.write(Buffer.alloc(65_536))) break;
+      }
+    };
+    response.on('drain', more);
+    more();
+  });
+  await assert.rejects(store.read('v1', FILE, 1_000_000), { code: 'ARTIFACT_INVALID', message: /has more bytes than the limit of 1000000$/ });
+  assert(sent < 20_000_000, `${sent} bytes were sent`);
+});
+
+test('s3: reads are pinned to the ETag of the listing', async (t) => {
+  let pin: string | undefined;
+  const { store } = await faultyStore(t, (request, response) => {
+    pin = request.headers['if-match'];
+    response.writeHead(412).end(errorXml('PreconditionFailed'));
+  });
+  await assert.rejects(store.read('v1', FILE, 10), { code: 'ARTIFACT_INVALID', message: /changed while the artifact was being read$/ });
+  assert.equal(pin, '"abc"');
+});
+
+test('s3: an unchanged pointer costs a conditional request', async (t) => {
+  const { store } = await faultyStore(t, (request, response) => {
+    if (request.headers['if-none-match'] === '"one"') response.writeHead(304).end();
+    else response.setHeader('etag', '"one"').end('{"version":"v1.0.0"}');
+  });
+  const first = await store.pointer();
+  assert.deepEqual(first, { version: 'v1.0.0', fingerprint: '"one"' });
+  assert.equal(await store.pointer(first), first);
+});
+
+test('s3: a listing is followed over all its pages', async (t) => {
+  const pages: Record<string, string> = {
+    '': '<IsTruncated>true</IsTruncated><NextContinuationToken>2</NextContinuationToken><CommonPrefixes><Prefix>models/v1.0.0/</Prefix></CommonPrefixes>',
+    '2': '<IsTruncated>true</IsTruncated><NextContinuationToken>3</NextContinuationToken><CommonPrefixes><Prefix>models/v1.1.0/</Prefix></CommonPrefixes>',
+    '3': '<IsTruncated>false</IsTruncated><CommonPrefixes><Prefix>models/v1.2.0/</Prefix></CommonPrefixes>',
+  };
+  const { store, asked } = await faultyStore(t, (request, response) => {
+    const token = new URL(request.url ?? '', 'http://s3').searchParams.get('continuation-token') ?? '';
+    response.end(`<?xml version="1.0"?><ListBucketResult>${pages[token]}</ListBucketResult>`);
+  });
+  assert.deepEqual(await store.versions(), ['v1.0.0', 'v1.1.0', 'v1.2.0']);
+  assert.equal(asked(), 3);
+});
