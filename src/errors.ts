@@ -13,6 +13,15 @@ export const ERRORS = {
   NATIVE_UNAVAILABLE: { exit: 1, what: 'native LightGBM cannot be built or loaded here' },
   NATIVE_FAILED: { exit: 1, what: 'native LightGBM reported an error' },
   DATA_INVALID: { exit: 1, what: 'the data cannot be trained on or scored' },
+  GATE_REFUSED: { exit: 1, what: 'a newly trained model is worse than the one it was held against' },
+  OUTPUT_FAILED: { exit: 1, what: 'a result could not be written' },
+  VERSION_EXISTS: { exit: 1, what: 'a version of that name exists already' },
+  INTERRUPTED: { exit: 1, what: 'the run was stopped from outside' },
+  LOAD_IN_PROGRESS: { exit: 1, what: 'another change of the models is under way' },
+  MODEL_CONFLICT: { exit: 1, what: 'the versions held do not allow this change' },
+  AUDIT_BROKEN: { exit: 1, what: 'the chain of an audit trail is broken' },
+  SERVER_UNREACHABLE: { exit: 1, what: 'the server did not answer' },
+  SERVER_REFUSED: { exit: 1, what: 'the server refused what was asked of it' },
   WORKER_FAILED: { exit: 1, what: 'a worker thread failed' },
 } as const;
 

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { calibrate, calibratorFault, type IsotonicCalibrator, readCalibratorJson, writeCalibratorJson } from '../src/artifact/calibrator.js';
@@ -61,7 +61,7 @@ test('what is written is read back as the same calibrator, with the same answers
 for (const [fault, change] of Object.entries({
   'type is "platt", expected "isotonic"': { type: 'platt' },
   'dtype is "float16", expected "float64" or "float32"': { dtype: 'float16' },
-  'dtype is undefined, expected "float64" or "float32"': { dtype: undefined },
+  'dtype is missing, expected "float64" or "float32"': { dtype: undefined },
   'out_of_bounds is "nan", expected "clip"': { out_of_bounds: 'nan' },
   'x_thresholds is not an array of numbers': { x_thresholds: '0.1' },
   'x_thresholds[1] is not a number': { x_thresholds: [0.1, '0.5', 0.9] },

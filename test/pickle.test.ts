@@ -13,7 +13,7 @@ interface Expected {
 }
 
 const folder = join(projectRoot, 'test/data/pickles');
-const expected = JSON.parse(readFileSync(join(folder, 'expected.json'), 'utf8')) as Expected;
+const expected: Expected = JSON.parse(readFileSync(join(folder, 'expected.json'), 'utf8'));
 const pickles = readdirSync(folder).filter((name) => name.endsWith('.pkl'));
 
 test('every pickle of scikit-learn 1.0 to 1.9 has an expectation', () => {

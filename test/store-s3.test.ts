@@ -2,6 +2,8 @@ import { DeleteObjectCommand } from '@aws-sdk/client-s3';
 import assert from 'node:assert/strict';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { test, type TestContext } from 'node:test';
+import { openStore } from '../src/store/open.js';
+import { createS3Client } from '../src/store/s3-client.js';
 import { S3Store } from '../src/store/s3.js';
 import { startFaultyServer, startS3Server } from './s3-server.js';
 import { testStore } from './store-contract.js';
@@ -170,4 +172,30 @@ test('s3: a listing is followed over all its pages', async (t) => {
   });
   assert.deepEqual(await store.versions(), ['v1.0.0', 'v1.1.0', 'v1.2.0']);
   assert.equal(asked(), 3);
+});
+
+test('s3: only a bucket is needed: the region is AWS_REGION or a default, the endpoint AWS_ENDPOINT_URL_S3 or AWS itself', async (t) => {
+  const names = ['AWS_REGION', 'AWS_DEFAULT_REGION', 'AWS_PROFILE', 'AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL', 'AWS_CONFIG_FILE'];
+  const before = names.map((name) => [name, process.env[name]] as const);
+  t.after(() => {
+    for (const [name, value] of before) {
+      if (value === undefined) Reflect.deleteProperty(process.env, name);
+      else process.env[name] = value;
+    }
+  });
+  for (const name of names) Reflect.deleteProperty(process.env, name);
+  process.env['AWS_CONFIG_FILE'] = '/dev/null';
+  const plain = createS3Client();
+  assert.equal(await plain.config.region(), 'us-east-1');
+  assert.equal(plain.config.forcePathStyle, false);
+  process.env['AWS_REGION'] = 'ca-central-1';
+  assert.equal(await createS3Client().config.region(), 'ca-central-1');
+
+  const server = await startS3Server(BUCKET);
+  t.after(() => server.close());
+  await server.put('models/v1.0.0/metadata.json', '{}');
+  process.env['AWS_ENDPOINT_URL_S3'] = server.endpoint;
+  const store = await openStore({ kind: 's3', bucket: BUCKET, prefix: 'models/' });
+  assert.deepEqual(await store.versions(), ['v1.0.0']);
+  store.close();
 });

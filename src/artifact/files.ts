@@ -1,0 +1,13 @@
+/** The names of an artifact's files, in one place. */
+export const MODEL_FILE = 'lightgbm_model.txt';
+export const METADATA_FILE = 'metadata.json';
+export const SIGNATURE_FILE = 'metadata.sig';
+export const SELF_CHECK_FILE = 'self_check.json';
+
+/** In order of preference: where a version has both, the portable form is read. */
+export const CALIBRATOR_FILES = ['calibrator.json', 'calibrator.pkl'] as const;
+
+/** Whether a version has all it takes to serve it: model, calibrator and metadata, of which metadata is written last. */
+export function isComplete(names: readonly string[]): boolean {
+  return names.includes(MODEL_FILE) && names.includes(METADATA_FILE) && CALIBRATOR_FILES.some((name) => names.includes(name));
+}

@@ -1,0 +1,74 @@
+import { ArtifactError } from '../errors.js';
+import { isJsonObject, type JsonObject, parseJsonObject, quoted } from './json.js';
+
+/** What `metadata.json` says: the fields that this service reads, and all of them as they stand in the file. */
+export interface Metadata {
+  readonly modelVersion: string;
+  readonly calibrationVersion: string;
+  readonly featureSetVersion: string | undefined;
+  /** In the model's order; not empty, no name twice. */
+  readonly featureNames: readonly string[];
+  /** SHA-256 in lower-case hexadecimal by file name, where the file carries `checksums`. */
+  readonly checksums: ReadonlyMap<string, string> | undefined;
+  readonly fields: Readonly<JsonObject>;
+}
+
+const MAX_VERSION_LENGTH = 256;
+
+/**
+ * Reads `metadata.json`.
+ * @returns the metadata, and warnings about what was put up with.
+ * @throws ArtifactError naming `file` and the first field that is wrong.
+ */
+export function readMetadata(bytes: Uint8Array, file: string): { metadata: Metadata; warnings: string[] } {
+  const { value: fields, replaced } = parseJsonObject(bytes, file);
+  const warnings = replaced > 0 ? [`${file}: holds NaN or Infinity, which are not JSON; read as null (${replaced})`] : [];
+  const metadata: Metadata = {
+    modelVersion: versionField(fields, 'model_version', file),
+    calibrationVersion: versionField(fields, 'calibration_version', file),
+    featureSetVersion: (fields['feature_set_version'] ?? null) === null ? undefined : versionField(fields, 'feature_set_version', file),
+    featureNames: featureNames(fields['feature_names'], file),
+    checksums: checksums(fields['checksums'], file),
+    fields,
+  };
+  return { metadata, warnings };
+}
+
+function versionField(fields: JsonObject, name: string, file: string): string {
+  const value = fields[name];
+  if (value === undefined) throw new ArtifactError(file, `${name} is missing`);
+  if (typeof value !== 'string' || value.trim() === '' || value.length > MAX_VERSION_LENGTH) {
+    throw new ArtifactError(file, `${name} is not a text of 1 to ${MAX_VERSION_LENGTH} characters`);
+  }
+  return value;
+}
+
+function featureNames(value: unknown, file: string): string[] {
+  if (value === undefined) throw new ArtifactError(file, 'feature_names is missing');
+  if (!Array.isArray(value) || value.length === 0) throw new ArtifactError(file, 'feature_names is not a list of names');
+  const names: unknown[] = value;
+  const seen = new Set<string>();
+  return names.map((name, i) => {
+    if (typeof name !== 'string' || name === '') throw new ArtifactError(file, `feature_names[${i}] is not a name`);
+    if (seen.has(name)) throw new ArtifactError(file, `feature_names holds ${quoted(name)} twice`);
+    seen.add(name);
+    return name;
+  });
+}
+
+function checksums(value: unknown, file: string): Map<string, string> | undefined {
+  if ((value ?? null) === null) return undefined;
+  if (!isJsonObject(value)) throw new ArtifactError(file, 'checksums is not an object of file names and SHA-256 sums');
+  const sums = new Map<string, string>();
+  for (const [name, sum] of Object.entries(value)) {
+    if (!isFileName(name)) throw new ArtifactError(file, `checksums names ${quoted(name)}, which is not a file of this folder`);
+    const hex = typeof sum === 'string' ? /^(?:sha256:)?([0-9a-f]{64})$/i.exec(sum)?.[1] : undefined;
+    if (hex === undefined) throw new ArtifactError(file, `checksums gives ${name} no SHA-256 in hexadecimal`);
+    sums.set(name, hex.toLowerCase());
+  }
+  return sums;
+}
+
+function isFileName(name: string): boolean {
+  return /^[^/\\\0]{1,255}$/.test(name) && name !== '.' && name !== '..';
+}

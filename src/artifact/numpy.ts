@@ -1,0 +1,80 @@
+/** An array type: one letter for the kind (bool, int, uint, float), the item size in bytes, and the byte order. */
+export class Dtype {
+  littleEndian = true;
+
+  private constructor(
+    readonly kind: string,
+    readonly itemSize: number,
+  ) {}
+
+  /** Parses numpy's short form ("f8", "b1"); undefined for text, objects, records, dates and complex numbers. */
+  static parse(code: string): Dtype | undefined {
+    const match = /^(?:(b)(1)|([iu])([1248])|(f)([48]))$/.exec(code);
+    if (match === null) return undefined;
+    return new Dtype(match[1] ?? match[3] ?? match[5], Number(match[2] ?? match[4] ?? match[6]));
+  }
+
+  get code(): string {
+    return `${this.kind}${this.itemSize}`;
+  }
+
+  /** Item `index` of packed `data`. 64-bit integers past 2^53 are rounded. */
+  read(data: DataView, index: number): number {
+    const offset = index * this.itemSize;
+    switch (this.code) {
+      case 'f8':
+        return data.getFloat64(offset, this.littleEndian);
+      case 'f4':
+        return data.getFloat32(offset, this.littleEndian);
+      case 'i8':
+        return Number(data.getBigInt64(offset, this.littleEndian));
+      case 'u8':
+        return Number(data.getBigUint64(offset, this.littleEndian));
+      case 'i4':
+        return data.getInt32(offset, this.littleEndian);
+      case 'u4':
+        return data.getUint32(offset, this.littleEndian);
+      case 'i2':
+        return data.getInt16(offset, this.littleEndian);
+      case 'u2':
+        return data.getUint16(offset, this.littleEndian);
+      case 'i1':
+        return data.getInt8(offset);
+      default:
+        return data.getUint8(offset);
+    }
+  }
+}
+
+/**
+ * An array as numpy stores it: packed items.
+ *
+ * Calibrators hold one-dimensional arrays, for which C and Fortran order are the same; arrays of more dimensions may
+ * stand in attributes nobody reads, and are carried without being decoded.
+ */
+export class NdArray {
+  /** @throws RangeError when `data` is not exactly as long as `shape` and `dtype` say. */
+  constructor(
+    readonly shape: readonly number[],
+    readonly dtype: Dtype,
+    readonly data: Uint8Array,
+  ) {
+    const expected = byteLength(shape, dtype);
+    if (data.byteLength !== expected) {
+      throw new RangeError(`a numpy array of shape (${shape.join(', ')}) and type ${dtype.code} needs ${expected} bytes, not ${data.byteLength}`);
+    }
+  }
+
+  /** The items of a one-dimensional array, as doubles. */
+  toFloat64(): Float64Array {
+    const view = new DataView(this.data.buffer, this.data.byteOffset, this.data.byteLength);
+    const items = new Float64Array(this.shape[0]);
+    for (let i = 0; i < items.length; i++) items[i] = this.dtype.read(view, i);
+    return items;
+  }
+}
+
+/** How many bytes an array takes; past 2^53 inexact, Infinity or NaN, which no file is long enough to match. */
+export function byteLength(shape: readonly number[], dtype: Dtype): number {
+  return shape.reduce((product, size) => product * size, dtype.itemSize);
+}

@@ -1,0 +1,138 @@
+import { Dtype, NdArray } from './numpy.js';
+import { type ByteBudget, PickledInstance, PickledTuple, type PickledValue, PickleGlobal, PickleRefusal, printable, UnfilledArray } from './pickle-values.js';
+
+export const ISOTONIC_REGRESSION = 'sklearn.isotonic.IsotonicRegression';
+export const JOBLIB_ARRAY = 'joblib.numpy_pickle.NumpyArrayWrapper';
+
+const MAX_DIMENSIONS = 32;
+
+const NDARRAY = new PickleGlobal('numpy.ndarray', undefined, false);
+
+const GLOBALS = new Map<string, PickleGlobal>();
+
+function allow(names: readonly string[], call: PickleGlobal['call'], instantiable = false): void {
+  for (const name of names) GLOBALS.set(name, new PickleGlobal(name, call, instantiable));
+}
+
+GLOBALS.set(NDARRAY.name, NDARRAY);
+allow([ISOTONIC_REGRESSION, JOBLIB_ARRAY], undefined, true);
+allow(['numpy.dtype'], dtype);
+// numpy 2 renamed its private package numpy.core to numpy._core.
+allow(['numpy.core.multiarray._reconstruct', 'numpy._core.multiarray._reconstruct'], reconstruct);
+allow(['numpy.core.multiarray.scalar', 'numpy._core.multiarray.scalar'], scalar);
+allow(['numpy.core.numeric._frombuffer', 'numpy._core.numeric._frombuffer'], fromBuffer);
+// Protocol 2 has no opcode for bytes: Python writes them as a Latin-1 string to encode, and empty ones as `bytes()`.
+allow(['_codecs.encode'], encode);
+allow(['builtins.bytes', '__builtin__.bytes'], emptyBytes);
+
+/** The global a pickle names, or undefined when it is not one of the few that are allowed. */
+export function allowedGlobal(name: string): PickleGlobal | undefined {
+  return GLOBALS.get(name);
+}
+
+/** Does what BUILD does, `target.__setstate__(state)`, for the values that take a state. */
+export function setState(target: PickledValue, state: PickledValue): void {
+  if (target instanceof PickledInstance) {
+    if (!(state instanceof Map)) throw new PickleRefusal(`gives ${target.className} a state that is not a dict`);
+    if (target.attributes !== undefined) throw new PickleRefusal(`sets the state of ${target.className} twice`);
+    target.attributes = state;
+  } else if (target instanceof UnfilledArray) {
+    if (target.array !== undefined) throw new PickleRefusal('sets the state of a numpy array twice');
+    target.array = filledArray(state);
+  } else if (target instanceof Dtype) {
+    setByteOrder(target, state);
+  } else {
+    throw new PickleRefusal('sets the state of a value that has none');
+  }
+}
+
+/** An array from shape, type, order and bytes as a pickle gives them. */
+export function arrayOf(shape: PickledValue, type: PickledValue, order: PickledValue, data: PickledValue): NdArray {
+  if (!(type instanceof Dtype) || !(data instanceof Uint8Array) || (order !== 'C' && order !== 'F')) throw malformed('numpy array');
+  try {
+    return new NdArray(shapeOf(shape), type, data);
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new PickleRefusal(`is damaged: ${cause.message}`, { cause });
+  }
+}
+
+export function shapeOf(value: PickledValue): number[] {
+  if (!(value instanceof PickledTuple) || value.items.length > MAX_DIMENSIONS) throw malformed('numpy array shape');
+  return value.items.map((size) => {
+    if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) throw malformed('numpy array shape');
+    return size;
+  });
+}
+
+export function isNdarrayClass(value: PickledValue | undefined): boolean {
+  return value === NDARRAY;
+}
+
+/** `numpy.dtype('f8', align, copy)`; the byte order follows as state. */
+function dtype(args: readonly PickledValue[]): Dtype {
+  const [code] = args;
+  const parsed = typeof code === 'string' && args.length <= 3 ? Dtype.parse(code) : undefined;
+  if (parsed === undefined) throw new PickleRefusal(`has a numpy array of type ${typeof code === 'string' ? printable(code) : 'no name'}, which no calibrator holds`);
+  return parsed;
+}
+
+/** State of a dtype: (version, byte order, subarray, names, fields, item size, alignment, flags[, metadata]). */
+function setByteOrder(target: Dtype, state: PickledValue): void {
+  if (!(state instanceof PickledTuple)) throw malformed('numpy dtype');
+  const [, order, subarray, names, fields] = state.items;
+  if (subarray !== null || names !== null || fields !== null) throw new PickleRefusal('has a structured numpy array, which no calibrator holds');
+  if (order !== '<' && order !== '>' && order !== '|') throw malformed('numpy dtype');
+  target.littleEndian = order !== '>';
+}
+
+/** `_reconstruct(ndarray, (0,), b'b')`: numpy's arguments never vary. */
+function reconstruct(args: readonly PickledValue[]): UnfilledArray {
+  if (args.length !== 3 || args[0] !== NDARRAY) throw malformed('numpy array');
+  return new UnfilledArray();
+}
+
+/** State of an array: (version, shape, dtype, is Fortran order, items). */
+function filledArray(state: PickledValue): NdArray {
+  if (!(state instanceof PickledTuple) || state.items.length !== 5) throw malformed('numpy array');
+  const [, shape, type, fortran, data] = state.items;
+  return arrayOf(shape, type, fortran === true || fortran === 1 ? 'F' : 'C', data);
+}
+
+/** `_frombuffer(buffer, dtype, shape, order)`: protocol 5, with the buffer inside the pickle. */
+function fromBuffer(args: readonly PickledValue[]): NdArray {
+  const [data, type, shape, order] = args;
+  if (args.length !== 4) throw malformed('numpy array');
+  return arrayOf(shape, type, order, data);
+}
+
+function scalar(args: readonly PickledValue[]): number | boolean {
+  const [type, data] = args;
+  if (args.length !== 2 || !(type instanceof Dtype) || !(data instanceof Uint8Array) || data.byteLength !== type.itemSize) {
+    throw malformed('numpy scalar');
+  }
+  const value = type.read(new DataView(data.buffer, data.byteOffset, data.byteLength), 0);
+  return type.kind === 'b' ? value !== 0 : value;
+}
+
+function encode(args: readonly PickledValue[], budget: ByteBudget): Uint8Array {
+  const [text, encoding] = args;
+  if (args.length !== 2 || typeof text !== 'string' || encoding !== 'latin1') throw malformed('byte string');
+  budget.spend(text.length);
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 255) throw malformed('byte string');
+    bytes[i] = code;
+  }
+  return bytes;
+}
+
+function emptyBytes(args: readonly PickledValue[]): Uint8Array {
+  if (args.length > 0) throw malformed('byte string');
+  return new Uint8Array();
+}
+
+function malformed(what: string): PickleRefusal {
+  return new PickleRefusal(`is damaged: a ${what} is malformed`);
+}

@@ -1,0 +1,64 @@
+import type { Dtype, NdArray } from './numpy.js';
+
+/** What a pickle may build here: plain data, numpy arrays, and instances of the allowed classes with their attributes. */
+export type PickledValue =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Uint8Array
+  | PickledValue[]
+  | PickledTuple
+  | PickledDict
+  | PickleGlobal
+  | PickledInstance
+  | UnfilledArray
+  | Dtype
+  | NdArray;
+
+export type PickledDict = Map<string, PickledValue>;
+
+export class PickledTuple {
+  constructor(readonly items: readonly PickledValue[]) {}
+}
+
+/** An instance of an allowed class: its attributes, and none of its behaviour. */
+export class PickledInstance {
+  attributes: PickledDict | undefined;
+
+  constructor(readonly className: string) {}
+}
+
+/** What `numpy._reconstruct` makes: an array whose shape, type and items come with the BUILD that follows. */
+export class UnfilledArray {
+  array: NdArray | undefined;
+}
+
+/** A module-level name that a pickle may refer to: a function it may call, or a class it may instantiate. */
+export class PickleGlobal {
+  constructor(
+    readonly name: string,
+    readonly call: ((args: readonly PickledValue[], budget: ByteBudget) => PickledValue) | undefined,
+    readonly instantiable: boolean,
+  ) {}
+}
+
+/** Why a pickle is refused, without the file name, which the caller adds. */
+export class PickleRefusal extends Error {}
+
+/** Bytes that calls in a pickle may still allocate: without it a short file could encode one long string many times. */
+export class ByteBudget {
+  constructor(private left: number) {}
+
+  spend(bytes: number): void {
+    this.left -= bytes;
+    if (this.left < 0) throw new PickleRefusal('expands to far more data than its size');
+  }
+}
+
+/** Names come from the file: one short line of plain characters, whatever they hold. */
+export function printable(name: string): string {
+  const plain = name.replaceAll(/[^\x21-\x7e]/g, '?');
+  return plain.length > 120 ? `${plain.slice(0, 120)}...` : plain;
+}

@@ -1,0 +1,153 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { createWriteStream, existsSync, readFileSync } from 'node:fs';
+import { mkdir, rename } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import { delimiter, dirname, join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+
+import { LightscoreError } from '../errors.js';
+import { withBuildLock } from './build-lock.js';
+
+/** LightGBM's C++ source as the npm package `lightgbm` carries it, and the place its library is built to. */
+export interface LightGBMSource {
+  readonly folder: string;
+  /** LightGBM's own version, such as `4.1.0.99`. */
+  readonly version: string;
+  readonly library: string;
+}
+
+/**
+ * -ffp-contract=off: on arm64 compilers fuse a*b+c by default, which would change the last bit of linear leaves and SHAP values.
+ * CMAKE_POLICY_VERSION_MINIMUM: CMake 4 refuses the project's `cmake_minimum_required(3.0)` without it.
+ */
+const CMAKE_OPTIONS = [
+  '-DCMAKE_BUILD_TYPE=Release',
+  '-DUSE_OPENMP=ON',
+  '-DBUILD_CLI=OFF',
+  '-DINSTALL_HEADERS=OFF',
+  '-DCMAKE_CXX_FLAGS=-ffp-contract=off',
+  '-DCMAKE_POLICY_VERSION_MINIMUM=3.5',
+];
+
+const LIBRARY_FILE = process.platform === 'win32' ? 'lib_lightgbm.dll' : 'lib_lightgbm.so';
+
+/** @throws LightscoreError NATIVE_UNAVAILABLE if the npm package is not installed. */
+export function findLightGBMSource(): LightGBMSource {
+  const manifest = resolvePackage('lightgbm/package.json');
+  if (manifest === undefined) {
+    throw unavailable('the npm package "lightgbm" is not installed (npm install --include=dev)');
+  }
+  const folder = join(dirname(manifest), 'dependencies/LightGBM');
+  const versionFile = join(folder, 'VERSION.txt');
+  if (!existsSync(versionFile)) throw unavailable(`${folder} holds no LightGBM source`);
+  const version = readFileSync(versionFile, 'utf8').trim();
+  const hash = createHash('sha256').update(JSON.stringify([readFileSync(manifest, 'utf8'), version, CMAKE_OPTIONS])).digest('hex').slice(0, 12);
+  const project = resolve(dirname(manifest), '../..');
+  return { folder, version, library: join(project, '.native', `lightgbm-${version}-${process.platform}-${process.arch}-${hash}`, LIBRARY_FILE) };
+}
+
+/** What a build needs and this machine lacks, as one line; undefined if nothing. Looks only, changes nothing. */
+export function missingForBuild(): string | undefined {
+  const cxx = process.env['CXX'];
+  const missing = [
+    ...(onPath('cmake') ? [] : ['cmake']),
+    ...(onPath('make') || onPath('ninja') ? [] : ['make']),
+    ...((cxx === undefined ? onPath('c++') || onPath('g++') || onPath('clang++') : onPath(cxx)) ? [] : ['a C++ compiler']),
+  ];
+  return missing.length === 0 ? undefined : `${missing.join(' and ')} not found (on Debian: apt-get install cmake g++ make)`;
+}
+
+/**
+ * The path of LightGBM's shared library, built first if it is not there (about two minutes on two cores, once).
+ *
+ * Built in a folder of its own and renamed into place, under a lock: a reader sees all of it or none, and two processes never build at once.
+ * @param progress receives one plain line at a time
+ * @throws LightscoreError NATIVE_UNAVAILABLE naming what is missing or why the build failed
+ */
+export async function buildLightGBM(source: LightGBMSource, progress: (line: string) => void = (line) => process.stderr.write(`${line}\n`)): Promise<string> {
+  if (existsSync(source.library)) return source.library;
+  const missing = missingForBuild();
+  if (missing !== undefined) throw unavailable(missing);
+  const target = dirname(source.library);
+  try {
+    await mkdir(dirname(target), { recursive: true });
+  } catch (error) {
+    throw unavailable(`cannot write to ${dirname(target)}: ${reason(error)}`, error);
+  }
+  await withBuildLock(`${target}.lock`, progress, async (folder) => {
+    if (!existsSync(source.library)) await build(source, folder, progress);
+  });
+  return source.library;
+}
+
+async function build(source: LightGBMSource, folder: string, progress: (line: string) => void): Promise<void> {
+  const target = dirname(source.library);
+  const log = `${target}.log`;
+  const started = Date.now();
+  progress(`building LightGBM ${source.version} (once, about two minutes on two cores; log in ${log})`);
+  const output = join(folder, 'library');
+  await run('cmake', ['-S', source.folder, '-B', folder, `-DCMAKE_LIBRARY_OUTPUT_DIRECTORY=${output}`, ...CMAKE_OPTIONS], log, 'w');
+  let shown = 0;
+  await run('cmake', ['--build', folder, '--target', '_lightgbm', '--config', 'Release', '--parallel', String(availableParallelism())], log, 'a', (line) => {
+    const percent = Number(/^\[\s*(\d+)%\]/.exec(line)?.[1] ?? 0);
+    if (percent < shown + 10 || percent >= 100) return;
+    shown = percent - (percent % 10);
+    progress(`building LightGBM: ${shown}%`);
+  });
+  await rename(output, target).catch((error: unknown) => {
+    if (!existsSync(source.library)) throw error;
+  });
+  progress(`built LightGBM in ${((Date.now() - started) / 1000).toFixed(0)} s`);
+}
+
+/** Runs one step of the build, its output in `log`; the error of a failed step is the first line that names one. */
+async function run(command: string, args: readonly string[], log: string, flags: 'w' | 'a', onLine?: (line: string) => void): Promise<void> {
+  const file = createWriteStream(log, { flags });
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let firstError: string | undefined;
+  let errorHeading = false;
+  for (const stream of [child.stdout, child.stderr]) {
+    createInterface({ input: stream }).on('line', (line) => {
+      file.write(`${line}\n`);
+      onLine?.(line);
+      // CMake prints "CMake Error at FILE:LINE (...):" and the reason on the next line that is not empty.
+      if (errorHeading && line.trim() !== '') {
+        firstError = line.trim();
+        errorHeading = false;
+      }
+      if (firstError === undefined && line.startsWith('CMake Error')) errorHeading = true;
+      else if (firstError === undefined && /\b(fatal )?error:/.test(line)) firstError = line.trim();
+    });
+  }
+  const exit = await new Promise<string | undefined>((done, fail) => {
+    child.once('error', fail);
+    child.once('close', (code, signal) => done(code === 0 ? undefined : signal === null ? `exit code ${code}` : `ended by ${signal}`));
+  }).catch((error: unknown) => reason(error));
+  await new Promise<void>((done) => file.end(done));
+  if (exit !== undefined) throw unavailable(`the build failed: ${firstError ?? `${command}: ${exit}`} (log in ${log})`);
+}
+
+function resolvePackage(name: string): string | undefined {
+  try {
+    return createRequire(import.meta.url).resolve(name);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'MODULE_NOT_FOUND') return undefined;
+    throw error;
+  }
+}
+
+function onPath(program: string): boolean {
+  const folders = program.includes('/') ? [''] : (process.env['PATH'] ?? '').split(delimiter);
+  const suffixes = process.platform === 'win32' ? ['.exe', '.cmd', ''] : [''];
+  return folders.some((folder) => suffixes.some((suffix) => existsSync(join(folder, program + suffix)))) && spawnSync(program, ['--version'], { stdio: 'ignore' }).error === undefined;
+}
+
+function reason(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function unavailable(what: string, cause?: unknown): LightscoreError {
+  return new LightscoreError('NATIVE_UNAVAILABLE', `native LightGBM is not available: ${what}`, { cause });
+}

@@ -1,0 +1,13 @@
+/** Opens the store that the configuration names. */
+import type { Config } from '../config.js';
+import { FolderStore } from './folder.js';
+import type { ArtifactStore } from './store.js';
+
+export type StoreConfig = Config['models']['store'];
+
+/** The AWS SDK is loaded only where there is a bucket: it takes longer to load than all the rest. */
+export async function openStore(store: StoreConfig): Promise<ArtifactStore> {
+  if (store.kind === 'folder') return new FolderStore(store.folder);
+  const { S3Store } = await import('./s3.js');
+  return new S3Store({ bucket: store.bucket, prefix: store.prefix });
+}

@@ -1,0 +1,85 @@
+import { S3Client } from '@aws-sdk/client-s3';
+import { LightscoreError } from '../errors.js';
+
+/** How hard to try before S3 counts as unreachable; times in milliseconds. */
+export interface S3Patience {
+  readonly connectMs: number;
+  /** From sending a request to its answer's first byte. */
+  readonly answerMs: number;
+  /** Without a single byte, at any point of a transfer. */
+  readonly silenceMs: number;
+  /** Of each request, with the SDK's exponential backoff between them; and of each download that breaks off. */
+  readonly attempts: number;
+}
+
+export const S3_PATIENCE: S3Patience = { connectMs: 3_000, answerMs: 10_000, silenceMs: 10_000, attempts: 4 };
+
+/** Where neither AWS_REGION nor a profile names one; the SDK follows S3's redirects to the bucket's own region. */
+const DEFAULT_REGION = 'us-east-1';
+
+export interface S3ClientOptions {
+  readonly patience?: Partial<S3Patience>;
+  /** An S3 server other than AWS's; by default what the SDK's own settings name. */
+  readonly endpoint?: string;
+}
+
+/**
+ * An S3 client as this project uses it. Credentials, region and endpoint are the SDK's own settings (AWS_ACCESS_KEY_ID, AWS_PROFILE,
+ * AWS_REGION, AWS_ENDPOINT_URL_S3 and so on), so that nothing but a bucket's name is needed where the SDK works already.
+ */
+export function createS3Client({ patience = {}, endpoint = environmentEndpoint() }: S3ClientOptions = {}): S3Client {
+  const { connectMs, answerMs, silenceMs, attempts } = { ...S3_PATIENCE, ...patience };
+  return new S3Client({
+    region: sdkRegion,
+    followRegionRedirects: true,
+    // Other S3 servers are rarely reached by a host name for each bucket.
+    ...(endpoint !== undefined && { endpoint, forcePathStyle: true }),
+    maxAttempts: attempts,
+    retryMode: 'standard',
+    // The checksums that newer SDKs add by default are unknown to many S3 servers.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    requestHandler: { connectionTimeout: connectMs, requestTimeout: answerMs, throwOnRequestTimeout: true, socketTimeout: silenceMs },
+  });
+}
+
+function environmentEndpoint(): string | undefined {
+  return process.env['AWS_ENDPOINT_URL_S3'] || process.env['AWS_ENDPOINT_URL'] || undefined;
+}
+
+async function sdkRegion(): Promise<string> {
+  const plain = new S3Client({});
+  try {
+    return await plain.config.region();
+  } catch (cause) {
+    if (!(cause instanceof Error) || !/region is missing/i.test(cause.message)) throw cause;
+    return DEFAULT_REGION;
+  } finally {
+    plain.destroy();
+  }
+}
+
+/** The HTTP status of an S3 error; undefined when there was no answer. */
+export function statusOf(cause: unknown): number | undefined {
+  if (!(cause instanceof Error) || !('$metadata' in cause)) return undefined;
+  const metadata = cause.$metadata;
+  if (typeof metadata !== 'object' || metadata === null || !('httpStatusCode' in metadata)) return undefined;
+  return typeof metadata.httpStatusCode === 'number' ? metadata.httpStatusCode : undefined;
+}
+
+/** A STORE_UNREACHABLE in one line that says what to look at. */
+export function s3Unreachable(location: string, cause: unknown): LightscoreError {
+  return new LightscoreError('STORE_UNREACHABLE', `${location}: ${reasonOf(cause)}`, { cause });
+}
+
+function reasonOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause);
+  const status = statusOf(cause);
+  const answer = status === undefined ? '' : ` (S3 answered ${status} ${cause.name})`;
+  if (cause.name === 'NoSuchBucket') return `the bucket does not exist${answer}`;
+  if (status === 401 || status === 403) return `access is denied${answer}`;
+  if (cause.name === 'CredentialsProviderError') return 'the AWS SDK found no credentials (AWS_ACCESS_KEY_ID, AWS_PROFILE, a role)';
+  // A refused connection to several addresses of one name is an AggregateError without a message.
+  const detail = cause instanceof AggregateError && cause.message === '' ? String(cause.errors[0]) : cause.message;
+  return `${detail.replaceAll(/\s+/g, ' ').trim() || cause.name}${answer}`;
+}

@@ -1,0 +1,114 @@
+import { GetObjectCommand, type GetObjectCommandOutput, ListObjectsV2Command, type S3Client } from '@aws-sdk/client-s3';
+import { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ArtifactError, LightscoreError } from '../errors.js';
+import { s3Unreachable, statusOf } from './s3-client.js';
+
+const FIRST_DELAY_MS = 100;
+
+export interface S3Object {
+  readonly bytes: Uint8Array;
+  readonly etag: string;
+}
+
+export interface S3ReadOptions {
+  readonly maxBytes: number;
+  /** How often a download that breaks off is started again; requests that fail before are retried by the SDK. */
+  readonly attempts: number;
+  /** Only the object with this ETag: anything else is an ArtifactError. */
+  readonly ifMatch?: string;
+  /** Not the object with this ETag: 'unchanged' is returned instead. */
+  readonly ifNoneMatch?: string;
+}
+
+/**
+ * Reads one object whole; undefined when there is none.
+ * @throws ArtifactError when it is larger than `maxBytes` or not the one pinned; LightscoreError STORE_UNREACHABLE.
+ */
+export async function readS3Object(client: S3Client, bucket: string, key: string, options: S3ReadOptions): Promise<S3Object | 'unchanged' | undefined> {
+  const file = `s3://${bucket}/${key}`;
+  for (let attempt = 1; ; attempt++) {
+    const answer = await request(client, bucket, key, file, options);
+    if (answer === 'unchanged' || answer === undefined) return answer;
+    const etag = answer.ETag ?? '';
+    // Some S3 servers ignore If-Match.
+    if (options.ifMatch !== undefined && options.ifMatch !== etag) throw changed(file);
+    try {
+      return { bytes: await collect(answer, options.maxBytes, file), etag };
+    } catch (cause) {
+      if (cause instanceof ArtifactError) throw cause;
+      if (attempt >= options.attempts) throw s3Unreachable(file, cause);
+    }
+    await delay(FIRST_DELAY_MS * 2 ** (attempt - 1));
+  }
+}
+
+async function request(client: S3Client, bucket: string, key: string, file: string, options: S3ReadOptions): Promise<GetObjectCommandOutput | 'unchanged' | undefined> {
+  try {
+    return await client.send(new GetObjectCommand({ Bucket: bucket, Key: key, IfMatch: options.ifMatch, IfNoneMatch: options.ifNoneMatch }));
+  } catch (cause) {
+    const status = statusOf(cause);
+    // The SDK raises an error for 304 too.
+    if (status === 304 && options.ifNoneMatch !== undefined) return 'unchanged';
+    if (status === 412) throw changed(file);
+    if (status === 404 && cause instanceof Error && cause.name !== 'NoSuchBucket') return undefined;
+    throw s3Unreachable(file, cause);
+  }
+}
+
+async function collect(answer: GetObjectCommandOutput, maxBytes: number, file: string): Promise<Uint8Array> {
+  const body = answer.Body;
+  if (!(body instanceof Readable)) throw new TypeError('S3 answered without a body');
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  // Leaving the loop by an error destroys the connection, so that the rest of a large object is not sent.
+  for await (const part of body) {
+    const chunk: Uint8Array = part;
+    length += chunk.byteLength;
+    if (length > maxBytes) throw new ArtifactError(file, `has more bytes than the limit of ${maxBytes}`);
+    chunks.push(chunk);
+  }
+  if (answer.ContentLength !== undefined && length !== answer.ContentLength) throw new Error(`the download broke off after ${length} of ${answer.ContentLength} bytes`);
+  return Buffer.concat(chunks, length);
+}
+
+function changed(file: string): ArtifactError {
+  return new ArtifactError(file, 'changed while the artifact was being read');
+}
+
+export interface S3Listing {
+  /** Keys right under the prefix. */
+  readonly objects: readonly { key: string; size: number; etag: string }[];
+  /** Prefixes one level down, each with its slash. */
+  readonly folders: readonly string[];
+}
+
+/**
+ * What is right under `prefix` (empty or with a slash at its end), over as many pages as there are.
+ * @throws LightscoreError STORE_UNREACHABLE.
+ */
+export async function listS3Folder(client: S3Client, bucket: string, prefix: string): Promise<S3Listing> {
+  const objects: { key: string; size: number; etag: string }[] = [];
+  const folders: string[] = [];
+  let token: string | undefined;
+  do {
+    const page = await listPage(client, bucket, prefix, token);
+    for (const { Key: key, Size: size, ETag: etag } of page.Contents ?? []) {
+      if (key !== undefined && key !== prefix) objects.push({ key, size: size ?? 0, etag: etag ?? '' });
+    }
+    for (const { Prefix: folder } of page.CommonPrefixes ?? []) if (folder !== undefined) folders.push(folder);
+    if (page.NextContinuationToken !== undefined && page.NextContinuationToken === token) {
+      throw new LightscoreError('STORE_UNREACHABLE', `s3://${bucket}/${prefix}: its listing repeats itself`);
+    }
+    token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
+  } while (token !== undefined);
+  return { objects, folders };
+}
+
+async function listPage(client: S3Client, bucket: string, prefix: string, token: string | undefined) {
+  try {
+    return await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, Delimiter: '/', ContinuationToken: token }));
+  } catch (cause) {
+    throw s3Unreachable(`s3://${bucket}/${prefix}`, cause);
+  }
+}

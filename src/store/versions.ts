@@ -1,0 +1,101 @@
+import { isComplete } from '../artifact/files.js';
+import { parseJsonObject } from '../artifact/json.js';
+import { ArtifactError, LightscoreError } from '../errors.js';
+import type { ArtifactStore, Pointer } from './store.js';
+
+/** A version is a folder's name: letters, digits and ._+- after a first letter or digit, so that it cannot lead elsewhere. */
+export function isVersionName(name: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$/.test(name);
+}
+
+/**
+ * Orders versions as Semantic Versioning 2.0 does (https://semver.org, item 11), with any number of numeric parts and an optional
+ * "v": v1.9.0 < v1.10.0-rc.2 < v1.10.0-rc.10 < v1.10.0. Names that are no such version come before all that are. Versions that differ
+ * only in the "v", leading zeros or build metadata are ordered by their text, so that the order is total.
+ */
+export function compareVersions(a: string, b: string): number {
+  const left = parseVersion(a);
+  const right = parseVersion(b);
+  if (left === undefined || right === undefined) {
+    if (left !== undefined) return 1;
+    if (right !== undefined) return -1;
+    return compareText(a, b);
+  }
+  for (let i = 0; i < Math.max(left.numbers.length, right.numbers.length); i++) {
+    const order = compareNumbers(left.numbers[i] ?? '0', right.numbers[i] ?? '0');
+    if (order !== 0) return order;
+  }
+  return comparePrereleases(left.prerelease, right.prerelease) || compareText(a, b);
+}
+
+/** What decided the version, and the pointer that was read, for the next `chooseVersion`. */
+export interface VersionChoice {
+  readonly version: string;
+  readonly by: 'setting' | 'pointer' | 'highest';
+  readonly pointer: Pointer | undefined;
+}
+
+/**
+ * The version to serve: `setting` (MODEL_VERSION) where it is given, else what `current.json` names, else the highest complete one.
+ * @param known the pointer that the last choice read, so that an unchanged `current.json` is not sent again.
+ * @throws LightscoreError VERSION_NOT_FOUND, STORE_UNREACHABLE; ArtifactError when `current.json` is wrong. Whether a version that
+ * is named exists shows when it is fetched.
+ */
+export async function chooseVersion(store: ArtifactStore, setting?: string, known?: Pointer): Promise<VersionChoice> {
+  if (setting !== undefined) return { version: setting, by: 'setting', pointer: undefined };
+  const pointer = await store.pointer(known);
+  if (pointer !== undefined) return { version: pointer.version, by: 'pointer', pointer };
+  return { version: await highestComplete(store), by: 'highest', pointer: undefined };
+}
+
+async function highestComplete(store: ArtifactStore): Promise<string> {
+  const versions = (await store.versions()).toSorted((a, b) => compareVersions(b, a));
+  for (const version of versions) {
+    const files = await store.files(version);
+    if (isComplete(files.map(({ name }) => name))) return version;
+  }
+  const incomplete = versions.length === 0 ? 'it holds no versions at all' : `these are incomplete: ${versions.slice(0, 10).join(', ')}`;
+  throw new LightscoreError('VERSION_NOT_FOUND', `${store.location}: no version has model, calibrator and metadata; ${incomplete}`);
+}
+
+/** The version that the text of a `current.json` names. @throws ArtifactError naming `file`. */
+export function parsePointer(bytes: Uint8Array, file: string): string {
+  const version = parseJsonObject(bytes, file).value['version'];
+  if (typeof version !== 'string' || !isVersionName(version)) throw new ArtifactError(file, 'names no version: expected {"version": "v1.0.0"}');
+  return version;
+}
+
+interface ParsedVersion {
+  numbers: readonly string[];
+  prerelease: readonly string[];
+}
+
+function parseVersion(name: string): ParsedVersion | undefined {
+  const match = /^[vV]?(\d+(?:\.\d+)*)(?:-([^+]*))?(?:\+.*)?$/.exec(name);
+  if (match === null) return undefined;
+  return { numbers: match[1].split('.'), prerelease: match[2] === undefined ? [] : match[2].split('.') };
+}
+
+/** A release follows its prereleases; numeric identifiers come before text; a longer list follows its own beginning. */
+function comparePrereleases(a: readonly string[], b: readonly string[]): number {
+  if (a.length === 0 || b.length === 0) return b.length - a.length;
+  for (let i = 0; i < Math.min(a.length, b.length); i++) {
+    const aIsNumber = /^\d+$/.test(a[i]);
+    const bIsNumber = /^\d+$/.test(b[i]);
+    if (aIsNumber !== bIsNumber) return aIsNumber ? -1 : 1;
+    const order = aIsNumber ? compareNumbers(a[i], b[i]) : compareText(a[i], b[i]);
+    if (order !== 0) return order;
+  }
+  return a.length - b.length;
+}
+
+/** By digits, since dates and build numbers may be longer than a double holds. */
+function compareNumbers(a: string, b: string): number {
+  const left = a.replace(/^0+(?=\d)/, '');
+  const right = b.replace(/^0+(?=\d)/, '');
+  return left.length - right.length || compareText(left, right);
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,84 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PutObjectCommand } from '@aws-sdk/client-s3';
+import { LightscoreError } from '../errors.js';
+import { S3_PATIENCE, createS3Client, s3Unreachable } from '../store/s3-client.js';
+import { readS3Object } from '../store/s3-object.js';
+import { type S3Address, parseS3Address } from './s3-address.js';
+import type { ReadFile } from './table.js';
+
+/** What one buffer of Node holds. */
+const MAX_FILE_BYTES = 2 ** 32;
+
+/** Where a data set lies: a folder on disk, or a bucket and prefix. */
+export interface DataFolder {
+  /** As the user wrote it. */
+  readonly location: string;
+  /** Rejects with DATA_INVALID (a folder) or STORE_UNREACHABLE (a bucket) where the place cannot be read. */
+  readonly read: ReadFile;
+  /** Writes a file whole or not at all, over one of the same name. Rejects with OUTPUT_FAILED (a folder) or STORE_UNREACHABLE (a bucket). */
+  readonly write: (name: string, bytes: Uint8Array) => Promise<void>;
+}
+
+/**
+ * @param location a path, or `s3://bucket/prefix` (region, credentials and endpoint from the AWS SDK's own environment)
+ * @throws LightscoreError USAGE for an s3:// address without a bucket
+ */
+export function openDataFolder(location: string): DataFolder {
+  const address = parseS3Address(location);
+  return address === undefined ? openLocal(location) : openBucket(location, address);
+}
+
+function openLocal(location: string): DataFolder {
+  return {
+    location,
+    async read(name) {
+      try {
+        return await readFile(join(location, name));
+      } catch (cause) {
+        if (isAbsent(cause)) return undefined;
+        throw new LightscoreError('DATA_INVALID', `${join(location, name)}: cannot be read (${reason(cause)})`, { cause });
+      }
+    },
+    async write(name, bytes) {
+      const target = join(location, name);
+      const scratch = join(location, `.${name}.${randomBytes(6).toString('hex')}`);
+      try {
+        await mkdir(location, { recursive: true });
+        await writeFile(scratch, bytes, { flush: true });
+        await rename(scratch, target);
+      } catch (cause) {
+        if (existsSync(scratch)) await rm(scratch);
+        throw new LightscoreError('OUTPUT_FAILED', `${target}: cannot be written (${reason(cause)})`, { cause });
+      }
+    },
+  };
+}
+
+function openBucket(location: string, { bucket, prefix }: S3Address): DataFolder {
+  const client = createS3Client();
+  return {
+    location,
+    async read(name) {
+      const object = await readS3Object(client, bucket, prefix + name, { maxBytes: MAX_FILE_BYTES, attempts: S3_PATIENCE.attempts });
+      return typeof object === 'object' ? object.bytes : undefined;
+    },
+    async write(name, bytes) {
+      try {
+        await client.send(new PutObjectCommand({ Bucket: bucket, Key: prefix + name, Body: bytes }));
+      } catch (cause) {
+        throw s3Unreachable(`s3://${bucket}/${prefix}${name}`, cause);
+      }
+    },
+  };
+}
+
+function isAbsent(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}
+
+function reason(error: unknown): string {
+  return error instanceof Error ? error.message || error.name : String(error);
+}

@@ -1,0 +1,83 @@
+import { createHash } from 'node:crypto';
+
+import { FEATURE_NAMES, SPLITS, type Split } from './features.js';
+import type { TrainingPlan } from './parameters.js';
+import type { Roles } from './roles.js';
+import type { SplitEvaluation, TrainingRun } from './run.js';
+import { distribution, featureDistributions } from './statistics.js';
+import type { SourceTable } from './table.js';
+
+/** The version of the set of features in `features.ts`. */
+const FEATURE_SET_VERSION = 'v1.0.0';
+
+export interface MetadataSource {
+  readonly run: TrainingRun;
+  readonly roles: Roles;
+  readonly plan: TrainingPlan;
+  readonly tables: Readonly<Record<Split, SourceTable>>;
+  /** SHA-256 in hex of every other file of the artifact. */
+  readonly checksums: Readonly<Record<string, string>>;
+  /** Violations of the data that `--force` waived. */
+  readonly waived: readonly string[];
+}
+
+/**
+ * The text of `metadata.json`: the Python service's fields, then what makes the model reproducible and its drift measurable.
+ *
+ * Metrics are rounded to six decimals: the last bits of a logarithm depend on the JavaScript engine, and these bytes must not.
+ */
+export function metadataText({ run, roles, plan, tables, checksums, waived }: MetadataSource): string {
+  const [train, validation, test] = run.splits;
+  const metadata = {
+    model_version: run.version,
+    calibration_version: run.version,
+    feature_set_version: FEATURE_SET_VERSION,
+    training_date: run.trainedAt,
+    feature_names: FEATURE_NAMES,
+    training_metrics: metrics(train),
+    validation_metrics: metrics(validation),
+    test_metrics: metrics(test),
+    ...(run.crossValidation ? { cross_validation: { folds: run.crossValidation.folds, auc_roc_mean: rounded(run.crossValidation.meanAuc), auc_roc_standard_deviation: rounded(run.crossValidation.spread) } } : {}),
+    decision_threshold: run.threshold,
+    lightgbm_version: run.booster.lightgbmVersion,
+    iterations: run.booster.rounds,
+    parameters: { ...plan.parameters, num_iterations: plan.maxIterations, early_stopping_round: plan.patience },
+    imbalance: run.booster.imbalance,
+    calibration: run.calibration,
+    training_data: {
+      fingerprint: run.data.fingerprint,
+      synthetic: run.data.synthetic,
+      splits: Object.fromEntries(SPLITS.map((split) => [split, {
+        file: tables[split].file,
+        sha256: createHash('sha256').update(tables[split].bytes).digest('hex'),
+        rows: tables[split].rows,
+        frauds: run.splits[SPLITS.indexOf(split)].frauds,
+      }])),
+      ...(waived.length > 0 ? { waived_checks: waived } : {}),
+    },
+    feature_statistics: featureDistributions(roles.train, FEATURE_NAMES),
+    score_statistics: { confidence_score: distribution(validation.calibrated) },
+    checksums,
+  };
+  return `${JSON.stringify(metadata, null, 2)}\n`;
+}
+
+/**
+ * The ranking metrics are of the booster's probability, as in the Python service's training (isotonic calibration keeps their order but for ties);
+ * the calibration error is of the score that is served. Both are given whole below that.
+ */
+function metrics({ before, after }: SplitEvaluation) {
+  const all = (values: SplitEvaluation['before']) => Object.fromEntries(Object.entries(values).map(([name, value]) => [name, rounded(Number(value))]));
+  return {
+    auc_roc: rounded(before.auc_roc),
+    auc_pr: rounded(before.auc_pr),
+    precision_at_10pct_recall: rounded(before.precision_at_10pct_recall),
+    calibration_error: rounded(after.calibration_error),
+    probability: all(before),
+    confidence_score: all(after),
+  };
+}
+
+function rounded(value: number): number {
+  return Math.round(value * 1e6) / 1e6;
+}

@@ -1,0 +1,231 @@
+import { createHash } from 'node:crypto';
+
+import { calibrate, type IsotonicCalibrator, writeCalibratorJson } from '../artifact/calibrator.js';
+import { LightscoreError } from '../errors.js';
+import { parseBooster } from '../model/parse.js';
+import { rawScores } from '../model/tree-walk.js';
+import type { Booster, LightGBM } from '../native/lightgbm.js';
+import { type CrossValidation, crossValidate, type Progress, type TrainedBooster, trainBooster } from './booster.js';
+import { checkData, describeViolations } from './checks.js';
+import { chooseThreshold, rank } from './evaluation.js';
+import { FEATURE_NAMES, SPLITS, type Split } from './features.js';
+import { compare, comparisonTable, evaluateRival, type GateLimits, requirePassed, type RivalModel } from './gate.js';
+import { fitIsotonic } from './isotonic.js';
+import { countPositives, type LabelledRows } from './labelled-rows.js';
+import { metadataText } from './metadata.js';
+import { renderModelCard } from './model-card.js';
+import { type TrainingPlan, trainingPlan } from './parameters.js';
+import type { ProgressReport } from './progress.js';
+import { renderReport } from './report.js';
+import { assignRoles, calibrationNote, type Imbalance, imbalanceNote, type Roles } from './roles.js';
+import { evaluateSplit, type TrainingRun } from './run.js';
+import { fromJson, selfCheck, type SelfCheck } from './self-check.js';
+import { completeness } from './statistics.js';
+import { type ReadFile, readTable, type SourceTable } from './table.js';
+import { checksums, refuseExisting, writeArtifact } from './write.js';
+
+/** From about here on, more threads train faster; below, they mostly wait for each other. */
+const MANY_ROWS = 200_000;
+
+export interface TrainOptions {
+  readonly data: {
+    readonly read: ReadFile;
+    /** How messages name the place. */
+    readonly location: string;
+    /** It was made by a generator; the model card then says so. */
+    readonly synthetic: boolean;
+  };
+  readonly labelName: string;
+  readonly version: string;
+  /** Folder of the versions. */
+  readonly out: string;
+  /** The parsed parameter file; an empty object for the defaults. */
+  readonly parameters: unknown;
+  readonly threads: number;
+  /** Folds of cross-validation; 0 for none. */
+  readonly folds: number;
+  readonly imbalance: Imbalance;
+  /** Trains although waivable checks fail, and replaces an existing version. */
+  readonly force: boolean;
+  readonly gate: { readonly rival: RivalModel; readonly limits: GateLimits } | undefined;
+  /** The `training_date`. */
+  readonly now: Date;
+  readonly progress: ProgressReport;
+  readonly signal?: AbortSignal;
+}
+
+export interface TrainOutcome {
+  /** The folder of the artifact. */
+  readonly folder: string;
+  readonly run: TrainingRun;
+}
+
+/**
+ * From data to a published-ready artifact; each stage is one function below.
+ * @throws LightscoreError DATA_INVALID, USAGE, NATIVE_FAILED, GATE_REFUSED, VERSION_EXISTS, OUTPUT_FAILED or INTERRUPTED, with nothing written
+ */
+export async function trainArtifact(lightgbm: LightGBM, options: TrainOptions): Promise<TrainOutcome> {
+  const { progress, version, signal } = options;
+  await refuseExisting(options.out, version, { replace: options.force });
+  const chosen = trainingPlan(options.parameters, lightgbm.parameterAliases(), options.threads);
+
+  const tables = await readSplits(options);
+  const waived = checkSplits(tables, options);
+  const roles = assignRoles(tables, options.labelName, chosen.seed, options.imbalance);
+  const plan = weightedPlan(chosen, roles.fit, options.imbalance);
+  progress.line(`training on ${roles.fit.rows} rows (${countPositives(roles.fit.labels)} fraud), stopping on ${roles.stop.rows}, calibrating on ${roles.calibrate.rows}, testing on ${roles.test.rows}`);
+  if (roles.fit.rows >= MANY_ROWS && plan.parameters['num_threads'] === 1) progress.line(`on ${roles.fit.rows} rows more --threads would pay; one is in use`);
+
+  const crossValidation = options.folds > 1 ? await crossValidateRows(lightgbm, roles.fit, plan, options) : undefined;
+  const trained = await trainBooster(lightgbm, roles.fit, roles.stop, FEATURE_NAMES, plan, { onIteration: showIteration(progress, 'training'), ...(signal ? { signal } : {}) });
+  const modelText = textOf(trained);
+  progress.line(`trained ${trained.trained} iterations, kept ${trained.iterations}: validation AUC ${trained.validationAuc.toFixed(4)}`);
+  // From here on, the model as any LightGBM will load it.
+  using booster = lightgbm.load(modelText);
+
+  const calibrator = fitIsotonic(booster.predict(roles.calibrate.values), roles.calibrate.labels);
+  const run = evaluateRun({ lightgbm, options, plan, tables, roles, trained, booster, calibrator, crossValidation });
+  for (const { split, before, after } of run.splits) {
+    progress.line(`${split}: AUC-ROC ${before.auc_roc.toFixed(4)}, AUC-PR ${before.auc_pr.toFixed(4)}, precision at 10% recall ${before.precision_at_10pct_recall.toFixed(4)}, calibration error ${before.calibration_error.toFixed(4)} before and ${after.calibration_error.toFixed(4)} after calibration`);
+  }
+  const check = checkSelf(lightgbm, booster, modelText, roles.test, plan.seed);
+  if (options.gate) holdAgainst(lightgbm, options.gate.rival, options.gate.limits, run, tables.test, options);
+  if (signal?.aborted === true) throw new LightscoreError('INTERRUPTED', 'interrupted: nothing was written');
+
+  const files = new Map<string, string>([
+    ['lightgbm_model.txt', modelText],
+    ['calibrator.json', writeCalibratorJson(calibrator)],
+    ['model_card.md', renderModelCard(run)],
+    ['report.html', await renderReport(run)],
+    ['self_check.json', `${JSON.stringify(check)}\n`],
+  ]);
+  const metadata = metadataText({ run, roles, plan, tables, checksums: checksums(files), waived });
+  return { folder: await writeArtifact(options.out, version, files, metadata, { replace: options.force }), run };
+}
+
+/** @throws LightscoreError DATA_INVALID with one line for each file that cannot be read */
+async function readSplits({ data, progress }: TrainOptions): Promise<Record<Split, SourceTable>> {
+  const faults: string[] = [];
+  const read = async (split: Split): Promise<SourceTable | undefined> => {
+    try {
+      return await readTable(data.read, data.location, split);
+    } catch (error) {
+      if (!(error instanceof LightscoreError) || error.code !== 'DATA_INVALID') throw error;
+      faults.push(error.message);
+      return undefined;
+    }
+  };
+  const [train, validation, test] = [await read('train'), await read('validation'), await read('test')];
+  if (!train || !validation || !test) throw new LightscoreError('DATA_INVALID', faults.join('\n'));
+  progress.line(`read ${[train, validation, test].map(({ rows, file }) => `${rows} rows of ${file}`).join(', ')}`);
+  return { train, validation, test };
+}
+
+/** Returns what was waived. @throws LightscoreError DATA_INVALID with one line for each violation */
+function checkSplits(tables: Record<Split, SourceTable>, { labelName, force, data, progress }: TrainOptions): string[] {
+  const violations = checkData(tables, labelName);
+  if (violations.length === 0) return [];
+  if (violations.some(({ waivable }) => !waivable) || !force) {
+    throw new LightscoreError('DATA_INVALID', [`${data.location}: the data cannot be trained on`, ...describeViolations(violations)].join('\n  '));
+  }
+  for (const { text } of violations) progress.line(`waived by --force: ${text}`);
+  return violations.map(({ text }) => text);
+}
+
+function weightedPlan(plan: TrainingPlan, { labels, rows }: LabelledRows, imbalance: Imbalance): TrainingPlan {
+  if (imbalance !== 'weight') return plan;
+  const rivals = ['scale_pos_weight', 'is_unbalance'].filter((name) => name in plan.parameters);
+  if (rivals.length > 0) throw new LightscoreError('USAGE', `parameter ${rivals[0]}: --imbalance weight sets the weight itself`);
+  const positives = countPositives(labels);
+  return { ...plan, parameters: { ...plan.parameters, scale_pos_weight: (rows - positives) / positives } };
+}
+
+async function crossValidateRows(lightgbm: LightGBM, rows: LabelledRows, plan: TrainingPlan, { folds, progress, signal }: TrainOptions): Promise<CrossValidation> {
+  const result = await crossValidate(lightgbm, rows, folds, plan, { onIteration: showIteration(progress, `cross-validation (${folds} folds)`), ...(signal ? { signal } : {}) });
+  progress.line(`cross-validation (${folds} folds): AUC ${result.meanAuc.toFixed(4)} +- ${result.deviation.toFixed(4)} at iteration ${result.iterations}`);
+  return result;
+}
+
+function showIteration(progress: ProgressReport, what: string): (state: Progress) => void {
+  return ({ iteration, auc, best }) => progress.status(`${what}: iteration ${iteration}, validation AUC ${auc.toFixed(4)} (best ${best.auc.toFixed(4)} at ${best.iteration})`, iteration % 50 === 0);
+}
+
+function textOf({ booster, iterations }: TrainedBooster): string {
+  const text = booster.saveModelToString({ iterations });
+  booster.free();
+  return text;
+}
+
+interface Trained {
+  readonly lightgbm: LightGBM;
+  readonly options: TrainOptions;
+  readonly plan: TrainingPlan;
+  readonly tables: Readonly<Record<Split, SourceTable>>;
+  readonly roles: Roles;
+  readonly trained: TrainedBooster;
+  readonly booster: Booster;
+  readonly calibrator: IsotonicCalibrator;
+  readonly crossValidation: CrossValidation | undefined;
+}
+
+function evaluateRun({ lightgbm, options, plan, tables, roles, trained, booster, calibrator, crossValidation }: Trained): TrainingRun {
+  const splits = SPLITS.map((split) => {
+    const { values, labels } = roles[split];
+    const probability = booster.predict(values);
+    return evaluateSplit(split, labels, probability, probability.map((p) => calibrate(calibrator, p)));
+  });
+  const [gain, splitCount] = [booster.featureImportance('gain'), booster.featureImportance('split')];
+  const validation = splits[SPLITS.indexOf('validation')];
+  return {
+    version: options.version,
+    trainedAt: options.now.toISOString().replace(/\.\d+Z$/, 'Z'),
+    data: {
+      // Not the folder: the same data gives the same bytes wherever it lies.
+      location: SPLITS.map((split) => tables[split].file).join(', '),
+      fingerprint: fingerprint(tables),
+      completeness: completeness(roles.train.values),
+      period: undefined,
+      synthetic: options.data.synthetic,
+    },
+    booster: {
+      lightgbmVersion: lightgbm.version,
+      rounds: trained.iterations,
+      parameters: Object.fromEntries(Object.entries(plan.parameters).map(([name, value]) => [name, typeof value === 'object' ? value.join(',') : value])),
+      imbalance: imbalanceNote(options.imbalance, roles),
+    },
+    calibration: {
+      rows: roles.calibrate.rows,
+      thresholds: calibrator.x.length,
+      note: calibrationNote(options.imbalance),
+    },
+    splits,
+    importance: FEATURE_NAMES.map((feature, index) => ({ feature, gain: gain[index], splits: splitCount[index] })),
+    threshold: chooseThreshold(rank(validation.labels, validation.calibrated)),
+    crossValidation: crossValidation && { folds: crossValidation.folds, meanAuc: crossValidation.meanAuc, spread: crossValidation.deviation },
+  };
+}
+
+/** SHA-256 over the files' own SHA-256, in the order of the splits. */
+function fingerprint(tables: Readonly<Record<Split, SourceTable>>): string {
+  const whole = createHash('sha256');
+  for (const split of SPLITS) whole.update(createHash('sha256').update(tables[split].bytes).digest());
+  return whole.digest('hex');
+}
+
+/** @throws LightscoreError MODEL_UNSUPPORTED if this project's own reading of the model does not score the rows as LightGBM does, bit for bit */
+function checkSelf(lightgbm: LightGBM, booster: Booster, modelText: string, test: LabelledRows, seed: number): SelfCheck {
+  const parsed = parseBooster(modelText);
+  const check = selfCheck(booster, parsed, test, lightgbm.version, seed);
+  for (const [index, row] of check.rows.entries()) {
+    const [own] = rawScores(parsed, row.map(fromJson));
+    if (own !== check.raw_score[index]) throw new LightscoreError('MODEL_UNSUPPORTED', `self-check: row ${index} scores ${own} here and ${check.raw_score[index]} in LightGBM; nothing was written`);
+  }
+  return check;
+}
+
+function holdAgainst(lightgbm: LightGBM, rival: RivalModel, limits: GateLimits, run: TrainingRun, test: SourceTable, { labelName, progress }: TrainOptions): void {
+  const candidate = run.splits[SPLITS.indexOf('test')];
+  const comparisons = compare(candidate, evaluateRival(lightgbm, rival, test, labelName), limits);
+  for (const line of comparisonTable(comparisons, run.version, rival.version)) progress.line(line);
+  requirePassed(comparisons, run.version, rival.version);
+}

@@ -1,0 +1,181 @@
+import { Charts } from './charts.js';
+import { type Confusion, type Metrics, confusion, rank } from './evaluation.js';
+import { decimal, percent, whole } from './figures.js';
+import { type SplitEvaluation, type TrainingRun, splitOf } from './run.js';
+
+const METRICS: readonly { readonly key: keyof Metrics; readonly name: string; readonly about: string }[] = [
+  { key: 'auc_roc', name: 'AUC-ROC', about: 'chance that a fraud scores above a legitimate application' },
+  { key: 'auc_pr', name: 'AUC-PR', about: 'mean precision over all recalls' },
+  { key: 'precision_at_10pct_recall', name: 'Precision at 10% recall', about: 'frauds among the flagged when 10% of frauds are found' },
+  { key: 'calibration_error', name: 'Calibration error', about: 'mean distance of score and fraud share, ten equal-width bins' },
+  { key: 'log_loss', name: 'Log loss', about: 'nats a row' },
+  { key: 'brier', name: 'Brier score', about: 'mean squared error' },
+];
+
+const STYLE = `
+:root { color-scheme: light; }
+* { box-sizing: border-box; }
+body { margin: 0; background: #eef1f4; color: #1f2933; font: 14px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
+main { max-width: 1100px; margin: 0 auto; padding: 32px 36px 40px; background: #fff; }
+h1 { margin: 0 0 4px; font-size: 26px; line-height: 1.25; }
+h2 { margin: 36px 0 8px; padding-bottom: 5px; border-bottom: 2px solid #e3e8ed; font-size: 18px; }
+h3 { margin: 0; font-size: 15px; }
+p { margin: 4px 0; }
+.quiet { color: #52606d; }
+.tiles { display: grid; grid-template-columns: repeat(4, 1fr); gap: 14px; margin: 22px 0 8px; }
+.tile { padding: 12px 16px; border: 1px solid #d9e0e6; border-radius: 8px; }
+.tile b { display: block; font-size: 28px; line-height: 1.3; font-variant-numeric: tabular-nums; }
+.tile small { color: #52606d; }
+.figures { display: grid; grid-template-columns: 1fr 1fr; gap: 30px 32px; align-items: start; }
+figure { margin: 0; break-inside: avoid; }
+figure.wide { grid-column: 1 / -1; }
+figcaption { margin-bottom: 8px; color: #52606d; font-size: 13px; }
+figcaption h3 { color: #1f2933; }
+figure svg { max-width: 100%; height: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: 5px 12px; border-bottom: 1px solid #e3e8ed; text-align: right; }
+th { font-weight: 600; }
+th:first-child, td:first-child { text-align: left; }
+.full { width: 100%; }
+.group td { padding-top: 12px; color: #52606d; font-weight: 600; }
+.confusion td, .confusion th { padding: 10px 14px; text-align: center; border: 1px solid #d9e0e6; }
+.confusion .right { background: #e6f1f8; }
+.confusion .wrong { background: #fbece3; }
+.confusion b { display: block; font-size: 20px; }
+.key { display: inline-block; width: 11px; height: 11px; margin: 0 4px 0 8px; border-radius: 2px; vertical-align: -1px; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: 3px 18px; margin: 8px 0; }
+dt { color: #52606d; }
+dd { margin: 0; overflow-wrap: anywhere; }
+@media screen and (max-width: 820px) { .figures, .tiles { grid-template-columns: 1fr; } main { padding: 20px; } }
+@page { size: A4; margin: 12mm; }
+@media print {
+  body { background: #fff; font-size: 11px; line-height: 1.35; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+  main { max-width: none; padding: 0 2px; }
+  h2 { margin-top: 20px; break-after: avoid; font-size: 15px; }
+  h3, figcaption { font-size: 11px; }
+  th, td { padding: 2px 6px; }
+  .figures { gap: 14px 24px; }
+  figure.wide { text-align: center; }
+  figure.wide figcaption { text-align: left; }
+  figure.wide svg { display: inline; width: 84%; }
+  .group td { padding-top: 5px; }
+}
+`;
+
+/**
+ * The report of a training run as one HTML page with no outside assets, meant to be signed off: curves, reliability before and after
+ * calibration, scores by class, importance, the confusion table at the chosen threshold, all on the test split. The same run gives the same bytes.
+ *
+ * @throws LightscoreError NATIVE_UNAVAILABLE where the plotting library is not installed
+ */
+export async function renderReport(run: TrainingRun): Promise<string> {
+  const charts = await Charts.open();
+  const test = splitOf(run, 'test');
+  const train = splitOf(run, 'train');
+  const validation = splitOf(run, 'validation');
+  const ranking = rank(test.labels, test.calibrated);
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Training report: model ${escapeHtml(run.version)}</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<main>
+<h1>Fraud model ${escapeHtml(run.version)}: training report</h1>
+<p class="quiet">Trained ${escapeHtml(run.trainedAt.slice(0, 10))} with LightGBM ${escapeHtml(run.booster.lightgbmVersion)}, ${whole(run.booster.rounds)} trees, on ${whole(train.labels.length)} applications (${percent(train.frauds / train.labels.length)} fraud).
+All figures below are of the test split: ${whole(test.labels.length)} applications, ${whole(test.frauds)} frauds, none of them seen in training or calibration.</p>
+${run.data.synthetic ? '<p class="quiet">The applications are synthetic.</p>' : ''}
+<section class="tiles">
+${METRICS.slice(0, 4).map(({ key, name }) => tile(name, test.after[key], validation.after[key], train.after[key])).join('\n')}
+</section>
+<h2>How well it separates</h2>
+<section class="figures">
+${figure('ROC curve', `Area ${decimal(test.after.auc_roc)}; dashed: flagging at random.`, charts.roc(ranking))}
+${figure('Precision-recall curve', `Average precision ${decimal(test.after.auc_pr)}; dashed: flagging at random.`, charts.precisionRecall(ranking))}
+${figure('Scores by class', `Each class's bars add up to 100%. <span class="key" style="background:#56788f"></span>legitimate <span class="key" style="background:#D55E00"></span>fraud`, charts.scoreDistribution(test, run.threshold))}
+<figure><figcaption><h3>At the chosen threshold</h3>A calibrated score of ${decimal(run.threshold)} or more is flagged: the highest F1 on the validation split.</figcaption>
+${confusionTable(confusion(ranking, run.threshold))}</figure>
+</section>
+<h2>Whether the score is a probability</h2>
+<section class="figures">
+${figure('Reliability before and after calibration', `Calibration error ${decimal(test.before.calibration_error)} before, ${decimal(test.after.calibration_error)} after. On the dashed line, a score of 30% means that 30% are fraud. Bars are 95% intervals, numbers the applications in the bin.`, charts.reliability(test), 'wide')}
+</section>
+<p class="quiet">Isotonic regression, ${whole(run.calibration.thresholds)} thresholds from ${whole(run.calibration.rows)} rows. ${escapeHtml(run.calibration.note)}</p>
+<h2>What it looks at</h2>
+<section class="figures">
+${figure('Feature importance', 'By gain: how much the splits on a feature reduced the training loss.', charts.importance(run))}
+<figure><figcaption><h3>Metrics by split</h3>A training value far above the others would mean overfitting.</figcaption>
+${metricsTable(run.splits)}</figure>
+</section>
+<h2>How it was made</h2>
+${provenance(run)}
+</main>
+</body>
+</html>
+`;
+}
+
+function tile(name: string, test: number, validation: number, train: number): string {
+  return `<div class="tile">${name}<b>${decimal(test)}</b><small>validation ${decimal(validation)}, train ${decimal(train)}</small></div>`;
+}
+
+/** `caption` and `svg` are HTML. */
+function figure(title: string, caption: string, svg: string, kind = ''): string {
+  return `<figure${kind === '' ? '' : ` class="${kind}"`}><figcaption><h3>${title}</h3>${caption}</figcaption>\n${svg}</figure>`;
+}
+
+function confusionTable(table: Confusion): string {
+  return `<table class="confusion full">
+<tr><th></th><th>flagged</th><th>passed</th></tr>
+<tr><th>fraud</th>${confusionCell('right', table.truePositives, 'found')}${confusionCell('wrong', table.falseNegatives, 'missed')}</tr>
+<tr><th>legitimate</th>${confusionCell('wrong', table.falsePositives, 'false alarms')}${confusionCell('right', table.trueNegatives, 'rightly passed')}</tr>
+</table>
+<dl>
+<dt>Precision</dt><dd>${percent(table.precision)} of the flagged are fraud</dd>
+<dt>Recall</dt><dd>${percent(table.recall)} of the frauds are flagged</dd>
+<dt>F1</dt><dd>${decimal(table.f1)}</dd>
+<dt>Workload</dt><dd>${percent(table.flagged)} of all applications are flagged</dd>
+</dl>`;
+}
+
+function confusionCell(kind: 'right' | 'wrong', count: number, what: string): string {
+  return `<td class="${kind}"><b>${whole(count)}</b>${what}</td>`;
+}
+
+function metricsTable(splits: readonly SplitEvaluation[]): string {
+  const head = `<tr><th></th>${splits.map(({ split }) => `<th>${split}</th>`).join('')}</tr>`;
+  const rows = (stage: 'before' | 'after'): string =>
+    METRICS.map(({ key, name, about }) => `<tr><td title="${about}">${name}</td>${splits.map((split) => `<td>${decimal(split[stage][key])}</td>`).join('')}</tr>`).join('\n');
+  const group = (title: string): string => `<tr class="group"><td colspan="${splits.length + 1}">${title}</td></tr>`;
+  return `<table class="full">
+${head}
+<tr><td>Applications</td>${splits.map(({ labels }) => `<td>${whole(labels.length)}</td>`).join('')}</tr>
+<tr><td>Frauds</td>${splits.map(({ frauds }) => `<td>${whole(frauds)}</td>`).join('')}</tr>
+${group('Calibrated score, as served')}
+${rows('after')}
+${group("Booster's probability")}
+${rows('before')}
+</table>`;
+}
+
+function provenance(run: TrainingRun): string {
+  const { data, booster, crossValidation } = run;
+  const facts: [string, string][] = [
+    ['Data', `${data.location}${data.period === undefined ? '' : `, ${data.period}`}, ${percent(data.completeness)} of feature values present`],
+    ['Data fingerprint', `SHA-256 ${data.fingerprint}`],
+    ['Class imbalance', booster.imbalance],
+  ];
+  if (crossValidation !== undefined) {
+    facts.push(['Cross-validation', `${crossValidation.folds} folds, AUC-ROC ${decimal(crossValidation.meanAuc)} with a standard deviation of ${decimal(crossValidation.spread)}`]);
+  }
+  facts.push(['LightGBM parameters', Object.entries(booster.parameters).map(([name, value]) => `${name}=${value}`).join(', ')]);
+  return `<dl>\n${facts.map(([name, value]) => `<dt>${name}</dt><dd>${escapeHtml(value)}</dd>`).join('\n')}\n</dl>`;
+}
+
+function escapeHtml(text: string): string {
+  const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+  return text.replace(/[&<>"']/g, (character) => entities[character]);
+}

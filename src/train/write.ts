@@ -1,0 +1,105 @@
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, open, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { LightscoreError } from '../errors.js';
+
+/** The files of an artifact by name, without `metadata.json`. */
+export type ArtifactFiles = ReadonlyMap<string, string | Uint8Array>;
+
+export interface WriteOptions {
+  /** Takes the place of a version of that name. Without it, one that exists is an error. */
+  readonly replace: boolean;
+}
+
+const METADATA = 'metadata.json';
+
+/** SHA-256 of each file in hex, by name in alphabetical order: the `checksums` of `metadata.json`. */
+export function checksums(files: ArtifactFiles): Record<string, string> {
+  const names = [...files.keys()].toSorted();
+  return Object.fromEntries(names.map((name) => [name, createHash('sha256').update(files.get(name) ?? '').digest('hex')]));
+}
+
+/**
+ * Writes `<repository>/<version>/`, complete or not at all: to a folder of its own, the metadata last, everything flushed to disk, which is then renamed
+ * into place as a whole.
+ *
+ * @param metadata the text of `metadata.json`
+ * @returns the folder written
+ * @throws LightscoreError VERSION_EXISTS, or OUTPUT_FAILED (disk full, no permission) with what was there before untouched
+ */
+export async function writeArtifact(repository: string, version: string, files: ArtifactFiles, metadata: string, options: WriteOptions): Promise<string> {
+  const target = join(repository, version);
+  await refuseExisting(repository, version, options);
+  let scratch: string | undefined;
+  try {
+    await mkdir(repository, { recursive: true });
+    // One level deeper than a version's files, and hidden: whatever a kill leaves behind is never taken for a version.
+    scratch = await mkdtemp(join(repository, `.${version}.`));
+    const [folder, replaced] = [join(scratch, 'version'), join(scratch, 'replaced')];
+    await mkdir(folder);
+    for (const [name, content] of [...files, [METADATA, metadata] as const]) await writeFlushed(join(folder, name), content);
+    await flushFolder(folder);
+    if (options.replace) await renameIfPresent(target, replaced);
+    try {
+      await rename(folder, target);
+    } catch (error) {
+      await renameIfPresent(replaced, target);
+      throw error;
+    }
+    await flushFolder(repository);
+    return target;
+  } catch (error) {
+    throw new LightscoreError('OUTPUT_FAILED', `${target} could not be written: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  } finally {
+    if (scratch !== undefined) await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+/** Called before training starts, too. @throws LightscoreError VERSION_EXISTS */
+export async function refuseExisting(repository: string, version: string, { replace }: WriteOptions): Promise<void> {
+  if (!replace && (await exists(join(repository, version)))) {
+    throw new LightscoreError('VERSION_EXISTS', `version ${version} exists in ${repository}: choose another version, or replace it with --force`);
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (isAbsent(error)) return false;
+    throw error;
+  }
+}
+
+async function writeFlushed(path: string, content: string | Uint8Array): Promise<void> {
+  const file = await open(path, 'wx');
+  try {
+    await file.writeFile(content);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+async function flushFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+async function renameIfPresent(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch (error) {
+    if (!isAbsent(error)) throw error;
+  }
+}
+
+function isAbsent(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}
