@@ -4,12 +4,18 @@
  * A numerical column's slot is the number of its cuts below the value, where the cuts are all thresholds that any node compares
  * the feature with. LightGBM zeroes |x| <= 1e-35f before the walk; instead of the values, the cuts are moved (to just below
  * -1e-35f, or to 1e-35f), which decides every value alike and costs nothing per row. Missing values get a slot of their own where
- * a node tells them from zero. A categorical column's slot is a group of categories that no node tells apart; 0 is all others.
+ * a node tells them from zero. A feature with more thresholds than a slot can count has several columns, each for a stretch of
+ * them. A categorical column's slot is a group of categories that no node tells apart; 0 is all others.
  */
 import { type Booster, Missing, type Tree, ZERO_THRESHOLD, isCategorical, isDefaultLeft, missingType } from './booster.js';
 
 /** The largest double below -1e-35f: what is not above it is below LightGBM's zero. */
-export const BELOW_ZERO_THRESHOLD = -1.0000000180025096e-35;
+const BELOW_ZERO_THRESHOLD = -1.0000000180025096e-35;
+
+/** Most thresholds of one column: slots, and the ends that missing values are moved to, are 16-bit numbers. */
+const MOST_CUTS = 0x8000;
+/** Most categories and groups that a table is built for. */
+const LIMITS = { categories: 1 << 22, groups: 0xffff } as const;
 
 interface ColumnOf<Kind> {
   readonly kind: Kind;
@@ -29,43 +35,105 @@ export interface NumericalColumn extends ColumnOf<'numerical'> {
 export interface CategoricalColumn extends ColumnOf<'categorical'> {
   /** Category -> slot; categories past its end are slot 0. */
   readonly groups: Uint16Array;
+  /** The different category sets of its nodes. */
+  readonly sets: readonly Uint32Array[];
+  /** [sets][slots] 1 where a value of the slot is in the set. */
+  readonly members: readonly Uint8Array[];
 }
 
 export type Column = NumericalColumn | CategoricalColumn;
 
-/** A numerical column as some nodes see it: missing (and zero) moved to the end of the slots that they default to. */
+/** A numerical column as some of its nodes see it: where missing values and zero go. */
 export interface View {
   readonly column: number;
-  readonly missing: number;
-  /** Value that replaces the zero slot, or undefined where zero is compared like any other value. */
-  readonly zero: number | undefined;
+  /** 'value': compared like any other (missing values as zero). */
+  readonly missing: 'left' | 'right' | 'value';
+  readonly zero: 'left' | 'right' | 'value';
 }
 
-/** Goes left of, or right of, every threshold. */
-export const ALWAYS_LEFT = -1;
-export const ALWAYS_RIGHT = 0x7fffffff;
+/** How one node decides. */
+export type Decision =
+  | { readonly kind: 'numerical'; readonly column: number; readonly view: number; /** Slots up to it go left. */ readonly cut: number }
+  | { readonly kind: 'categorical'; readonly column: number; /** Index in the column's `sets`; members go left. */ readonly set: number };
 
 export interface Columns {
   /** Numerical ones first. */
   readonly columns: readonly Column[];
   readonly views: readonly View[];
-  /** Column of a node's feature, by its kind. */
-  columnOf(tree: Tree, node: number): number;
-  /** Index in `views` for a numerical node. */
-  viewOf(tree: Tree, node: number): number;
+  /** Per tree, in training order, per node. */
+  readonly decisions: readonly (readonly Decision[])[];
 }
 
-/** Most categories and groups that a 16-bit group table is built for. */
-const LIMITS = { categories: 1 << 22, groups: 0xffff } as const;
+/** @throws RangeError where categories are too many for a table */
+export function buildColumns(booster: Booster): Columns {
+  const numerical = new Map<number, { cuts: Set<number>; missing: boolean; zero: boolean }>();
+  const categorical = new Map<number, SetCollection>();
+  for (const tree of booster.trees) {
+    for (let node = 0; node < tree.leafCount - 1; node++) {
+      const feature = tree.splitFeature[node];
+      if (isCategorical(tree, node)) {
+        let sets = categorical.get(feature);
+        if (sets === undefined) categorical.set(feature, (sets = new SetCollection()));
+        sets.add(categorySet(tree, node));
+        continue;
+      }
+      let seen = numerical.get(feature);
+      if (seen === undefined) numerical.set(feature, (seen = { cuts: new Set(), missing: false, zero: false }));
+      seen.cuts.add(snapToZero(tree.threshold[node]));
+      if (missingType(tree, node) === Missing.nan) seen.missing = true;
+      if (missingType(tree, node) === Missing.zero) seen.zero = true;
+    }
+  }
+
+  const columns: Column[] = [];
+  const stretches = new Map<number, { first: number; ends: Float64Array }>();
+  for (const [feature, { cuts, missing, zero }] of inOrder(numerical)) {
+    const sorted = Float64Array.from(cuts).sort();
+    const first = columns.length;
+    const ends: number[] = [];
+    for (let start = 0; start < sorted.length; start += MOST_CUTS) {
+      const stretch = sorted.subarray(start, start + MOST_CUTS);
+      ends.push(stretch[stretch.length - 1]);
+      columns.push(numericalColumn(feature, stretch, missing, zero));
+    }
+    stretches.set(feature, { first, ends: Float64Array.from(ends) });
+  }
+  const firstCategorical = new Map<number, number>();
+  for (const [feature, sets] of inOrder(categorical)) {
+    firstCategorical.set(feature, columns.length);
+    columns.push(categoricalColumn(feature, sets.sets));
+  }
+
+  const views: View[] = [];
+  const viewIndex = new Map<number, number>();
+  const decide = (tree: Tree, node: number): Decision => {
+    const feature = tree.splitFeature[node];
+    if (isCategorical(tree, node)) {
+      return { kind: 'categorical', column: firstCategorical.get(feature) as number, set: (categorical.get(feature) as SetCollection).indexOf(categorySet(tree, node)) };
+    }
+    const { first, ends } = stretches.get(feature) as { first: number; ends: Float64Array };
+    const threshold = snapToZero(tree.threshold[node]);
+    const column = first + countBelow(ends, threshold);
+    const type = missingType(tree, node);
+    const side = isDefaultLeft(tree, node) ? 'left' : 'right';
+    const key = column * 8 + (type === Missing.none ? 0 : type * 2 + (side === 'left' ? 1 : 0));
+    let view = viewIndex.get(key);
+    if (view === undefined) {
+      viewIndex.set(key, (view = views.length));
+      views.push({ column, missing: type === Missing.none ? 'value' : side, zero: type === Missing.zero ? side : 'value' });
+    }
+    return { kind: 'numerical', column, view, cut: countBelow((columns[column] as NumericalColumn).cuts, threshold) };
+  };
+  const decisions = booster.trees.map((tree) => Array.from({ length: tree.leafCount - 1 }, (_, node) => decide(tree, node)));
+  return { columns, views, decisions };
+}
+
+const inOrder = <T>(map: ReadonlyMap<number, T>): [number, T][] => [...map].toSorted(([a], [b]) => a - b);
 
 const snapToZero = (threshold: number): number =>
   threshold < -ZERO_THRESHOLD || threshold > ZERO_THRESHOLD ? threshold : threshold < 0 ? BELOW_ZERO_THRESHOLD : ZERO_THRESHOLD;
 
-/** Index of a numerical node's threshold among its column's cuts: slots up to it go left. */
-export function cutIndex(column: NumericalColumn, threshold: number): number {
-  return countBelow(column.cuts, snapToZero(threshold));
-}
-
+/** Number of ascending `cuts` below `value`. */
 function countBelow(cuts: Float64Array, value: number): number {
   let low = 0;
   let high = cuts.length;
@@ -77,62 +145,9 @@ function countBelow(cuts: Float64Array, value: number): number {
   return low;
 }
 
-/** @throws RangeError where categories are too many for a table */
-export function buildColumns(booster: Booster): Columns {
-  const numerical = new Map<number, { cuts: Set<number>; missing: boolean }>();
-  const categorical = new Map<number, Uint32Array[]>();
-  for (const tree of booster.trees) {
-    for (let node = 0; node < tree.leafCount - 1; node++) {
-      const feature = tree.splitFeature[node];
-      if (isCategorical(tree, node)) {
-        const sets = categorical.get(feature) ?? [];
-        sets.push(categorySet(tree, node));
-        categorical.set(feature, sets);
-        continue;
-      }
-      const seen = numerical.get(feature) ?? { cuts: new Set<number>(), missing: false };
-      seen.cuts.add(snapToZero(tree.threshold[node]));
-      if (missingType(tree, node) === Missing.nan) seen.missing = true;
-      if (missingType(tree, node) === Missing.zero) seen.cuts.add(BELOW_ZERO_THRESHOLD).add(ZERO_THRESHOLD);
-      numerical.set(feature, seen);
-    }
-  }
-
-  const byFeature = <T>(map: Map<number, T>): [number, T][] => [...map].toSorted(([a], [b]) => a - b);
-  const columns: Column[] = [
-    ...byFeature(numerical).map(([feature, { cuts, missing }]) => numericalColumn(feature, cuts, missing)),
-    ...byFeature(categorical).map(([feature, sets]) => categoricalColumn(feature, sets)),
-  ];
-  const index = new Map(columns.map((column, i) => [`${column.kind} ${column.feature}`, i]));
-  const views: View[] = [];
-  const viewIndex = new Map<string, number>();
-  const columnOf = (tree: Tree, node: number): number =>
-    index.get(`${isCategorical(tree, node) ? 'categorical' : 'numerical'} ${tree.splitFeature[node]}`) as number;
-  const viewOf = (tree: Tree, node: number): number => {
-    const column = columnOf(tree, node);
-    const missing = missingType(tree, node);
-    const key = `${column} ${missing} ${missing !== Missing.none && isDefaultLeft(tree, node)}`;
-    let view = viewIndex.get(key);
-    if (view === undefined) {
-      view = views.length;
-      viewIndex.set(key, view);
-      const side = isDefaultLeft(tree, node) ? ALWAYS_LEFT : ALWAYS_RIGHT;
-      views.push({
-        column,
-        missing: missing === Missing.none ? (columns[column] as NumericalColumn).zeroSlot : side,
-        zero: missing === Missing.zero ? side : undefined,
-      });
-    }
-    return view;
-  };
-  for (const tree of booster.trees) {
-    for (let node = 0; node < tree.leafCount - 1; node++) if (!isCategorical(tree, node)) viewOf(tree, node);
-  }
-  return { columns, views, columnOf, viewOf };
-}
-
-function numericalColumn(feature: number, cutSet: Set<number>, missing: boolean): NumericalColumn {
-  const cuts = Float64Array.from(cutSet).sort();
+/** @param zero zero gets a slot of its own */
+function numericalColumn(feature: number, stretch: Float64Array, missing: boolean, zero: boolean): NumericalColumn {
+  const cuts = zero ? Float64Array.from(new Set([...stretch, BELOW_ZERO_THRESHOLD, ZERO_THRESHOLD])).sort() : stretch;
   const zeroSlot = countBelow(cuts, 0);
   return { kind: 'numerical', feature, cuts, zeroSlot, missingSlot: missing ? cuts.length + 1 : zeroSlot, slots: cuts.length + (missing ? 2 : 1) };
 }
@@ -143,44 +158,75 @@ export function categorySet(tree: Tree, node: number): Uint32Array {
   return tree.catBits.subarray(tree.catBoundaries[set], tree.catBoundaries[set + 1]);
 }
 
+/** Different category sets, found again by their bits. */
+class SetCollection {
+  readonly sets: Uint32Array[] = [];
+  readonly #index = new Map<string, number>();
+
+  add(set: Uint32Array): void {
+    const key = set.join();
+    if (this.#index.has(key)) return;
+    this.#index.set(key, this.sets.length);
+    this.sets.push(set);
+  }
+
+  indexOf(set: Uint32Array): number {
+    return this.#index.get(set.join()) as number;
+  }
+}
+
 /** Splits the categories into groups, set by set: two categories share a group where every set has both or neither. */
 function categoricalColumn(feature: number, sets: readonly Uint32Array[]): CategoricalColumn {
   const categories = Math.max(...sets.map((set) => set.length * 32));
-  if (categories > LIMITS.categories) throw new RangeError(`feature ${feature} has categories up to ${categories}`);
-  let groups = new Uint32Array(categories);
+  if (categories > LIMITS.categories) throw new RangeError(`feature ${feature} has categories up to ${categories}; ${LIMITS.categories} is the most that can be served`);
+  const groups = new Uint32Array(categories);
   let count = 1;
   for (const set of sets) {
     const split = new Map<number, number>();
-    const next = groups.slice();
-    for (let category = 0; category < set.length * 32; category++) {
-      if (((set[category >> 5] >>> (category & 31)) & 1) === 0) continue;
+    for (const category of membersOf(set)) {
       let group = split.get(groups[category]);
-      if (group === undefined) {
-        group = count++;
-        split.set(groups[category], group);
-      }
-      next[category] = group;
+      if (group === undefined) split.set(groups[category], (group = count++));
+      groups[category] = group;
     }
-    groups = next;
   }
   // Splitting leaves numbers unused; slots are counted afresh, 0 for the categories of no set.
-  const slot = new Map<number, number>([[0, 0]]);
-  const slots = groups.map((group) => {
-    if (!slot.has(group)) slot.set(group, slot.size);
-    return slot.get(group) as number;
+  const slotOf = new Map<number, number>([[0, 0]]);
+  const slots = new Uint16Array(categories);
+  const anyMember = [-1];
+  for (let category = 0; category < categories; category++) {
+    let slot = slotOf.get(groups[category]);
+    if (slot === undefined) {
+      slotOf.set(groups[category], (slot = slotOf.size));
+      anyMember.push(category);
+    }
+    slots[category] = slot;
+  }
+  if (slotOf.size > LIMITS.groups) throw new RangeError(`feature ${feature} has ${slotOf.size} groups of categories; ${LIMITS.groups} is the most that can be served`);
+  const members = sets.map((set) => Uint8Array.from(anyMember, (category) => (inSet(set, category) ? 1 : 0)));
+  return { kind: 'categorical', feature, groups: slots, sets, members, slots: slotOf.size };
+}
+
+function membersOf(set: Uint32Array): number[] {
+  const members: number[] = [];
+  set.forEach((word, w) => {
+    for (let rest = word; rest !== 0; rest &= rest - 1) members.push(32 * w + 31 - Math.clz32(rest & -rest));
   });
-  if (slot.size > LIMITS.groups) throw new RangeError(`feature ${feature} has ${slot.size} groups of categories`);
-  return { kind: 'categorical', feature, groups: Uint16Array.from(slots), slots: slot.size };
+  return members;
 }
 
-/** Whether a category of `slot` goes left at a categorical node: any category of the group answers for all. */
-export function groupMembers(column: CategoricalColumn): Int32Array {
-  const member = new Int32Array(column.slots).fill(-1);
-  for (let category = column.groups.length - 1; category >= 0; category--) member[column.groups[category]] = category;
-  // Slot 0 is whatever no set holds, even where the table names such a category.
-  member[0] = -1;
-  return member;
-}
-
-export const inSet = (set: Uint32Array, category: number): boolean =>
+const inSet = (set: Uint32Array, category: number): boolean =>
   category >= 0 && category >> 5 < set.length && ((set[category >> 5] >>> (category & 31)) & 1) === 1;
+
+/** [slots] 1 where a value of that slot goes left. */
+export function leftSlots({ columns, views }: Columns, decision: Decision): Uint8Array {
+  const column = columns[decision.column];
+  if (decision.kind === 'categorical') return (column as CategoricalColumn).members[decision.set];
+  const { zeroSlot, missingSlot, slots } = column as NumericalColumn;
+  const { missing, zero } = views[decision.view];
+  const left = new Uint8Array(slots).fill(1, 0, decision.cut + 1);
+  const zeroGoes = zero === 'value' ? left[zeroSlot] : zero === 'left' ? 1 : 0;
+  left[zeroSlot] = zeroGoes;
+  // Where they share a slot no node has missing values of its own, so both writes say the same.
+  left[missingSlot] = missing === 'value' || missingSlot === zeroSlot ? zeroGoes : missing === 'left' ? 1 : 0;
+  return left;
+}

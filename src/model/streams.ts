@@ -1,6 +1,6 @@
 /** The streams of strategies mask32 and mask64: which columns share a stream, and the tables of reachable leaves. */
-import { type Booster, Missing, type Tree, isDefaultLeft, missingType } from './booster.js';
-import { type Column, type Columns, categorySet, cutIndex, groupMembers, inSet } from './columns.js';
+import type { Booster, Tree } from './booster.js';
+import { type Column, type Columns, type Decision, leftSlots } from './columns.js';
 
 /** Small columns share a stream while their slots multiply to at most this: fewer streams to read against larger tables. */
 const COMBINED_SLOTS = 256;
@@ -28,44 +28,26 @@ export function planStreams(columns: readonly Column[]): Stream[] {
 }
 
 /**
- * For every column and slot, the leaves of `tree` that stay reachable: `words` 32-bit words each, [slot][words].
- * Columns that the tree does not split on are left out.
+ * For every column that `tree` splits on and every slot, the leaves that stay reachable: [slots][words] of 32 bits. Bits past the
+ * last leaf are never set, so that no AND can name a leaf that is not there.
  */
-function reachableLeaves(tree: Tree, { columns, columnOf }: Columns, words: number): Map<number, Uint32Array> {
+function reachableLeaves(tree: Tree, columns: Columns, decisions: readonly Decision[], words: number): Map<number, Uint32Array> {
   const reachable = new Map<number, Uint32Array>();
   const under = leavesUnder(tree, words);
-  for (let node = 0; node < tree.leafCount - 1; node++) {
-    const index = columnOf(tree, node);
-    const column = columns[index];
-    let table = reachable.get(index);
-    if (table === undefined) {
-      table = new Uint32Array(column.slots * words).fill(0xffffffff);
-      reachable.set(index, table);
-    }
-    const left = leftSlots(tree, node, column);
-    const lose = [childLeaves(under, tree.rightChild[node], words), childLeaves(under, tree.leftChild[node], words)];
-    for (let slot = 0; slot < column.slots; slot++) {
-      const lost = lose[left[slot] === 1 ? 0 : 1];
-      for (let word = 0; word < words; word++) table[slot * words + word] &= ~lost[word];
+  for (let node = 0; node < decisions.length; node++) {
+    const { column } = decisions[node];
+    const { slots } = columns.columns[column];
+    let table = reachable.get(column);
+    if (table === undefined) reachable.set(column, (table = new Uint32Array(slots * words).fill(0xffffffff)));
+    const left = leftSlots(columns, decisions[node]);
+    const lostLeft = childLeaves(under, tree.rightChild[node], words);
+    const lostRight = childLeaves(under, tree.leftChild[node], words);
+    for (let slot = 0, at = 0; slot < slots; slot++) {
+      const lost = left[slot] === 1 ? lostLeft : lostRight;
+      for (let word = 0; word < words; word++, at++) table[at] &= ~lost[word];
     }
   }
   return reachable;
-}
-
-/** [slots] 1 where a value of that slot goes left. */
-function leftSlots(tree: Tree, node: number, column: Column): Uint8Array {
-  const left = new Uint8Array(column.slots);
-  if (column.kind === 'categorical') {
-    const set = categorySet(tree, node);
-    groupMembers(column).forEach((category, slot) => (left[slot] = inSet(set, category) ? 1 : 0));
-    return left;
-  }
-  const side = isDefaultLeft(tree, node) ? 1 : 0;
-  left.fill(1, 0, cutIndex(column, tree.threshold[node]) + 1);
-  if (column.missingSlot !== column.zeroSlot) left[column.missingSlot] = left[column.zeroSlot];
-  if (missingType(tree, node) === Missing.zero) left[column.zeroSlot] = left[column.missingSlot] = side;
-  if (missingType(tree, node) === Missing.nan) left[column.missingSlot] = side;
-  return left;
 }
 
 /** [nodes][words] leaves below each node. */
@@ -78,7 +60,8 @@ function leavesUnder(tree: Tree, words: number): Uint32Array {
   }
   for (const node of order.toReversed()) {
     for (const child of [tree.leftChild[node], tree.rightChild[node]]) {
-      childLeaves(under, child, words).forEach((bits, word) => (under[node * words + word] |= bits));
+      const leaves = childLeaves(under, child, words);
+      for (let word = 0; word < words; word++) under[node * words + word] |= leaves[word];
     }
   }
   return under;
@@ -100,30 +83,38 @@ export function writeTables(
   tables: readonly number[], treesPerRow: number, place: (tree: number) => number,
 ): void {
   const row = treesPerRow * words;
+  const filled = new Set(booster.trees.map((_, t) => place(t)));
+  const padding = Array.from({ length: treesPerRow }, (_, at) => at).filter((at) => !filled.has(at));
   streams.forEach((stream, s) => {
-    for (let slot = 0; slot < stream.slots; slot++) {
-      const start = tables[s] + slot * row;
-      for (let at = 0; at < row; at += words) image[start + at] = 1;
-    }
+    for (let slot = 0; slot < stream.slots; slot++) for (const at of padding) image[tables[s] + slot * row + at * words] = 1;
   });
   booster.trees.forEach((tree, t) => {
-    const reachable = reachableLeaves(tree, columns, words);
-    // A tree's bits past its last leaf are never set, so that a lone leaf is bit 0 and no AND can name a leaf that is not there.
-    const all = Array.from({ length: words }, (_, word) => lowBits(tree.leafCount - 32 * word));
-    streams.forEach((stream, s) => {
-      const parts = stream.members.map(({ column, multiplier }) => ({ table: reachable.get(column), multiplier, slots: columns.columns[column].slots }));
-      for (let slot = 0; slot < stream.slots; slot++) {
-        const at = tables[s] + slot * row + place(t) * words;
-        for (let word = 0; word < words; word++) {
-          let bits = all[word];
-          for (const { table, multiplier, slots } of parts) {
-            if (table !== undefined) bits &= table[(Math.floor(slot / multiplier) % slots) * words + word];
-          }
-          image[at + word] = bits;
-        }
+    const reachable = reachableLeaves(tree, columns, columns.decisions[t], words);
+    const all = Uint32Array.from({ length: words }, (_, word) => lowBits(tree.leafCount - 32 * word));
+    streams.forEach(({ members, slots }, s) => {
+      // The combined table, built up member by member: each one repeats what is there for every slot of its own.
+      let combined = all;
+      let built = 1;
+      for (const { column } of members) {
+        const own = columns.columns[column].slots;
+        combined = combine(combined, built, reachable.get(column), own, words);
+        built *= own;
+      }
+      for (let slot = 0, from = 0, to = tables[s] + place(t) * words; slot < slots; slot++, to += row) {
+        for (let word = 0; word < words; word++, from++) image[to + word] = combined[from];
       }
     });
   });
+}
+
+function combine(table: Uint32Array, slots: number, other: Uint32Array | undefined, otherSlots: number, words: number): Uint32Array {
+  const combined = new Uint32Array(slots * otherSlots * words);
+  for (let high = 0, at = 0; high < otherSlots; high++) {
+    for (let low = 0; low < slots * words; low++, at++) {
+      combined[at] = other === undefined ? table[low] : table[low] & other[high * words + (words === 1 ? 0 : low % words)];
+    }
+  }
+  return combined;
 }
 
 const lowBits = (count: number): number => (count >= 32 ? 0xffffffff : count <= 0 ? 0 : 2 ** count - 1);

@@ -31,10 +31,11 @@ export function planLane(shape: LaneShape, capacity: number, kind: LaneKind): La
   part(L.LANE_RANKING, L.RANKING_BYTES * capacity);
   part(L.LANE_STREAMS, 4 * capacity * shape.streams);
   part(L.LANE_SLOTS, 4 * capacity * shape.columns);
-  part(L.LANE_VIEWS, 4 * capacity * shape.views);
+  part(L.LANE_VIEWS, 2 * capacity * shape.views);
   if (kind === 'explain') {
+    const { splits, pairs } = shape.explain ?? { splits: 0, pairs: 0 };
     part(L.LANE_CONTRIBUTIONS, 8 * capacity * shape.outputs * (shape.features + 1));
-    part(L.LANE_PATH, 8 * 3 * (shape.depth + 1));
+    part(L.LANE_EXPLAIN, 16 * shape.features + 8 * (splits + 2) + 64 * pairs * (splits + 1));
   }
   return { kind, capacity, features: shape.features, outputs: shape.outputs, bytes, offsets };
 }
@@ -56,7 +57,7 @@ export class Lane {
 
   constructor(
     readonly plan: LanePlan,
-    memory: SharedMemory,
+    memory: Pick<SharedMemory, 'memory'>,
     readonly address: number,
   ) {
     const { buffer } = memory.memory;

@@ -29,6 +29,7 @@ export class ServedModel {
   /** Batches under way: the image must stay in place until it is 0. */
   #batches = 0;
   #retired = false;
+  #whenFreed: (() => void) | undefined;
   readonly #kept: Record<LaneKind, Lane[]> = { score: [], explain: [] };
   readonly #capacity: Record<LaneKind, number>;
 
@@ -43,7 +44,12 @@ export class ServedModel {
   ) {
     const capacity = (kind: LaneKind): number =>
       Math.max(1, Math.min(LANE_LIMITS.rows[kind], Math.floor(LANE_LIMITS.bytes / planLane(shape, 1, kind).bytes)));
-    this.#capacity = { score: capacity('score'), explain: shape.depth < 0 ? 0 : capacity('explain') };
+    this.#capacity = { score: capacity('score'), explain: shape.explain === undefined ? 0 : capacity('explain') };
+  }
+
+  /** No new batch may begin with it. */
+  get retired(): boolean {
+    return this.#retired;
   }
 
   get explainable(): boolean {
@@ -64,10 +70,20 @@ export class ServedModel {
     this.#freeWhenUnused();
   }
 
-  /** No new batch will come: gives the memory back once the last one under way has returned. */
-  retire(): void {
+  /** Bytes of shared memory: the image, and the lanes kept for the next batches. */
+  get memoryBytes(): number {
+    const lanes = [...this.#kept.score, ...this.#kept.explain];
+    return lanes.reduce((sum, lane) => sum + lane.plan.bytes, this.imageBytes);
+  }
+
+  /**
+   * No new batch will come: gives the memory back once the last one under way has returned.
+   * @param whenFreed called then; at once where nothing is under way
+   */
+  retire(whenFreed?: () => void): void {
     if (this.#retired) return;
     this.#retired = true;
+    this.#whenFreed = whenFreed;
     for (const kind of ['score', 'explain'] as const) {
       for (const lane of this.#kept[kind].splice(0)) this.memory.free(lane.address);
     }
@@ -75,6 +91,8 @@ export class ServedModel {
   }
 
   #freeWhenUnused(): void {
-    if (this.#retired && this.#batches === 0) this.memory.free(this.image);
+    if (!this.#retired || this.#batches > 0) return;
+    this.memory.free(this.image);
+    this.#whenFreed?.();
   }
 }

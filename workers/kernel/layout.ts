@@ -14,13 +14,17 @@
  *   calibrator f64 x, f64 y     isotonic thresholds
  *
  * nodes, in every image (strategy walk, and TreeSHAP)
- *   views     [views]           VIEW_BYTES each: a column as nodes see it (missing and zero moved to the side they default to)
- *   roots     i32 [trees]       index of each tree's root node, or ~leaf
- *   nodes                       NODE_BYTES each, a tree's in preorder; goes left where view value <= k, or for a categorical
- *                               node where bit k + slot of the category bits is set
- *   values    f64 [leaves]      values of all leaves of all trees; a leaf's number counts through the trees
- *   linear    i32 [leaves + 1]  first term of each leaf's linear model; terms i32 features, f64 coefficients; constants
- *                               f64 [leaves]. HEADER_LINEAR is 0 where leaves are constant
+ *   views     [numerical views] VIEW_BYTES each. A view is what a node compares, a u16 per row: 1 + slot, or with missing values
+ *                               (and zero) moved to VIEW_LEFT or VIEW_RIGHT, the side that the node sends them to
+ *   sets      u16 [slots][sets] per categorical column: VIEW_LEFT where the slot is in the set, else VIEW_RIGHT; a row's
+ *                               slot picks a line, which becomes its views of this column
+ *   nodes                       a tree's nodes in preorder, so that the left child follows its parent:
+ *                               node  u64: k (16 bits) | byte offset of its view (24) | distance to the right child / 8 (24)
+ *                                     goes left where view < k
+ *                               leaf  u64 0 (never left, right to itself), then f64 value, or i32 leaf number in linear images
+ *   roots     i32               byte offset of each tree's root in nodes; each output's padded to WALK_BLOCK with a leaf of 0
+ *   linear    i32 [leaves + 1]  first term of each leaf's linear model; terms i32 features, f64 coefficients; f64 [leaves]
+ *                               constants and values. HEADER_LINEAR is 0 where leaves are constant
  *
  * streams, in images of strategy mask32 / mask64 (trees of up to 32 / 64 leaves)
  *   streams   i32 [streams]     offset of each stream's table. A stream is one column, or several small ones combined
@@ -29,12 +33,12 @@
  *                               A row's leaf in a tree is the one bit left in the AND over all streams
  *   leaves    f64               [trees][2^leafShift] leaf values
  *
- * explanation, where the text carries row counts and leaves are constant (HEADER_SHAP_LEAVES is not 0)
- *   unique    u16 [nodes]       place of the node's feature among the different features of its path
- *   paths     i32 [leaves + 1]  first element of each leaf's path; an element (ELEMENT_BYTES) is one different feature of it:
- *                               i32 feature, f64 share of training rows that all its splits let through to this leaf
- *   quadrature i32 [depth + 1]  offset of the Gauss-Legendre rule (f64 point, f64 weight on 0..1) for a path of that length;
- *                               its number of points is (length + 1) / 2
+ * explanation, where the text carries row counts and leaves are constant (HEADER_EXPLAIN_TREES is not 0)
+ *   rules     f64               per number of pairs p: points t [2p], 1 - t [2p] and weights [2p] of the Gauss-Legendre rule
+ *   trees     [trees]           EXPLAIN_TREE_BYTES each
+ *   splits    [nodes]           SPLIT_BYTES each, a tree's in preorder
+ *   vectors   f64               per tree, 2p each: the value of each leaf, repeated; 1 / f of each split whose feature its path
+ *                               has split on before (see explain.ts)
  *   expected  f64 [outputs]     expected value
  *
  * Trees are ordered output by output. In the tables and leaves of streams each output's are padded to streamTrees, a multiple of
@@ -62,27 +66,26 @@ export const HEADER_STREAM_COUNT = 52;
 export const HEADER_STREAMS = 56;
 export const HEADER_LEAVES = 60;
 export const HEADER_LEAF_SHIFT = 64;
-export const HEADER_VIEW_COUNT = 68;
+export const HEADER_NUMERICAL_VIEWS = 68;
 export const HEADER_VIEWS = 72;
-export const HEADER_ROOTS = 76;
-export const HEADER_NODES = 80;
-export const HEADER_CATEGORY_BITS = 84;
-export const HEADER_LINEAR = 88;
-export const HEADER_LINEAR_FEATURES = 92;
-export const HEADER_LINEAR_COEFFICIENTS = 96;
-export const HEADER_LINEAR_CONSTANTS = 100;
-export const HEADER_VALUES = 104;
-export const HEADER_STREAM_TREES = 108;
-export const HEADER_UNIQUE = 112;
-export const HEADER_PATHS = 116;
-export const HEADER_ELEMENTS = 120;
-export const HEADER_QUADRATURE = 124;
-export const HEADER_EXPECTED = 128;
-/** Longest path, in different features. */
-export const HEADER_DEPTH = 132;
+/** u16 views of a row, categorical ones included; at least 1. */
+export const HEADER_VIEW_TOTAL = 76;
+export const HEADER_ROOTS = 80;
+export const HEADER_ROOTS_PER_OUTPUT = 84;
+export const HEADER_NODES = 88;
+export const HEADER_LINEAR = 92;
+export const HEADER_LINEAR_FEATURES = 96;
+export const HEADER_LINEAR_COEFFICIENTS = 100;
+export const HEADER_LINEAR_CONSTANTS = 104;
+export const HEADER_LINEAR_VALUES = 108;
+export const HEADER_STREAM_TREES = 112;
+export const HEADER_EXPLAIN_TREES = 116;
+export const HEADER_EXPECTED = 120;
+/** Most splits of one tree. */
+export const HEADER_EXPLAIN_SPLITS = 124;
 // Header, f64 fields
-export const HEADER_SIGMOID = 144;
-export const HEADER_AVERAGE_DIVISOR = 152;
+export const HEADER_SIGMOID = 128;
+export const HEADER_AVERAGE_DIVISOR = 136;
 
 export const MAGIC = 0x3142534c; // "LSB1"
 
@@ -95,7 +98,7 @@ export const TRANSFORM_LOG1P_EXP = 4;
 export const TRANSFORM_SIGNED_SQUARE = 5;
 
 // Column record
-export const COLUMN_BYTES = 32;
+export const COLUMN_BYTES = 40;
 export const COLUMN_FEATURE = 0;
 /** Numerical: 2^depth - 1 cuts. */
 export const COLUMN_DEPTH = 4;
@@ -107,30 +110,52 @@ export const COLUMN_MISSING = 12;
 export const COLUMN_STREAM = 16;
 export const COLUMN_STRIDE = 20;
 export const COLUMN_FIRST = 24;
+/** Categorical: number of its sets, offset of the table of sets, and place of its first view. */
+export const COLUMN_SETS = 28;
+export const COLUMN_SET_TABLE = 32;
+export const COLUMN_FIRST_VIEW = 36;
 
-// View record (walk): value = missing column slot ? missing : zero slot ? zero : slot
+// View record, of numerical columns: view = missing column slot ? missing : zero slot ? zero : 1 + slot
 export const VIEW_BYTES = 20;
 export const VIEW_COLUMN = 0;
 export const VIEW_MISSING_SLOT = 4;
 export const VIEW_MISSING = 8;
 export const VIEW_ZERO_SLOT = 12;
 export const VIEW_ZERO = 16;
+export const VIEW_LEFT = 0;
+export const VIEW_RIGHT = 0xffff;
 
-// Node record (walk)
-export const NODE_BYTES = 16;
-/** View, or ~column for a categorical node. */
-export const NODE_VIEW = 0;
-/** Last slot that goes left, or first bit in the category bits. */
-export const NODE_K = 4;
-/** Node index, or ~leaf. */
-export const NODE_LEFT = 8;
-export const NODE_RIGHT = 12;
+// Explanation: one tree
+export const EXPLAIN_TREE_BYTES = 20;
+export const EXPLAIN_TREE_SPLITS = 0;
+export const EXPLAIN_TREE_COUNT = 4;
+/** Pairs of quadrature points: enough to be exact for the longest path of the tree. */
+export const EXPLAIN_TREE_PAIRS = 8;
+export const EXPLAIN_TREE_RULE = 12;
+export const EXPLAIN_TREE_VECTORS = 16;
 
-// Element record (explanation)
-export const ELEMENT_BYTES = 16;
-export const ELEMENT_FEATURE = 0;
-export const ELEMENT_SHARE = 8;
+// Explanation: one split
+export const SPLIT_BYTES = 56;
+/** As in the node: goes left where view < k; i32 each, the view as byte offset. */
+export const SPLIT_K = 0;
+export const SPLIT_VIEW = 4;
+/** 16 * feature: place of its sum. */
+export const SPLIT_FEATURE = 8;
+/** Place in the tree of the nearest split above on the same feature, -1 where there is none; 1 where this split is on its left. */
+export const SPLIT_ABOVE = 12;
+export const SPLIT_ABOVE_LEFT = 16;
+/** Children: place of the split in the tree, or ~place of the leaf's vector among the tree's vectors. */
+export const SPLIT_LEFT = 20;
+export const SPLIT_RIGHT = 24;
+/** Place of the vector 1 / f of the feature's splits above, where there are any. */
+export const SPLIT_INVERSE = 28;
+/** Shares of the split's training rows that go left and right, and share that the feature's splits above let through (1 without). */
+export const SPLIT_LEFT_SHARE = 32;
+export const SPLIT_RIGHT_SHARE = 40;
+export const SPLIT_ABOVE_SHARE = 48;
 
+/** Trees walked side by side. */
+export const WALK_BLOCK = 8;
 export const TREE_BLOCK = 4;
 
 /*
@@ -143,10 +168,10 @@ export const TREE_BLOCK = 4;
  *   prediction   f64 [capacity][outputs]    after the objective's transform
  *   calibrated   f64 [capacity]             single-output models with a calibrator
  *   ranking      i32 [capacity][RANKED]     the features with the largest |value * importance|, -1 past the last
- *   scratch      i32 [capacity][streams], [capacity][columns], [capacity][views]
+ *   scratch      i32 [capacity][streams], i32 [capacity][columns], u16 [capacity][views]
  * and in explain lanes
  *   contributions f64 [capacity][outputs][features + 1]   TreeSHAP in raw-score space, expected value last
- *   path         f64 [3][depth + 1]         one row's path: one-fractions, factors, products
+ *   scratch      v128 [features] sums; i32 [splits + 1][2] of the largest tree; f64 [splits + 1][2][2p] of the largest
  */
 export const LANE_HEADER_BYTES = 64;
 export const LANE_ROWS = 0;
@@ -158,7 +183,7 @@ export const LANE_STREAMS = 20;
 export const LANE_SLOTS = 24;
 export const LANE_VIEWS = 28;
 export const LANE_CONTRIBUTIONS = 32;
-export const LANE_PATH = 36;
+export const LANE_EXPLAIN = 36;
 
 export const RANKED = 3;
 export const RANKING_BYTES = 12;

@@ -1,9 +1,9 @@
 // From values to slots: one column at a time over all rows of the batch, so that its cuts stay in the nearest cache.
 import {
-  COLUMN_BYTES, COLUMN_DEPTH, COLUMN_FEATURE, COLUMN_FIRST, COLUMN_MISSING, COLUMN_STREAM, COLUMN_STRIDE, COLUMN_TABLE,
-  HEADER_COLUMNS, HEADER_COLUMN_COUNT, HEADER_FEATURES, HEADER_NUMERICAL_COLUMNS, HEADER_STREAMS, HEADER_STREAM_COUNT,
-  HEADER_VIEWS, HEADER_VIEW_COUNT, LANE_ROWS, LANE_SLOTS, LANE_STREAMS, LANE_VIEWS,
-  VIEW_BYTES, VIEW_COLUMN, VIEW_MISSING, VIEW_MISSING_SLOT, VIEW_ZERO, VIEW_ZERO_SLOT,
+  COLUMN_BYTES, COLUMN_DEPTH, COLUMN_FEATURE, COLUMN_FIRST, COLUMN_FIRST_VIEW, COLUMN_MISSING, COLUMN_SETS, COLUMN_SET_TABLE,
+  COLUMN_STREAM, COLUMN_STRIDE, COLUMN_TABLE, HEADER_COLUMNS, HEADER_COLUMN_COUNT, HEADER_FEATURES, HEADER_NUMERICAL_COLUMNS,
+  HEADER_NUMERICAL_VIEWS, HEADER_STREAMS, HEADER_STREAM_COUNT, HEADER_VIEWS, HEADER_VIEW_TOTAL, LANE_ROWS, LANE_SLOTS,
+  LANE_STREAMS, LANE_VIEWS, VIEW_BYTES, VIEW_COLUMN, VIEW_MISSING, VIEW_MISSING_SLOT, VIEW_ZERO, VIEW_ZERO_SLOT,
 } from './layout';
 
 // @ts-ignore: decorator
@@ -69,31 +69,39 @@ export function searchViews(image: usize, lane: usize, first: i32, end: i32): vo
   const columns = field(image, HEADER_COLUMN_COUNT);
   const numerical = field(image, HEADER_NUMERICAL_COLUMNS);
   const slotBytes = <usize>columns << 2;
+  const viewBytes = <usize>field(image, HEADER_VIEW_TOTAL) << 1;
   const rows = lane + load<u32>(lane + LANE_ROWS);
   const slots = lane + load<u32>(lane + LANE_SLOTS);
+  const views = lane + load<u32>(lane + LANE_VIEWS);
   let column = image + field(image, HEADER_COLUMNS);
-  for (let c = 0; c < columns; c++, column += COLUMN_BYTES) {
+  for (let c = 0; c < numerical; c++, column += COLUMN_BYTES) {
     let value = rows + <usize>first * features + (<usize>load<u32>(column + COLUMN_FEATURE) << 3);
     let target = slots + <usize>first * slotBytes + (<usize>c << 2);
     for (let row = first; row < end; row++, value += features, target += slotBytes) {
-      const x = load<f64>(value);
-      store<i32>(target, c < numerical ? numericalSlot(image, column, x) : categoricalSlot(image, column, x));
+      store<i32>(target, numericalSlot(image, column, load<f64>(value)));
     }
   }
-  const views = field(image, HEADER_VIEW_COUNT);
-  const viewBytes = <usize>views << 2;
-  const seen = lane + load<u32>(lane + LANE_VIEWS);
+  for (let c = numerical; c < columns; c++, column += COLUMN_BYTES) {
+    const line = <usize>load<u32>(column + COLUMN_SETS) << 1;
+    const sets = image + load<u32>(column + COLUMN_SET_TABLE);
+    let value = rows + <usize>first * features + (<usize>load<u32>(column + COLUMN_FEATURE) << 3);
+    let target = views + <usize>first * viewBytes + (<usize>load<u32>(column + COLUMN_FIRST_VIEW) << 1);
+    for (let row = first; row < end; row++, value += features, target += viewBytes) {
+      memory.copy(target, sets + <usize>categoricalSlot(image, column, load<f64>(value)) * line, line);
+    }
+  }
+  const numericalViews = field(image, HEADER_NUMERICAL_VIEWS);
   let view = image + field(image, HEADER_VIEWS);
-  for (let v = 0; v < views; v++, view += VIEW_BYTES) {
+  for (let v = 0; v < numericalViews; v++, view += VIEW_BYTES) {
     const missingSlot = load<i32>(view + VIEW_MISSING_SLOT);
     const missing = load<i32>(view + VIEW_MISSING);
     const zeroSlot = load<i32>(view + VIEW_ZERO_SLOT);
     const zero = load<i32>(view + VIEW_ZERO);
     let source = slots + <usize>first * slotBytes + (<usize>load<u32>(view + VIEW_COLUMN) << 2);
-    let target = seen + <usize>first * viewBytes + (<usize>v << 2);
+    let target = views + <usize>first * viewBytes + (<usize>v << 1);
     for (let row = first; row < end; row++, source += slotBytes, target += viewBytes) {
       const slot = load<i32>(source);
-      store<i32>(target, slot == missingSlot ? missing : slot == zeroSlot ? zero : slot);
+      store<u16>(target, <u16>(slot == missingSlot ? missing : slot == zeroSlot ? zero : slot + 1));
     }
   }
 }

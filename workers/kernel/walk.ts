@@ -1,34 +1,27 @@
 // Strategy walk: every model, any number of leaves, linear leaves too. Nodes compare small integers (views), not doubles.
 import {
-  HEADER_CATEGORY_BITS, HEADER_COLUMN_COUNT, HEADER_FEATURES, HEADER_LINEAR, HEADER_LINEAR_COEFFICIENTS, HEADER_LINEAR_CONSTANTS,
-  HEADER_LINEAR_FEATURES, HEADER_NODES, HEADER_OUTPUTS, HEADER_ROOTS, HEADER_TREES_PER_OUTPUT, HEADER_VALUES, HEADER_VIEW_COUNT,
-  LANE_RAW, LANE_ROWS, LANE_SLOTS, LANE_VIEWS, NODE_BYTES, NODE_K, NODE_LEFT, NODE_RIGHT, NODE_VIEW,
+  HEADER_FEATURES, HEADER_LINEAR, HEADER_LINEAR_COEFFICIENTS, HEADER_LINEAR_CONSTANTS, HEADER_LINEAR_FEATURES, HEADER_LINEAR_VALUES,
+  HEADER_NODES, HEADER_OUTPUTS, HEADER_ROOTS, HEADER_ROOTS_PER_OUTPUT, HEADER_VIEW_TOTAL, LANE_RAW, LANE_ROWS, LANE_VIEWS, WALK_BLOCK,
 } from './layout';
 import { field, searchViews } from './search';
 
 /** LightGBM's kZeroThreshold, the float 1e-35f. */
 const ZERO_THRESHOLD: f64 = 1.0000000180025095e-35;
 
+// One step, without a branch: to the next node (8 bytes on) where view < k, else as far as the right child is. A leaf has k 0
+// and distance 0, so it stays where it is.
 // @ts-ignore: decorator
 @inline
-export function goesLeft(image: usize, node: usize, slots: usize, views: usize): bool {
-  const view = load<i32>(node + NODE_VIEW);
-  const k = load<i32>(node + NODE_K);
-  if (view >= 0) return load<i32>(views + (<usize>view << 2)) <= k;
-  const bit = k + load<i32>(slots + (<usize>~view << 2));
-  const word = load<u32>(image + field(image, HEADER_CATEGORY_BITS) + (<usize>(bit >> 5) << 2));
-  return <bool>((word >> (bit & 31)) & 1);
+function step(at: usize, node: u64, views: usize): usize {
+  const view = <u32>load<u16>(views + <usize>((node >> 16) & 0xffffff));
+  const right = <usize>(node >> 40) << 3;
+  return at + right + ((8 - right) & (0 - <usize>(view < <u32>(node & 0xffff))));
 }
 
 // @ts-ignore: decorator
 @inline
-function findLeaf(image: usize, nodes: usize, root: i32, slots: usize, views: usize): i32 {
-  let at = root;
-  while (at >= 0) {
-    const node = nodes + <usize>at * NODE_BYTES;
-    at = load<i32>(node + (goesLeft(image, node, slots, views) ? NODE_LEFT : NODE_RIGHT));
-  }
-  return ~at;
+function leafOf(image: usize, leaf: usize, linear: bool, row: usize): f64 {
+  return linear ? linearOutput(image, load<i32>(leaf, 8), row) : load<f64>(leaf, 8);
 }
 
 function linearOutput(image: usize, leaf: i32, row: usize): f64 {
@@ -38,7 +31,7 @@ function linearOutput(image: usize, leaf: i32, row: usize): f64 {
   let output = load<f64>(image + field(image, HEADER_LINEAR_CONSTANTS) + (<usize>leaf << 3));
   for (let term = load<i32>(terms), stop = load<i32>(terms, 4); term < stop; term++) {
     const x = load<f64>(row + (<usize>load<i32>(features + (<usize>term << 2)) << 3));
-    if (x != x) return load<f64>(image + field(image, HEADER_VALUES) + (<usize>leaf << 3));
+    if (x != x) return load<f64>(image + field(image, HEADER_LINEAR_VALUES) + (<usize>leaf << 3));
     output += load<f64>(coefficients + (<usize>term << 3)) * (abs(x) <= ZERO_THRESHOLD ? 0.0 : x);
   }
   return output;
@@ -48,24 +41,63 @@ function linearOutput(image: usize, leaf: i32, row: usize): f64 {
 export function rawWalk(image: usize, lane: usize, first: i32, end: i32): void {
   searchViews(image, lane, first, end);
   const outputs = field(image, HEADER_OUTPUTS);
-  const trees = field(image, HEADER_TREES_PER_OUTPUT);
-  const linear = field(image, HEADER_LINEAR);
+  const rootBytes = <usize>field(image, HEADER_ROOTS_PER_OUTPUT) << 2;
+  const linear = field(image, HEADER_LINEAR) != 0;
   const nodes = image + field(image, HEADER_NODES);
-  const values = image + field(image, HEADER_VALUES);
-  const slotBytes = <usize>field(image, HEADER_COLUMN_COUNT) << 2;
-  const viewBytes = <usize>field(image, HEADER_VIEW_COUNT) << 2;
+  const viewBytes = <usize>field(image, HEADER_VIEW_TOTAL) << 1;
   const rowBytes = <usize>field(image, HEADER_FEATURES) << 3;
-  let slots = lane + load<u32>(lane + LANE_SLOTS) + <usize>first * slotBytes;
   let views = lane + load<u32>(lane + LANE_VIEWS) + <usize>first * viewBytes;
   let row = lane + load<u32>(lane + LANE_ROWS) + <usize>first * rowBytes;
   let raw = lane + load<u32>(lane + LANE_RAW) + <usize>(first * outputs << 3);
-  for (let r = first; r < end; r++, slots += slotBytes, views += viewBytes, row += rowBytes) {
+  for (let r = first; r < end; r++, views += viewBytes, row += rowBytes) {
     let root = image + field(image, HEADER_ROOTS);
     for (let k = 0; k < outputs; k++, raw += 8) {
       let sum: f64 = 0;
-      for (let t = 0; t < trees; t++, root += 4) {
-        const leaf = findLeaf(image, nodes, load<i32>(root), slots, views);
-        sum += linear ? linearOutput(image, leaf, row) : load<f64>(values + (<usize>leaf << 3));
+      for (const stop = root + rootBytes; root < stop; root += WALK_BLOCK << 2) {
+        // Eight trees side by side: a step's loads take several cycles each, and those of different trees overlap.
+        let a = nodes + load<u32>(root);
+        let b = nodes + load<u32>(root, 4);
+        let c = nodes + load<u32>(root, 8);
+        let d = nodes + load<u32>(root, 12);
+        let e = nodes + load<u32>(root, 16);
+        let f = nodes + load<u32>(root, 20);
+        let g = nodes + load<u32>(root, 24);
+        let h = nodes + load<u32>(root, 28);
+        let moving: u64;
+        do {
+          let node = load<u64>(a);
+          moving = node;
+          a = step(a, node, views);
+          node = load<u64>(b);
+          moving |= node;
+          b = step(b, node, views);
+          node = load<u64>(c);
+          moving |= node;
+          c = step(c, node, views);
+          node = load<u64>(d);
+          moving |= node;
+          d = step(d, node, views);
+          node = load<u64>(e);
+          moving |= node;
+          e = step(e, node, views);
+          node = load<u64>(f);
+          moving |= node;
+          f = step(f, node, views);
+          node = load<u64>(g);
+          moving |= node;
+          g = step(g, node, views);
+          node = load<u64>(h);
+          moving |= node;
+          h = step(h, node, views);
+        } while (moving != 0);
+        sum += leafOf(image, a, linear, row);
+        sum += leafOf(image, b, linear, row);
+        sum += leafOf(image, c, linear, row);
+        sum += leafOf(image, d, linear, row);
+        sum += leafOf(image, e, linear, row);
+        sum += leafOf(image, f, linear, row);
+        sum += leafOf(image, g, linear, row);
+        sum += leafOf(image, h, linear, row);
       }
       store<f64>(raw, sum);
     }

@@ -1,0 +1,88 @@
+/** The thread that loads models (`workers/load.ts`): started when there is one to load, at a lower priority than scoring, and let go after. */
+import { fileURLToPath } from 'node:url';
+import { MessageChannel } from 'node:worker_threads';
+import { Piscina } from 'piscina';
+import type { LoadResult, LoadTask, LoadWorkerData, LoadedImage, MemoryRequest } from '../../workers/load.js';
+import type { Config } from '../config.js';
+import { ArtifactError, LightscoreError } from '../errors.js';
+import type { ScoringPool } from '../scoring/pool.js';
+
+const IDLE_MS = 5000;
+/** Added to the thread's niceness where the system allows it. */
+const NICENESS = 10;
+
+export class ModelLoader {
+  readonly #piscina: Piscina;
+
+  constructor(
+    private readonly pool: ScoringPool,
+    private readonly models: Config['models'],
+  ) {
+    const workerData: LoadWorkerData = { module: pool.module, memory: pool.memory.memory, store: models.store };
+    this.#piscina = new Piscina({
+      filename: fileURLToPath(new URL('../../workers/load.js', import.meta.url)),
+      minThreads: 0,
+      maxThreads: 1,
+      idleTimeout: IDLE_MS,
+      recordTiming: false,
+      niceIncrement: NICENESS,
+      workerData,
+    });
+  }
+
+  /**
+   * @returns a verified image in shared memory, which is the caller's to free
+   * @throws ArtifactError, LightscoreError VERSION_NOT_FOUND, STORE_UNREACHABLE, MODEL_UNSUPPORTED (no room), WORKER_FAILED; no
+   * memory is kept then
+   */
+  async load(version: string): Promise<LoadedImage> {
+    const { memory } = this.pool;
+    const { port1, port2 } = new MessageChannel();
+    const given = new Set<number>();
+    const abort = new AbortController();
+    let outOfMemory: unknown;
+    port1.on('message', ({ bytes }: MemoryRequest) => {
+      try {
+        const address = memory.allocate(bytes);
+        given.add(address);
+        port1.postMessage(address);
+      } catch (error) {
+        outOfMemory = error;
+        abort.abort();
+      }
+    });
+    const { requireChecksums, publicKey } = this.models;
+    const task: LoadTask = { version, requireChecksums, publicKey, port: port2 };
+    try {
+      const result = await this.#run(task, abort.signal);
+      if ('refused' in result) {
+        const { code, message, file, reason } = result.refused;
+        throw file !== undefined && reason !== undefined ? new ArtifactError(file, reason) : new LightscoreError(code, message);
+      }
+      given.delete(result.loaded.image);
+      return result.loaded;
+    } catch (error) {
+      throw outOfMemory ?? error;
+    } finally {
+      port1.close();
+      for (const address of given) memory.free(address);
+    }
+  }
+
+  async #run(task: LoadTask, signal: AbortSignal): Promise<LoadResult> {
+    try {
+      return (await this.#piscina.run(task, { transferList: [task.port], signal })) as LoadResult;
+    } catch (error) {
+      throw new LightscoreError('WORKER_FAILED', `loading ${task.version}: the loader thread failed: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    }
+  }
+
+  /** Threads alive now. */
+  get threads(): readonly { terminate(): Promise<number> }[] {
+    return this.#piscina.threads;
+  }
+
+  async close(): Promise<void> {
+    await this.#piscina.destroy();
+  }
+}

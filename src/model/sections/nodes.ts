@@ -1,0 +1,108 @@
+/** Section of the image: the nodes of strategy walk, and linear leaves. */
+import * as L from '../../../workers/kernel/layout.js';
+import type { Booster, Tree } from '../booster.js';
+import type { Columns, Decision } from '../columns.js';
+import type { ViewPlaces } from './columns.js';
+import type { Plan, Write } from './sheet.js';
+
+/** 24 bits of the node. */
+const LIMITS = { viewBytes: 1 << 24, distance: 1 << 24 } as const;
+const NODE_BYTES = 8;
+const LEAF_BYTES = 16;
+
+/** Training-order indices of the trees, output by output. */
+export const outputOrder = ({ trees, outputs }: Booster): number[] =>
+  Array.from({ length: outputs }, (_, output) => trees.flatMap((_tree, t) => (t % outputs === output ? [t] : []))).flat();
+
+/** k and the byte offset of the view: a row goes left where its view < k. */
+export function comparison(decision: Decision, places: ViewPlaces): { readonly k: number; readonly view: number } {
+  return decision.kind === 'numerical'
+    ? { k: decision.cut + 2, view: 2 * decision.view }
+    : { k: 1, view: 2 * (places.firstOfColumn[decision.column] + decision.set) };
+}
+
+/** A child as it is visited in preorder: a node of the tree, or ~leaf. */
+export const rootOf = (tree: Tree): number => (tree.leafCount === 1 ? ~0 : 0);
+
+/** @throws RangeError where a tree or the views are too large for the node's fields */
+export function nodeSection(plan: Plan, booster: Booster, columns: Columns, places: ViewPlaces): Write {
+  const perOutput = booster.trees.length / booster.outputs;
+  const rootsPerOutput = Math.ceil(perOutput / L.WALK_BLOCK) * L.WALK_BLOCK;
+  const leafTotal = booster.trees.reduce((sum, tree) => sum + tree.leafCount, 0);
+  const roots = plan.reserve(4 * rootsPerOutput * booster.outputs);
+  // One leaf more, of value 0, for the padding of the roots.
+  const nodes = plan.reserve((leafTotal - booster.trees.length) * NODE_BYTES + (leafTotal + 1) * LEAF_BYTES, 64);
+  if (2 * places.total > LIMITS.viewBytes) throw new RangeError(`the model has ${places.total} different splits on categories; ${LIMITS.viewBytes / 2} is the most that can be served`);
+  const trees = outputOrder(booster);
+  const linear = booster.trees.some((tree) => tree.linear !== undefined) ? linearSection(plan, trees.map((t) => booster.trees[t]), leafTotal) : undefined;
+  return (sheet) => {
+    const { i32, f64, view } = sheet;
+    i32(L.HEADER_ROOTS, roots);
+    i32(L.HEADER_ROOTS_PER_OUTPUT, rootsPerOutput);
+    i32(L.HEADER_NODES, nodes);
+    let at = nodes + LEAF_BYTES;
+    let leaf = 0;
+    if (linear !== undefined) i32(nodes + 8, leafTotal);
+    trees.forEach((t, place) => {
+      const tree = booster.trees[t];
+      i32(roots + 4 * (Math.floor(place / perOutput) * rootsPerOutput + (place % perOutput)), at - nodes);
+      // Preorder with an explicit stack; `above` is the node whose right child comes next.
+      const pending: { child: number; above: number }[] = [{ child: rootOf(tree), above: -1 }];
+      for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+        const { child, above } = next;
+        if (above >= 0) {
+          const distance = (at - above) / 8;
+          if (distance >= LIMITS.distance) throw new RangeError(`tree ${t} is too large to be served`);
+          view.setBigUint64(above, view.getBigUint64(above, true) | (BigInt(distance) << 40n), true);
+        }
+        if (child < 0) {
+          if (linear === undefined) f64(at + 8, tree.leafValue[~child]);
+          else i32(at + 8, leaf + ~child);
+          at += LEAF_BYTES;
+          continue;
+        }
+        const { k, view: viewBytes } = comparison(columns.decisions[t][child], places);
+        view.setBigUint64(at, BigInt(k) | (BigInt(viewBytes) << 16n), true);
+        pending.push({ child: tree.rightChild[child], above: at }, { child: tree.leftChild[child], above: -1 });
+        at += NODE_BYTES;
+      }
+      leaf += tree.leafCount;
+    });
+    linear?.(sheet);
+  };
+}
+
+/** The last leaf is that of the padding: constant 0, no terms. */
+function linearSection(plan: Plan, trees: readonly Tree[], leafTotal: number): Write {
+  const leaves = trees.flatMap((tree) =>
+    Array.from({ length: tree.leafCount }, (_, leaf) => ({
+      value: tree.leafValue[leaf],
+      constant: tree.linear?.constants[leaf] ?? tree.leafValue[leaf],
+      features: tree.linear?.features[leaf] ?? new Int32Array(0),
+      coefficients: tree.linear?.coefficients[leaf] ?? new Float64Array(0),
+    })),
+  );
+  const terms = leaves.reduce((sum, leaf) => sum + leaf.features.length, 0);
+  const starts = plan.reserve(4 * (leafTotal + 2));
+  const features = plan.reserve(4 * terms);
+  const coefficients = plan.reserve(8 * terms);
+  const constants = plan.reserve(8 * (leafTotal + 1));
+  const values = plan.reserve(8 * (leafTotal + 1));
+  return ({ i32, f64, f64s, i32s }) => {
+    i32(L.HEADER_LINEAR, starts);
+    i32(L.HEADER_LINEAR_FEATURES, features);
+    i32(L.HEADER_LINEAR_COEFFICIENTS, coefficients);
+    i32(L.HEADER_LINEAR_CONSTANTS, constants);
+    i32(L.HEADER_LINEAR_VALUES, values);
+    let term = 0;
+    leaves.forEach((leaf, l) => {
+      i32(starts + 4 * l, term);
+      f64(constants + 8 * l, leaf.constant);
+      f64(values + 8 * l, leaf.value);
+      i32s(features + 4 * term, leaf.features);
+      f64s(coefficients + 8 * term, leaf.coefficients);
+      term += leaf.features.length;
+    });
+    i32s(starts + 4 * leafTotal, [term, term]);
+  };
+}
