@@ -177,7 +177,8 @@ class SetCollection {
 
 /** Splits the categories into groups, set by set: two categories share a group where every set has both or neither. */
 function categoricalColumn(feature: number, sets: readonly Uint32Array[]): CategoricalColumn {
-  const categories = Math.max(...sets.map((set) => set.length * 32));
+  // At least category 0, which every value above -1 and below 1 is: the kernel looks it up even where all sets are empty.
+  const categories = sets.reduce((most, set) => Math.max(most, set.length * 32), 1);
   if (categories > LIMITS.categories) throw new RangeError(`feature ${feature} has categories up to ${categories}; ${LIMITS.categories} is the most that can be served`);
   const groups = new Uint32Array(categories);
   let count = 1;

@@ -140,7 +140,7 @@ function readTree(fields: Map<string, string>, featureCount: number, where: stri
   for (let i = 0; i < categoryCount; i++) {
     if (catBoundaries[0] !== 0 || catBoundaries[i + 1] < catBoundaries[i]) refuse(`${where}: cat_boundaries do not ascend from 0`);
   }
-  const catBits = categoryCount === 0 ? NO_UINT32 : Uint32Array.from(numbers(text('cat_threshold'), catBoundaries[categoryCount], `${where}: cat_threshold`));
+  const catBits = categoryCount === 0 ? NO_UINT32 : Uint32Array.from(wholeNumbers(text('cat_threshold'), catBoundaries[categoryCount], 0, 2 ** 32 - 1, `${where}: cat_threshold`));
   for (let node = 0; node < nodes; node++) {
     const categorical = (decisionType[node] & 1) === 1;
     if (categorical && !(Number.isInteger(threshold[node]) && threshold[node] >= 0 && threshold[node] < categoryCount)) {
@@ -200,11 +200,15 @@ function headerInteger(header: Map<string, string>, key: string, low: number, hi
 }
 
 function integers(text: string, length: number, low: number, high: number, where: string): Int32Array {
+  return Int32Array.from(wholeNumbers(text, length, low, high, where));
+}
+
+function wholeNumbers(text: string, length: number, low: number, high: number, where: string): Float64Array {
   const values = numbers(text, length, where);
   for (const value of values) {
     if (!Number.isInteger(value) || value < low || value > high) refuse(`${where}: ${value} is not a whole number from ${low} to ${high}`);
   }
-  return Int32Array.from(values);
+  return values;
 }
 
 const SPECIAL: Readonly<Record<string, number>> = { inf: Infinity, '-inf': -Infinity, nan: NaN, '-nan': NaN };
@@ -212,6 +216,8 @@ const DECIMAL = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i;
 
 /** Decimal text to double, correctly rounded as LightGBM's precise reader does; `inf`, `-inf` and `nan` as written by it. */
 function numbers(text: string, length: number, where: string): Float64Array {
+  // Of lengths that the text cannot hold, none is worth asking for memory.
+  if (length > (text.length + 1) >> 1) refuse(`${where}: no room for ${length} values in ${text.length} characters`);
   const words = text.split(' ');
   const values = new Float64Array(length);
   let found = 0;
@@ -220,7 +226,7 @@ function numbers(text: string, length: number, where: string): Float64Array {
     if (found === length) refuse(`${where}: more than ${length} values`);
     const value = DECIMAL.test(word) ? Number(word) : SPECIAL[word.toLowerCase()];
     if (value === undefined) refuse(`${where}: ${show(word)} is not a number`);
-    values[found++] = value as number;
+    values[found++] = value;
   }
   if (found !== length) refuse(`${where}: ${found} values where ${length} belong`);
   return values;

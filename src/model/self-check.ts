@@ -22,7 +22,7 @@ const MOST_ROWS = 2048;
 export function selfCheck(booster: Booster, mostRows = MOST_ROWS): SelfCheck {
   const values = criticalValues(booster);
   const { featureCount, outputs } = booster;
-  const count = Math.min(mostRows, Math.max(...values.map((list) => list.length)) * 2);
+  const count = Math.min(mostRows, values.reduce((most, list) => Math.max(most, list.length), 0) * 2);
   const rows = new Float64Array(count * featureCount);
   const raw = new Float64Array(count * outputs);
   for (let r = 0; r < count; r++) {

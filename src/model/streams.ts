@@ -93,7 +93,7 @@ export function writeTables(
     const all = Uint32Array.from({ length: words }, (_, word) => lowBits(tree.leafCount - 32 * word));
     streams.forEach(({ members, slots }, s) => {
       // The combined table, built up member by member: each one repeats what is there for every slot of its own.
-      let combined = all;
+      let combined: Uint32Array = all;
       let built = 1;
       for (const { column } of members) {
         const own = columns.columns[column].slots;

@@ -35,7 +35,7 @@ export function planLane(shape: LaneShape, capacity: number, kind: LaneKind): La
   if (kind === 'explain') {
     const { splits, pairs } = shape.explain ?? { splits: 0, pairs: 0 };
     part(L.LANE_CONTRIBUTIONS, 8 * capacity * shape.outputs * (shape.features + 1));
-    part(L.LANE_EXPLAIN, 16 * shape.features + 8 * (splits + 2) + 64 * pairs * (splits + 1));
+    part(L.LANE_EXPLAIN, 16 * capacity * shape.features + L.FLAGS_BYTES * (splits + 2) + 32 * pairs * (2 * splits + 1));
   }
   return { kind, capacity, features: shape.features, outputs: shape.outputs, bytes, offsets };
 }

@@ -7,130 +7,212 @@
 // is a polynomial of degree m - 1, so a Gauss-Legendre rule of m / 2 points is exact. For each point t:
 //     products  P of a split: the weight of t, times the f of all features on the path down to it
 //     means     T of a split or leaf: what is below it, leaf values times the f of the features below
-// A split on feature i whose path has not met i before adds P * (c_L * T_L + c_R * T_R) to i's contribution, where
-// c = (1 where the row goes there, else 0) - share; and its mean is f_L * T_L + f_R * T_R. Where the path has met i before, with
-// share z and the row let through, f becomes f / f_above, c becomes (z or 0) - share, and the sum is divided by f_above once
-// more; where the row was not let through, f / f_above is the split's own share and the contribution is nil. (Add up the terms of
-// all splits on i above one leaf: they telescope to the leaf's own.) Nothing is divided at run time: 1 / f_above is tabulated.
+// A split on feature i whose path has not met i before sends the row to one child, h (share z_h), and not to the other, c. With
+//     A = z_h * T_h + z_c * T_c        its mean is (1 - t) * A + t * T_h, and it adds P * (T_h - A) to i's contribution.
+// Where the path has met i before, with share z and the row let through, the shares are those of all splits on i so far, the mean is
+// divided by the f above, and P * (z * T_h - A) / f_above^2 is added; where the row was not let through, f above has o = 0, the
+// terms with t fall away, and nothing is added. (Add up the terms of all splits on i above one leaf: they telescope to the leaf's
+// own.) Nothing is divided at run time: 1 / f_above is tabulated for both cases.
 import {
-  EXPLAIN_TREE_BYTES, EXPLAIN_TREE_COUNT, EXPLAIN_TREE_PAIRS, EXPLAIN_TREE_RULE, EXPLAIN_TREE_SPLITS, EXPLAIN_TREE_VECTORS,
-  HEADER_EXPECTED, HEADER_EXPLAIN_SPLITS, HEADER_EXPLAIN_TREES, HEADER_FEATURES, HEADER_OUTPUTS, HEADER_TREES_PER_OUTPUT, HEADER_VIEW_TOTAL,
-  LANE_CONTRIBUTIONS, LANE_EXPLAIN, LANE_VIEWS, SPLIT_ABOVE, SPLIT_ABOVE_LEFT, SPLIT_ABOVE_SHARE, SPLIT_BYTES, SPLIT_FEATURE,
-  SPLIT_INVERSE, SPLIT_K, SPLIT_LEFT, SPLIT_LEFT_SHARE, SPLIT_RIGHT, SPLIT_RIGHT_SHARE, SPLIT_VIEW,
+  EXPLAIN_TREE_BYTES, EXPLAIN_TREE_LEAF_COUNT, EXPLAIN_TREE_LEAVES, EXPLAIN_TREE_PAIRS, EXPLAIN_TREE_RULE, EXPLAIN_TREE_RUNS,
+  EXPLAIN_TREE_RUN_COUNT, EXPLAIN_TREE_SPLITS, EXPLAIN_TREE_VECTORS, FLAGS_BYTES, HEADER_EXPECTED, HEADER_EXPLAIN_SPLITS,
+  HEADER_EXPLAIN_TREES, HEADER_FEATURES, HEADER_OUTPUTS, HEADER_TREES_PER_OUTPUT, HEADER_VIEW_TOTAL, LANE_CONTRIBUTIONS, LANE_EXPLAIN,
+  LANE_VIEWS, RUN_BYTES, RUN_LAST_OWN, RUN_OWN, RUN_REPEATED, SPLIT_ABOVE, SPLIT_ABOVE_SHARE, SPLIT_ABOVE_SIDE, SPLIT_BYTES,
+  SPLIT_CHILDREN, SPLIT_FEATURE, SPLIT_INVERSE, SPLIT_K, SPLIT_SHARES, SPLIT_VIEW,
 } from './layout';
 import { field, searchViews } from './search';
 
-// Per split of the tree at hand, in the lane's scratch: whether the row goes left here, and whether the splits above on the same
-// feature let it through, as i32 masks (0 or -1).
-const FLAGS_BYTES = 8;
-const FLAG_LEFT = 0;
+// Per split of the tree at hand: the side the row goes to (0 left, 1 right), and whether the splits above on the same feature let it
+// through, as mask (0 or -1).
+const FLAG_SIDE = 0;
 const FLAG_THROUGH = 4;
 
 // @ts-ignore: decorator
 @inline
-function choose(mask: i32, yes: usize, no: usize): usize {
-  return (yes & <usize>mask) | (no & ~<usize>mask);
+function sideOf(split: usize, views: usize): usize {
+  return <usize>(<i32>load<u16>(views + load<u32>(split + SPLIT_VIEW)) >= load<i32>(split + SPLIT_K));
 }
 
-/** Downwards: where the row goes at each split, and the product of every split. */
 // @ts-ignore: decorator
 @inline
-function descend(splits: usize, count: i32, vector: usize, rule: usize, vectors: usize, views: usize, flags: usize, work: usize): void {
-  for (let v: usize = 0; v < vector; v += 16) v128.store(work + v, v128.load(rule + 2 * vector + v));
-  // Products of leaves are not needed; they go to a place past the last split.
-  const spare = work + <usize>count * 2 * vector;
-  let at = work;
-  for (let n = 0; n < count; n++, at += 2 * vector) {
-    const split = splits + <usize>n * SPLIT_BYTES;
-    const left = 0 - i32(<i32>load<u16>(views + load<u32>(split + SPLIT_VIEW)) < load<i32>(split + SPLIT_K));
-    const above = load<i32>(split + SPLIT_ABOVE);
-    let through: i32 = -1;
-    if (above >= 0) {
-      const over = flags + <usize>above * FLAGS_BYTES;
-      through = load<i32>(over + FLAG_THROUGH) & ~(load<i32>(over + FLAG_LEFT) ^ (0 - load<i32>(split + SPLIT_ABOVE_LEFT)));
-    }
-    store<i32>(flags + <usize>n * FLAGS_BYTES + FLAG_LEFT, left);
-    store<i32>(flags + <usize>n * FLAGS_BYTES + FLAG_THROUGH, through);
-    const toLeft = load<i32>(split + SPLIT_LEFT);
-    const toRight = load<i32>(split + SPLIT_RIGHT);
-    if ((toLeft & toRight) < 0) continue;
-    const leftWork = choose(toLeft >> 31, spare, work + <usize>toLeft * 2 * vector);
-    const rightWork = choose(toRight >> 31, spare, work + <usize>toRight * 2 * vector);
-    const leftShare = load<f64>(split + SPLIT_LEFT_SHARE);
-    const rightShare = load<f64>(split + SPLIT_RIGHT_SHARE);
-    if (through == 0) {
-      for (let v: usize = 0; v < vector; v += 16) {
-        const product = v128.load(at + v);
-        v128.store(leftWork + v, f64x2.mul(product, f64x2.splat(leftShare)));
-        v128.store(rightWork + v, f64x2.mul(product, f64x2.splat(rightShare)));
-      }
-      continue;
-    }
-    const aboveShare = load<f64>(split + SPLIT_ABOVE_SHARE);
-    const zLeft = f64x2.splat(leftShare * aboveShare);
-    const zRight = f64x2.splat(rightShare * aboveShare);
-    const isLeft = i64x2.splat(<i64>left);
-    const inverse = vectors + <usize>load<i32>(split + SPLIT_INVERSE) * vector;
-    for (let v: usize = 0; v < vector; v += 16) {
-      let product = v128.load(at + v);
-      if (above >= 0) product = f64x2.mul(product, v128.load(inverse + v));
-      const t = v128.load(rule + v);
-      const rest = v128.load(rule + vector + v);
-      v128.store(leftWork + v, f64x2.mul(product, f64x2.add(f64x2.mul(zLeft, rest), v128.and(t, isLeft))));
-      v128.store(rightWork + v, f64x2.mul(product, f64x2.add(f64x2.mul(zRight, rest), v128.andnot(t, isLeft))));
-    }
+function letsThrough(split: usize, flags: usize): i32 {
+  const over = flags + load<u32>(split + SPLIT_ABOVE);
+  return load<i32>(over + FLAG_THROUGH) & ((load<i32>(over + FLAG_SIDE) ^ load<i32>(split + SPLIT_ABOVE_SIDE)) - 1);
+}
+
+// @ts-ignore: decorator
+@inline
+function inverseOf(split: usize, through: i32, vectors: usize, vector: usize): usize {
+  return vectors + load<u32>(split + SPLIT_INVERSE) + (vector & ~<usize>through);
+}
+
+/** Products of both children at the pair of points `v`. `mask` is 0 where the row was not let through. */
+// @ts-ignore: decorator
+@inline
+function down(repeated: bool, at: usize, inverse: usize, here: usize, there: usize, zHere: v128, zThere: v128, mask: v128, rule: usize, vector: usize, v: usize): void {
+  let product = v128.load(at + v);
+  if (repeated) product = f64x2.mul(product, v128.load(inverse + v));
+  const t = v128.load(rule + v);
+  const rest = f64x2.mul(product, v128.load(rule + vector + v));
+  v128.store(here + v, f64x2.add(f64x2.mul(zHere, rest), f64x2.mul(product, repeated ? v128.and(t, mask) : t)));
+  v128.store(there + v, f64x2.mul(zThere, rest));
+}
+
+/** Mean of a split at the pair of points `v`, from A and T_h. */
+// @ts-ignore: decorator
+@inline
+function meanOf(repeated: bool, at: usize, inverse: usize, a: v128, h: v128, mask: v128, rule: usize, vector: usize, v: usize): void {
+  const t = v128.load(rule + v);
+  const mean = f64x2.add(f64x2.mul(a, v128.load(rule + vector + v)), f64x2.mul(h, repeated ? v128.and(t, mask) : t));
+  v128.store(at + vector + v, repeated ? f64x2.mul(mean, v128.load(inverse + v)) : mean);
+}
+
+/** Product of a split, over f_above^2 where repeated. */
+// @ts-ignore: decorator
+@inline
+function productOf(repeated: bool, at: usize, inverse: usize, v: usize): v128 {
+  const product = v128.load(at + v);
+  if (!repeated) return product;
+  const over = v128.load(inverse + v);
+  return f64x2.mul(product, f64x2.mul(over, over));
+}
+
+/** Adds the pair of points `v` of an inner split to `sum`. */
+// @ts-ignore: decorator
+@inline
+function up(repeated: bool, sum: v128, at: usize, inverse: usize, here: usize, there: usize, zHere: v128, zThere: v128, z: v128, mask: v128, rule: usize, vector: usize, v: usize): v128 {
+  const h = v128.load(here + vector + v);
+  const a = f64x2.add(f64x2.mul(zHere, h), f64x2.mul(zThere, v128.load(there + vector + v)));
+  meanOf(repeated, at, inverse, a, h, mask, rule, vector, v);
+  return f64x2.add(sum, f64x2.mul(productOf(repeated, at, inverse, v), f64x2.sub(repeated ? f64x2.mul(z, h) : h, a)));
+}
+
+// @ts-ignore: decorator
+@inline
+function descend(split: usize, repeated: bool, last: usize, at: usize, flag: usize, pairs: i32, vector: usize, rule: usize, vectors: usize, views: usize, flags: usize, work: usize): void {
+  for (; split < last; split += SPLIT_BYTES, at += 2 * vector, flag += FLAGS_BYTES) {
+    const side = sideOf(split, views);
+    const through = repeated ? letsThrough(split, flags) : -1;
+    store<i32>(flag + FLAG_SIDE, side);
+    store<i32>(flag + FLAG_THROUGH, through);
+    const here = work + load<u32>(split + (side << 2), SPLIT_CHILDREN);
+    const there = work + load<u32>(split + 4 - (side << 2), SPLIT_CHILDREN);
+    const zHere = v128.load64_splat(split + (side << 3), SPLIT_SHARES);
+    const zThere = v128.load64_splat(split + 8 - (side << 3), SPLIT_SHARES);
+    const mask = i64x2.splat(<i64>through);
+    const inverse = repeated ? inverseOf(split, through, vectors, vector) : 0;
+    down(repeated, at, inverse, here, there, zHere, zThere, mask, rule, vector, 0);
+    if (pairs > 1) down(repeated, at, inverse, here, there, zHere, zThere, mask, rule, vector, 16);
+    if (pairs > 2) down(repeated, at, inverse, here, there, zHere, zThere, mask, rule, vector, 32);
+    if (pairs > 3) for (let v: usize = 48; v < vector; v += 16) down(repeated, at, inverse, here, there, zHere, zThere, mask, rule, vector, v);
   }
 }
 
-/** Upwards: the mean of every split, and what it adds to its feature. */
 // @ts-ignore: decorator
 @inline
-function ascend(splits: usize, count: i32, vector: usize, rule: usize, vectors: usize, flags: usize, work: usize, sums: usize): void {
-  let at = work + <usize>(count - 1) * 2 * vector;
-  for (let n = count - 1; n >= 0; n--, at -= 2 * vector) {
-    const split = splits + <usize>n * SPLIT_BYTES;
-    const toLeft = load<i32>(split + SPLIT_LEFT);
-    const toRight = load<i32>(split + SPLIT_RIGHT);
-    const leftMeans = choose(toLeft >> 31, vectors + <usize>~toLeft * vector, work + <usize>toLeft * 2 * vector + vector);
-    const rightMeans = choose(toRight >> 31, vectors + <usize>~toRight * vector, work + <usize>toRight * 2 * vector + vector);
-    const leftShare = load<f64>(split + SPLIT_LEFT_SHARE);
-    const rightShare = load<f64>(split + SPLIT_RIGHT_SHARE);
-    if (load<i32>(flags + <usize>n * FLAGS_BYTES + FLAG_THROUGH) == 0) {
-      for (let v: usize = 0; v < vector; v += 16) {
-        v128.store(at + vector + v, f64x2.add(f64x2.mul(v128.load(leftMeans + v), f64x2.splat(leftShare)), f64x2.mul(v128.load(rightMeans + v), f64x2.splat(rightShare))));
-      }
-      continue;
-    }
-    const above = load<i32>(split + SPLIT_ABOVE);
-    const aboveShare = load<f64>(split + SPLIT_ABOVE_SHARE);
-    const isLeft = i64x2.splat(<i64>load<i32>(flags + <usize>n * FLAGS_BYTES + FLAG_LEFT));
-    const zLeft = f64x2.splat(leftShare * aboveShare);
-    const zRight = f64x2.splat(rightShare * aboveShare);
-    const whole = f64x2.splat(aboveShare);
-    const cLeft = f64x2.sub(v128.and(whole, isLeft), zLeft);
-    const cRight = f64x2.sub(v128.andnot(whole, isLeft), zRight);
-    const inverse = vectors + <usize>load<i32>(split + SPLIT_INVERSE) * vector;
+function ascend(split: usize, repeated: bool, first: usize, at: usize, flag: usize, pairs: i32, vector: usize, rule: usize, vectors: usize, work: usize, sums: usize): void {
+  for (; split >= first; split -= SPLIT_BYTES, at -= 2 * vector, flag -= FLAGS_BYTES) {
+    const side = <usize>load<u32>(flag + FLAG_SIDE);
+    const through = repeated ? load<i32>(flag + FLAG_THROUGH) : -1;
+    const here = work + load<u32>(split + (side << 2), SPLIT_CHILDREN);
+    const there = work + load<u32>(split + 4 - (side << 2), SPLIT_CHILDREN);
+    const zHere = v128.load64_splat(split + (side << 3), SPLIT_SHARES);
+    const zThere = v128.load64_splat(split + 8 - (side << 3), SPLIT_SHARES);
+    const mask = i64x2.splat(<i64>through);
+    const z = v128.load64_splat(split + SPLIT_ABOVE_SHARE);
+    const inverse = repeated ? inverseOf(split, through, vectors, vector) : 0;
     const target = sums + load<u32>(split + SPLIT_FEATURE);
-    let sum = v128.load(target);
-    for (let v: usize = 0; v < vector; v += 16) {
-      const t = v128.load(rule + v);
-      const rest = v128.load(rule + vector + v);
-      const meanLeft = v128.load(leftMeans + v);
-      const meanRight = v128.load(rightMeans + v);
-      let mean = f64x2.add(
-        f64x2.mul(meanLeft, f64x2.add(f64x2.mul(zLeft, rest), v128.and(t, isLeft))),
-        f64x2.mul(meanRight, f64x2.add(f64x2.mul(zRight, rest), v128.andnot(t, isLeft))),
-      );
-      let part = f64x2.mul(v128.load(at + v), f64x2.add(f64x2.mul(cLeft, meanLeft), f64x2.mul(cRight, meanRight)));
-      if (above >= 0) {
-        const over = v128.load(inverse + v);
-        mean = f64x2.mul(mean, over);
-        part = f64x2.mul(part, f64x2.mul(over, over));
-      }
-      v128.store(at + vector + v, mean);
-      sum = f64x2.add(sum, part);
+    let sum = repeated ? f64x2.splat(0) : v128.load(target);
+    sum = up(repeated, sum, at, inverse, here, there, zHere, zThere, z, mask, rule, vector, 0);
+    if (pairs > 1) sum = up(repeated, sum, at, inverse, here, there, zHere, zThere, z, mask, rule, vector, 16);
+    if (pairs > 2) sum = up(repeated, sum, at, inverse, here, there, zHere, zThere, z, mask, rule, vector, 32);
+    if (pairs > 3) for (let v: usize = 48; v < vector; v += 16) sum = up(repeated, sum, at, inverse, here, there, zHere, zThere, z, mask, rule, vector, v);
+    v128.store(target, repeated ? f64x2.add(v128.load(target), v128.and(sum, mask)) : sum);
+  }
+}
+
+/** As ascend, for splits between two leaves: their means are the same at all points. */
+// @ts-ignore: decorator
+@inline
+function ascendLast(split: usize, repeated: bool, first: usize, at: usize, pairs: i32, vector: usize, rule: usize, vectors: usize, views: usize, flags: usize, work: usize, sums: usize): void {
+  for (; split >= first; split -= SPLIT_BYTES, at -= 2 * vector) {
+    const side = sideOf(split, views);
+    const through = repeated ? letsThrough(split, flags) : -1;
+    const h = v128.load(work + load<u32>(split + (side << 2), SPLIT_CHILDREN) + vector);
+    const zHere = v128.load64_splat(split + (side << 3), SPLIT_SHARES);
+    const zThere = v128.load64_splat(split + 8 - (side << 3), SPLIT_SHARES);
+    const a = f64x2.add(f64x2.mul(zHere, h), f64x2.mul(zThere, v128.load(work + load<u32>(split + 4 - (side << 2), SPLIT_CHILDREN) + vector)));
+    const mask = i64x2.splat(<i64>through);
+    const inverse = repeated ? inverseOf(split, through, vectors, vector) : 0;
+    const target = sums + load<u32>(split + SPLIT_FEATURE);
+    let product = productOf(repeated, at, inverse, 0);
+    meanOf(repeated, at, inverse, a, h, mask, rule, vector, 0);
+    if (pairs > 1) {
+      product = f64x2.add(product, productOf(repeated, at, inverse, 16));
+      meanOf(repeated, at, inverse, a, h, mask, rule, vector, 16);
     }
-    v128.store(target, sum);
+    if (pairs > 2) {
+      product = f64x2.add(product, productOf(repeated, at, inverse, 32));
+      meanOf(repeated, at, inverse, a, h, mask, rule, vector, 32);
+    }
+    if (pairs > 3) {
+      for (let v: usize = 48; v < vector; v += 16) {
+        product = f64x2.add(product, productOf(repeated, at, inverse, v));
+        meanOf(repeated, at, inverse, a, h, mask, rule, vector, v);
+      }
+    }
+    const added = f64x2.mul(product, f64x2.sub(repeated ? f64x2.mul(v128.load64_splat(split + SPLIT_ABOVE_SHARE), h) : h, a));
+    v128.store(target, f64x2.add(v128.load(target), repeated ? v128.and(added, mask) : added));
+  }
+}
+
+/** One tree of one row: downwards, where the row goes and the products; upwards, the means and what each split adds. */
+// @ts-ignore: decorator
+@inline
+function explainTree(image: usize, tree: usize, pairs: i32, vector: usize, views: usize, flags: usize, work: usize, sums: usize): void {
+  const rule = image + load<u32>(tree + EXPLAIN_TREE_RULE);
+  const vectors = image + load<u32>(tree + EXPLAIN_TREE_VECTORS);
+  const firstRun = image + load<u32>(tree + EXPLAIN_TREE_RUNS);
+  const lastRun = firstRun + <usize>load<u32>(tree + EXPLAIN_TREE_RUN_COUNT) * RUN_BYTES;
+  for (let v: usize = 0; v < vector; v += 16) v128.store(work + v, v128.load(rule + 2 * vector + v));
+  let split = image + load<u32>(tree + EXPLAIN_TREE_SPLITS);
+  let at = work;
+  let flag = flags;
+  let run = firstRun;
+  for (; run < lastRun; run += RUN_BYTES) {
+    const kind = load<i32>(run);
+    const count = <usize>load<u32>(run, 4);
+    const end = split + count * SPLIT_BYTES;
+    // The products of the last splits come from their parents, and they have none to hand on.
+    if (kind == RUN_OWN) descend(split, false, end, at, flag, pairs, vector, rule, vectors, views, flags, work);
+    else if (kind == RUN_REPEATED) descend(split, true, end, at, flag, pairs, vector, rule, vectors, views, flags, work);
+    split = end;
+    at += count * 2 * vector;
+    flag += count * FLAGS_BYTES;
+  }
+  while (run > firstRun) {
+    run -= RUN_BYTES;
+    const kind = load<i32>(run);
+    const count = <usize>load<u32>(run, 4);
+    const first = split - count * SPLIT_BYTES;
+    const last = split - SPLIT_BYTES;
+    if (kind == RUN_LAST_OWN) ascendLast(last, false, first, at - 2 * vector, pairs, vector, rule, vectors, views, flags, work, sums);
+    else if (kind == RUN_OWN) ascend(last, false, first, at - 2 * vector, flag - FLAGS_BYTES, pairs, vector, rule, vectors, work, sums);
+    else if (kind == RUN_REPEATED) ascend(last, true, first, at - 2 * vector, flag - FLAGS_BYTES, pairs, vector, rule, vectors, work, sums);
+    else ascendLast(last, true, first, at - 2 * vector, pairs, vector, rule, vectors, views, flags, work, sums);
+    split = first;
+    at -= count * 2 * vector;
+    flag -= count * FLAGS_BYTES;
+  }
+}
+
+/** Puts the leaves' values where the means of nodes are looked for. */
+function placeLeaves(image: usize, tree: usize, splits: i32, vector: usize, work: usize): void {
+  let at = work + <usize>splits * 2 * vector + vector;
+  let leaf = image + load<u32>(tree + EXPLAIN_TREE_LEAVES);
+  for (const stop = leaf + (<usize>load<u32>(tree + EXPLAIN_TREE_LEAF_COUNT) << 3); leaf < stop; leaf += 8, at += 2 * vector) {
+    const value = v128.load64_splat(leaf);
+    for (let v: usize = 0; v < vector; v += 16) v128.store(at + v, value);
   }
 }
 
@@ -140,31 +222,38 @@ export function explain(image: usize, lane: usize, first: i32, end: i32): void {
   const outputs = field(image, HEADER_OUTPUTS);
   const trees = field(image, HEADER_TREES_PER_OUTPUT);
   const features = field(image, HEADER_FEATURES);
-  const sums = lane + load<u32>(lane + LANE_EXPLAIN);
-  const flags = sums + (<usize>features << 4);
-  const work = flags + ((<usize>(field(image, HEADER_EXPLAIN_SPLITS) + 1) * FLAGS_BYTES + 15) & ~15);
+  const sumBytes = <usize>features << 4;
   const viewBytes = <usize>field(image, HEADER_VIEW_TOTAL) << 1;
-  let views = lane + load<u32>(lane + LANE_VIEWS) + <usize>first * viewBytes;
-  let phi = lane + load<u32>(lane + LANE_CONTRIBUTIONS) + <usize>(first * outputs * (features + 1) << 3);
-  for (let r = first; r < end; r++, views += viewBytes) {
-    let tree = image + field(image, HEADER_EXPLAIN_TREES);
-    for (let k = 0; k < outputs; k++) {
-      memory.fill(sums, 0, <usize>features << 4);
-      for (let n = 0; n < trees; n++, tree += EXPLAIN_TREE_BYTES) {
-        const splits = image + load<u32>(tree + EXPLAIN_TREE_SPLITS);
-        const count = load<i32>(tree + EXPLAIN_TREE_COUNT);
-        const vector = <usize>load<u32>(tree + EXPLAIN_TREE_PAIRS) << 4;
-        const rule = image + load<u32>(tree + EXPLAIN_TREE_RULE);
-        const vectors = image + load<u32>(tree + EXPLAIN_TREE_VECTORS);
-        descend(splits, count, vector, rule, vectors, views, flags, work);
-        ascend(splits, count, vector, rule, vectors, flags, work, sums);
+  const firstSums = lane + load<u32>(lane + LANE_EXPLAIN);
+  const flags = firstSums + <usize>(end - first) * sumBytes;
+  const work = flags + ((<usize>field(image, HEADER_EXPLAIN_SPLITS) * FLAGS_BYTES + 15) & ~15);
+  const firstViews = lane + load<u32>(lane + LANE_VIEWS) + <usize>first * viewBytes;
+  const lastViews = firstViews + <usize>(end - first) * viewBytes;
+  const contributions = lane + load<u32>(lane + LANE_CONTRIBUTIONS);
+  let tree = image + field(image, HEADER_EXPLAIN_TREES);
+  for (let k = 0; k < outputs; k++) {
+    memory.fill(firstSums, 0, <usize>(end - first) * sumBytes);
+    // All rows of the batch go through one tree, then through the next: a tree stays in the nearest cache meanwhile.
+    for (let n = 0; n < trees; n++, tree += EXPLAIN_TREE_BYTES) {
+      const pairs = load<i32>(tree + EXPLAIN_TREE_PAIRS);
+      const vector = <usize>pairs << 4;
+      placeLeaves(image, tree, load<i32>(tree + EXPLAIN_TREE_LEAF_COUNT) - 1, vector, work);
+      let sums = firstSums;
+      for (let views = firstViews; views < lastViews; views += viewBytes, sums += sumBytes) {
+        // Straight code for the usual lengths of paths.
+        if (pairs == 2) explainTree(image, tree, 2, 32, views, flags, work, sums);
+        else if (pairs == 3) explainTree(image, tree, 3, 48, views, flags, work, sums);
+        else explainTree(image, tree, pairs, vector, views, flags, work, sums);
       }
-      for (let f = 0; f < features; f++, phi += 8) {
-        const sum = v128.load(sums + (<usize>f << 4));
+    }
+    let sums = firstSums;
+    for (let r = first; r < end; r++) {
+      let phi = contributions + (<usize>((r * outputs + k) * (features + 1)) << 3);
+      for (let f = 0; f < features; f++, phi += 8, sums += 16) {
+        const sum = v128.load(sums);
         store<f64>(phi, f64x2.extract_lane(sum, 0) + f64x2.extract_lane(sum, 1));
       }
       store<f64>(phi, load<f64>(image + field(image, HEADER_EXPECTED) + (<usize>k << 3)));
-      phi += 8;
     }
   }
 }

@@ -36,9 +36,10 @@
  * explanation, where the text carries row counts and leaves are constant (HEADER_EXPLAIN_TREES is not 0)
  *   rules     f64               per number of pairs p: points t [2p], 1 - t [2p] and weights [2p] of the Gauss-Legendre rule
  *   trees     [trees]           EXPLAIN_TREE_BYTES each
- *   splits    [nodes]           SPLIT_BYTES each, a tree's in preorder
- *   vectors   f64               per tree, 2p each: the value of each leaf, repeated; 1 / f of each split whose feature its path
- *                               has split on before (see explain.ts)
+ *   runs      [runs]            RUN_BYTES each: how many splits of one kind follow each other
+ *   splits    [nodes]           SPLIT_BYTES each, parents before children, in runs of one kind
+ *   vectors   f64 [2][2p]       for each split whose feature its path has split on before: 1 / f (see explain.ts)
+ *   leaves    f64               leaf values of each tree
  *   expected  f64 [outputs]     expected value
  *
  * Trees are ordered output by output. In the tables and leaves of streams each output's are padded to streamTrees, a multiple of
@@ -126,33 +127,47 @@ export const VIEW_LEFT = 0;
 export const VIEW_RIGHT = 0xffff;
 
 // Explanation: one tree
-export const EXPLAIN_TREE_BYTES = 20;
+export const EXPLAIN_TREE_BYTES = 32;
 export const EXPLAIN_TREE_SPLITS = 0;
-export const EXPLAIN_TREE_COUNT = 4;
+/** Runs: i32 kind, i32 number of splits; then the number of runs. */
+export const EXPLAIN_TREE_RUNS = 4;
+export const EXPLAIN_TREE_RUN_COUNT = 8;
 /** Pairs of quadrature points: enough to be exact for the longest path of the tree. */
-export const EXPLAIN_TREE_PAIRS = 8;
-export const EXPLAIN_TREE_RULE = 12;
-export const EXPLAIN_TREE_VECTORS = 16;
+export const EXPLAIN_TREE_PAIRS = 12;
+export const EXPLAIN_TREE_RULE = 16;
+/** Vectors of the repeated splits. */
+export const EXPLAIN_TREE_VECTORS = 20;
+/** Leaf values, f64, and how many. */
+export const EXPLAIN_TREE_LEAVES = 24;
+export const EXPLAIN_TREE_LEAF_COUNT = 28;
 
-// Explanation: one split
-export const SPLIT_BYTES = 56;
+// Splits stand in runs of one kind, so that the kernel branches once a run. "Repeated": the path has split on the feature before.
+// "Last": both children are leaves. The last ones stand behind all others.
+export const RUN_OWN = 0;
+export const RUN_REPEATED = 1;
+export const RUN_LAST_OWN = 2;
+export const RUN_LAST_REPEATED = 3;
+export const RUN_BYTES = 8;
+
+// Explanation: one split. Splits and leaves have a place each in the workspace of a tree, two vectors (products and means): splits
+// first, in their order, then leaves.
+export const SPLIT_BYTES = 64;
 /** As in the node: goes left where view < k; i32 each, the view as byte offset. */
 export const SPLIT_K = 0;
 export const SPLIT_VIEW = 4;
 /** 16 * feature: place of its sum. */
 export const SPLIT_FEATURE = 8;
-/** Place in the tree of the nearest split above on the same feature, -1 where there is none; 1 where this split is on its left. */
+/** Repeated: place of the flags of the nearest split above on the same feature; 0 where this one is on its left, 1 on its right. */
 export const SPLIT_ABOVE = 12;
-export const SPLIT_ABOVE_LEFT = 16;
-/** Children: place of the split in the tree, or ~place of the leaf's vector among the tree's vectors. */
-export const SPLIT_LEFT = 20;
-export const SPLIT_RIGHT = 24;
-/** Place of the vector 1 / f of the feature's splits above, where there are any. */
-export const SPLIT_INVERSE = 28;
-/** Shares of the split's training rows that go left and right, and share that the feature's splits above let through (1 without). */
-export const SPLIT_LEFT_SHARE = 32;
-export const SPLIT_RIGHT_SHARE = 40;
+export const SPLIT_ABOVE_SIDE = 16;
+/** Repeated: place of two vectors, 1 / f of the feature's splits above where they let a row through and where not. */
+export const SPLIT_INVERSE = 20;
+/** Workspaces of the children, left and right. */
+export const SPLIT_CHILDREN = 24;
+/** Shares that all of the path's splits on the feature let through: with this one to either side, left and right, and those above (1 without any). */
+export const SPLIT_SHARES = 32;
 export const SPLIT_ABOVE_SHARE = 48;
+export const FLAGS_BYTES = 8;
 
 /** Trees walked side by side. */
 export const WALK_BLOCK = 8;
@@ -171,7 +186,7 @@ export const TREE_BLOCK = 4;
  *   scratch      i32 [capacity][streams], i32 [capacity][columns], u16 [capacity][views]
  * and in explain lanes
  *   contributions f64 [capacity][outputs][features + 1]   TreeSHAP in raw-score space, expected value last
- *   scratch      v128 [features] sums; i32 [splits + 1][2] of the largest tree; f64 [splits + 1][2][2p] of the largest
+ *   scratch      v128 [capacity][features] sums; of the largest tree: i32 [splits][2] flags, f64 [splits + leaves][2][2p] work
  */
 export const LANE_HEADER_BYTES = 64;
 export const LANE_ROWS = 0;
