@@ -3,6 +3,8 @@
  *
  * A variable that is set to the empty string counts as not set.
  */
+import { X509Certificate, createPrivateKey } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { misspelled } from './config/misspelled.js';
 import { Reader } from './config/reader.js';
@@ -181,7 +183,22 @@ function readTls(read: Reader): Config['http']['tls'] {
     const [set, missing] = read.isSet('TLS_CERT_FILE') ? ['TLS_CERT_FILE', 'TLS_KEY_FILE'] : ['TLS_KEY_FILE', 'TLS_CERT_FILE'];
     read.mistake(`${missing} is not set, but ${set} is: TLS needs both`);
   }
-  return certFile !== undefined && keyFile !== undefined ? { certFile, keyFile } : undefined;
+  if (certFile === undefined || keyFile === undefined) return undefined;
+  const mistake = tlsMistake(certFile, keyFile);
+  return mistake === undefined ? { certFile, keyFile } : read.mistake(mistake);
+}
+
+/** What OpenSSL would find wrong with the pair, but would not say. */
+function tlsMistake(certFile: string, keyFile: string): string | undefined {
+  let place = `TLS_CERT_FILE: ${certFile}: is not a PEM certificate`;
+  try {
+    const certificate = new X509Certificate(readFileSync(certFile));
+    place = `TLS_KEY_FILE: ${keyFile}: is not a PEM private key without a passphrase`;
+    const key = createPrivateKey(readFileSync(keyFile));
+    return certificate.checkPrivateKey(key) ? undefined : `TLS_KEY_FILE: ${keyFile}: is not the key of the certificate ${certFile}`;
+  } catch {
+    return place;
+  }
 }
 
 function readStore(read: Reader): Config['models']['store'] {

@@ -13,6 +13,7 @@ export const ERRORS = {
   NATIVE_UNAVAILABLE: { exit: 1, what: 'native LightGBM cannot be built or loaded here' },
   NATIVE_FAILED: { exit: 1, what: 'native LightGBM reported an error' },
   DATA_INVALID: { exit: 1, what: 'the data cannot be trained on or scored' },
+  SCORES_DIFFER: { exit: 1, what: 'the kernel and LightGBM score a model differently' },
   GATE_REFUSED: { exit: 1, what: 'a newly trained model is worse than the one it was held against' },
   OUTPUT_FAILED: { exit: 1, what: 'a result could not be written' },
   VERSION_EXISTS: { exit: 1, what: 'a version of that name exists already' },

@@ -7,6 +7,7 @@ import { after, describe, test } from 'node:test';
 import * as fc from 'fast-check';
 import { readConfig, type Environment } from '../src/config.js';
 import { LightscoreError } from '../src/errors.js';
+import { projectRoot } from './project.js';
 
 const KEY = 'a-key-of-some-length';
 const folder = mkdtempSync(join(tmpdir(), 'lightscore-config-'));
@@ -126,7 +127,15 @@ describe('mistakes', () => {
     const certFile = join(folder, 'cert.pem');
     writeFileSync(certFile, '');
     assert.deepEqual(mistakes({ TLS_CERT_FILE: certFile }), ['TLS_KEY_FILE is not set, but TLS_CERT_FILE is: TLS needs both']);
-    assert.deepEqual(readConfig({ TLS_CERT_FILE: certFile, TLS_KEY_FILE: certFile }).config.http.tls, { certFile, keyFile: certFile });
+  });
+
+  test('the TLS pair must be a certificate and its key', () => {
+    const [certFile, keyFile, other] = [join(projectRoot, 'test/data/tls/certificate.pem'), join(projectRoot, 'test/data/tls/key.pem'), join(folder, 'other.pem')];
+    writeFileSync(other, generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }));
+    assert.deepEqual(readConfig({ TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile }).config.http.tls, { certFile, keyFile });
+    assert.deepEqual(mistakes({ TLS_CERT_FILE: keyFile, TLS_KEY_FILE: keyFile }), [`TLS_CERT_FILE: ${keyFile}: is not a PEM certificate`]);
+    assert.deepEqual(mistakes({ TLS_CERT_FILE: certFile, TLS_KEY_FILE: certFile }), [`TLS_KEY_FILE: ${certFile}: is not a PEM private key without a passphrase`]);
+    assert.deepEqual(mistakes({ TLS_CERT_FILE: certFile, TLS_KEY_FILE: other }), [`TLS_KEY_FILE: ${other}: is not the key of the certificate ${certFile}`]);
   });
 
   test('any environment gives a configuration or CONFIG_INVALID with as many lines as mistakes', () => {

@@ -19,6 +19,7 @@ const ALIASES = {
   deterministic: [],
   categorical_feature: ['cat_feature'],
   linear_tree: ['linear_trees'],
+  use_missing: [],
 };
 
 function mistakesOf(overrides: unknown): string[] {
@@ -82,5 +83,7 @@ test('every mistake of a parameter file is a line of its own', () => {
       'parameter num_iterations: must be a whole number of at least 1',
     ],
   );
+  assert.deepEqual(mistakesOf({ use_missing: false, cat_feature: [2] }), ['parameter use_missing: must not be false together with categorical_feature']);
+  assert.deepEqual(mistakesOf({ use_missing: false }), []);
   for (const wrong of [[], 'text', null, 3]) assert.deepEqual(mistakesOf(wrong), ['the parameter file must hold one JSON object, LightGBM parameters by name']);
 });

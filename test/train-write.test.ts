@@ -15,6 +15,8 @@ const files = new Map<string, string | Uint8Array>([
   ['calibrator.json', new Uint8Array([1, 2, 3])],
 ]);
 
+const hex = (content: string | Uint8Array): string => createHash('sha256').update(content).digest('hex');
+
 test('a version is written whole, and nothing beside it', async () => {
   const repository = join(folder, 'new/models');
   assert.equal(await writeArtifact(repository, 'v1.0.0', files, '{}\n', { replace: false }), join(repository, 'v1.0.0'));
@@ -58,7 +60,6 @@ test('a version that was emptied by hand is no obstacle to replacing it', async 
 });
 
 test('checksums are SHA-256 by name, in alphabetical order', () => {
-  const hex = (content: string | Uint8Array): string => createHash('sha256').update(content).digest('hex');
   assert.deepEqual(Object.entries(checksums(files)), [
     ['calibrator.json', hex(new Uint8Array([1, 2, 3]))],
     ['lightgbm_model.txt', hex('tree\n')],

@@ -1,9 +1,13 @@
 /** `lightscore serve`: the server, from the environment to the signals that end it. */
+import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import { readConfig } from '../config.js';
 import { LightscoreError } from '../errors.js';
 import { Server } from '../server.js';
 import { ENVIRONMENT_HELP } from './environment-help.js';
+
+/** How long the end of the process waits for the reader of the log. */
+const LOG_MS = 2000;
 
 export function serveCommand(): Command {
   return new Command('serve')
@@ -14,14 +18,25 @@ export function serveCommand(): Command {
 
 async function serve(): Promise<void> {
   const { config, warnings } = readConfig(process.env);
+  const { store } = config.models;
+  // A bucket that does not answer may do so later; a folder that is not there is a mistake.
+  if (store.kind === 'folder' && !existsSync(store.folder)) throw new LightscoreError('CONFIG_INVALID', `MODEL_DIR: ${store.folder}: no such folder`);
   const server = new Server(config);
   const { logger } = server.log;
   for (const warning of warnings) logger.warn({ event: 'config_warning' }, warning);
 
+  let stopping = false;
   const stop = (signal: NodeJS.Signals): void => {
     logger.info({ event: 'signal', signal }, `got ${signal}`);
+    // A terminal's Ctrl-C often arrives twice: from the terminal and from npm.
+    if (stopping) return;
+    stopping = true;
     server.drain().then(
-      () => process.exit(0),
+      async () => {
+        if (await server.log.finish(LOG_MS)) process.exit(0);
+        // A thread hangs in writing to a log that nobody reads, and `exit` would wait for it.
+        process.kill(process.pid, 'SIGKILL');
+      },
       (error: unknown) => {
         logger.fatal({ event: 'drain_failed', err: error }, 'could not drain');
         server.log.flush();
@@ -31,6 +46,10 @@ async function serve(): Promise<void> {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  process.on('SIGHUP', (signal) => {
+    logger.info({ event: 'signal', signal }, `got ${signal}`);
+    void server.reload(`signal:${signal}`);
+  });
 
   try {
     await server.listen();

@@ -8,10 +8,15 @@ import type { Registry } from 'prom-client';
 import type { Config } from '../config.js';
 import { LightscoreError } from '../errors.js';
 import type { Batcher } from '../scoring/batcher.js';
-import type { ServedModel } from '../scoring/served-model.js';
+import type { AuditTrail } from '../audit/trail.js';
+import type { ModelRegistry } from '../registry/registry.js';
+import type { Serving } from '../registry/serving.js';
+import type { VersionSource } from '../registry/source.js';
+import type { ShadowQueue } from '../scoring/shadow.js';
 import type { PredictionLog } from '../telemetry/log.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { Access } from './access.js';
+import { AdminRoutes } from './admin-routes.js';
 import { BodyReader } from './body.js';
 import { DOCS_PAGE } from './docs-page.js';
 import { Exchange } from './exchange.js';
@@ -22,8 +27,12 @@ import { ScoreRoutes } from './score-routes.js';
 export interface Served {
   readonly config: Config;
   readonly batcher: Batcher;
-  /** The model that answers now; undefined until one is warm. */
-  readonly model: () => ServedModel | undefined;
+  readonly shadow: ShadowQueue;
+  /** What answers now; undefined until a model is warm. */
+  readonly serving: () => Serving | undefined;
+  readonly models: ModelRegistry;
+  readonly source: VersionSource;
+  readonly audit: AuditTrail;
   readonly metrics: Metrics;
   readonly registry: Registry;
   readonly predictions: PredictionLog;
@@ -39,7 +48,10 @@ interface ListeningApp {
   listen(host: string, port: number, options: number, done: (socket: us_listen_socket | false) => void): void;
 }
 
+type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
 type Handle = (exchange: Exchange, req: HttpRequest, res: HttpResponse) => void;
+
+const APP_METHODS = { GET: 'get', HEAD: 'head', POST: 'post', PUT: 'put', DELETE: 'del' } as const;
 
 export class Acceptor {
   readonly #app: TemplatedApp;
@@ -106,7 +118,7 @@ export class Acceptor {
     this.#route('/livez', ['GET', 'HEAD'], (exchange) => exchange.json('{"status":"alive"}'));
     this.#route('/readyz', ['GET', 'HEAD'], (exchange) => {
       if (this.#draining) exchange.refuse('DRAINING');
-      else if (served.model() === undefined) exchange.refuse('NOT_READY');
+      else if (served.serving() === undefined) exchange.refuse('NOT_READY');
       else exchange.json('{"status":"ready"}');
     });
     this.#route('/metrics', ['GET', 'HEAD'], (exchange, req) => {
@@ -121,10 +133,14 @@ export class Acceptor {
     });
     this.#route('/openapi.json', ['GET', 'HEAD'], (exchange) => exchange.json(this.#openapi()));
     this.#route('/docs', ['GET', 'HEAD'], (exchange) => exchange.send('200 OK', DOCS_PAGE.html, DOCS_PAGE.headers));
-    this.#app.any('/*', (res) => this.#exchange(res, 'other', 'GET').refuse('NOT_FOUND'));
+    if (served.config.access.adminApiKeys.length > 0) {
+      const admin = new AdminRoutes(served, this.#bodies, this.#access, () => this.#draining);
+      for (const { path, methods, handle } of admin.routes) this.#route(path, methods, handle);
+    }
+    this.#app.any('/*', (res, req) => this.#exchange(res, 'other', req.getMethod().toUpperCase()).refuse('NOT_FOUND'));
   }
 
-  #route(path: string, methods: readonly ('GET' | 'HEAD' | 'POST')[], handle: Handle): void {
+  #route(path: string, methods: readonly Method[], handle: Handle): void {
     const run = (method: string) => (res: HttpResponse, req: HttpRequest): void => {
       const exchange = this.#exchange(res, path, method);
       try {
@@ -134,8 +150,8 @@ export class Acceptor {
         exchange.refuse('INTERNAL');
       }
     };
-    for (const method of methods) this.#app[method === 'GET' ? 'get' : method === 'HEAD' ? 'head' : 'post'](path, run(method));
-    this.#app.any(path, (res) => this.#exchange(res, path, 'GET').refuse('METHOD_NOT_ALLOWED', { allow: methods }));
+    for (const method of methods) this.#app[APP_METHODS[method]](path, run(method));
+    this.#app.any(path, (res, req) => this.#exchange(res, path, req.getMethod().toUpperCase()).refuse('METHOD_NOT_ALLOWED', { allow: methods }));
   }
 
   #exchange(res: HttpResponse, route: string, method: string): Exchange {
@@ -151,19 +167,20 @@ export class Acceptor {
 
   #openapi(): string {
     const { config, version } = this.served;
-    const card = this.served.model()?.card;
+    const card = this.served.serving()?.champion.card;
     return JSON.stringify(
       openApiDocument({
         version,
         ...(card !== undefined && { model: { modelVersion: card.modelVersion, calibrationVersion: card.calibrationVersion, featureNames: card.featureNames, features: card.exampleRow } }),
         scoringNeedsKey: config.access.apiKeys.length > 0,
         metricsNeedsKey: config.access.metricsAuth,
+        administered: config.access.adminApiKeys.length > 0,
       }),
     );
   }
 
   #health(): string {
-    const card = this.served.model()?.card;
+    const card = this.served.serving()?.champion.card;
     return JSON.stringify({
       status: 'healthy',
       model_loaded: card !== undefined,

@@ -28,7 +28,7 @@ export class Access {
       key = presented === '' ? undefined : this.#scoring.identify(presented);
       if (key === undefined) {
         // Guesses count against their address, so that keys cannot be tried at full speed.
-        const wait = this.#limiter?.takeAddress(this.#address(req, res)) ?? 0;
+        const wait = this.#limiter?.takeAddress(this.address(req, res)) ?? 0;
         if (wait > 0) {
           exchange.refuse('RATE_LIMITED', { retryAfterSeconds: wait });
           return true;
@@ -40,10 +40,23 @@ export class Access {
       }
     }
     if (this.#limiter === undefined) return false;
-    const wait = key === undefined ? this.#limiter.takeAddress(this.#address(req, res)) : this.#limiter.takeKey(key);
+    const wait = key === undefined ? this.#limiter.takeAddress(this.address(req, res)) : this.#limiter.takeKey(key);
     if (wait === 0) return false;
     exchange.refuse('RATE_LIMITED', { retryAfterSeconds: wait });
     return true;
+  }
+
+  /** The id of the admin key that a request presents; undefined where it has none, and is refused. */
+  identifyAdmin(exchange: Exchange, req: HttpRequest, res: HttpResponse): string | undefined {
+    const presented = presentedKey(req.getHeader('x-api-key'), req.getHeader('authorization'));
+    const id = presented === '' ? undefined : this.#admin.identify(presented);
+    if (id !== undefined) return id;
+    // Guesses count against their address.
+    const wait = this.#limiter?.takeAddress(this.address(req, res)) ?? 0;
+    if (wait > 0) exchange.refuse('RATE_LIMITED', { retryAfterSeconds: wait });
+    else if (presented !== '' && this.#scoring.identify(presented) !== undefined) exchange.refuse('FORBIDDEN');
+    else exchange.refuse('UNAUTHENTICATED', { keyRejected: presented !== '' });
+    return undefined;
   }
 
   /** Refuses where neither a scoring nor an admin key is presented. */
@@ -54,7 +67,8 @@ export class Access {
     return true;
   }
 
-  #address(req: HttpRequest, res: HttpResponse): string {
+  /** The address a request comes from; call while `req` is alive. */
+  address(req: HttpRequest, res: HttpResponse): string {
     const socket = addressFromBytes(new Uint8Array(res.getRemoteAddress()));
     if (this.#proxies === 0) return socket;
     const forwarded: string[] = [];

@@ -50,9 +50,15 @@ export class Exchange {
       if (status !== '200 OK') this.res.writeStatus(status);
       for (const [name, value] of headers) this.res.writeHeader(name, value);
       const last = close || this.closing();
-      if (last) this.res.writeHeader('Connection', 'close');
-      if (this.withoutBody) this.res.endWithoutBody(Buffer.byteLength(body), last);
-      else this.res.end(body, last);
+      if (this.withoutBody) {
+        // endWithoutBody takes a length, but would then wait for a body of that length and drop the connection's next request.
+        this.res.writeHeader('Content-Length', `${Buffer.byteLength(body)}`);
+        if (last) this.res.writeHeader('Connection', 'close');
+        this.res.endWithoutBody();
+      } else {
+        // Writes `Connection: close` where it is the last.
+        this.res.end(body, last);
+      }
     });
     this.observer.answered(this.route, Number(status.slice(0, 3)));
     this.#finish();

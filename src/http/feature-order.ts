@@ -25,6 +25,35 @@ export class FeatureMismatch {
  */
 export type FeatureOrder = Uint32Array | null;
 
+/**
+ * Where each of a model's features stands among the names that requests come by.
+ * @returns null where they are the same in the same order; undefined where one of them is not there
+ */
+export function columnsOf(modelNames: readonly string[], requestNames: readonly string[]): FeatureOrder | undefined {
+  if (same(modelNames, requestNames)) return null;
+  const indexOf = new Map(requestNames.map((name, index) => [name, index]));
+  const columns = new Uint32Array(modelNames.length);
+  for (const [i, name] of modelNames.entries()) {
+    const index = indexOf.get(name);
+    if (index === undefined) return undefined;
+    columns[i] = index;
+  }
+  return columns;
+}
+
+/** Turns orders of requests by their own names into orders by the features of a model that has other columns. */
+export class ColumnOrders {
+  #last: { readonly order: Uint32Array; readonly composed: Uint32Array } | undefined;
+
+  constructor(private readonly columns: Uint32Array) {}
+
+  of(order: FeatureOrder): FeatureOrder {
+    if (order === null) return this.columns;
+    if (this.#last?.order !== order) this.#last = { order, composed: this.columns.map((column) => order[column]) };
+    return this.#last.composed;
+  }
+}
+
 /** Matches the feature names of requests with those of one model. Belongs to one thread; drop it with the model. */
 export class FeatureNames {
   readonly #names: readonly string[];

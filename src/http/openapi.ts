@@ -1,4 +1,5 @@
 /** The OpenAPI 3.1 document of the routes, made from the schemas that the validators are compiled from. */
+import { ADMIN_SCHEMAS, adminPaths } from './openapi-admin.js';
 import { problemAnchor, problemDetails, PROBLEMS, type ProblemCode } from './problem.js';
 import { DEFAULT_TOP_K, MAX_TOP_K } from './query.js';
 import {
@@ -43,6 +44,8 @@ export interface OpenApiOptions {
   readonly scoringNeedsKey: boolean;
   /** METRICS_AUTH is set: so does /metrics. */
   readonly metricsNeedsKey: boolean;
+  /** ADMIN_API_KEYS is set: there are admin routes. */
+  readonly administered?: boolean;
 }
 
 const SCHEMAS: Readonly<Record<string, object>> = {
@@ -56,9 +59,9 @@ const SCHEMAS: Readonly<Record<string, object>> = {
   Problem: problemSchema,
 };
 
-const NAME_OF = new Map<unknown, string>(Object.entries(SCHEMAS).map(([name, schema]) => [schema, name]));
+const NAME_OF = new Map<unknown, string>(Object.entries({ ...SCHEMAS, ...ADMIN_SCHEMAS }).map(([name, schema]) => [schema, name]));
 
-const ref = (name: keyof typeof SCHEMAS): JsonObject => ({ $ref: `#/components/schemas/${name}` });
+const ref = (name: string): JsonObject => ({ $ref: `#/components/schemas/${name}` });
 
 /** A copy in which every schema that has a name of its own is a reference to it. */
 function withReferences(value: unknown): unknown {
@@ -121,9 +124,16 @@ const SCORING_PARAMETERS = [
   { name: 'top_k', in: 'query', description: 'How many top features to answer.', schema: { type: 'integer', minimum: 1, maximum: MAX_TOP_K, default: DEFAULT_TOP_K } },
 ] as const;
 
+const EXPERIMENT_KEY = {
+  name: 'X-Experiment-Key',
+  in: 'header',
+  description: 'Whom the row is about, an applicant say: while an experiment runs, the same key is answered by the same model. Absent: the request_id takes its place.',
+  schema: { type: 'string' },
+} as const;
+
 const security = (needsKey: boolean): readonly JsonObject[] => (needsKey ? [{ apiKey: [] }, { bearer: [] }] : []);
 
-function body(schema: keyof typeof SCHEMAS, example: unknown): JsonObject {
+function body(schema: string, example: unknown): JsonObject {
   return { required: true, content: { 'application/json': { schema: ref(schema), ...(example !== undefined && { example }) } } };
 }
 
@@ -132,7 +142,7 @@ function exampleRequest(model: ExampleModel): ScoreRequest {
 }
 
 /** The document of a server as it is configured, with the served model's features as the example. */
-export function openApiDocument({ version, model, scoringNeedsKey, metricsNeedsKey }: OpenApiOptions): OpenApiDocument {
+export function openApiDocument({ version, model, scoringNeedsKey, metricsNeedsKey, administered = false }: OpenApiOptions): OpenApiDocument {
   const request = model && exampleRequest(model);
   const response = model?.response;
   const scoring = (codes: readonly ProblemCode[]) => refusals(scoringNeedsKey ? [...KEY_REFUSALS, ...codes] : codes);
@@ -153,7 +163,7 @@ export function openApiDocument({ version, model, scoringNeedsKey, metricsNeedsK
       description: `Calibrated scores of a LightGBM model.${model ? ` It serves model ${model.modelVersion}, of ${model.featureNames.length} features.` : ''}`,
     },
     servers: [{ url: '/' }],
-    tags: [{ name: 'scoring' }, { name: 'operation' }],
+    tags: [{ name: 'scoring' }, { name: 'operation' }, ...(administered ? [{ name: 'administration' }] : [])],
     paths: {
       '/score': {
         post: {
@@ -162,7 +172,7 @@ export function openApiDocument({ version, model, scoringNeedsKey, metricsNeedsK
           summary: 'Score one row',
           description: 'The calibrated probability of one row, with the features that contribute most.',
           security: security(scoringNeedsKey),
-          parameters: SCORING_PARAMETERS,
+          parameters: [...SCORING_PARAMETERS, EXPERIMENT_KEY],
           requestBody: body('ScoreRequest', request),
           responses: { ...answer('The score.', 'application/json', ref('ScoreResponse'), response), ...scoring(SCORING_REFUSALS) },
         },
@@ -174,7 +184,7 @@ export function openApiDocument({ version, model, scoringNeedsKey, metricsNeedsK
           summary: 'Score many rows',
           description: 'Answers in the order of the rows. A bad row names its index, and then nothing is scored.',
           security: security(scoringNeedsKey),
-          parameters: SCORING_PARAMETERS,
+          parameters: [...SCORING_PARAMETERS, EXPERIMENT_KEY],
           requestBody: body('ScoreBatchRequest', request && [request]),
           responses: { ...answer('The scores.', 'application/json', ref('ScoreBatchResponse'), response && [response]), ...scoring(['BATCH_TOO_LARGE', ...SCORING_REFUSALS]) },
         },
@@ -209,9 +219,10 @@ export function openApiDocument({ version, model, scoringNeedsKey, metricsNeedsK
       '/docs': {
         get: { operationId: 'docs', summary: 'A page to try the routes', ...probe, responses: { ...answer('The page.', 'text/html', { type: 'string' }), ...refusals(['METHOD_NOT_ALLOWED']) } },
       },
+      ...(administered && adminPaths({ ref, answer, refusals })),
     },
     components: {
-      schemas: Object.fromEntries(Object.entries(SCHEMAS).map(([name, schema]) => [name, partsWithReferences(schema)])),
+      schemas: Object.fromEntries(Object.entries({ ...SCHEMAS, ...(administered && ADMIN_SCHEMAS) }).map(([name, schema]) => [name, partsWithReferences(schema)])),
       securitySchemes: {
         apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
         bearer: { type: 'http', scheme: 'bearer', description: 'The same key as in X-API-Key.' },

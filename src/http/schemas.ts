@@ -196,8 +196,28 @@ export const problemSchema = {
   },
 } as const;
 
+/** Body of `PUT /admin/experiment`, once validated. */
+export interface ExperimentRequest {
+  readonly version: string;
+  readonly mode: 'ab' | 'shadow';
+  readonly share: number;
+}
+
+export const experimentRequestSchema = {
+  type: 'object',
+  description: 'The experiment that should run.',
+  additionalProperties: false,
+  required: ['version', 'mode', 'share'],
+  properties: {
+    version: { type: 'string', maxLength: 128, description: "The challenger's version, by its folder's name." },
+    mode: { type: 'string', enum: ['ab', 'shadow'], description: 'ab: the challenger answers its share. shadow: the champion answers all, and the challenger scores its share as well.' },
+    share: { type: 'number', minimum: 0, maximum: 1, description: 'Share of the requests, 0 to 1.' },
+  },
+} as const;
+
 /** The bodies a client sends, by the name of their compiled validator. */
 export const REQUEST_SCHEMAS = {
   validateScoreRequest: scoreRequestSchema,
   validateScoreBatchRequest: scoreBatchRequestSchema,
+  validateExperimentRequest: experimentRequestSchema,
 } as const;

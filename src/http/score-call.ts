@@ -5,6 +5,7 @@ import type { PredictionLog } from '../telemetry/log.js';
 import type { Distribution } from '../telemetry/counts.js';
 import type { Batch, PendingRequest } from '../scoring/batcher.js';
 import type { LaneKind } from '../scoring/lane.js';
+import type { Shadow, ShadowQueue } from '../scoring/shadow.js';
 import type { AnswerWriter } from './answer.js';
 import type { Exchange } from './exchange.js';
 import type { FeatureOrder } from './feature-order.js';
@@ -19,18 +20,37 @@ export interface CallContext {
   readonly metrics: ModelMetrics;
   readonly durations: Distribution;
   readonly predictions: PredictionLog;
+  /** Who scores these rows as well, without being asked. */
+  readonly shadow: { readonly of: Shadow; readonly queue: ShadowQueue } | undefined;
+}
+
+/** The answer of a batch, put together from its rows' answers: in an experiment they come from two models. */
+export class BatchAnswer {
+  readonly #parts: string[];
+  #left: number;
+
+  constructor(rows: number) {
+    this.#parts = Array.from({ length: rows });
+    this.#left = rows;
+  }
+
+  /** @returns the whole answer with its last row, else undefined */
+  add(place: number, answer: string): string | undefined {
+    this.#parts[place] = answer;
+    this.#left--;
+    return this.#left === 0 ? `[${this.#parts.join()}]` : undefined;
+  }
 }
 
 export class ScoreCall implements PendingRequest {
   readonly kind: LaneKind;
   readonly #requestIds: readonly string[];
-  readonly #parts: string[];
-  #left: number;
 
   /**
-   * @param orders where each row's features stand
+   * @param orders where each row's features stand, by the model's own
    * @param arrived performance.now() milliseconds, when the last byte of the body came
-   * @param single the answer is the row's own object, not an array
+   * @param batch undefined: the answer is the one row's own object
+   * @param places of the rows in `batch`; undefined: they are all of it
    */
   constructor(
     private readonly exchange: Exchange,
@@ -40,12 +60,11 @@ export class ScoreCall implements PendingRequest {
     private readonly query: ScoreQuery,
     private readonly arrived: number,
     readonly deadline: number,
-    private readonly single: boolean,
+    private readonly batch?: BatchAnswer,
+    private readonly places?: readonly number[],
   ) {
     this.kind = query.explain === 'shap' ? 'explain' : 'score';
     this.#requestIds = requests.map(({ request_id }) => JSON.stringify(request_id ?? randomUUID()));
-    this.#parts = single ? [] : Array.from({ length: requests.length });
-    this.#left = requests.length;
   }
 
   get rowCount(): number {
@@ -59,7 +78,8 @@ export class ScoreCall implements PendingRequest {
   writeRow(row: number, target: Float64Array, offset: number): void {
     const { features } = this.requests[row];
     const order = this.orders[row];
-    for (let i = 0; i < features.length; i++) {
+    const count = order === null ? features.length : order.length;
+    for (let i = 0; i < count; i++) {
       const value = features[order === null ? i : order[i]];
       target[offset + i] = value === null ? NaN : value;
     }
@@ -78,16 +98,11 @@ export class ScoreCall implements PendingRequest {
     const answer = context.answers.write(batch, laneRow, this.query, this.#requestIds[row], milliseconds);
     context.metrics.scored(score);
     context.predictions.append(this.#requestIds[row], score, milliseconds, context.modelVersion);
-    this.#left--;
-    if (this.single) {
-      context.durations.observe(elapsed / 1000);
-      this.exchange.json(answer);
-      return;
-    }
-    this.#parts[row] = answer;
-    if (this.#left > 0) return;
+    if (context.shadow !== undefined) context.shadow.queue.offer(context.shadow.of, batch, laneRow);
+    const whole = this.batch === undefined ? answer : this.batch.add(this.places === undefined ? row : this.places[row], answer);
+    if (whole === undefined) return;
     context.durations.observe(elapsed / 1000);
-    this.exchange.json(`[${this.#parts.join()}]`);
+    this.exchange.json(whole);
   }
 
   failed(reason: 'deadline' | 'worker'): void {
@@ -95,6 +110,6 @@ export class ScoreCall implements PendingRequest {
   }
 
   #problemId(row: number): { requestId?: string } {
-    return this.single ? { requestId: JSON.parse(this.#requestIds[row]) as string } : {};
+    return this.batch === undefined ? { requestId: JSON.parse(this.#requestIds[row]) as string } : {};
   }
 }

@@ -1,4 +1,4 @@
-import type { ScoreRequest } from './schemas.js';
+import type { ExperimentRequest, ScoreRequest } from './schemas.js';
 
 /** Where and why a body does not match its schema; ajv's `ErrorObject`, as far as it is used. */
 export interface SchemaMismatch {
@@ -16,3 +16,4 @@ export interface Validator<T> {
 
 export declare const validateScoreRequest: Validator<ScoreRequest>;
 export declare const validateScoreBatchRequest: Validator<readonly ScoreRequest[]>;
+export declare const validateExperimentRequest: Validator<ExperimentRequest>;

@@ -29,6 +29,14 @@ export interface PendingRequest {
   failed(reason: 'deadline' | 'worker'): void;
 }
 
+/** Work for which a worker is taken only where nothing else wants it, one batch at a time. */
+export interface SpareWork {
+  /** A batch of one request that never settles; its rows are delivered to it. */
+  next(): Batch | undefined;
+  /** Set by the batcher; to be called when `next` has something. */
+  whenReady: () => void;
+}
+
 export type ScoringMode = 'pool' | 'auto' | 'inline';
 
 export interface BatcherOptions {
@@ -85,6 +93,7 @@ export class Batcher {
   #runningRows = 0;
   #scheduled = false;
   #sweeper: NodeJS.Timeout | undefined;
+  #spareRuns = false;
   readonly #rowCostUs: Record<LaneKind, number> = { score: 1, explain: 500 };
   #handoverUs = HANDOVER_US;
 
@@ -92,8 +101,10 @@ export class Batcher {
     private readonly pool: ScoringPool,
     private readonly options: BatcherOptions,
     private readonly observer: BatchObserver,
+    private readonly spare?: SpareWork,
   ) {
     this.#idleWorkers = pool.workers;
+    if (spare !== undefined) spare.whenReady = () => this.#schedule();
   }
 
   /** Rows waiting for a worker. */
@@ -178,7 +189,10 @@ export class Batcher {
   #dispatch(): void {
     while (this.#idleWorkers > 0) {
       const batch = this.#next();
-      if (batch === undefined) return;
+      if (batch === undefined) {
+        this.#runSpare();
+        return;
+      }
       const rows = this.#dropSettled(batch);
       if (rows > 0) this.#start(batch, rows);
       else batch.model.releaseLane(batch.lane);
@@ -250,6 +264,32 @@ export class Batcher {
         }
         batch.model.releaseLane(batch.lane);
         this.#dispatch();
+      },
+    );
+  }
+
+  #runSpare(): void {
+    const batch = this.#spareRuns ? undefined : this.spare?.next();
+    if (batch === undefined) return;
+    this.#spareRuns = true;
+    this.#idleWorkers--;
+    const { strategy, image } = batch.model;
+    const over = (): void => {
+      this.#spareRuns = false;
+      this.#idleWorkers++;
+      this.#dispatch();
+    };
+    this.pool.run({ strategy, image, lane: batch.lane.address, first: 0, end: batch.count, explain: false }).then(
+      () => {
+        over();
+        for (let at = 0; at < batch.count; at++) batch.requests[at].scored(batch.rows[at], batch, at);
+        batch.model.releaseLane(batch.lane);
+      },
+      (error: unknown) => {
+        this.observer.workerFailed(error);
+        batch.requests[0].failed('worker');
+        batch.model.releaseLane(batch.lane);
+        over();
       },
     );
   }

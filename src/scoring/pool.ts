@@ -8,15 +8,16 @@ import { SharedMemory } from './memory.js';
 
 export class ScoringPool {
   readonly memory = new SharedMemory();
+  /** The compiled kernel, which every thread instantiates for itself. */
+  readonly module = compileKernel();
   /** This thread's own kernels over the same memory. */
   readonly kernels: Readonly<Record<Strategy, BoundKernel>>;
   readonly #piscina: Piscina;
 
   /** @param workers threads, at least 1, started at once and kept */
   constructor(readonly workers: number) {
-    const module = compileKernel();
-    this.kernels = instantiateKernel(module, this.memory.memory);
-    const workerData: ScoreWorkerData = { module, memory: this.memory.memory };
+    this.kernels = instantiateKernel(this.module, this.memory.memory);
+    const workerData: ScoreWorkerData = { module: this.module, memory: this.memory.memory };
     this.#piscina = new Piscina({
       filename: fileURLToPath(new URL('../../workers/score.js', import.meta.url)),
       minThreads: workers,

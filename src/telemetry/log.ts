@@ -12,8 +12,13 @@ const LEVEL_INFO = 30;
 export interface Log {
   readonly logger: Logger;
   readonly predictions: PredictionLog;
-  /** Writes out what waits; for the end of the process. */
+  /** Writes out what waits, however long its reader takes; for the end of the process. */
   flush(): void;
+  /**
+   * Writes out what waits and closes the log.
+   * @returns false where its reader has not taken all of it within `milliseconds`
+   */
+  finish(milliseconds: number): Promise<boolean>;
 }
 
 /**
@@ -22,6 +27,9 @@ export interface Log {
  */
 export function openLog(level: LogLevel, sample: number, fd = 1): Log {
   const destination = pino.destination({ dest: fd, sync: false, minLength: 0, maxLength: WAITING_BYTES });
+  // The reader is gone or its disk full: there is nowhere left to say so, and no reason to stop scoring.
+  let broken = false;
+  destination.on('error', () => (broken = true));
   const logger = pino({ level, base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime }, destination);
   const predictions = new PredictionLog(destination, logger.isLevelEnabled('info') ? sample : 0);
   return {
@@ -36,6 +44,16 @@ export function openLog(level: LogLevel, sample: number, fd = 1): Log {
         if (!(error instanceof Error)) throw error;
       }
     },
+    finish: (milliseconds) =>
+      new Promise((resolve) => {
+        predictions.flush();
+        const timer = setTimeout(() => resolve(broken), milliseconds);
+        destination.once('close', () => {
+          clearTimeout(timer);
+          resolve(true);
+        });
+        destination.end();
+      }),
   };
 }
 

@@ -6,11 +6,16 @@ import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
 import type { AnswerObserver } from '../http/exchange.js';
 import type { ProblemCode } from '../http/problem.js';
 import type { BatchObserver } from '../scoring/batcher.js';
+import type { ShadowObserver } from '../scoring/shadow.js';
 import { Distribution, Tally } from './counts.js';
 
 const SECONDS = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2];
 const ROWS = [1, 2, 4, 8, 16, 32, 64, 128, 256];
+const LOAD_SECONDS = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60];
+const DIFFERENCES = [-0.5, -0.2, -0.1, -0.05, -0.02, -0.01, -0.001, 0, 0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5];
 const SCORES = [0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1];
+
+type Labels = Readonly<Record<string, string>>;
 
 /** What is counted of one version in one role. */
 export class ModelMetrics {
@@ -23,11 +28,49 @@ export class ModelMetrics {
     readonly variant: string,
   ) {}
 
+  get labels(): Labels {
+    return { model_version: this.modelVersion, variant: this.variant };
+  }
+
   scored(score: number): void {
     this.predictions++;
     this.latestScore = score;
     this.scores.observe(score);
   }
+}
+
+/** What is counted of one challenger in the shadow of a champion. */
+export class ShadowMetrics implements ShadowObserver {
+  dropped = 0;
+  readonly scores = new Distribution(SCORES);
+  /** Challenger's score minus champion's. */
+  readonly differences = new Distribution(DIFFERENCES);
+
+  constructor(
+    readonly modelVersion: string,
+    readonly champion: string,
+  ) {}
+
+  get labels(): Labels {
+    return { model_version: this.modelVersion, champion: this.champion };
+  }
+
+  compared(champion: number, challenger: number): void {
+    this.scores.observe(challenger);
+    this.differences.observe(challenger - champion);
+  }
+
+  missed(rows: number): void {
+    this.dropped += rows;
+  }
+}
+
+export type SwapKind = 'reload' | 'activate' | 'rollback' | 'promote';
+
+/** A version that has a role. */
+export interface ModelReading {
+  readonly role: 'champion' | 'previous' | 'challenger';
+  readonly [label: string]: string;
 }
 
 /** Figures that are read rather than counted. */
@@ -36,7 +79,11 @@ export interface Readings {
   readonly workers: number;
   readonly sharedBytes: { readonly used: number; readonly total: number };
   readonly predictionLinesDropped: number;
-  readonly model: { readonly [label: string]: string } | undefined;
+  readonly models: readonly ModelReading[];
+  /** Entries of the registry by state. */
+  readonly modelStates: Readonly<Record<string, number>>;
+  readonly experiment: { readonly challenger: string; readonly mode: string; readonly share: number } | undefined;
+  readonly auditFailures: number;
   readonly ready: boolean;
 }
 
@@ -45,7 +92,12 @@ export class Metrics implements AnswerObserver, Omit<BatchObserver, 'delivered'>
   readonly #rejects = new Tally<ProblemCode>();
   /** By route and status. */
   readonly #answers = new Tally<string>();
-  readonly reloads = new Tally<'loaded' | 'failed'>();
+  readonly #loads = new Tally<'loaded' | 'refused' | 'failed'>();
+  readonly #loadSeconds = new Distribution(LOAD_SECONDS);
+  readonly #swaps = new Tally<SwapKind>();
+  #lastSwap = 0;
+  #pollFailures = 0;
+  readonly #shadows = new Map<string, ShadowMetrics>();
   readonly #batchRows = new Distribution(ROWS);
   readonly #waits = new Distribution(SECONDS);
   #inlineBatches = 0;
@@ -70,6 +122,36 @@ export class Metrics implements AnswerObserver, Omit<BatchObserver, 'delivered'>
     this.#workerFailures++;
   }
 
+  loaded(milliseconds: number): void {
+    this.#loads.add('loaded');
+    this.#loadSeconds.observe(milliseconds / 1000);
+  }
+
+  /** @param outcome `refused`: the version itself is at fault; `failed`: store or server */
+  loadFailed(outcome: 'refused' | 'failed'): void {
+    this.#loads.add(outcome);
+  }
+
+  swapped(kind: SwapKind): void {
+    this.#swaps.add(kind);
+    this.#lastSwap = Date.now() / 1000;
+  }
+
+  pollFailed(): void {
+    this.#pollFailures++;
+  }
+
+  /** The counters of a challenger in the shadow of a champion; the same ones for the same names. */
+  ofShadow(modelVersion: string, champion: string): ShadowMetrics {
+    const key = `${modelVersion}\n${champion}`;
+    let metrics = this.#shadows.get(key);
+    if (metrics === undefined) {
+      metrics = new ShadowMetrics(modelVersion, champion);
+      this.#shadows.set(key, metrics);
+    }
+    return metrics;
+  }
+
   /** The counters of a version in a role; the same ones for the same names. */
   ofModel(modelVersion: string, variant: string): ModelMetrics {
     const key = `${modelVersion}\n${variant}`;
@@ -86,7 +168,7 @@ export class Metrics implements AnswerObserver, Omit<BatchObserver, 'delivered'>
     const registry = new Registry();
     const registers = [registry];
     collectDefaultMetrics({ register: registry });
-    const counter = (name: string, help: string, labelNames: readonly string[], read: (add: (labels: Record<string, string>, value: number) => void) => void): void => {
+    const counter: Define = (name, help, labelNames, read) => {
       const metric = new Counter({
         name, help, labelNames, registers,
         collect: () => {
@@ -95,7 +177,7 @@ export class Metrics implements AnswerObserver, Omit<BatchObserver, 'delivered'>
         },
       });
     };
-    const gauge = (name: string, help: string, labelNames: readonly string[], read: (set: (labels: Record<string, string>, value: number) => void) => void): void => {
+    const gauge: Define = (name, help, labelNames, read) => {
       const metric = new Gauge({
         name, help, labelNames, registers,
         collect: () => {
@@ -104,13 +186,12 @@ export class Metrics implements AnswerObserver, Omit<BatchObserver, 'delivered'>
         },
       });
     };
-    const labelsOf = ({ modelVersion, variant }: ModelMetrics): Record<string, string> => ({ model_version: modelVersion, variant });
     const all = (): ModelMetrics[] => [...this.#models.values()];
 
-    counter('predictions_total', 'Rows scored and answered', ['model_version', 'variant'], (add) => all().forEach((model) => add(labelsOf(model), model.predictions)));
+    counter('predictions_total', 'Rows scored and answered', ['model_version', 'variant'], (add) => all().forEach((model) => add(model.labels, model.predictions)));
     registerDistribution(registry, 'prediction_duration_seconds', 'Time from the last byte of a scoring request to its answer', () => [[{}, this.durations]]);
-    gauge('model_confidence_score', 'Latest confidence score', ['model_version', 'variant'], (set) => all().forEach((model) => set(labelsOf(model), model.latestScore)));
-    registerDistribution(registry, 'lightscore_confidence_score', 'Confidence scores answered', () => all().map((model) => [labelsOf(model), model.scores] as const));
+    gauge('model_confidence_score', 'Latest confidence score', ['model_version', 'variant'], (set) => all().forEach((model) => set(model.labels, model.latestScore)));
+    registerDistribution(registry, 'lightscore_confidence_score', 'Confidence scores answered', () => all().map((model) => [model.labels, model.scores] as const));
     registerDistribution(registry, 'lightscore_batch_rows', 'Rows of each batch', () => [[{}, this.#batchRows]]);
     registerDistribution(registry, 'lightscore_queue_wait_seconds', 'Time the first row of each batch waited for it to be scored', () => [[{}, this.#waits]]);
     gauge('lightscore_queue_rows', 'Rows waiting for a worker', [], (set) => set({}, readings().waitingRows));
@@ -122,12 +203,8 @@ export class Metrics implements AnswerObserver, Omit<BatchObserver, 'delivered'>
       }
     });
     counter('lightscore_rejects_total', 'Requests refused, by reason', ['reason'], (add) => this.#rejects.entries.forEach(([code, count]) => add({ reason: code.toLowerCase() }, count)));
-    counter('lightscore_model_loads_total', 'Models loaded or refused', ['outcome'], (add) => this.reloads.entries.forEach(([outcome, count]) => add({ outcome }, count)));
+    this.#registerModels(registry, counter, gauge, readings);
     gauge('lightscore_ready', '1 while a model is served and the server is not draining', [], (set) => set({}, readings().ready ? 1 : 0));
-    gauge('lightscore_model_info', 'The model served', ['model_version', 'calibration_version', 'feature_set_version', 'strategy', 'trees', 'sha256'], (set) => {
-      const { model } = readings();
-      if (model !== undefined) set({ ...model }, 1);
-    });
     gauge('lightscore_workers', 'Scoring workers', [], (set) => set({}, readings().workers));
     counter('lightscore_worker_failures_total', 'Batches whose worker died', [], (add) => add({}, this.#workerFailures));
     gauge('lightscore_shared_memory_bytes', 'Memory shared by all workers: boosters and lanes in use, and the whole', ['kind'], (set) => {
@@ -138,10 +215,32 @@ export class Metrics implements AnswerObserver, Omit<BatchObserver, 'delivered'>
     counter('lightscore_prediction_log_dropped_total', 'Prediction events dropped because the log was not read fast enough', [], (add) => add({}, readings().predictionLinesDropped));
     return registry;
   }
+
+  /** What is counted and read of versions, swaps and experiments. */
+  #registerModels(registry: Registry, counter: Define, gauge: Define, readings: () => Readings): void {
+    counter('lightscore_model_loads_total', 'Loads of a version: loaded, refused for its own fault, or failed for the store\'s or the server\'s', ['outcome'], (add) => this.#loads.entries.forEach(([outcome, count]) => add({ outcome }, count)));
+    registerDistribution(registry, 'lightscore_model_load_seconds', 'Time from the request to load a version until it was warm', () => [[{}, this.#loadSeconds]]);
+    counter('lightscore_model_swaps_total', 'Changes of the version that answers', ['kind'], (add) => this.#swaps.entries.forEach(([kind, count]) => add({ kind }, count)));
+    gauge('lightscore_model_swap_timestamp_seconds', 'When the version that answers was last changed', [], (set) => set({}, this.#lastSwap));
+    counter('lightscore_store_poll_failures_total', 'Looks at the store (MODEL_POLL_SECONDS) that failed, or found a version that was refused', [], (add) => add({}, this.#pollFailures));
+    gauge('lightscore_model_info', 'The versions that have a role', ['role', 'model_version', 'calibration_version', 'feature_set_version', 'strategy', 'trees', 'sha256'], (set) => readings().models.forEach((model) => set({ ...model }, 1)));
+    gauge('lightscore_models', 'Versions held, by state', ['state'], (set) => Object.entries(readings().modelStates).forEach(([state, count]) => set({ state }, count)));
+    gauge('lightscore_experiment_share', 'Share of the requests that the challenger takes part in, while an experiment runs', ['challenger', 'mode'], (set) => {
+      const { experiment } = readings();
+      if (experiment !== undefined) set({ challenger: experiment.challenger, mode: experiment.mode }, experiment.share);
+    });
+    const shadows = (): ShadowMetrics[] => [...this.#shadows.values()];
+    registerDistribution(registry, 'lightscore_shadow_confidence_score', 'Scores of a challenger in shadow, which nobody was answered', () => shadows().map((shadow) => [shadow.labels, shadow.scores] as const));
+    registerDistribution(registry, 'lightscore_shadow_score_difference', "Challenger's score minus the champion's, on the same rows", () => shadows().map((shadow) => [shadow.labels, shadow.differences] as const));
+    counter('lightscore_shadow_dropped_total', 'Rows that a challenger in shadow was not given, under pressure', ['model_version', 'champion'], (add) => shadows().forEach((shadow) => add(shadow.labels, shadow.dropped)));
+    counter('lightscore_audit_failures_total', 'Failed writes of the audit trail (AUDIT_LOG)', [], (add) => add({}, readings().auditFailures));
+  }
 }
 
+type Define = (name: string, help: string, labelNames: readonly string[], read: (report: (labels: Labels, value: number) => void) => void) => void;
+
 /** A Prometheus histogram over distributions that were counted elsewhere: prom-client's own can only observe. */
-function registerDistribution(registry: Registry, name: string, help: string, read: () => readonly (readonly [Record<string, string>, Distribution])[]): void {
+function registerDistribution(registry: Registry, name: string, help: string, read: () => readonly (readonly [Labels, Distribution])[]): void {
   const values = (): { metricName: string; labels: Record<string, string | number>; value: number }[] =>
     read().flatMap(([labels, distribution]) => {
       let below = 0;

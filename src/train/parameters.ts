@@ -57,6 +57,8 @@ export function trainingPlan(overrides: unknown, aliases: Readonly<Record<string
     if (mistake !== undefined) mistakes.push(`parameter ${name}: ${mistake}`);
     else if (known !== undefined && isParameterValue(value)) chosen.set(known, value);
   }
+  // Row-wise histograms of LightGBM 4.1 then write past their end, and the process dies (found by training on random parameters).
+  if (chosen.get('use_missing') === false && chosen.has('categorical_feature')) mistakes.push('parameter use_missing: must not be false together with categorical_feature');
   const maxIterations = takeWhole(chosen, 'num_iterations', MAX_ITERATIONS, 1, mistakes);
   const patience = takeWhole(chosen, 'early_stopping_round', PATIENCE, 0, mistakes);
   const seed = takeWhole(chosen, 'seed', 42, 0, mistakes);

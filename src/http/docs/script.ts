@@ -137,7 +137,7 @@ function routeView(path, method, operation) {
     element('div', {},
       operation.description ? element('p', {}, operation.description) : undefined,
       element('p', { class: 'quiet' }, operation.security.length ? 'Asks for an API key.' : 'Open: no API key needed.'),
-      parameters.length ? element('h3', {}, 'Query parameters') : undefined,
+      parameters.length ? element('h3', {}, 'Parameters') : undefined,
       parameters.length ? element('table', {}, element('tbody', {}, ...parameters.map((parameter) => element('tr', {}, element('th', { scope: 'row' }, element('code', {}, parameter.name)), element('td', {}, parameter.description))))) : undefined,
       element('h3', {}, 'Answers'),
       element('table', {}, element('tbody', {}, ...Object.entries(operation.responses).map(([status, response]) => element('tr', {}, element('th', { scope: 'row' }, status), element('td', {}, response.description))))),

@@ -1,0 +1,115 @@
+/**
+ * TCP sockets and epoll as libc has them, called through koffi. Node's own sockets cost a load generator about three times the
+ * CPU per request, which on a machine that it shares with the server would be measured as the server's slowness.
+ *
+ * Blocks its thread while it waits: for a thread that does nothing else. Connects to the loopback interface only.
+ */
+import koffi from 'koffi';
+
+const libc = koffi.load(null);
+const socket = libc.func('int socket(int domain, int type, int protocol)');
+const connect = libc.func('int connect(int fd, void *address, uint32_t length)');
+const setsockopt = libc.func('int setsockopt(int fd, int level, int name, void *value, uint32_t length)');
+const send = libc.func('int64_t send(int fd, void *data, size_t length, int flags)');
+const recv = libc.func('int64_t recv(int fd, void *data, size_t length, int flags)');
+const read = libc.func('int64_t read(int fd, void *into, size_t length)');
+const close = libc.func('int close(int fd)');
+const epollCreate = libc.func('int epoll_create1(int flags)');
+const epollControl = libc.func('int epoll_ctl(int epoll, int operation, int fd, void *event)');
+const epollWait = libc.func('int epoll_wait(int epoll, void *events, int most, int timeout)');
+const timerCreate = libc.func('int timerfd_create(int clock, int flags)');
+const timerSet = libc.func('int timerfd_settime(int fd, int flags, void *value, void *old)');
+
+const AF_INET = 2;
+const SOCK_STREAM = 1;
+const IPPROTO_TCP = 6;
+const TCP_NODELAY = 1;
+const MSG_DONTWAIT = 0x40;
+const MSG_NOSIGNAL = 0x4000;
+const EPOLL_CTL_ADD = 1;
+const EPOLLIN = 1;
+const CLOCK_MONOTONIC = 1;
+// struct epoll_event is packed on x86-64 only.
+const EVENT = process.arch === 'x64' ? { bytes: 12, data: 4 } : { bytes: 16, data: 8 };
+const MOST_EVENTS = 1024;
+
+function checked(result: number, what: string): number {
+  if (result < 0) throw new Error(`${what} failed with error ${koffi.errno()}`);
+  return result;
+}
+
+/** Receives up to `into.length` bytes. @returns 0 where the peer has closed, -1 where there is nothing, or the connection is broken */
+export function receive(fd: number, into: Uint8Array): number {
+  return Number(recv(fd, into, into.length, MSG_DONTWAIT));
+}
+
+/** Sends all of `bytes`, waiting while the peer reads. @returns false where the connection is broken */
+export function sendAll(fd: number, bytes: Uint8Array): boolean {
+  for (let sent = 0; sent < bytes.length; ) {
+    const rest = sent === 0 ? bytes : bytes.subarray(sent);
+    const count = Number(send(fd, rest, rest.length, MSG_NOSIGNAL));
+    if (count < 0) return false;
+    sent += count;
+  }
+  return true;
+}
+
+export function closeSocket(fd: number): void {
+  checked(close(fd), 'close');
+}
+
+/** An epoll set of loopback connections, and at most one periodic timer. */
+export class Connections {
+  readonly #epoll = checked(epollCreate(0), 'epoll_create1');
+  readonly #events = Buffer.alloc(EVENT.bytes * MOST_EVENTS);
+  readonly #expirations = Buffer.alloc(8);
+  #timer = -1;
+
+  /** @returns the descriptor of a new connection to 127.0.0.1, watched from now on */
+  open(port: number): number {
+    const fd = checked(socket(AF_INET, SOCK_STREAM, 0), 'socket');
+    const address = Buffer.alloc(16);
+    address.writeUInt16LE(AF_INET, 0);
+    address.writeUInt16BE(port, 2);
+    address.set([127, 0, 0, 1], 4);
+    checked(connect(fd, address, address.length), `connect to port ${port}`);
+    checked(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, new Int32Array([1]), 4), 'setsockopt');
+    this.#watch(fd, EPOLLIN);
+    return fd;
+  }
+
+  /** From now on `wait` also returns every `seconds`. */
+  tick(seconds: number): void {
+    this.#timer = checked(timerCreate(CLOCK_MONOTONIC, 0), 'timerfd_create');
+    const nanoseconds = BigInt(Math.max(1, Math.round(seconds * 1e9)));
+    const [whole, rest] = [nanoseconds / 1_000_000_000n, nanoseconds % 1_000_000_000n];
+    checked(timerSet(this.#timer, 0, new BigInt64Array([whole, rest, whole, rest]), null), 'timerfd_settime');
+    this.#watch(this.#timer, EPOLLIN);
+  }
+
+  /**
+   * Waits until a connection can be read, a tick has come or the time is over, then calls `readable` for each connection.
+   * @param milliseconds whole; 0 does not wait
+   */
+  wait(milliseconds: number, readable: (fd: number) => void): void {
+    const count: number = epollWait(this.#epoll, this.#events, MOST_EVENTS, milliseconds);
+    for (let i = 0; i < count; i++) {
+      const fd = this.#events.readInt32LE(i * EVENT.bytes + EVENT.data);
+      if (fd !== this.#timer) readable(fd);
+      // The kernel arms a periodic timer again only when its count is read.
+      else read(fd, this.#expirations, 8);
+    }
+  }
+
+  close(): void {
+    if (this.#timer >= 0) closeSocket(this.#timer);
+    closeSocket(this.#epoll);
+  }
+
+  #watch(fd: number, events: number): void {
+    const event = Buffer.alloc(EVENT.bytes);
+    event.writeUInt32LE(events, 0);
+    event.writeInt32LE(fd, EVENT.data);
+    checked(epollControl(this.#epoll, EPOLL_CTL_ADD, fd, event), 'epoll_ctl');
+  }
+}

@@ -1,0 +1,18 @@
+/** A thread that parses and compiles one model text, once, cold, as the loader's thread does, and answers with the milliseconds. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { compileImage } from '../../src/model/image.js';
+import { parseBooster } from '../../src/model/parse.js';
+
+/** Milliseconds. */
+export interface CompileTimes {
+  readonly parse: number;
+  readonly compile: number;
+}
+
+const modelText: string = workerData;
+const started = performance.now();
+const booster = parseBooster(modelText, 'model');
+const parsed = performance.now();
+compileImage(booster);
+const times: CompileTimes = { parse: parsed - started, compile: performance.now() - parsed };
+parentPort?.postMessage(times, []);

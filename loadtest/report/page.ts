@@ -1,0 +1,74 @@
+/** The report as one HTML page without outside assets. */
+import { drawFigure } from './charts.js';
+import { type BenchmarkRun, targetTable } from './markdown.js';
+import type { Figure, Section, Table } from './section.js';
+
+const STYLE = `
+:root { color-scheme: light; }
+* { box-sizing: border-box; }
+body { margin: 0; background: #eef1f4; color: #1f2933; font: 14px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
+main { max-width: 1160px; margin: 0 auto; padding: 32px 36px 40px; background: #fff; }
+h1 { margin: 0 0 4px; font-size: 26px; line-height: 1.25; }
+h2 { margin: 40px 0 8px; padding-bottom: 5px; border-bottom: 2px solid #e3e8ed; font-size: 18px; }
+h3 { margin: 0; font-size: 15px; }
+p { margin: 4px 0; max-width: 85ch; }
+.quiet { color: #52606d; }
+.wide { margin: 18px 0; overflow-x: auto; }
+.figures { display: grid; grid-template-columns: 1fr 1fr; gap: 24px 32px; align-items: start; margin-top: 18px; }
+figure { margin: 0; break-inside: avoid; }
+figcaption { margin-bottom: 8px; color: #52606d; font-size: 13px; }
+figcaption h3 { color: #1f2933; }
+figure svg { max-width: 100%; height: auto; }
+table { border-collapse: collapse; margin-top: 6px; font-variant-numeric: tabular-nums; }
+th, td { padding: 5px 12px; border-bottom: 1px solid #e3e8ed; text-align: right; }
+th { font-weight: 600; font-size: 13px; }
+th:first-child, td:first-child { text-align: left; }
+.met { color: #00664a; font-weight: 600; }
+.missed { color: #a84300; font-weight: 600; }
+@media (max-width: 860px) { .figures { grid-template-columns: 1fr; } main { padding: 20px; } }
+`;
+
+export function writePage(run: BenchmarkRun): string {
+  const targets = targetTable(run.sections);
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Lightscore benchmarks</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<main>
+<h1>Lightscore benchmarks</h1>
+<p class="quiet">${escapeHtml(`${run.when}, ${run.machine}${run.quick ? ', quick run: fewer sizes, shorter rounds' : ''}`)}</p>
+${targets.rows.length > 0 ? `<h2>Targets</h2>\n${table(targets)}` : ''}
+${run.sections.map(section).join('\n')}
+</main>
+</body>
+</html>
+`;
+}
+
+function section({ title, about, tables, figures }: Section): string {
+  return `<h2>${escapeHtml(title)}</h2>
+<p class="quiet">${escapeHtml(about)}</p>
+${tables.map((each) => `<div class="wide"><h3>${escapeHtml(each.title)}</h3>\n${table(each)}</div>`).join('\n')}
+${figures.length > 0 ? `<div class="figures">\n${figures.map(figure).join('\n')}\n</div>` : ''}`;
+}
+
+function figure(each: Figure): string {
+  return `<figure><figcaption><h3>${escapeHtml(each.title)}</h3>${escapeHtml(each.caption)}</figcaption>\n${drawFigure(each)}</figure>`;
+}
+
+function table({ columns, rows }: Table): string {
+  return `<table>
+<tr>${columns.map((column) => `<th>${escapeHtml(column)}</th>`).join('')}</tr>
+${rows.map((row) => `<tr>${row.map((cell) => `<td${cell === 'met' || cell === 'missed' ? ` class="${cell}"` : ''}>${escapeHtml(String(cell))}</td>`).join('')}</tr>`).join('\n')}
+</table>`;
+}
+
+function escapeHtml(text: string): string {
+  const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+  return text.replace(/[&<>"']/g, (character) => entities[character]);
+}

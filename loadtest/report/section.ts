@@ -1,0 +1,55 @@
+/** What a benchmark reports: plain data, from which the Markdown, the page and the JSON are made. */
+
+export interface Table {
+  readonly title: string;
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly (string | number)[])[];
+}
+
+export interface Series {
+  readonly name: string;
+  /** [x, y] */
+  readonly points: readonly (readonly [number, number])[];
+}
+
+export interface Figure {
+  readonly title: string;
+  readonly caption: string;
+  /** `percentiles`: x is the share of requests, 0 to 1. `line`: x is a number, on a logarithmic axis. `bar`: one bar a series, its x is not shown. */
+  readonly kind: 'percentiles' | 'line' | 'bar';
+  readonly xLabel: string;
+  readonly yLabel: string;
+  readonly series: readonly Series[];
+}
+
+/** A goal and what was measured, both in ratio to something measured in the same run where the goal is a ratio. */
+export interface Target {
+  readonly what: string;
+  readonly value: number;
+  readonly bound: 'at least' | 'at most';
+  readonly goal: number;
+}
+
+export interface Section {
+  readonly id: string;
+  readonly title: string;
+  /** What was measured and how, in a few sentences. */
+  readonly about: string;
+  readonly tables: readonly Table[];
+  readonly figures: readonly Figure[];
+  readonly targets: readonly Target[];
+}
+
+export const isMet = ({ value, bound, goal }: Target): boolean => (bound === 'at least' ? value >= goal : value <= goal);
+
+/** As many digits as a noisy measurement deserves: three. */
+export function short(value: number): string {
+  if (!Number.isFinite(value)) return '-';
+  return Math.abs(value) >= 1000 ? Math.round(value).toLocaleString('en-US') : String(Number(value.toPrecision(3)));
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}

@@ -1,0 +1,146 @@
+/** From how many rows on a batch is better handed to a worker, by size of model, and what SCORING=auto makes of it. */
+import { LoadGenerator, assertAllRight, threadCpuSeconds } from '../load/load.js';
+import { PooledModel } from '../models/pooled.js';
+import { type ModelSize, describeSize, trainedModel } from '../models/trained.js';
+import { type Section, median, short } from '../report/section.js';
+import { openLightGBM } from '../../src/native/lightgbm.js';
+import { startLightscore } from '../servers/process.js';
+import { rowRequests } from '../traffic/bodies.js';
+import { checkedSingles } from '../traffic/checked.js';
+import { loadDemoModel } from '../traffic/demo-model.js';
+import type { Effort, Progress } from './run.js';
+
+const SIZES: readonly ModelSize[] = [57, 300, 1000].map((trees) => ({ features: 15, leaves: 31, trees }));
+const ROWS = [1, 2, 4, 8, 16, 32, 64, 128, 256];
+const CAPACITY = { score: 256, explain: 16 } as const;
+const REPEATS = 300;
+const CONNECTIONS = [1, 16, 64, 512];
+
+interface Cost {
+  readonly rows: number;
+  /** Microseconds: on the spot, from hand-over to result, and what of that is not the worker's scoring. */
+  readonly inline: number;
+  readonly roundTrip: number;
+  readonly handover: number;
+}
+
+interface Crossover {
+  readonly size: ModelSize;
+  readonly costs: readonly Cost[];
+  readonly explainOne: number;
+  /** CPU microseconds of this thread for one hand-over. */
+  readonly mainThreadCpu: number;
+}
+
+export async function crossoverSection(effort: Effort, progress: Progress): Promise<Section> {
+  const lightgbm = await openLightGBM(progress);
+  const measured: Crossover[] = [];
+  for (const size of effort.quick ? SIZES.slice(0, 2) : SIZES) {
+    progress(`crossover: ${describeSize(size)}`);
+    const model = new PooledModel(trainedModel(lightgbm, size, progress), CAPACITY);
+    try {
+      measured.push(await costs(model, size));
+    } finally {
+      await model.close();
+    }
+  }
+  progress('crossover: what SCORING=auto chooses');
+  return report(measured, await choices(effort));
+}
+
+async function costs(model: PooledModel, size: ModelSize): Promise<Crossover> {
+  for (let i = 0; i < REPEATS; i++) {
+    model.inline('score', 16);
+    await model.handOver('score', 16);
+  }
+  const found: Cost[] = [];
+  for (const rows of ROWS) {
+    const inline: number[] = [];
+    const roundTrip: number[] = [];
+    const handover: number[] = [];
+    for (let i = 0; i < REPEATS; i++) {
+      const started = performance.now();
+      model.inline('score', rows);
+      const between = performance.now();
+      const worker = await model.handOver('score', rows);
+      const ended = performance.now();
+      inline.push((between - started) * 1000);
+      roundTrip.push((ended - between) * 1000);
+      handover.push((ended - between) * 1000 - worker);
+    }
+    found.push({ rows, inline: median(inline), roundTrip: median(roundTrip), handover: median(handover) });
+  }
+  const explain: number[] = [];
+  for (let i = 0; i < 20; i++) {
+    const started = performance.now();
+    model.inline('explain', 1);
+    explain.push((performance.now() - started) * 1000);
+  }
+  const before = threadCpuSeconds('self', process.pid);
+  for (let i = 0; i < REPEATS; i++) await model.handOver('score', 1);
+  return { size, costs: found, explainOne: median(explain), mainThreadCpu: ((threadCpuSeconds('self', process.pid) - before) / REPEATS) * 1e6 };
+}
+
+interface Choice {
+  readonly connections: number;
+  readonly explain: boolean;
+  readonly rowsPerBatch: number;
+  readonly inlineShare: number;
+}
+
+async function choices({ seconds, warmupSeconds, quick }: Effort): Promise<Choice[]> {
+  const model = await loadDemoModel();
+  const bodies = rowRequests({ seed: 2, count: 128, featureNames: model.featureNames, examples: model.examples });
+  const server = await startLightscore('auto');
+  const generator = new LoadGenerator();
+  const found: Choice[] = [];
+  try {
+    const paths = [{ path: '/score', topK: 3 }, { path: '/score?explain=shap&top_k=3', topK: 3 }];
+    for (const { path, topK } of paths) {
+      const requests = await checkedSingles(server.origin, path, bodies, model, topK);
+      for (const connections of quick ? CONNECTIONS.slice(0, 3) : CONNECTIONS) {
+        const read = (): Promise<number[]> => Promise.all(['lightscore_batch_rows_count', 'lightscore_batch_rows_sum', 'lightscore_inline_batches_total'].map((name) => server.metric(name)));
+        const before = await read();
+        assertAllRight(await generator.run({ port: server.port, path, requests, connections, seconds, warmupSeconds }), 'auto');
+        const [batches, rows, inline] = (await read()).map((value, i) => value - before[i]);
+        found.push({ connections, explain: path !== '/score', rowsPerBatch: rows / batches, inlineShare: inline / batches });
+      }
+    }
+  } finally {
+    await generator.close();
+    await server.stop();
+  }
+  return found;
+}
+
+function report(measured: readonly Crossover[], found: readonly Choice[]): Section {
+  const handover = ({ costs: all }: Crossover): number => median(all.map((cost) => cost.handover));
+  const perRow = ({ costs: all }: Crossover): number => all[all.length - 1].inline / all[all.length - 1].rows;
+  return {
+    id: 'crossover',
+    title: 'Hand over, or score on the spot',
+    about:
+      'In one process, without HTTP: the whole of /score\'s arithmetic for a batch on the thread that has it, against handing it to a piscina worker and having it back. ' +
+      `Medians of ${REPEATS} alternating repeats. The hand-over is the round trip less the worker's own scoring; a batch crosses over where scoring it on the spot takes as long.`,
+    tables: [
+      {
+        title: 'By model',
+        columns: ['model', 'us a row', 'hand-over us', 'of it CPU of the handing thread', 'crosses over at rows', 'one explained row us'],
+        rows: measured.map((one) => [describeSize(one.size), short(perRow(one)), short(handover(one)), short(one.mainThreadCpu), short(handover(one) / perRow(one)), short(one.explainOne)]),
+      },
+      {
+        title: 'What SCORING=auto chose (demo model)',
+        columns: ['connections', 'request', 'rows a batch', 'batches scored on the spot'],
+        rows: found.map(({ connections, explain, rowsPerBatch, inlineShare }) => [connections, explain ? 'explain=shap' : '/score', short(rowsPerBatch), `${Math.round(inlineShare * 100)}%`]),
+      },
+    ],
+    figures: measured.map((one) => ({
+      title: describeSize(one.size), caption: 'Both axes are logarithmic.', kind: 'line', xLabel: 'rows of the batch', yLabel: 'microseconds',
+      series: [
+        { name: 'on the spot', points: one.costs.map(({ rows, inline }) => [rows, inline]) },
+        { name: 'through the pool', points: one.costs.map(({ rows, roundTrip }) => [rows, roundTrip]) },
+      ],
+    })),
+    targets: [],
+  };
+}

@@ -1,0 +1,41 @@
+/** Throughput against the Python service that Lightscore replaces, one process each. */
+import { type Section, median, short } from '../report/section.js';
+import { PYTHON, missingPython, startFastApi } from '../servers/fastapi.js';
+import { measure, ratio, startRivals } from '../servers/rivals.js';
+import { rowRequests } from '../traffic/bodies.js';
+import { checkedSingles } from '../traffic/checked.js';
+import type { Effort, Progress } from './run.js';
+
+const CONNECTIONS = 64;
+const GOAL = 25;
+
+const HEAD = { id: 'python', title: 'Against the Python service', figures: [] } as const;
+
+export async function pythonSection(effort: Effort, progress: Progress): Promise<Section> {
+  const missing = missingPython();
+  if (missing !== undefined) {
+    progress(`python: skipped, ${PYTHON}: ${missing}`);
+    return { ...HEAD, about: `Not measured: ${PYTHON} cannot run it (${missing}).`, tables: [], targets: [] };
+  }
+  const { rivals, model, stop } = await startRivals(['pool', 'auto']);
+  const fastapi = await startFastApi().catch(async (error: unknown) => {
+    await stop();
+    throw error;
+  });
+  try {
+    progress('python: the FastAPI service of one process');
+    const bodies = rowRequests({ seed: 1, count: 512, featureNames: model.featureNames, examples: model.examples });
+    // Its scores hold against the same tree walk: scikit-learn's interpolation is the one that is copied.
+    const requests = await checkedSingles(fastapi.origin, '/score', bodies, model);
+    const [python, ...lightscore] = await measure([{ name: 'FastAPI, LightGBM, 1 process', server: fastapi, path: '/score', requests }, ...rivals.slice(1)], { connections: CONNECTIONS }, effort);
+    const times = (rival: typeof python): number => ratio(rival, python, ({ throughput }) => throughput);
+    return {
+      ...HEAD,
+      about: `The service of loadtest/servers/fastapi_service.py under uvicorn, one process, no access log, LightGBM on one thread; ${CONNECTIONS} connections, the same mixed bodies, every answer checked. One Lightscore process, one worker.`,
+      tables: [{ title: 'Requests a second', columns: ['', 'req/s', 'times the Python service', 'p50 ms', 'p99 ms'], rows: [python, ...lightscore].map((rival) => [rival.name, short(median(rival.throughput)), short(times(rival)), short(median(rival.p50)), short(median(rival.p99))]) }],
+      targets: lightscore.map((rival) => ({ what: `/score throughput, SCORING=${rival.name}: times the Python service's`, value: times(rival), bound: 'at least', goal: GOAL })),
+    };
+  } finally {
+    await Promise.all([stop(), fastapi.stop()]);
+  }
+}

@@ -1,0 +1,24 @@
+/** The sections of the report, in its order. */
+import type { Section } from '../report/section.js';
+import { batchSection } from './batch.js';
+import { cpuSection } from './cpu.js';
+import { crossoverSection } from './crossover.js';
+import { httpSection } from './http.js';
+import { kernelSection } from './kernel.js';
+import { latencySection } from './latency.js';
+import { pythonSection } from './python.js';
+import { scaleSection } from './scale.js';
+import { startSection } from './start.js';
+import type { Effort, Progress } from './run.js';
+
+export const SECTIONS: Readonly<Record<string, (effort: Effort, progress: Progress) => Promise<Section>>> = {
+  http: httpSection,
+  latency: latencySection,
+  cpu: cpuSection,
+  batch: batchSection,
+  kernel: kernelSection,
+  crossover: crossoverSection,
+  scale: scaleSection,
+  start: startSection,
+  python: pythonSection,
+};

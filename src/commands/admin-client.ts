@@ -1,0 +1,59 @@
+/** How the admin commands reach a server: LIGHTSCORE_URL and LIGHTSCORE_ADMIN_KEY. */
+import type { Command } from 'commander';
+import { DEFAULTS } from '../config.js';
+import { LightscoreError } from '../errors.js';
+
+const DEFAULT_URL = `http://localhost:${DEFAULTS.PORT}`;
+
+export const ADMIN_HELP = `
+Environment:
+  LIGHTSCORE_URL        server to talk to (${DEFAULT_URL})
+  LIGHTSCORE_ADMIN_KEY  one of its ADMIN_API_KEYS, without the id
+`;
+
+export interface AdminChange {
+  readonly outcome: string;
+  readonly version: string;
+  readonly detail: string;
+}
+
+/**
+ * One call of an admin route.
+ * @param path below /admin, with its slash
+ * @throws LightscoreError CONFIG_INVALID without a key, SERVER_UNREACHABLE, SERVER_REFUSED with the server's own reason
+ */
+export async function callAdmin<T>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: object): Promise<T> {
+  const key = process.env['LIGHTSCORE_ADMIN_KEY']?.trim();
+  if (key === undefined || key === '') throw new LightscoreError('CONFIG_INVALID', "LIGHTSCORE_ADMIN_KEY is not set: it must be one of the server's ADMIN_API_KEYS, without the id");
+  const base = (process.env['LIGHTSCORE_URL']?.trim() || DEFAULT_URL).replace(/\/+$/, '');
+  let url: URL;
+  try {
+    url = new URL(`${base}/admin${path}`);
+  } catch (error) {
+    throw new LightscoreError('CONFIG_INVALID', `LIGHTSCORE_URL must be a URL such as ${DEFAULT_URL}, not ${JSON.stringify(base)}`, { cause: error });
+  }
+  let response: Response;
+  try {
+    response = await fetch(url, {
+      method,
+      headers: { Authorization: `Bearer ${key}`, ...(body !== undefined && { 'Content-Type': 'application/json' }) },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+  } catch (error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+    throw new LightscoreError('SERVER_UNREACHABLE', `${base} does not answer: ${cause instanceof Error ? cause.message : String(cause)}`, { cause: error });
+  }
+  const answer: unknown = await response.json().catch(() => undefined);
+  if (response.ok && answer !== undefined) return answer as T;
+  const detail = typeof answer === 'object' && answer !== null && 'detail' in answer ? String(answer.detail) : `it answered ${response.status}`;
+  const hint = response.status === 404 && detail.includes('/openapi.json') ? ' (is ADMIN_API_KEYS set on the server?)' : '';
+  throw new LightscoreError('SERVER_REFUSED', `${base}: ${detail}${hint}`);
+}
+
+/** Makes a change and prints what became of it. */
+export async function changeAndPrint(method: 'POST' | 'PUT' | 'DELETE', path: string, body?: object): Promise<void> {
+  const { detail } = await callAdmin<AdminChange>(method, path, body);
+  process.stdout.write(`${detail}\n`);
+}
+
+export const withAdminHelp = (command: Command): Command => command.addHelpText('after', ADMIN_HELP);

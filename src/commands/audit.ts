@@ -1,0 +1,17 @@
+/** `lightscore audit verify`: proves an audit trail. */
+import { Command } from 'commander';
+import { verifyTrail } from '../audit/verify.js';
+
+export function auditCommand(): Command {
+  const command = new Command('audit').description('work with an audit trail (AUDIT_LOG)');
+  command
+    .command('verify <file>')
+    .description('prove that nothing in it was changed, taken out, put in or moved; name the first broken entry otherwise')
+    .option('--head <hash>', "hash that the last entry must have, from the server's log: proves that nothing was cut off at the end")
+    .action(async (file: string, { head }: { head?: string }) => {
+      const { end, first, last } = await verifyTrail(file, head);
+      const span = first === undefined ? '' : `, ${first} to ${last}`;
+      process.stdout.write(`${file}: the chain of ${end.sequence} entries is whole${span}; head ${end.hash}\n`);
+    });
+  return command;
+}

@@ -1,0 +1,112 @@
+/** A model as the commands that work on one are given it: a version's folder, or just a model text. */
+import { constants } from 'node:buffer';
+import { readFile, readdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { ARTIFACT_LIMITS } from '../artifact/artifact.js';
+import { type IsotonicCalibrator, readCalibratorJson } from '../artifact/calibrator.js';
+import { CALIBRATOR_FILES, METADATA_FILE, MODEL_FILE } from '../artifact/files.js';
+import { sha256, verifyChecksum } from '../artifact/integrity.js';
+import { type Metadata, readMetadata } from '../artifact/metadata.js';
+import { readPickledCalibrator } from '../artifact/scikit-learn.js';
+import { ArtifactError } from '../errors.js';
+import type { Booster } from '../model/booster.js';
+import { parseBooster } from '../model/parse.js';
+
+export interface ModelText {
+  readonly text: string;
+  readonly bytes: number;
+  /** Hexadecimal. */
+  readonly sha256: string;
+  readonly booster: Booster;
+}
+
+export class ModelFolder {
+  private constructor(
+    readonly folder: string,
+    /** Names of the files beside the model; empty where only a model text was given. */
+    readonly names: readonly string[],
+    /** Path of the model text. */
+    readonly modelFile: string,
+  ) {}
+
+  /** @throws ArtifactError where there is no model text */
+  static async open(path: string): Promise<ModelFolder> {
+    const found = await reached(path, stat(path));
+    if (found.isFile()) return new ModelFolder(dirname(path), [], path);
+    const names = await reached(path, readdir(path));
+    const modelFile = join(path, MODEL_FILE);
+    if (!names.includes(MODEL_FILE)) throw new ArtifactError(modelFile, `is missing${await versionsIn(path, names)}`);
+    return new ModelFolder(path, names, modelFile);
+  }
+
+  path(name: string): string {
+    return join(this.folder, name);
+  }
+
+  /** @param checksums from the metadata, where they are to be verified */
+  async model(checksums?: Metadata['checksums']): Promise<ModelText> {
+    const bytes = await read(this.modelFile, Math.min(ARTIFACT_LIMITS.model, constants.MAX_STRING_LENGTH));
+    const sum = sha256(bytes);
+    const expected = checksums?.get(MODEL_FILE);
+    if (expected !== undefined) verifyChecksum(sum, expected, this.modelFile);
+    const text = new TextDecoder().decode(bytes);
+    return { text, bytes: bytes.length, sha256: sum, booster: parseBooster(text, this.modelFile) };
+  }
+
+  /** undefined where there is no metadata.json. @throws ArtifactError where it is wrong */
+  async metadata(): Promise<{ readonly metadata: Metadata; readonly warnings: readonly string[] } | undefined> {
+    if (!this.names.includes(METADATA_FILE)) return undefined;
+    const file = this.path(METADATA_FILE);
+    return readMetadata(await read(file, ARTIFACT_LIMITS.metadata), file);
+  }
+
+  /** Name of the calibrator's file: calibrator.json before calibrator.pkl, undefined where there is neither. */
+  get calibratorName(): (typeof CALIBRATOR_FILES)[number] | undefined {
+    return CALIBRATOR_FILES.find((name) => this.names.includes(name));
+  }
+
+  /** @throws ArtifactError where there is no calibrator, or a wrong one */
+  async calibrator(checksums?: Metadata['checksums']): Promise<IsotonicCalibrator> {
+    const name = this.calibratorName;
+    if (name === undefined) throw new ArtifactError(this.path(CALIBRATOR_FILES[1]), 'is missing, and so is calibrator.json');
+    const file = this.path(name);
+    const bytes = await read(file, ARTIFACT_LIMITS.calibrator);
+    const expected = checksums?.get(name);
+    if (expected !== undefined) verifyChecksum(sha256(bytes), expected, file);
+    return name === 'calibrator.json' ? readCalibratorJson(bytes, file) : readPickledCalibrator(bytes, file);
+  }
+
+  /** SHA-256 of a file beside the model, hexadecimal. */
+  async checksum(name: string): Promise<string> {
+    return sha256(await read(this.path(name), ARTIFACT_LIMITS.model));
+  }
+}
+
+/** A hint for whoever named the folder of all versions. */
+async function versionsIn(path: string, names: readonly string[]): Promise<string> {
+  const versions: string[] = [];
+  for (const name of names.toSorted()) {
+    const inside: readonly string[] = await readdir(join(path, name)).catch((error: unknown) => {
+      if (error instanceof Error) return [];
+      throw error;
+    });
+    if (inside.some((file) => file === MODEL_FILE)) versions.push(join(path, name));
+  }
+  return versions.length === 0 ? '' : `; name one version: ${versions.slice(0, 5).join(', ')}${versions.length > 5 ? ', ...' : ''}`;
+}
+
+async function read(file: string, maxBytes: number): Promise<Uint8Array> {
+  const { size } = await reached(file, stat(file));
+  if (size > maxBytes) throw new ArtifactError(file, `has ${size} bytes, more than the limit of ${maxBytes}`);
+  return await reached(file, readFile(file));
+}
+
+async function reached<T>(path: string, operation: Promise<T>): Promise<T> {
+  try {
+    return await operation;
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+    const reason = code === 'ENOENT' ? 'does not exist' : code === 'EACCES' ? 'may not be read' : cause instanceof Error ? cause.message : String(cause);
+    throw new ArtifactError(path, reason, { cause });
+  }
+}

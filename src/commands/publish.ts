@@ -1,0 +1,55 @@
+import { Command, Option } from 'commander';
+
+import { LightscoreError } from '../errors.js';
+import { createS3Client } from '../store/s3-client.js';
+import { type Encryption, publish } from '../train/publish.js';
+import { parseS3Address } from '../train/s3-address.js';
+
+interface PublishFlags {
+  readonly to: string;
+  readonly activate: boolean;
+  readonly sse?: Encryption['algorithm'];
+  readonly kmsKey?: string;
+}
+
+/** `lightscore publish`. */
+export function publishCommand(): Command {
+  return new Command('publish')
+    .summary('upload an artifact to an S3 bucket')
+    .description('Upload a trained model to an S3 bucket, where `lightscore serve` finds it.')
+    .argument('<folder>', 'folder of the artifact, named after its version, such as models/v1.2.0')
+    .requiredOption('--to <s3 address>', 'where the versions lie: s3://bucket/prefix')
+    .option('--activate', 'make it the version to serve (writes current.json beside the versions)', false)
+    .addOption(new Option('--sse <algorithm>', 'server-side encryption').choices(['AES256', 'aws:kms']))
+    .option('--kms-key <id>', 'key for --sse aws:kms (default: the key of the bucket)')
+    .addHelpText(
+      'after',
+      `
+The metadata goes last, so that a server polling the bucket sees the whole version or none. A published version is never
+overwritten. An upload that was cut off is resumed by running the same command again.
+
+Credentials, region and endpoint are taken from where the AWS SDK finds them (AWS_REGION, AWS_ENDPOINT_URL_S3, ...).
+
+Example:
+  $ lightscore publish models/v1.2.0 --to s3://fraud-models/models --sse AES256 --activate
+`,
+    )
+    .action(runPublish);
+}
+
+async function runPublish(folder: string, flags: PublishFlags): Promise<void> {
+  const to = parseS3Address(flags.to);
+  if (to === undefined) throw new LightscoreError('USAGE', `--to ${flags.to}: must be an s3:// address, such as s3://bucket/models`);
+  const client = createS3Client();
+  try {
+    await publish(client, folder, { to, activate: flags.activate, report: (line) => process.stdout.write(`${line}\n`), ...encryptionOf(flags) });
+  } finally {
+    client.destroy();
+  }
+}
+
+function encryptionOf({ sse, kmsKey }: PublishFlags): { encryption?: Encryption } {
+  if (kmsKey !== undefined && sse !== 'aws:kms') throw new LightscoreError('USAGE', '--kms-key needs --sse aws:kms');
+  if (sse === undefined) return {};
+  return { encryption: { algorithm: sse, ...(kmsKey === undefined ? {} : { kmsKey }) } };
+}

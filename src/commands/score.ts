@@ -1,0 +1,151 @@
+/** `lightscore score`: scores rows of a JSON file with the kernel, in this process. */
+import { readFile } from 'node:fs/promises';
+import { Command, Option } from 'commander';
+import { LightscoreError } from '../errors.js';
+import { InProcessScorer, type Progress } from '../scoring/in-process.js';
+import { progressReport } from '../train/progress.js';
+import { ModelFolder } from './model-folder.js';
+
+const HELP = `
+Rows are a JSON array; each row is an array of the model's features in its order, numbers or null for a missing value:
+  [[53, 1, null], [47.5, 0, 2]]
+
+Printed is a JSON array with one element for each row:
+  (default)         the calibrated score: probability, then the calibrator of the folder; single-output models
+  --probability     the prediction: the probability of a binary model, what the objective predicts otherwise
+  --raw             the raw score, bit for bit LightGBM's predict(raw_score=True)
+  --contributions   an array: TreeSHAP of each feature in raw-score space, then the expected value; they add up to the raw
+                    score. For several classes, class after class, as LightGBM's predict(pred_contrib=True)
+With several classes an element is an array of one number for each class. All but the calibrated score need nothing but
+lightgbm_model.txt in the folder. Numbers are printed with the digits that give the same double back.
+
+Examples:
+  $ lightscore score --model models/v1.0.0 --rows rows.json
+  $ lightscore score --model models/v1.0.0 --rows rows.json --raw > raw.json
+  $ echo '[[53,1,2,0,0,0,7,0.43,1,1,0.78,0.88,0.23,0.79,0]]' | lightscore score --model models/v1.0.0 --rows - --contributions
+`;
+
+interface Flags {
+  readonly model: string;
+  readonly rows: string;
+  readonly raw?: true;
+  readonly probability?: true;
+  readonly contributions?: true;
+}
+
+export function scoreCommand(): Command {
+  return new Command('score')
+    .summary('score rows of a JSON file')
+    .description('Score rows of a JSON file with a model, without a server.')
+    .requiredOption('--model <dir>', 'folder of one version, such as models/v1.0.0 (or a model text)')
+    .requiredOption('--rows <file>', 'JSON array of rows; - reads standard input')
+    .addOption(new Option('--raw', 'raw scores').conflicts('probability'))
+    .addOption(new Option('--probability', 'predictions, not calibrated').conflicts('contributions'))
+    .option('--contributions', 'contribution of each feature to the raw score')
+    .addHelpText('after', HELP)
+    .action(score);
+}
+
+async function score(flags: Flags): Promise<void> {
+  const folder = await ModelFolder.open(flags.model);
+  const checksums = (await folder.metadata())?.metadata.checksums;
+  const { booster } = await folder.model(checksums);
+  const { outputs, featureCount } = booster;
+  const calibrated = flags.raw === undefined && flags.probability === undefined && flags.contributions === undefined;
+  if (calibrated && outputs > 1) {
+    throw new LightscoreError('MODEL_UNSUPPORTED', `${folder.modelFile}: the model has ${outputs} outputs, which no calibrator is for; add --probability or --raw`);
+  }
+  if (calibrated && folder.calibratorName === undefined) {
+    throw new LightscoreError('MODEL_UNSUPPORTED', `${folder.folder} holds no calibrator.json or calibrator.pkl; add --probability or --raw for scores without calibration`);
+  }
+  const calibrator = calibrated ? await folder.calibrator(checksums) : undefined;
+  const rows = readRows(flags.rows === '-' ? await readStandardInput() : await readRowsFile(flags.rows), flags.rows === '-' ? 'standard input' : flags.rows, featureCount);
+
+  const scorer = new InProcessScorer(booster, { calibrator });
+  const progress = rowsDone(rows.length / featureCount);
+  if (flags.contributions) return print(scorer.contributions(rows, progress), outputs * (featureCount + 1), true);
+  const scores = scorer.score(rows, progress);
+  print(calibrated ? scores.calibrated : flags.raw ? scores.raw : scores.prediction, outputs, outputs > 1);
+}
+
+/** On a terminal, how far it is, a few times a second; scoring does not let timers run. */
+function rowsDone(count: number): Progress | undefined {
+  if (!process.stderr.isTTY) return undefined;
+  const report = progressReport(process.stderr);
+  let shown = performance.now();
+  return (done) => {
+    if (performance.now() - shown < 250) return;
+    shown = performance.now();
+    if (done < count) report.status(`scored ${done} of ${count} rows`, false);
+    else report.line(`scored ${count} rows`);
+  };
+}
+
+async function readRowsFile(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    const missing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
+    throw new LightscoreError('DATA_INVALID', `${file}: ${missing ? 'does not exist' : cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+}
+
+async function readStandardInput(): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(Buffer.from(chunk));
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/**
+ * @param source for errors
+ * @returns [rows][features], NaN for missing
+ * @throws LightscoreError DATA_INVALID naming `source` and the row
+ */
+export function readRows(text: string, source: string, features: number): Float64Array {
+  const refuse = (reason: string, cause?: unknown): never => {
+    throw new LightscoreError('DATA_INVALID', `${source}: ${reason}`, { cause });
+  };
+  let list: unknown;
+  try {
+    list = JSON.parse(text);
+  } catch (cause) {
+    // V8 quotes the text around the fault, which may hold line breaks; an error is one line.
+    return refuse(`is not JSON (${(cause instanceof Error ? cause.message : String(cause)).replaceAll(/\s+/g, ' ')})`, cause);
+  }
+  if (!Array.isArray(list)) return refuse('is not a JSON array of rows');
+  const rows = new Float64Array(list.length * features);
+  for (const [r, row] of (list as readonly unknown[]).entries()) {
+    if (!Array.isArray(row)) return refuse(`row ${r} is not an array of numbers`);
+    if (row.length !== features) return refuse(`row ${r} has ${row.length} values, the model has ${features} features`);
+    for (const [f, value] of (row as readonly unknown[]).entries()) {
+      if (value !== null && typeof value !== 'number') return refuse(`row ${r}, value ${f} is ${JSON.stringify(value).slice(0, 40)}, expected a number or null`);
+      // JSON.parse turns 1e999 into Infinity.
+      if (value !== null && !Number.isFinite(value)) return refuse(`row ${r}, value ${f} is too large for a double`);
+      rows[r * features + f] = value ?? NaN;
+    }
+  }
+  return rows;
+}
+
+/** Rows to a write: neither one long text for millions of them, nor a call for each. */
+const ROWS_PER_WRITE = 4096;
+
+/** Prints [rows][width] numbers as a JSON array of one element, or one array, for each row. */
+function print(numbers: Float64Array, width: number, nested: boolean): void {
+  const bad = numbers.findIndex((value) => !Number.isFinite(value));
+  if (bad >= 0) throw new LightscoreError('DATA_INVALID', `row ${Math.floor(bad / width)} scores as ${numbers[bad]}, which JSON cannot hold`);
+  const count = numbers.length / width;
+  process.stdout.write('[');
+  for (let start = 0; start < count; start += ROWS_PER_WRITE) {
+    let text = '';
+    for (let r = start; r < Math.min(count, start + ROWS_PER_WRITE); r++) {
+      const values = Array.from(numbers.subarray(r * width, (r + 1) * width), decimal).join(',');
+      text += `${r === 0 ? '\n' : ',\n'}${nested ? `[${values}]` : values}`;
+    }
+    process.stdout.write(text);
+  }
+  process.stdout.write(count === 0 ? ']\n' : '\n]\n');
+}
+
+/** The shortest decimal that gives the same double back, the sign of zero included. */
+const decimal = (value: number): string => (Object.is(value, -0) ? '-0' : String(value));

@@ -1,0 +1,141 @@
+/** `lightscore verify`: whether the kernel and LightGBM itself agree on a model, bit for bit. */
+import { Command, InvalidArgumentError } from 'commander';
+import { LightscoreError } from '../errors.js';
+import { TOLERANCE, contributionError, mostUlpsApart } from '../model/agreement.js';
+import type { Booster } from '../model/booster.js';
+import { type Strategy, applicableStrategies } from '../model/image.js';
+import { selfCheck } from '../model/self-check.js';
+import { InProcessScorer } from '../scoring/in-process.js';
+import { type LightGBM, openLightGBM } from '../native/lightgbm.js';
+import { progressReport } from '../train/progress.js';
+import { Random } from '../train/random.js';
+import { ModelFolder } from './model-folder.js';
+
+const HELP = `
+Every strategy that the kernel can run this model with scores rows made to catch a difference: first each value at which some
+split changes its mind (thresholds and their neighbours, zero, missing, infinities, categories in and out of every set), then
+--rows random combinations of those values. LightGBM scores the same rows through its C API.
+
+Raw scores must be the same bit for bit, predictions within 2 units in the last place (exp is the C library's), contributions
+within 1e-12 of the largest of their row. Ends with exit code 1 where they are not.
+
+The first run builds LightGBM from the npm package's source (about two minutes; needs cmake, make and a C++ compiler).
+
+Example:
+  $ lightscore verify models/v1.0.0
+`;
+
+export function verifyCommand(): Command {
+  return new Command('verify')
+    .summary('hold the kernel against LightGBM itself')
+    .description('Say whether the kernel and LightGBM agree on a model, bit for bit.')
+    .argument('<model>', 'folder of one version, or a model text')
+    .option('--rows <count>', 'random rows, beside one for each critical value', parseCount, 10_000)
+    .option('--seed <number>', 'other random rows', parseCount, 1)
+    .addHelpText('after', HELP)
+    .action(verify);
+}
+
+function parseCount(text: string): number {
+  if (!/^\d{1,7}$/.test(text)) throw new InvalidArgumentError('It must be a whole number of at most 7 digits.');
+  return Number(text);
+}
+
+async function verify(path: string, { rows, seed }: { readonly rows: number; readonly seed: number }): Promise<void> {
+  const folder = await ModelFolder.open(path);
+  const checksums = (await folder.metadata())?.metadata.checksums;
+  const { booster, text } = await folder.model(checksums);
+  const progress = progressReport(process.stderr);
+  const lightgbm = await openLightGBM((line) => progress.line(line));
+  lightgbm.onLog((line) => progress.line(line));
+  process.stdout.write(`${folder.modelFile}: ${booster.trees.length} trees, ${booster.featureCount} features, against LightGBM ${lightgbm.version}\n`);
+  const wrong: Strategy[] = [];
+  for (const verdict of compareWithLightGBM(lightgbm, booster, text, hostileRows(booster, rows, seed))) {
+    process.stdout.write(`${describe(verdict)}\n`);
+    if (!agrees(verdict)) wrong.push(verdict.strategy);
+  }
+  if (wrong.length > 0) throw new LightscoreError('SCORES_DIFFER', `${folder.modelFile}: ${wrong.join(', ')} and LightGBM disagree`);
+  process.stdout.write('The kernel and LightGBM agree bit for bit.\n');
+}
+
+/** Critical rows of the self-check, then random combinations of their values. [rows][features] */
+export function hostileRows(booster: Booster, count: number, seed: number): Float64Array {
+  const { featureCount } = booster;
+  const critical = selfCheck(booster);
+  const rows = new Float64Array((critical.count + count) * featureCount);
+  rows.set(critical.rows);
+  const random = new Random(seed);
+  for (let at = critical.rows.length; at < rows.length; at++) rows[at] = critical.rows[random.below(critical.count) * featureCount + (at % featureCount)];
+  return rows;
+}
+
+/** LightGBM takes a millisecond or more to explain one. */
+const EXPLAINED_ROWS = 32;
+
+export interface Verdict {
+  readonly strategy: Strategy;
+  readonly rows: number;
+  /** Raw scores that differ in any bit. */
+  readonly different: number;
+  /** The first of them. */
+  readonly example: { readonly row: number; readonly kernel: number; readonly lightgbm: number } | undefined;
+  /** Largest distance of a prediction, in units in the last place. */
+  readonly ulps: number;
+  /** Largest difference of a contribution, relative to the largest of its row; undefined where one side has none. */
+  readonly contribution: number | undefined;
+}
+
+const agrees = ({ different, ulps, contribution }: Verdict): boolean => different === 0 && ulps <= TOLERANCE.predictionUlps && !((contribution ?? 0) > TOLERANCE.contribution);
+
+/** Scores `rows` with every strategy that `booster` can take, one after the other, and with LightGBM reading `modelText`. */
+export function* compareWithLightGBM(lightgbm: LightGBM, booster: Booster, modelText: string, rows: Float64Array): Generator<Verdict> {
+  const { featureCount, outputs } = booster;
+  const native = lightgbm.load(modelText);
+  try {
+    if (native.featureCount !== featureCount || native.classCount !== outputs) {
+      throw new LightscoreError('SCORES_DIFFER', `LightGBM reads ${native.featureCount} features and ${native.classCount} outputs, Lightscore ${featureCount} and ${outputs}`);
+    }
+    const raw = native.predictRaw(rows);
+    const predictions = native.predict(rows);
+    const sample = sampleRows(rows, featureCount);
+    // LightGBM explains no model that was trained with linear_tree, even where none of its trees is linear.
+    const linear = /^\[linear_tree: 1\]$/m.test(modelText);
+    let contributions: Float64Array | undefined;
+    for (const strategy of applicableStrategies(booster)) {
+      const scorer = new InProcessScorer(booster, { strategy });
+      const scores = scorer.score(rows);
+      const differing = Array.from(raw.keys()).filter((i) => !Object.is(raw[i], scores.raw[i]));
+      const [first] = differing;
+      if (scorer.image.explainable && !linear) contributions ??= native.contributions(sample);
+      yield {
+        strategy,
+        rows: rows.length / featureCount,
+        different: differing.length,
+        example: first === undefined ? undefined : { row: Math.floor(first / outputs), kernel: scores.raw[first], lightgbm: raw[first] },
+        ulps: mostUlpsApart(predictions, scores.prediction),
+        contribution: contributions === undefined ? undefined : contributionError(contributions, scorer.contributions(sample), featureCount),
+      };
+    }
+  } finally {
+    native.free();
+  }
+}
+
+function sampleRows(rows: Float64Array, featureCount: number): Float64Array {
+  const count = rows.length / featureCount;
+  const sample = new Float64Array(Math.min(count, EXPLAINED_ROWS) * featureCount);
+  const stride = Math.max(1, Math.floor(count / EXPLAINED_ROWS));
+  for (let at = 0; at < sample.length; at++) sample[at] = rows[Math.floor(at / featureCount) * stride * featureCount + (at % featureCount)];
+  return sample;
+}
+
+function describe({ strategy, rows, different, example, ulps, contribution }: Verdict): string {
+  const count = rows.toLocaleString('en-US');
+  const raw =
+    example === undefined
+      ? `${count} rows, raw scores identical`
+      : `${different.toLocaleString('en-US')} raw scores of ${count} rows differ, first row ${example.row}: ${example.kernel}, LightGBM ${example.lightgbm}`;
+  const predictions = ulps === 0 ? 'predictions identical' : `predictions at most ${ulps} ${ulps === 1 ? 'unit' : 'units'} in the last place apart`;
+  const explained = contribution === undefined ? 'no contributions' : `contributions within ${contribution.toPrecision(2)}`;
+  return `  ${strategy.padEnd(8)} ${raw}; ${predictions}; ${explained}`;
+}

@@ -1,0 +1,219 @@
+import assert from 'node:assert/strict';
+import { type TestContext, describe, test } from 'node:test';
+import * as fc from 'fast-check';
+import { Batcher, type BatcherOptions } from '../src/scoring/batcher.js';
+import { ScoringPool } from '../src/scoring/pool.js';
+import type { ServedModel } from '../src/scoring/served-model.js';
+import { close, readGolden } from './golden.js';
+import { Observed, RecordedRequest, placeModel } from './scoring.js';
+
+const golden = readGolden();
+const rowsFrom = (start: number, count: number) => Array.from({ length: count }, (_, i) => golden.rows[(start + i) % golden.rows.length]);
+
+interface Setup {
+  readonly pool: ScoringPool;
+  readonly batcher: Batcher;
+  readonly observed: Observed;
+  readonly model: ServedModel;
+}
+
+function setUp(t: TestContext, workers = 2, options: Partial<BatcherOptions> = {}): Setup {
+  const pool = new ScoringPool(workers);
+  const observed = new Observed();
+  const batcher = new Batcher(pool, { mode: 'pool', queueRows: 20_000, ...options }, observed);
+  t.after(async () => {
+    batcher.close();
+    await pool.close();
+  });
+  return { pool, batcher, observed, model: placeModel(pool, 'v1.0.0') };
+}
+
+/** That each row was delivered once, with its own score. */
+function isRight(request: RecordedRequest, start: number): void {
+  assert(request.deliveries.every((count) => count === 1), 'every row once');
+  assert.equal(request.failures, 0);
+  for (const [i, score] of request.calibrated.entries()) assert(close(score, golden.calibrated[(start + i) % golden.rows.length]), `row ${start + i}`);
+  for (const [i, contributions] of request.contributions.entries()) {
+    const expected = golden.contributions[start + i];
+    if (expected !== undefined) assert(contributions.every((value, f) => close(value, expected[f])), `row ${start + i}`);
+  }
+}
+
+for (const mode of ['pool', 'auto', 'inline'] as const) {
+  test(`any mixture of requests is scored row by row, once each (${mode})`, async (t) => {
+    const { batcher, model, observed, pool } = setUp(t, 2, { mode });
+    const sizes = fc.array(fc.tuple(fc.integer({ min: 1, max: 700 }), fc.boolean(), fc.integer({ min: 0, max: 1999 }), fc.boolean()), { minLength: 1, maxLength: 12 });
+    await fc.assert(
+      fc.asyncProperty(sizes, async (specs) => {
+        const requests = [];
+        for (const [size, explain, start, pauseBefore] of specs) {
+          if (pauseBefore) await new Promise(setImmediate);
+          const count = explain ? (size % 40) + 1 : size;
+          const request = new RecordedRequest(rowsFrom(start, count), explain ? 'explain' : 'score');
+          assert(batcher.admit(request, model));
+          requests.push({ request, start });
+        }
+        for (const { request, start } of requests) {
+          assert.equal(await request.outcome, 'scored');
+          isRight(request, start);
+        }
+        assert.equal(batcher.waitingRows, 0);
+      }),
+      { numRuns: 25, seed: 20_240_115 },
+    );
+    assert.equal(batcher.rows, 0);
+    if (mode === 'pool') assert.equal(observed.inlineBatches, 0);
+    else assert(observed.inlineBatches > 0);
+    model.retire();
+    assert.equal(pool.memory.usedBytes, 0, 'every lane and the image went back');
+  });
+}
+
+test('requests of one turn of the event loop share a batch', async (t) => {
+  const { batcher, model, observed } = setUp(t, 1);
+  const requests = rowsFrom(0, 40).map((row) => new RecordedRequest([row]));
+  for (const request of requests) assert(batcher.admit(request, model));
+  await Promise.all(requests.map(({ outcome }) => outcome));
+  assert.deepEqual([observed.batches, observed.rows], [1, 40]);
+});
+
+test('no more than queueRows wait; a request that does not fit leaves nothing behind', async (t) => {
+  const { batcher, model } = setUp(t, 1, { queueRows: 100 });
+  const first = new RecordedRequest(rowsFrom(0, 60));
+  const tooMany = new RecordedRequest(rowsFrom(0, 41));
+  const fits = new RecordedRequest(rowsFrom(60, 40));
+  assert(batcher.admit(first, model));
+  assert(!batcher.admit(tooMany, model));
+  assert.equal(batcher.waitingRows, 60);
+  assert(batcher.admit(fits, model));
+  assert.equal(batcher.waitingRows, 100);
+  assert(!batcher.admit(new RecordedRequest(rowsFrom(0, 1)), model));
+  assert.deepEqual(await Promise.all([first.outcome, fits.outcome]), ['scored', 'scored']);
+  isRight(first, 0);
+  isRight(fits, 60);
+  assert(tooMany.deliveries.every((count) => count === 0));
+  assert.equal(batcher.waitingRows, 0);
+  assert(batcher.admit(new RecordedRequest(rowsFrom(0, 100)), model), 'there is room again');
+});
+
+test('a request past its deadline is given up once, and costs no worker', async (t) => {
+  const { batcher, model, observed } = setUp(t, 1);
+  const late = new RecordedRequest(rowsFrom(0, 300), 'score', performance.now() - 1);
+  const good = new RecordedRequest(rowsFrom(300, 10));
+  assert(batcher.admit(late, model));
+  assert(batcher.admit(good, model));
+  assert.deepEqual(await Promise.all([late.outcome, good.outcome]), ['deadline', 'scored']);
+  assert.equal(late.failures, 1);
+  assert(late.deliveries.every((count) => count === 0));
+  isRight(good, 300);
+  assert.equal(observed.rows, 10);
+});
+
+test('a request that waits too long behind a busy worker is told while it waits', async (t) => {
+  const { batcher, model } = setUp(t, 1, { queueRows: 100_000 });
+  const deadline = performance.now() + 1;
+  const requests = Array.from({ length: 40 }, (_, i) => new RecordedRequest(rowsFrom(i, 500), 'explain', deadline));
+  for (const request of requests) assert(batcher.admit(request, model));
+  const outcomes = await Promise.all(requests.map(({ outcome }) => outcome));
+  assert(outcomes.includes('deadline'));
+  for (const [i, request] of requests.entries()) {
+    if (outcomes[i] === 'scored') isRight(request, i);
+    else assert.equal(request.failures, 1);
+  }
+});
+
+test('rows of a client that has left cost no worker where nothing else stands before them', async (t) => {
+  const { batcher, model, observed } = setUp(t, 1);
+  const gone = Array.from({ length: 20 }, (_, i) => new RecordedRequest(rowsFrom(i, 5)));
+  for (const request of gone) {
+    assert(batcher.admit(request, model));
+    request.settled = true;
+  }
+  const good = new RecordedRequest(rowsFrom(50, 7));
+  assert(batcher.admit(good, model));
+  assert.equal(await good.outcome, 'scored');
+  isRight(good, 50);
+  assert.equal(observed.rows, 7);
+  assert(gone.every(({ deliveries, failures }) => failures === 0 && deliveries.every((count) => count === 0)));
+});
+
+test('each request is scored by the model it was admitted for, also where the model changes between two', async (t) => {
+  const { batcher, model, pool } = setUp(t);
+  const newer = placeModel(pool, 'v1.1.0');
+  const reference = new RecordedRequest(rowsFrom(0, 200));
+  assert(batcher.admit(reference, newer));
+  await reference.outcome;
+  const before = pool.memory.usedBytes;
+  const requests = Array.from({ length: 200 }, (_, i) => ({ request: new RecordedRequest([golden.rows[i]], i % 7 === 0 ? 'explain' : 'score'), by: i % 5 < 2 ? model : newer, row: i }));
+  for (const { request, by } of requests) assert(batcher.admit(request, by));
+  let freed = false;
+  model.retire(() => (freed = true));
+  assert(!freed, 'its rows are under way');
+  for (const { request, by, row } of requests) {
+    assert.equal(await request.outcome, 'scored');
+    assert.equal(request.models[0], by);
+    assert.deepEqual(request.deliveries, [1]);
+    const expected = by === model ? golden.calibrated[row] : reference.calibrated[row];
+    assert(close(request.calibrated[0], expected), `row ${row}`);
+  }
+  assert(freed, 'its last batch has returned');
+  assert(pool.memory.usedBytes < before + newer.memoryBytes, 'the memory of the retired model went back');
+});
+
+describe('a worker that dies', () => {
+  test('in mid-batch costs nobody an answer: every row is scored once, and right', async (t) => {
+    const { batcher, model, observed, pool } = setUp(t, 2);
+    let kills = 0;
+    // The hand-over has happened when this turn is over, and the batch takes longer than the turn.
+    observed.onDispatch = () => {
+      if (kills >= 6 || observed.batches % 3 !== 0) return;
+      kills++;
+      queueMicrotask(() => void pool.threads[kills % pool.threads.length]?.terminate());
+    };
+    for (let round = 0; round < 6; round++) {
+      const requests = Array.from({ length: 30 }, (_, i) => new RecordedRequest(rowsFrom(i, 20), i % 2 === 0 ? 'explain' : 'score'));
+      for (const request of requests) assert(batcher.admit(request, model));
+      for (const [i, request] of requests.entries()) {
+        assert.equal(await request.outcome, 'scored');
+        isRight(request, i);
+      }
+    }
+    assert(kills > 0);
+    assert(observed.workersFailed > 0, 'a batch was under way in one of them');
+    assert.equal(batcher.rows, 0);
+    assert.equal(pool.threads.length, 2, 'each was replaced');
+  });
+
+  test('again and again fails its requests once each, and the next ones are scored', async (t) => {
+    const { batcher, model, observed, pool } = setUp(t, 1);
+    let killing = true;
+    const kill = (): void => {
+      for (const thread of pool.threads) void thread.terminate();
+      if (killing) setImmediate(kill);
+    };
+    const doomed = new RecordedRequest(rowsFrom(0, 16), 'explain');
+    assert(batcher.admit(doomed, model));
+    kill();
+    assert.equal(await doomed.outcome, 'worker');
+    killing = false;
+    assert.equal(doomed.failures, 1);
+    assert(observed.workersFailed >= 3);
+    const good = new RecordedRequest(rowsFrom(5, 20));
+    assert(batcher.admit(good, model));
+    assert.equal(await good.outcome, 'scored');
+    isRight(good, 5);
+  });
+});
+
+test('lanes are used again: memory does not grow with the number of batches', async (t) => {
+  const { batcher, model, pool } = setUp(t, 2);
+  const wave = async (): Promise<void> => {
+    const requests = Array.from({ length: 20 }, (_, i) => new RecordedRequest(rowsFrom(i, 300), i % 4 === 0 ? 'explain' : 'score'));
+    for (const request of requests) assert(batcher.admit(request, model));
+    await Promise.all(requests.map(({ outcome }) => outcome));
+  };
+  for (let i = 0; i < 3; i++) await wave();
+  const after = pool.memory.totalBytes;
+  for (let i = 0; i < 20; i++) await wave();
+  assert.equal(pool.memory.totalBytes, after);
+});

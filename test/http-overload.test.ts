@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { close, readGolden } from './golden.js';
+import { type Answer, startServer } from './server.js';
+
+const golden = readGolden();
+const rows = (count: number) => Array.from({ length: count }, (_, i) => ({ features: golden.rows[i % golden.rows.length] }));
+
+function isRefused({ status, headers, problem }: Answer, anchor: string): void {
+  assert.equal(status, 503);
+  assert.match(String(headers['retry-after']), /^[1-9]\d*$/);
+  assert.equal(headers['content-type'], 'application/problem+json');
+  assert.equal(problem.type, `/docs#${anchor}`);
+}
+
+test('a request with more rows than the queue has room for is a 503, and its rows cost nobody anything', async (t) => {
+  const server = await startServer({ QUEUE_ROWS: '100' });
+  t.after(() => server.kill());
+  isRefused(await server.score(rows(101), '/score_batch'), 'overloaded');
+  assert.equal((await server.score(rows(100), '/score_batch')).status, 200);
+  assert.equal((await server.score(rows(1)[0])).status, 200);
+  assert.equal(await server.metric('lightscore_queue_rows'), 0);
+});
+
+test('under more load than the queue holds every request is answered once: scored right, or 503', async (t) => {
+  const server = await startServer({ QUEUE_ROWS: '300' });
+  t.after(() => server.kill());
+  const answers = await Promise.all(Array.from({ length: 60 }, () => server.score(rows(100), '/score_batch?explain=shap')));
+  const scored = answers.filter(({ status }) => status === 200);
+  const refused = answers.filter(({ status }) => status !== 200);
+  assert(scored.length >= 3, 'what the queue holds is scored');
+  assert(refused.length > 0, 'what it does not hold is refused');
+  for (const { scoredBatch } of scored) assert(scoredBatch.every(({ confidence_score }, i) => close(confidence_score, golden.calibrated[i])));
+  for (const answer of refused) isRefused(answer, 'overloaded');
+  assert.equal(await server.metric('lightscore_rejects_total', '{reason="overloaded"}'), refused.length);
+  assert.equal(await server.metric('lightscore_queue_rows'), 0);
+});
+
+test('rows that wait past REQUEST_TIMEOUT_MS are given up with a 503, and the server goes on', async (t) => {
+  const server = await startServer({ REQUEST_TIMEOUT_MS: '2', MAX_BATCH_ROWS: '5000' });
+  t.after(() => server.kill());
+  isRefused(await server.score(rows(5000), '/score_batch?explain=shap'), 'deadline-exceeded');
+  assert((await server.metric('lightscore_rejects_total', '{reason="deadline_exceeded"}')) >= 1);
+  let status = 0;
+  // Two milliseconds are little for a machine that is busy with other tests.
+  for (let attempt = 0; attempt < 50 && status !== 200; attempt++) ({ status } = await server.score(rows(1)[0]));
+  assert.equal(status, 200);
+  assert.equal(await server.metric('lightscore_queue_rows'), 0);
+});

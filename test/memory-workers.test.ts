@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { readGolden } from './golden.js';
+import { MODELS, type ServerProcess, startServer } from './server.js';
+
+const golden = readGolden();
+const COPIES = 50;
+
+/** v1.0.0 with all its trees `copies` times over: a model of any size, without training. */
+function enlarged(text: string, copies: number): string {
+  const first = text.indexOf('Tree=0\n');
+  const end = text.indexOf('end of trees');
+  const sizes = /^tree_sizes=(.*)$/m.exec(text)?.[1] ?? '';
+  const trees = text.slice(first, end).split(/^Tree=\d+\n/m).slice(1);
+  const header = text.slice(0, first).replace(/^tree_sizes=.*$/m, `tree_sizes=${Array.from({ length: copies }, () => sizes).join(' ')}`);
+  return header + Array.from({ length: copies }, () => trees).flat().map((tree, i) => `Tree=${i}\n${tree}`).join('') + text.slice(end);
+}
+
+interface Footprint {
+  readonly shared: number;
+  readonly resident: number;
+  readonly image: number;
+}
+
+async function footprint(server: ServerProcess): Promise<Footprint> {
+  // One batch at a time, so that every server needs the same lanes.
+  for (let i = 0; i < 20; i++) {
+    const answer = await server.score({ features: golden.rows[i] });
+    assert.equal(answer.status, 200);
+  }
+  const image = Number((await server.event('model_loaded'))['image_bytes']);
+  return { shared: await server.metric('lightscore_shared_memory_bytes', '{kind="total"}'), resident: await server.metric('process_resident_memory_bytes'), image };
+}
+
+test('one booster, however many workers: the shared memory stays the same, and a worker adds far less than the model', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'lightscore-large-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  cpSync(join(MODELS, 'v1.0.0'), join(folder, 'v1.0.0'), { recursive: true });
+  writeFileSync(join(folder, 'v1.0.0/lightgbm_model.txt'), enlarged(readFileSync(join(MODELS, 'v1.0.0/lightgbm_model.txt'), 'utf8'), COPIES));
+  const found: Footprint[] = [];
+  for (const workers of [1, 4]) {
+    const server = await startServer({ MODEL_DIR: folder, WORKERS: String(workers) });
+    t.after(() => server.kill());
+    found.push(await footprint(server));
+    await server.kill();
+  }
+  const [one, four] = found;
+  t.diagnostic(JSON.stringify(found));
+  assert(one.image > 30 * 2 ** 20, `an image of ${one.image} bytes`);
+  assert.equal(four.shared, one.shared);
+  assert(four.shared < 1.2 * four.image + 4 * 2 ** 20, 'the image once, and some lanes');
+  const perWorker = (four.resident - one.resident) / 3;
+  assert(perWorker < one.image / 2, `each worker adds ${Math.round(perWorker / 2 ** 20)} MiB to a model of ${Math.round(one.image / 2 ** 20)} MiB`);
+});

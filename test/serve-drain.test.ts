@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { close, readGolden } from './golden.js';
+import { RawConnection, postBytes } from './raw-connection.js';
+import { type ServerProcess, startServer } from './server.js';
+
+const golden = readGolden();
+
+/** Scores on and on over kept-alive connections, until one cannot be made any more. */
+async function load(server: ServerProcess, name: string, answered: Map<string, number>, failed: string[]): Promise<void> {
+  for (let i = 0; ; i++) {
+    const id = `${name}-${i}`;
+    try {
+      const { status, scored } = await server.score({ features: golden.rows[i % golden.rows.length], request_id: id });
+      assert.equal(status, 200);
+      assert(close(scored.confidence_score, golden.calibrated[i % golden.rows.length]));
+      assert.equal(scored.request_id, id);
+      answered.set(id, scored.confidence_score);
+    } catch (error) {
+      if (error instanceof assert.AssertionError) throw error;
+      failed.push(id);
+      return;
+    }
+  }
+}
+
+/** Resolves when no connection can be made to the server any more. */
+async function untilDeaf(server: ServerProcess): Promise<void> {
+  for (;;) {
+    try {
+      (await RawConnection.open(server.port)).close();
+    } catch (error) {
+      assert(error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED', String(error));
+      return;
+    }
+  }
+}
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  test(`${signal} under load: /readyz turns 503, every accepted request is answered, and the process ends in time with code 0`, async (t) => {
+    const server = await startServer();
+    t.after(() => server.kill());
+    const answered = new Map<string, number>();
+    const failed: string[] = [];
+    const clients = Array.from({ length: 16 }, (_, i) => load(server, `client${i}`, answered, failed));
+    while (answered.size < 200) await server.request('/livez');
+    assert.equal(failed.length, 0);
+
+    const before = performance.now();
+    server.signal(signal);
+    await server.event('draining');
+    const probe = await RawConnection.open(server.port);
+    await probe.send('GET /readyz HTTP/1.1\r\nHost: test\r\n\r\n');
+    const readiness = await probe.answer();
+    assert.equal(readiness?.status, 503);
+    assert.match(readiness.body, /"type":"\/docs#draining"/);
+    assert.equal(readiness.headers.get('connection'), 'close');
+    assert.match(readiness.headers.get('retry-after') ?? '', /^\d+$/);
+    await probe.untilClosed();
+    assert.equal((await server.request('/livez', { ownConnection: true })).status, 200);
+
+    assert.deepEqual(await server.exited, { code: 0, signal: null });
+    assert(performance.now() - before < 10_000, 'ends in time');
+    await Promise.all(clients);
+    assert.equal((await server.event('stopped'))['all_answered'], true);
+    // Every scored row is in the log: each of them reached its client, and what failed had not been accepted.
+    const scored = server.logs.filter(({ event }) => event === 'prediction').map(({ request_id }) => String(request_id));
+    assert.deepEqual(new Set(scored), new Set(answered.keys()));
+    assert.equal(scored.length, answered.size);
+  });
+}
+
+test('a request whose body is still coming is answered, after the port has closed', async (t) => {
+  const server = await startServer({ DRAIN_TIMEOUT_MS: '20000' });
+  t.after(() => server.kill());
+  const request = postBytes('/score', JSON.stringify({ features: golden.rows[3], request_id: 'late' }));
+  const idle = await RawConnection.open(server.port);
+  const connection = await RawConnection.open(server.port);
+  await connection.send(request.subarray(0, -10));
+  assert.equal((await server.request('/livez')).status, 200);
+  server.signal('SIGTERM');
+  await untilDeaf(server);
+  await connection.send(request.subarray(-10));
+  const answer = await connection.answer();
+  assert.equal(answer?.status, 200);
+  assert.equal(answer.headers.get('connection'), 'close');
+  assert.deepEqual(await server.exited, { code: 0, signal: null });
+  await idle.untilClosed();
+});
+
+test('a second signal does not cut the draining short', async (t) => {
+  const server = await startServer({ DRAIN_TIMEOUT_MS: '20000' });
+  t.after(() => server.kill());
+  const request = postBytes('/score', JSON.stringify({ features: golden.rows[3] }));
+  const connection = await RawConnection.open(server.port);
+  await connection.send(request.subarray(0, -10));
+  assert.equal((await server.request('/livez')).status, 200);
+  server.signal('SIGTERM');
+  await server.event('draining');
+  server.signal('SIGTERM');
+  server.signal('SIGINT');
+  await untilDeaf(server);
+  await connection.send(request.subarray(-10));
+  assert.equal((await connection.answer())?.status, 200);
+  assert.deepEqual(await server.exited, { code: 0, signal: null });
+});
+
+test('a body that hangs does not keep the process past DRAIN_TIMEOUT_MS', async (t) => {
+  const server = await startServer({ DRAIN_TIMEOUT_MS: '1000' });
+  t.after(() => server.kill());
+  const connection = await RawConnection.open(server.port);
+  await connection.send(postBytes('/score', JSON.stringify({ features: golden.rows[3] })).subarray(0, -10));
+  assert.equal((await server.request('/livez')).status, 200);
+  const before = performance.now();
+  const { signal } = await server.terminate();
+  assert.equal(signal, null);
+  assert(performance.now() - before < 4000);
+  assert.equal((await server.event('stopped'))['all_answered'], false);
+  await connection.untilClosed();
+});
