@@ -11,6 +11,7 @@ import { VersionSource } from './registry/source.js';
 import { Batcher } from './scoring/batcher.js';
 import { ScoringPool } from './scoring/pool.js';
 import type { ServedModel } from './scoring/served-model.js';
+import { TurnClock } from './scoring/turn-clock.js';
 import { ShadowQueue } from './scoring/shadow.js';
 import { openStore } from './store/open.js';
 import type { ArtifactStore } from './store/store.js';
@@ -44,7 +45,7 @@ export class Server {
     this.#pool = new ScoringPool(scoring.workers);
     this.#batcher = new Batcher(this.#pool, scoring, {
       dispatched: (rows, waitSeconds, inline) => this.#metrics.dispatched(rows, waitSeconds, inline),
-      delivered: () => predictions.flush(),
+      delivered: () => predictions.batchDone(),
       workerFailed: (error) => {
         this.#metrics.workerFailed();
         logger.error({ event: 'worker_failed', err: error }, 'a scoring worker died; its batch goes to another');
@@ -65,6 +66,7 @@ export class Server {
       metrics: this.#metrics,
       registry: this.#metrics.registry(() => this.#readings()),
       predictions,
+      clock: new TurnClock(),
       version: VERSION,
       logError: (error, what) => logger.error({ event: 'request_failed', what, err: error }, 'a request could not be answered'),
     });

@@ -20,6 +20,6 @@ export async function runCli(args: readonly string[], options: { readonly input?
     if (error.code !== 'EPIPE') throw error;
   });
   child.stdin.end(options.input ?? '');
-  const [stdout, stderr, closed] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
-  return { code: closed[0] as number | null, stdout, stderr };
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
+  return { code: child.exitCode, stdout, stderr };
 }

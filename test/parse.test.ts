@@ -93,6 +93,7 @@ test('a header that contradicts itself is refused', () => {
   assertRefused(changed('amount kind age', 'amount kind amount'), /repeats a name/);
   assertRefused(changed('num_tree_per_iteration=1', 'num_tree_per_iteration=2'), /objective binary with num_tree_per_iteration=2/);
   assertRefused(changed('num_tree_per_iteration=1', 'num_tree_per_iteration=0'), /num_tree_per_iteration/);
+  assertRefused(changed('version=v4', 'version=v4\nversion=v3'), /header: "version" stands there twice/);
   assertRefused(changed('objective=binary', 'objective=divination'), /divination/);
   assertRefused(changed('sigmoid:1', 'sigmoid:-1'), /sigmoid/);
   assertRefused(changed('tree_sizes=400 300 200', 'tree_sizes=400 300'), /another number of trees/);
@@ -128,6 +129,7 @@ test('numbers that are none, or of the wrong kind, are refused', () => {
   assertRefused(changed('split_feature=0 2 0', 'split_feature=0 0.5 0'), /split_feature: 0.5/);
   assertRefused(changed('decision_type=2 8 6', 'decision_type=2 12 6'), /unknown missing type/);
   assertRefused(changed('decision_type=2 8 6', 'decision_type=2 16 6'), /decision_type: 16/);
+  assertRefused(changed('num_leaves=4', 'num_leaves=4\nnum_leaves=3'), /Tree=0: "num_leaves" stands there twice/);
   assertRefused(changed('leaf_value=0.125', 'leaf_value=one'), /"one" is not a number/);
 });
 

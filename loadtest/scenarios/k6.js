@@ -40,7 +40,8 @@ export const options = {
   thresholds: {
     checks: ['rate==1'],
     http_req_failed: ['rate==0'],
-    http_req_duration: [`p(99)<${scenario.limits.p99Ms}`],
+    // The tag leaves the warm-up out.
+    [`http_req_duration{scenario:${__ENV.SCENARIO}}`]: [`p(99)<${scenario.limits.p99Ms}`],
     dropped_iterations: ['count==0'],
   },
   summaryTrendStats: ['p(50)', 'p(90)', 'p(99)', 'p(99.9)', 'max'],
@@ -53,6 +54,11 @@ function right(request, response) {
     answers.length === request.scores.length &&
     request.scores.every((score, i) => Math.abs(answers[i].confidence_score - score) <= tolerance * Math.max(Math.abs(score), tolerance))
   );
+}
+
+/** The server's code is compiled as it runs: each request is sent once before anything is measured. */
+export function setup() {
+  for (const { path, body } of requests) http.post(`${origin}${path}`, body, { headers: { 'Content-Type': 'application/json' } });
 }
 
 export default function () {

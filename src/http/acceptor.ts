@@ -8,6 +8,7 @@ import type { Registry } from 'prom-client';
 import type { Config } from '../config.js';
 import { LightscoreError } from '../errors.js';
 import type { Batcher } from '../scoring/batcher.js';
+import type { TurnClock } from '../scoring/turn-clock.js';
 import type { AuditTrail } from '../audit/trail.js';
 import type { ModelRegistry } from '../registry/registry.js';
 import type { Serving } from '../registry/serving.js';
@@ -19,8 +20,9 @@ import { Access } from './access.js';
 import { AdminRoutes } from './admin-routes.js';
 import { BodyReader } from './body.js';
 import { DOCS_PAGE } from './docs-page.js';
-import { Exchange } from './exchange.js';
+import { Exchange, type ExchangeHost } from './exchange.js';
 import { openApiDocument } from './openapi.js';
+import type { ProblemCode } from './problem.js';
 import { ScoreRoutes } from './score-routes.js';
 
 /** What an acceptor serves. */
@@ -36,6 +38,7 @@ export interface Served {
   readonly metrics: Metrics;
   readonly registry: Registry;
   readonly predictions: PredictionLog;
+  readonly clock: TurnClock;
   /** Lightscore's own version. */
   readonly version: string;
   readonly logError: (error: unknown, what: string) => void;
@@ -53,7 +56,7 @@ type Handle = (exchange: Exchange, req: HttpRequest, res: HttpResponse) => void;
 
 const APP_METHODS = { GET: 'get', HEAD: 'head', POST: 'post', PUT: 'put', DELETE: 'del' } as const;
 
-export class Acceptor {
+export class Acceptor implements ExchangeHost {
   readonly #app: TemplatedApp;
   readonly #bodies: BodyReader;
   readonly #access: Access;
@@ -155,14 +158,25 @@ export class Acceptor {
   }
 
   #exchange(res: HttpResponse, route: string, method: string): Exchange {
-    const { metrics } = this.served;
-    const exchange = new Exchange(res, route, metrics, () => this.#draining, method === 'HEAD');
     this.#inFlight++;
-    exchange.whenOver(() => {
-      this.#inFlight--;
-      if (this.#inFlight === 0) this.#whenIdle?.();
-    });
-    return exchange;
+    return new Exchange(res, route, this, method === 'HEAD');
+  }
+
+  answered(route: string, status: number): void {
+    this.served.metrics.answered(route, status);
+  }
+
+  refused(code: ProblemCode): void {
+    this.served.metrics.refused(code);
+  }
+
+  over(): void {
+    this.#inFlight--;
+    if (this.#inFlight === 0) this.#whenIdle?.();
+  }
+
+  get draining(): boolean {
+    return this.#draining;
   }
 
   #openapi(): string {

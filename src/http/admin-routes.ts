@@ -136,7 +136,7 @@ export class AdminRoutes {
 
   async #experimentOf({ exchange, res, declaredBytes }: AdminCall): Promise<ExperimentRequest> {
     const text = await new Promise<string>((resolve, reject) => {
-      exchange.whenOver(this.bodies.read(res, declaredBytes, resolve, (code) => reject(new Refused(code))));
+      this.bodies.read(res, exchange, declaredBytes, { onBody: resolve, onBodyRefused: (code) => reject(new Refused(code)) });
     });
     let body: unknown;
     try {

@@ -1,42 +1,42 @@
 /** Reads request bodies from uWebSockets.js, bounded in size and time. */
 import { isUtf8 } from 'node:buffer';
 import type { HttpResponse } from 'uWebSockets.js';
+import type { Exchange } from './exchange.js';
 import type { ProblemCode } from './problem.js';
 
 /** A body has this long from its headers to its last byte; uWebSockets.js itself closes a silent socket after 10 s. */
 const BODY_TIMEOUT_MS = 8000;
 const SWEEP_MS = 500;
 
+/** Gets the whole body as text, or the reason why there is none; one of them, once, unless the exchange is over before. */
+export interface BodyTaker {
+  onBody(text: string): void;
+  onBodyRefused(code: ProblemCode): void;
+}
+
 /** Bodies on their way in, and the one timer for all of them. */
 export class BodyReader {
+  /** Bodies that are not whole yet, in order of arrival. */
   readonly #late = new Set<IncomingBody>();
+  /** Bodies of this turn of the event loop: nearly all are whole when it ends, and were never late. */
+  #fresh: IncomingBody[] = [];
   #sweeper: NodeJS.Timeout | undefined;
 
   constructor(private readonly maxBytes: number) {}
 
   /**
-   * Reads one body; the caller attaches `onAborted`.
+   * Reads one body.
+   * @param exchange nothing is read any more once it is over
    * @param declaredBytes of Content-Length, NaN without
-   * @param onBody gets the whole body as text, once
-   * @param onProblem gets the reason instead; nothing more is read then
-   * @returns a function that forgets the body, for when the client is gone
    */
-  read(res: HttpResponse, declaredBytes: number, onBody: (text: string) => void, onProblem: (code: ProblemCode) => void): () => void {
+  read(res: HttpResponse, exchange: Exchange, declaredBytes: number, taker: BodyTaker): void {
     if (declaredBytes > this.maxBytes) {
-      onProblem('BODY_TOO_LARGE');
-      return () => {};
+      taker.onBodyRefused('BODY_TOO_LARGE');
+      return;
     }
-    const body = new IncomingBody(this.maxBytes, onBody, onProblem);
-    res.onData((chunk, isLast) => {
-      body.take(chunk, isLast);
-      if (body.done) this.#late.delete(body);
-      else if (!isLast) this.#watch(body);
-    });
-    if (!body.done) this.#watch(body);
-    return () => {
-      body.done = true;
-      this.#late.delete(body);
-    };
+    const body = new IncomingBody(this.maxBytes, exchange, taker);
+    res.onData((chunk, isLast) => body.take(chunk, isLast));
+    if (this.#fresh.push(body) === 1) setImmediate(() => this.#keepLate());
   }
 
   close(): void {
@@ -44,18 +44,21 @@ export class BodyReader {
     this.#sweeper = undefined;
   }
 
-  #watch(body: IncomingBody): void {
-    this.#late.add(body);
-    this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS);
+  #keepLate(): void {
+    const fresh = this.#fresh;
+    this.#fresh = [];
+    for (const body of fresh) if (!body.done) this.#late.add(body);
+    if (this.#late.size > 0) this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS);
   }
 
   #sweep(): void {
     const before = performance.now() - BODY_TIMEOUT_MS;
     for (const body of this.#late) {
-      // In order of arrival.
-      if (body.started > before) break;
-      this.#late.delete(body);
-      body.fail('BODY_TIMEOUT');
+      if (body.done) this.#late.delete(body);
+      else if (body.started <= before) {
+        this.#late.delete(body);
+        body.refuse('BODY_TIMEOUT');
+      }
     }
     if (this.#late.size === 0) this.close();
   }
@@ -63,21 +66,25 @@ export class BodyReader {
 
 class IncomingBody {
   readonly started = performance.now();
-  done = false;
+  #finished = false;
   #chunks: Buffer[] | undefined;
   #bytes = 0;
 
   constructor(
     private readonly maxBytes: number,
-    private readonly onBody: (text: string) => void,
-    private readonly onProblem: (code: ProblemCode) => void,
+    private readonly exchange: Exchange,
+    private readonly taker: BodyTaker,
   ) {}
+
+  get done(): boolean {
+    return this.#finished || this.exchange.over;
+  }
 
   take(chunk: ArrayBuffer, isLast: boolean): void {
     if (this.done) return;
     this.#bytes += chunk.byteLength;
     if (this.#bytes > this.maxBytes) {
-      this.fail('BODY_TOO_LARGE');
+      this.refuse('BODY_TOO_LARGE');
       return;
     }
     if (isLast && this.#chunks === undefined) {
@@ -90,22 +97,22 @@ class IncomingBody {
     if (isLast) this.#finish(Buffer.concat(this.#chunks));
   }
 
-  fail(code: ProblemCode): void {
+  refuse(code: ProblemCode): void {
     if (this.done) return;
-    this.done = true;
+    this.#finished = true;
     this.#chunks = undefined;
-    this.onProblem(code);
+    this.taker.onBodyRefused(code);
   }
 
   #finish(bytes: Buffer): void {
     const text = bytes.toString('utf8');
     // Decoding replaces what is not UTF-8 by U+FFFD; only then is it worth asking whether the client sent it so.
     if (text.includes('\uFFFD') && !isUtf8(bytes)) {
-      this.fail('MALFORMED_JSON');
+      this.refuse('MALFORMED_JSON');
       return;
     }
-    this.done = true;
+    this.#finished = true;
     this.#chunks = undefined;
-    this.onBody(text);
+    this.taker.onBody(text);
   }
 }

@@ -5,75 +5,84 @@ import { type ProblemCode, type ProblemOptions, problem } from './problem.js';
 type Headers = readonly (readonly [name: string, value: string])[];
 
 const JSON_HEADERS: Headers = [['Content-Type', 'application/json']];
+const OK = '200 OK';
 
-/** Counts what was answered. */
-export interface AnswerObserver {
+/** What an acceptor keeps of all exchanges. */
+export interface ExchangeHost {
+  /** Connections are closed behind their answers. */
+  readonly draining: boolean;
   answered(route: string, status: number): void;
   refused(code: ProblemCode): void;
+  /** An exchange is over, answered or not; called once for each. */
+  over(): void;
 }
 
 export class Exchange {
   /** The answer was sent or can no longer be. */
   #over = false;
-  readonly #onOver: (() => void)[] = [];
 
+  /** @param withoutBody HEAD: headers only */
   constructor(
     private readonly res: HttpResponse,
     readonly route: string,
-    private readonly observer: AnswerObserver,
-    /** Whether this connection should be closed behind its answer, asked when it is sent. */
-    private readonly closing: () => boolean,
-    /** HEAD: headers only. */
+    private readonly host: ExchangeHost,
     private readonly withoutBody = false,
   ) {
     res.onAborted(() => this.#finish());
-  }
-
-  /** Calls `done` when the exchange is over, answered or not; at once where it is. */
-  whenOver(done: () => void): void {
-    if (this.#over) done();
-    else this.#onOver.push(done);
   }
 
   get over(): boolean {
     return this.#over;
   }
 
+  /** Answers 200. The path of every score: nothing is allocated here but the cork's closure. */
   json(body: string): void {
-    this.send('200 OK', body, JSON_HEADERS);
+    if (this.withoutBody || this.host.draining) {
+      this.send(OK, body, JSON_HEADERS);
+      return;
+    }
+    if (this.#over) return;
+    const { res } = this;
+    res.cork(() => {
+      res.writeHeader('Content-Type', 'application/json');
+      res.end(body);
+    });
+    this.host.answered(this.route, 200);
+    this.#finish();
   }
 
   /** @param status code and reason, "200 OK" */
   send(status: string, body: string, headers: Headers, close = false): void {
     if (this.#over) return;
-    this.res.cork(() => {
-      if (status !== '200 OK') this.res.writeStatus(status);
-      for (const [name, value] of headers) this.res.writeHeader(name, value);
-      const last = close || this.closing();
+    const { res } = this;
+    res.cork(() => {
+      if (status !== OK) res.writeStatus(status);
+      for (const [name, value] of headers) res.writeHeader(name, value);
+      const last = close || this.host.draining;
       if (this.withoutBody) {
         // endWithoutBody takes a length, but would then wait for a body of that length and drop the connection's next request.
-        this.res.writeHeader('Content-Length', `${Buffer.byteLength(body)}`);
-        if (last) this.res.writeHeader('Connection', 'close');
-        this.res.endWithoutBody();
+        res.writeHeader('Content-Length', `${Buffer.byteLength(body)}`);
+        if (last) res.writeHeader('Connection', 'close');
+        res.endWithoutBody();
       } else {
         // Writes `Connection: close` where it is the last.
-        this.res.end(body, last);
+        res.end(body, last);
       }
     });
-    this.observer.answered(this.route, Number(status.slice(0, 3)));
+    this.host.answered(this.route, Number(status.slice(0, 3)));
     this.#finish();
   }
 
   refuse(code: ProblemCode, options: ProblemOptions = {}): void {
     if (this.#over) return;
     const { statusLine, headers, body, closesConnection } = problem(code, options);
-    this.observer.refused(code);
+    this.host.refused(code);
     this.send(statusLine, body, headers, closesConnection);
   }
 
   #finish(): void {
     if (this.#over) return;
     this.#over = true;
-    for (const done of this.#onOver) done();
+    this.host.over();
   }
 }

@@ -24,6 +24,57 @@ export interface CallContext {
   readonly shadow: { readonly of: Shadow; readonly queue: ShadowQueue } | undefined;
 }
 
+/** `POST /score`: one row, answered by its own object. */
+export class SingleCall implements PendingRequest {
+  readonly kind: LaneKind;
+  readonly rowCount = 1;
+  readonly #requestId: string;
+
+  /**
+   * @param order where the features stand, by the model's own
+   * @param arrived performance.now() milliseconds, when the last byte of the body came
+   */
+  constructor(
+    private readonly exchange: Exchange,
+    private readonly context: CallContext,
+    private readonly request: ScoreRequest,
+    private readonly order: FeatureOrder,
+    private readonly query: ScoreQuery,
+    private readonly arrived: number,
+    readonly deadline: number,
+  ) {
+    this.kind = query.explain === 'shap' ? 'explain' : 'score';
+    this.#requestId = idAsJson(request.request_id);
+  }
+
+  get settled(): boolean {
+    return this.exchange.over;
+  }
+
+  writeRow(_row: number, target: Float64Array, offset: number): void {
+    writeFeatures(this.request.features, this.order, target, offset);
+  }
+
+  scored(_row: number, batch: Batch, laneRow: number): void {
+    if (this.exchange.over) return;
+    const answer = answerRow(this.context, batch, laneRow, this.query, this.#requestId, this.arrived);
+    if (answer === undefined) {
+      this.exchange.refuse('INTERNAL', { detail: NOT_FINITE, ...this.#problemId() });
+      return;
+    }
+    this.context.durations.observe((batch.delivered - this.arrived) / 1000);
+    this.exchange.json(answer);
+  }
+
+  failed(reason: 'deadline' | 'worker'): void {
+    this.exchange.refuse(reason === 'deadline' ? 'DEADLINE_EXCEEDED' : 'INTERNAL', this.#problemId());
+  }
+
+  #problemId(): { requestId: string } {
+    return { requestId: JSON.parse(this.#requestId) as string };
+  }
+}
+
 /** The answer of a batch, put together from its rows' answers: in an experiment they come from two models. */
 export class BatchAnswer {
   readonly #parts: string[];
@@ -42,15 +93,15 @@ export class BatchAnswer {
   }
 }
 
-export class ScoreCall implements PendingRequest {
+/** `POST /score_batch`: the rows of a batch that one model scores. */
+export class BatchCall implements PendingRequest {
   readonly kind: LaneKind;
   readonly #requestIds: readonly string[];
 
   /**
    * @param orders where each row's features stand, by the model's own
    * @param arrived performance.now() milliseconds, when the last byte of the body came
-   * @param batch undefined: the answer is the one row's own object
-   * @param places of the rows in `batch`; undefined: they are all of it
+   * @param places of the rows in `answer`; undefined: they are all of it
    */
   constructor(
     private readonly exchange: Exchange,
@@ -60,11 +111,11 @@ export class ScoreCall implements PendingRequest {
     private readonly query: ScoreQuery,
     private readonly arrived: number,
     readonly deadline: number,
-    private readonly batch?: BatchAnswer,
+    private readonly answer: BatchAnswer,
     private readonly places?: readonly number[],
   ) {
     this.kind = query.explain === 'shap' ? 'explain' : 'score';
-    this.#requestIds = requests.map(({ request_id }) => JSON.stringify(request_id ?? randomUUID()));
+    this.#requestIds = requests.map(({ request_id }) => idAsJson(request_id));
   }
 
   get rowCount(): number {
@@ -76,40 +127,58 @@ export class ScoreCall implements PendingRequest {
   }
 
   writeRow(row: number, target: Float64Array, offset: number): void {
-    const { features } = this.requests[row];
-    const order = this.orders[row];
-    const count = order === null ? features.length : order.length;
-    for (let i = 0; i < count; i++) {
-      const value = features[order === null ? i : order[i]];
-      target[offset + i] = value === null ? NaN : value;
-    }
+    writeFeatures(this.requests[row].features, this.orders[row], target, offset);
   }
 
   scored(row: number, batch: Batch, laneRow: number): void {
     if (this.exchange.over) return;
-    const score = batch.lane.calibrated[laneRow];
-    if (!Number.isFinite(score)) {
-      this.exchange.refuse('INTERNAL', { detail: 'The score is not a finite number.', ...this.#problemId(row) });
+    const answer = answerRow(this.context, batch, laneRow, this.query, this.#requestIds[row], this.arrived);
+    if (answer === undefined) {
+      this.exchange.refuse('INTERNAL', { detail: `Item ${this.places?.[row] ?? row}: ${NOT_FINITE}` });
       return;
     }
-    const elapsed = performance.now() - this.arrived;
-    const milliseconds = Math.trunc(elapsed);
-    const { context } = this;
-    const answer = context.answers.write(batch, laneRow, this.query, this.#requestIds[row], milliseconds);
-    context.metrics.scored(score);
-    context.predictions.append(this.#requestIds[row], score, milliseconds, context.modelVersion);
-    if (context.shadow !== undefined) context.shadow.queue.offer(context.shadow.of, batch, laneRow);
-    const whole = this.batch === undefined ? answer : this.batch.add(this.places === undefined ? row : this.places[row], answer);
+    const whole = this.answer.add(this.places === undefined ? row : this.places[row], answer);
     if (whole === undefined) return;
-    context.durations.observe(elapsed / 1000);
+    this.context.durations.observe((batch.delivered - this.arrived) / 1000);
     this.exchange.json(whole);
   }
 
   failed(reason: 'deadline' | 'worker'): void {
-    this.exchange.refuse(reason === 'deadline' ? 'DEADLINE_EXCEEDED' : 'INTERNAL', this.#problemId(0));
+    this.exchange.refuse(reason === 'deadline' ? 'DEADLINE_EXCEEDED' : 'INTERNAL');
   }
+}
 
-  #problemId(row: number): { requestId?: string } {
-    return this.batch === undefined ? { requestId: JSON.parse(this.#requestIds[row]) as string } : {};
+const NOT_FINITE = 'The score is not a finite number.';
+
+/** Characters that JSON writes as they are. */
+const PLAIN = /^[\w.:/ -]*$/;
+
+function idAsJson(id: string | undefined): string {
+  if (id === undefined) return `"${randomUUID()}"`;
+  return PLAIN.test(id) ? `"${id}"` : JSON.stringify(id);
+}
+
+function writeFeatures(features: ScoreRequest['features'], order: FeatureOrder, target: Float64Array, offset: number): void {
+  if (order === null) {
+    for (let i = 0; i < features.length; i++) {
+      const value = features[i];
+      target[offset + i] = value === null ? NaN : value;
+    }
+    return;
   }
+  for (let i = 0; i < order.length; i++) {
+    const value = features[order[i]];
+    target[offset + i] = value === null ? NaN : value;
+  }
+}
+
+/** Counts and logs one scored row. Returns its answer; undefined where the score is no number that JSON could carry. */
+function answerRow(context: CallContext, batch: Batch, laneRow: number, query: ScoreQuery, requestId: string, arrived: number): string | undefined {
+  const score = batch.lane.calibrated[laneRow];
+  if (!Number.isFinite(score)) return undefined;
+  const milliseconds = Math.trunc(batch.delivered - arrived);
+  context.metrics.scored(score);
+  context.predictions.append(requestId, score, milliseconds, context.modelVersion, batch.delivered);
+  if (context.shadow !== undefined) context.shadow.queue.offer(context.shadow.of, batch, laneRow);
+  return context.answers.write(batch, laneRow, query, requestId, milliseconds);
 }

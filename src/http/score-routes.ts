@@ -2,13 +2,14 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import type { Access } from './access.js';
 import type { Served } from './acceptor.js';
-import type { BodyReader } from './body.js';
+import type { BodyReader, BodyTaker } from './body.js';
 import type { Exchange } from './exchange.js';
 import { FeatureMismatch, type FeatureOrder } from './feature-order.js';
 import { explainMalformedJson, explainMismatch } from './mismatch.js';
+import type { ProblemCode } from './problem.js';
 import { type ScoreQuery, parseScoreQuery } from './query.js';
 import { CEILING, type ScoreRequest } from './schemas.js';
-import { BatchAnswer, ScoreCall } from './score-call.js';
+import { BatchAnswer, BatchCall, SingleCall } from './score-call.js';
 import { type ModelFace, type Variants, variantsOf } from './variants.js';
 import { type Validator, validateScoreBatchRequest, validateScoreRequest } from './validators.generated.js';
 
@@ -24,28 +25,19 @@ export class ScoreRoutes {
   ) {}
 
   score(exchange: Exchange, req: HttpRequest, res: HttpResponse): void {
-    this.#receive(exchange, req, res, (text, query, key) => {
-      const request = this.#parse(exchange, text, validateScoreRequest);
-      if (request !== undefined) this.#admit(exchange, [request], query, key, true);
-    });
+    this.#receive(exchange, req, res, true);
   }
 
   scoreBatch(exchange: Exchange, req: HttpRequest, res: HttpResponse): void {
-    this.#receive(exchange, req, res, (text, query, key) => {
-      const requests = this.#parse(exchange, text, validateScoreBatchRequest);
-      if (requests === undefined) return;
-      const { maxBatchRows } = this.served.config.http;
-      if (requests.length > maxBatchRows) exchange.refuse('BATCH_TOO_LARGE', { detail: `The batch has ${requests.length} rows; this server accepts ${maxBatchRows}.` });
-      else this.#admit(exchange, requests, query, key, false);
-    });
+    this.#receive(exchange, req, res, false);
   }
 
   /** Everything that can be refused from the headers alone, then the body. */
-  #receive(exchange: Exchange, req: HttpRequest, res: HttpResponse, onBody: (text: string, query: ScoreQuery, experimentKey: string) => void): void {
+  #receive(exchange: Exchange, req: HttpRequest, res: HttpResponse, single: boolean): void {
     if (this.access.refuseScoring(exchange, req, res)) return;
     const contentType = req.getHeader('content-type');
     // No type at all is taken for JSON, as the Python service did.
-    if (contentType !== '' && contentType !== 'application/json' && !JSON_TYPE.test(contentType)) {
+    if (contentType !== 'application/json' && contentType !== '' && !JSON_TYPE.test(contentType)) {
       exchange.refuse('UNSUPPORTED_MEDIA_TYPE');
       return;
     }
@@ -56,20 +48,21 @@ export class ScoreRoutes {
     }
     const key = this.served.serving()?.experiment === undefined ? '' : req.getHeader('x-experiment-key');
     const length = req.getHeader('content-length');
-    const forget = this.bodies.read(
-      res,
-      length === '' ? NaN : Number(length),
-      (text) => {
-        try {
-          onBody(text, query, key);
-        } catch (error) {
-          this.served.logError(error, exchange.route);
-          exchange.refuse('INTERNAL');
-        }
-      },
-      (code) => exchange.refuse(code, code === 'BODY_TOO_LARGE' ? { detail: `The body is larger than ${this.served.config.http.maxBodyBytes} bytes.` } : {}),
-    );
-    exchange.whenOver(forget);
+    this.bodies.read(res, exchange, length === '' ? NaN : Number(length), new ScoreBody(this, exchange, query, key, single));
+  }
+
+  bodyRefused(exchange: Exchange, code: ProblemCode): void {
+    exchange.refuse(code, code === 'BODY_TOO_LARGE' ? { detail: `The body is larger than ${this.served.config.http.maxBodyBytes} bytes.` } : {});
+  }
+
+  bodyArrived(exchange: Exchange, text: string, query: ScoreQuery, key: string, single: boolean): void {
+    try {
+      if (single) this.#scoreOne(exchange, text, query, key);
+      else this.#scoreAll(exchange, text, query, key);
+    } catch (error) {
+      this.served.logError(error, exchange.route);
+      exchange.refuse('INTERNAL');
+    }
   }
 
   #parse<T>(exchange: Exchange, text: string, validate: Validator<T>): T | undefined {
@@ -85,42 +78,67 @@ export class ScoreRoutes {
     return undefined;
   }
 
-  #admit(exchange: Exchange, requests: readonly ScoreRequest[], query: ScoreQuery, key: string, single: boolean): void {
-    const arrived = performance.now();
-    const serving = this.served.serving();
-    if (serving === undefined) {
-      exchange.refuse('NOT_READY');
+  #scoreOne(exchange: Exchange, text: string, query: ScoreQuery, key: string): void {
+    const arrived = this.served.clock.now();
+    const request = this.#parse(exchange, text, validateScoreRequest);
+    if (request === undefined) return;
+    const variants = this.#ready(exchange, query, request);
+    if (variants === undefined) return;
+    const order = variants.names.resolve(request);
+    if (order instanceof FeatureMismatch) {
+      exchange.refuse(order.code, { ...order.options, ...requestIdOf(request) });
       return;
     }
-    if (this.#variants?.serving !== serving) this.#variants = variantsOf(serving, this.served);
-    const variants = this.#variants;
-    const id = single ? requestIdOf(requests[0]) : {};
-    if (query.explain === 'shap' && !variants.champion.model.explainable) {
-      exchange.refuse('EXPLAIN_UNSUPPORTED', id);
+    const { model, columns, context } = variants.choose(key === '' ? request.request_id : key, query);
+    const own = columns === undefined ? order : columns.of(order);
+    const call = new SingleCall(exchange, context, request, own, query, arrived, arrived + this.served.config.http.requestTimeoutMs);
+    if (!this.served.batcher.admit(call, model)) exchange.refuse('OVERLOADED', requestIdOf(request));
+  }
+
+  #scoreAll(exchange: Exchange, text: string, query: ScoreQuery, key: string): void {
+    const arrived = this.served.clock.now();
+    const requests = this.#parse(exchange, text, validateScoreBatchRequest);
+    if (requests === undefined) return;
+    const { maxBatchRows } = this.served.config.http;
+    if (requests.length > maxBatchRows) {
+      exchange.refuse('BATCH_TOO_LARGE', { detail: `The batch has ${requests.length} rows; this server accepts ${maxBatchRows}.` });
       return;
     }
+    const variants = this.#ready(exchange, query);
+    if (variants === undefined) return;
     const orders: FeatureOrder[] = [];
     for (let i = 0; i < requests.length; i++) {
       const order = variants.names.resolve(requests[i]);
       if (order instanceof FeatureMismatch) {
-        const { code, options } = single ? order : order.inBatch(i);
-        exchange.refuse(code, { ...options, ...id });
+        const { code, options } = order.inBatch(i);
+        exchange.refuse(code, options);
         return;
       }
       orders.push(order);
     }
-    const call: Call = { exchange, requests, orders, query, arrived };
-    const admitted = single
-      ? this.#send(call, variants.choose(key === '' ? requests[0].request_id : key, query))
-      : key === '' && variants.byRow
-        ? this.#sendByRow(call, variants)
-        : this.#send(call, variants.choose(key, query), new BatchAnswer(requests.length));
-    if (!admitted) exchange.refuse('OVERLOADED', id);
+    const call: Call = { exchange, requests, orders, query, arrived, answer: new BatchAnswer(requests.length) };
+    const admitted = key === '' && variants.byRow ? this.#sendByRow(call, variants) : this.#send(call, variants.choose(key, query));
+    if (!admitted) exchange.refuse('OVERLOADED');
   }
 
-  #send({ exchange, requests, orders, query, arrived }: Call, { model, columns, context }: ModelFace, batch?: BatchAnswer, places?: readonly number[]): boolean {
+  /** The models that answer now, or a refusal. */
+  #ready(exchange: Exchange, query: ScoreQuery, request?: ScoreRequest): Variants | undefined {
+    const serving = this.served.serving();
+    if (serving === undefined) {
+      exchange.refuse('NOT_READY', requestIdOf(request));
+      return undefined;
+    }
+    if (this.#variants?.serving !== serving) this.#variants = variantsOf(serving, this.served);
+    if (query.explain === 'shap' && !this.#variants.champion.model.explainable) {
+      exchange.refuse('EXPLAIN_UNSUPPORTED', requestIdOf(request));
+      return undefined;
+    }
+    return this.#variants;
+  }
+
+  #send({ exchange, requests, orders, query, arrived, answer }: Call, { model, columns, context }: ModelFace, places?: readonly number[]): boolean {
     const own = columns === undefined ? orders : orders.map((order) => columns.of(order));
-    const call = new ScoreCall(exchange, context, requests, own, query, arrived, arrived + this.served.config.http.requestTimeoutMs, batch, places);
+    const call = new BatchCall(exchange, context, requests, own, query, arrived, arrived + this.served.config.http.requestTimeoutMs, answer, places);
     return this.served.batcher.admit(call, model);
   }
 
@@ -133,17 +151,35 @@ export class ScoreRoutes {
       if (list === undefined) rows.set(face, [row]);
       else list.push(row);
     });
-    const batch = new BatchAnswer(call.requests.length);
     for (const [face, places] of rows) {
       const part = { ...call, requests: places.map((row) => call.requests[row]), orders: places.map((row) => call.orders[row]) };
       // Where the queue has no room for the rest, the whole batch is refused, and the rows that have been queued are dropped.
-      if (!this.#send(part, face, batch, places)) return false;
+      if (!this.#send(part, face, places)) return false;
     }
     return true;
   }
 }
 
-/** A request whose rows are in order. */
+/** A scoring request whose body is on its way. */
+class ScoreBody implements BodyTaker {
+  constructor(
+    private readonly routes: ScoreRoutes,
+    private readonly exchange: Exchange,
+    private readonly query: ScoreQuery,
+    private readonly key: string,
+    private readonly single: boolean,
+  ) {}
+
+  onBody(text: string): void {
+    this.routes.bodyArrived(this.exchange, text, this.query, this.key, this.single);
+  }
+
+  onBodyRefused(code: ProblemCode): void {
+    this.routes.bodyRefused(this.exchange, code);
+  }
+}
+
+/** A batch whose rows are in order. */
 interface Call {
   readonly exchange: Exchange;
   readonly requests: readonly ScoreRequest[];
@@ -152,6 +188,7 @@ interface Call {
   readonly query: ScoreQuery;
   /** performance.now() milliseconds. */
   readonly arrived: number;
+  readonly answer: BatchAnswer;
 }
 
 function requestIdOf(body: unknown): { requestId?: string } {

@@ -40,7 +40,9 @@ function readModel(text: string): Booster {
     const line = chomp(lines[at]);
     if (line.startsWith('Tree=') || line === 'end of trees') break;
     const equals = line.indexOf('=');
-    header.set(equals < 0 ? line : line.slice(0, equals), equals < 0 ? '' : line.slice(equals + 1));
+    const key = equals < 0 ? line : line.slice(0, equals);
+    if (key !== '' && header.has(key)) refuse(`header: ${show(key)} stands there twice`);
+    header.set(key, equals < 0 ? '' : line.slice(equals + 1));
   }
 
   const formatVersion = header.get('version') ?? refuse('header: no version');
@@ -71,7 +73,9 @@ function readModel(text: string): Booster {
       const field = chomp(lines[at]);
       const equals = field.indexOf('=');
       if (equals < 0) refuse(`Tree=${trees.length}, line ${at + 1}: expected key=value, found ${show(field)}`);
-      fields.set(field.slice(0, equals), field.slice(equals + 1));
+      const key = field.slice(0, equals);
+      if (fields.has(key)) refuse(`Tree=${trees.length}: ${show(key)} stands there twice`);
+      fields.set(key, field.slice(equals + 1));
     }
     trees.push(readTree(fields, featureCount, `Tree=${trees.length}`));
   }

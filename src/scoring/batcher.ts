@@ -54,6 +54,8 @@ export class Batch {
   attempts = 0;
   /** When its first row came, performance.now() milliseconds. */
   opened = 0;
+  /** When its scores were there to be answered with, performance.now() milliseconds. */
+  delivered = 0;
   readonly requests: PendingRequest[] = [];
   /** Per lane row, which row of its request it is. */
   readonly rows: number[] = [];
@@ -299,6 +301,7 @@ export class Batcher {
   }
 
   #deliver(batch: Batch): void {
+    batch.delivered = performance.now();
     for (let at = batch.first; at < batch.count; at++) batch.requests[at].scored(batch.rows[at], batch, at);
     this.observer.delivered(batch);
     batch.model.releaseLane(batch.lane);

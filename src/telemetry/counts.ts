@@ -24,7 +24,7 @@ export class Distribution {
 }
 
 /** Counts per label value, for few values. */
-export class Tally<Label extends string> {
+export class Tally<Label extends string | number> {
   readonly #counts = new Map<Label, number>();
 
   add(label: Label, count = 1): void {

@@ -8,6 +8,9 @@ type Destination = ReturnType<typeof pino.destination>;
 /** Bytes of log that may wait for a slow reader of standard output before prediction events are dropped. */
 const WAITING_BYTES = 16 * 2 ** 20;
 const LEVEL_INFO = 30;
+/** Prediction events are written when they are this many characters, or this old: one write costs as much as scoring many rows. */
+const FULL_CHARACTERS = 32_768;
+const FLUSH_MS = 50;
 
 export interface Log {
   readonly logger: Logger;
@@ -62,8 +65,11 @@ export class PredictionLog {
   #lines = '';
   #count = 0;
   #owed = 0;
-  /** Of the lines gathered now: a batch is answered at one moment. */
-  #timestamp = '';
+  /** The parts of a line that are the same for all rows of a batch, and that batch. */
+  #head = '';
+  #tail = '';
+  #batch = -1;
+  #timer: NodeJS.Timeout | undefined;
   /** Events that were dropped, because the reader of the log fell behind. */
   dropped = 0;
 
@@ -77,27 +83,40 @@ export class PredictionLog {
   /**
    * @param requestId as JSON, in its quotes
    * @param modelVersion as JSON, in its quotes
+   * @param at when its batch was scored, the same number for all of its rows
    * @param milliseconds whole
    */
-  append(requestId: string, score: number, milliseconds: number, modelVersion: string): void {
+  append(requestId: string, score: number, milliseconds: number, modelVersion: string, at: number): void {
     // Every 1/sample-th row, spread evenly.
     this.#owed += this.sample;
     if (this.#owed < 1) return;
     this.#owed -= 1;
-    const timestamp = (this.#timestamp ||= new Date().toISOString());
-    this.#lines +=
-      `{"level":${LEVEL_INFO},"time":"${timestamp}","pid":${process.pid},"event":"prediction","request_id":${requestId},` +
-      `"confidence_score":${score},"inference_time_ms":${milliseconds},"model_version":${modelVersion},"timestamp":"${timestamp}"}\n`;
+    if (at !== this.#batch) this.#begin(at);
+    this.#lines += `${this.#head}${requestId},"confidence_score":${score},"inference_time_ms":${milliseconds},"model_version":${modelVersion}${this.#tail}`;
     this.#count++;
   }
 
+  /** Call once per batch: writes what was gathered, unless it is little and young. */
+  batchDone(): void {
+    if (this.#lines.length >= FULL_CHARACTERS) this.flush();
+    else if (this.#count > 0) this.#timer ??= setTimeout(() => this.flush(), FLUSH_MS);
+  }
+
+  #begin(at: number): void {
+    this.#batch = at;
+    const timestamp = new Date().toISOString();
+    this.#head = `{"level":${LEVEL_INFO},"time":"${timestamp}","pid":${process.pid},"event":"prediction","request_id":`;
+    this.#tail = `,"timestamp":"${timestamp}"}\n`;
+  }
+
   flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     if (this.#count === 0) return;
     const lines = this.#lines;
     const count = this.#count;
     this.#lines = '';
     this.#count = 0;
-    this.#timestamp = '';
     const before = this.dropped;
     this.destination.write(lines);
     // One write is one drop to the stream, and `count` events to whoever counts them.

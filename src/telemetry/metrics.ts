@@ -3,7 +3,6 @@
  * `/metrics` is asked for. The first three carry the names of the service this replaces.
  */
 import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
-import type { AnswerObserver } from '../http/exchange.js';
 import type { ProblemCode } from '../http/problem.js';
 import type { BatchObserver } from '../scoring/batcher.js';
 import type { ShadowObserver } from '../scoring/shadow.js';
@@ -87,11 +86,11 @@ export interface Readings {
   readonly ready: boolean;
 }
 
-export class Metrics implements AnswerObserver, Omit<BatchObserver, 'delivered'> {
+export class Metrics implements Omit<BatchObserver, 'delivered'> {
   readonly durations = new Distribution(SECONDS);
   readonly #rejects = new Tally<ProblemCode>();
-  /** By route and status. */
-  readonly #answers = new Tally<string>();
+  /** By route, then status. */
+  readonly #answers = new Map<string, Tally<number>>();
   readonly #loads = new Tally<'loaded' | 'refused' | 'failed'>();
   readonly #loadSeconds = new Distribution(LOAD_SECONDS);
   readonly #swaps = new Tally<SwapKind>();
@@ -111,7 +110,9 @@ export class Metrics implements AnswerObserver, Omit<BatchObserver, 'delivered'>
   }
 
   answered(route: string, status: number): void {
-    this.#answers.add(`${route} ${status}`);
+    let statuses = this.#answers.get(route);
+    if (statuses === undefined) this.#answers.set(route, (statuses = new Tally()));
+    statuses.add(status);
   }
 
   refused(code: ProblemCode): void {
@@ -197,10 +198,7 @@ export class Metrics implements AnswerObserver, Omit<BatchObserver, 'delivered'>
     gauge('lightscore_queue_rows', 'Rows waiting for a worker', [], (set) => set({}, readings().waitingRows));
     counter('lightscore_inline_batches_total', 'Batches scored by the front end itself (SCORING=auto or inline)', [], (add) => add({}, this.#inlineBatches));
     counter('lightscore_http_requests_total', 'Requests answered', ['route', 'status'], (add) => {
-      for (const [key, count] of this.#answers.entries) {
-        const [route, status] = key.split(' ');
-        add({ route, status }, count);
-      }
+      for (const [route, statuses] of this.#answers) for (const [status, count] of statuses.entries) add({ route, status: `${status}` }, count);
     });
     counter('lightscore_rejects_total', 'Requests refused, by reason', ['reason'], (add) => this.#rejects.entries.forEach(([code, count]) => add({ reason: code.toLowerCase() }, count)));
     this.#registerModels(registry, counter, gauge, readings);

@@ -1,0 +1,227 @@
+/**
+ * Models change under load: `node dist/loadtest/swap.js [CHECK...]`, where a check is one of those below; all of them without any.
+ * Prints one line for each figure and ends with exit code 1 where a bound is broken. Latency needs an otherwise idle machine.
+ */
+import { once } from 'node:events';
+import { readFileSync, readdirSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { exampleRows } from './traffic/demo-model.js';
+import { LatencyHistogram } from './load/latency-histogram.js';
+import { LoadGenerator, assertAllRight, type CheckedRequest } from './load/load.js';
+import { ModelStore } from '../test/model-store.js';
+import { type ServerProcess, startServer } from '../test/server.js';
+import { type VersionedBody, VersionedTraffic, scoresOf } from './swap/versioned-traffic.js';
+
+const CONNECTIONS = 64;
+const BODIES = 512;
+const SWAPS = 50;
+const VERSIONS = ['v1.0.0', 'v1.1.0'] as const;
+const ADMIN = { 'X-API-Key': 'an-admin-key-of-the-load-test' };
+const POLL_SECONDS = 0.2;
+
+let broken = 0;
+
+function report(what: string, value: string, right: boolean): void {
+  if (!right) broken++;
+  process.stdout.write(`${right ? 'ok    ' : 'BROKEN'} ${what}: ${value}\n`);
+}
+
+const bodies = exampleRows().slice(0, BODIES).map((features, i) => JSON.stringify({ features, request_id: `row-${i}` }));
+
+async function serverOn(store: ModelStore, env: Readonly<Record<string, string>> = {}): Promise<ServerProcess> {
+  return startServer({ MODEL_DIR: store.folder, MODEL_VERSION: undefined, ADMIN_API_KEYS: `loadtest:${ADMIN['X-API-Key']}`, PREDICTION_LOG_SAMPLE: '0', ...env }, { pauseLogs: false });
+}
+
+async function admin(server: ServerProcess, method: string, path: string, body?: object): Promise<{ readonly status: number; readonly detail: string }> {
+  const answer = await server.request(`/admin${path}`, { method, headers: ADMIN, ...(body !== undefined && { body }) });
+  return { status: answer.status, detail: String(answer.json['detail'] ?? answer.text) };
+}
+
+/** The scores of every version, each asked for while it is served. */
+async function versionedBodies(server: ServerProcess): Promise<VersionedBody[]> {
+  const scores = new Map<string, string[]>();
+  for (const version of VERSIONS) {
+    await admin(server, 'POST', `/models/${version}/activate`);
+    scores.set(version, await scoresOf(server.url, bodies, version));
+  }
+  return bodies.map((body, i) => ({ body, scores: new Map(VERSIONS.map((version) => [version, scores.get(version)?.[i] ?? ''])) }));
+}
+
+type Signal = 'sighup' | 'http' | 'polling';
+
+/** Makes the server change to `version`, by a load from the store each time, and waits until it has. */
+async function swapBy(signal: Signal, server: ServerProcess, store: ModelStore, version: string): Promise<void> {
+  await store.touch(version);
+  if (signal === 'http') {
+    await admin(server, 'DELETE', `/models/${version}`);
+    const { status, detail } = await admin(server, 'POST', `/models/${version}/activate`);
+    if (status !== 200) throw new Error(`activating ${version}: ${detail}`);
+    return;
+  }
+  await store.point(version);
+  if (signal === 'sighup') server.signal('SIGHUP');
+  while ((await server.request('/healthz')).json['model_version'] !== version) await delay(5);
+}
+
+/** 64 connections at full speed, and 50 swaps by each signal meanwhile. */
+async function exactness(): Promise<void> {
+  const store = await ModelStore.create();
+  for (const signal of ['sighup', 'http', 'polling'] as const) {
+    await store.point('v1.0.0');
+    const server = await serverOn(store, signal === 'polling' ? { MODEL_POLL_SECONDS: String(POLL_SECONDS) } : {});
+    const versioned = await versionedBodies(server);
+    await swapBy('http', server, store, 'v1.0.0');
+    const differing = versioned.filter(({ scores }) => new Set(scores.values()).size > 1).length;
+    const traffic = new VersionedTraffic(server.port, versioned);
+    const started = performance.now();
+    traffic.start(CONNECTIONS);
+    for (let i = 0; i < SWAPS; i++) await swapBy(signal, server, store, VERSIONS[(i + 1) % 2]);
+    const { answers, byVersion, wrong, complaints, dropped } = await traffic.stop();
+    const seconds = (performance.now() - started) / 1000;
+    const loads = await server.metric('lightscore_model_loads_total', '{outcome="loaded"}');
+    report(`${SWAPS} swaps by ${signal}`, `${answers} answers (${Math.round(answers / seconds)}/s; ${[...byVersion].map(([version, count]) => `${version} ${count}`).join(', ')}), ${wrong} wrong, ${dropped} dropped; ${loads} loads; ${differing} of ${BODIES} bodies tell the versions apart`, wrong === 0 && dropped === 0 && byVersion.size === 2);
+    for (const complaint of complaints) process.stdout.write(`       ${complaint}\n`);
+    await server.terminate();
+  }
+  await store.remove();
+}
+
+const anyAnswer = (body: string): CheckedRequest => ({ body, begins: '{"confidence_score":', ends: '}' });
+
+async function measure(server: ServerProcess, generator: LoadGenerator, seconds: number, rate?: number, change?: () => Promise<void>): Promise<{ readonly latencies: LatencyHistogram; readonly perSecond: number; readonly changes: number }> {
+  let changes = 0;
+  let over = false;
+  const changing = (async () => {
+    if (change === undefined) return;
+    await delay(1500);
+    while (!over) {
+      await change();
+      changes++;
+      await delay(Math.max(0, (seconds * 1000) / SWAPS - 100));
+    }
+  })();
+  const result = await generator.run({ port: server.port, path: '/score', requests: bodies.map(anyAnswer), connections: CONNECTIONS, warmupSeconds: 2, seconds, ...(rate !== undefined && { rate }) });
+  over = true;
+  await changing;
+  assertAllRight(result, 'fixed rate');
+  if (result.unanswered > 0) report('fixed rate', `${result.unanswered} never answered`, false);
+  return { latencies: result.latencies, perSecond: result.requests / result.seconds, changes };
+}
+
+const quantiles = (latencies: LatencyHistogram): string => [0.5, 0.99, 0.999].map((share) => `p${share * 100} ${latencies.quantile(share).toFixed(2)}`).join(', ');
+
+/** Half of the maximum, with and without swaps in turn. */
+async function latency(): Promise<void> {
+  const store = await ModelStore.create();
+  await store.point('v1.0.0');
+  const server = await serverOn(store);
+  const generator = new LoadGenerator();
+  const { perSecond } = await measure(server, generator, 5);
+  const rate = Math.round(perSecond / 2);
+  const still = new LatencyHistogram();
+  const swapping = new LatencyHistogram();
+  let swaps = 0;
+  for (let round = 0; round < 3; round++) {
+    still.add((await measure(server, generator, 15, rate)).latencies);
+    const changing = await measure(server, generator, 15, rate, () => swapBy('http', server, store, VERSIONS[(1 + swaps++) % 2]));
+    swapping.add(changing.latencies);
+  }
+  const ratio = swapping.quantile(0.999) / still.quantile(0.999);
+  report(`p99.9 at ${rate}/s (half of ${Math.round(perSecond)}) with ${swaps} swaps over without`, `${ratio.toFixed(2)} (bound 1.5); ms without: ${quantiles(still)}; with: ${quantiles(swapping)}`, ratio <= 1.5);
+
+  await admin(server, 'POST', '/models/v1.0.0/activate');
+  const alone = new LatencyHistogram();
+  const shadowed = new LatencyHistogram();
+  for (let round = 0; round < 3; round++) {
+    alone.add((await measure(server, generator, 10, rate)).latencies);
+    await admin(server, 'PUT', '/experiment', { version: 'v1.1.0', mode: 'shadow', share: 1 });
+    shadowed.add((await measure(server, generator, 10, rate)).latencies);
+    await admin(server, 'DELETE', '/experiment');
+  }
+  const compared = await server.metric('lightscore_shadow_score_difference_count', '{model_version="v1.1.0",champion="v1.0.0"}');
+  const dropped = await server.metric('lightscore_shadow_dropped_total', '{model_version="v1.1.0",champion="v1.0.0"}');
+  report(`shadow at ${rate}/s`, `p50 ${(shadowed.quantile(0.5) / alone.quantile(0.5)).toFixed(2)}, p99 ${(shadowed.quantile(0.99) / alone.quantile(0.99)).toFixed(2)} times without (bounds 1.2 and 1.5); ms without: ${quantiles(alone)}; with: ${quantiles(shadowed)}; ${compared} rows compared, ${dropped} dropped`, shadowed.quantile(0.5) <= 1.2 * alone.quantile(0.5) && shadowed.quantile(0.99) <= 1.5 * alone.quantile(0.99));
+  await generator.close();
+  await server.terminate();
+  await store.remove();
+}
+
+interface Footprint {
+  readonly residentMiB: number;
+  readonly threads: number;
+  readonly descriptors: number;
+  readonly sharedMiB: number;
+}
+
+async function footprint(server: ServerProcess): Promise<Footprint> {
+  const pages = Number(readFileSync(`/proc/${server.pid}/statm`, 'utf8').split(' ')[1]);
+  return {
+    residentMiB: Math.round((pages * 4096) / 2 ** 20),
+    threads: readdirSync(`/proc/${server.pid}/task`).length,
+    descriptors: readdirSync(`/proc/${server.pid}/fd`).length,
+    sharedMiB: Math.round((await server.metric('lightscore_shared_memory_bytes', '{kind="total"}')) / 2 ** 20),
+  };
+}
+
+/** 2,000 swaps, each with a load from the store, under light traffic. */
+async function memory(): Promise<void> {
+  const swaps = 2000;
+  const store = await ModelStore.create();
+  await store.point('v1.0.0');
+  const server = await serverOn(store);
+  const versioned = await versionedBodies(server);
+  const traffic = new VersionedTraffic(server.port, versioned);
+  traffic.start(2);
+  const points: [number, Footprint][] = [];
+  for (let i = 0; i <= swaps; i++) {
+    await swapBy('http', server, store, VERSIONS[i % 2]);
+    if (i % 250 === 0) points.push([i, await footprint(server)]);
+  }
+  const { wrong, dropped, answers } = await traffic.stop();
+  for (const [i, { residentMiB, threads, descriptors, sharedMiB }] of points) process.stdout.write(`       after ${i} swaps: ${residentMiB} MiB resident (${sharedMiB} shared), ${threads} threads, ${descriptors} descriptors\n`);
+  const [, settled] = points[1];
+  const [, last] = points[points.length - 1];
+  report(`${swaps} swaps`, `${last.residentMiB - settled.residentMiB} MiB, ${last.threads - settled.threads} threads, ${last.descriptors - settled.descriptors} descriptors more than after 250; ${answers} answers, ${wrong} wrong, ${dropped} dropped`,
+    last.residentMiB - settled.residentMiB <= 32 && last.threads <= settled.threads + 1 && last.descriptors <= settled.descriptors + 2 && last.sharedMiB === settled.sharedMiB && wrong === 0 && dropped === 0);
+  await server.terminate();
+  await store.remove();
+}
+
+/** 100,000 keys, each asked for twice: shares and stickiness. */
+async function shares(): Promise<void> {
+  const keys = 100_000;
+  const store = await ModelStore.create();
+  await store.point('v1.0.0');
+  const server = await serverOn(store);
+  const rows = exampleRows();
+  for (const share of [0.05, 0.5]) {
+    await admin(server, 'PUT', '/experiment', { version: 'v1.1.0', mode: 'ab', share });
+    const answers: string[] = [];
+    for (let pass = 0; pass < 2; pass++) {
+      for (let start = 0; start < keys; start += 5000) {
+        const batch = Array.from({ length: 5000 }, (_, i) => ({ features: rows[(start + i) % rows.length], request_id: `applicant-${start + i}` }));
+        const answer = await server.score(batch, '/score_batch');
+        answers.push(...answer.scoredBatch.map(({ model_version }) => model_version));
+      }
+    }
+    const challenger = answers.slice(0, keys).filter((version) => version === 'v1.1.0').length;
+    const moved = answers.slice(0, keys).filter((version, i) => version !== answers[keys + i]).length;
+    report(`A/B at ${share}`, `${((100 * challenger) / keys).toFixed(2)}% of ${keys} keys to the challenger, ${moved} keys answered by another version the second time`, Math.abs(challenger / keys - share) <= 0.01 && moved === 0);
+  }
+  await server.terminate();
+  await store.remove();
+}
+
+const CHECKS = { exactness, latency, memory, shares };
+type Check = keyof typeof CHECKS;
+const isCheck = (name: string): name is Check => Object.hasOwn(CHECKS, name);
+
+const names = process.argv.slice(2);
+const unknown = names.filter((name) => !isCheck(name));
+if (unknown.length > 0) {
+  process.stderr.write(`there is no check ${unknown.join(', ')}; the checks are ${Object.keys(CHECKS).join(', ')}\n`);
+  process.exit(2);
+}
+for (const name of names.length === 0 ? Object.keys(CHECKS) : names) if (isCheck(name)) await CHECKS[name]();
+if (!process.stdout.write('')) await once(process.stdout, 'drain');
+process.exit(broken === 0 ? 0 : 1);

@@ -1,0 +1,118 @@
+/**
+ * Traffic whose every answer is held against what its own `model_version` gives for that body: the proof that no request is lost or
+ * answered by half of one model and half of another while models change. Closed loop over keep-alive connections, one request at a time each.
+ */
+import { type Socket, connect } from 'node:net';
+
+/** One body, and the confidence score that each version gives for it, as JSON text. */
+export interface VersionedBody {
+  readonly body: string;
+  readonly scores: ReadonlyMap<string, string>;
+}
+
+export interface TrafficResult {
+  readonly answers: number;
+  /** By `model_version`. */
+  readonly byVersion: ReadonlyMap<string, number>;
+  /** Answers that were not a 200, or not the score of their version; the first few in words. */
+  readonly wrong: number;
+  readonly complaints: readonly string[];
+  /** Connections that ended with a request on its way. */
+  readonly dropped: number;
+}
+
+const MOST_COMPLAINTS = 5;
+const ANSWER = /^\{"confidence_score":([^,]+),.*"model_version":"([^"]+)"/s;
+
+export class VersionedTraffic {
+  readonly #requests: readonly string[];
+  readonly #open = new Set<Socket>();
+  readonly #byVersion = new Map<string, number>();
+  readonly #complaints: string[] = [];
+  #next = 0;
+  #answers = 0;
+  #wrong = 0;
+  #dropped = 0;
+  #stopping = false;
+  #whenOver: (() => void) | undefined;
+
+  /** @param port on 127.0.0.1 */
+  constructor(
+    private readonly port: number,
+    private readonly bodies: readonly VersionedBody[],
+    headers = '',
+  ) {
+    this.#requests = bodies.map(({ body }) => `POST /score HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n${headers}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+  }
+
+  /** Answered so far. */
+  get answers(): number {
+    return this.#answers;
+  }
+
+  start(connections: number): void {
+    for (let i = 0; i < connections; i++) this.#connect();
+  }
+
+  /** Lets every request under way be answered. */
+  async stop(): Promise<TrafficResult> {
+    this.#stopping = true;
+    if (this.#open.size > 0) await new Promise<void>((resolve) => (this.#whenOver = resolve));
+    return { answers: this.#answers, byVersion: this.#byVersion, wrong: this.#wrong, complaints: this.#complaints, dropped: this.#dropped };
+  }
+
+  #connect(): void {
+    const socket = connect({ port: this.port, host: '127.0.0.1', noDelay: true });
+    this.#open.add(socket);
+    let asked = 0;
+    let text = '';
+    const send = (): void => {
+      asked = this.#next;
+      this.#next = (this.#next + 1) % this.#requests.length;
+      socket.write(this.#requests[asked]);
+    };
+    socket.setEncoding('latin1');
+    socket.on('connect', send);
+    socket.on('data', (piece: string) => {
+      text += piece;
+      const header = text.indexOf('\r\n\r\n');
+      if (header < 0) return;
+      const length = Number(/\r\ncontent-length: *(\d+)/i.exec(text)?.[1] ?? NaN);
+      if (text.length < header + 4 + length) return;
+      this.#check(text.slice(0, 12), text.slice(header + 4), this.bodies[asked]);
+      text = '';
+      if (this.#stopping) socket.end();
+      else send();
+    });
+    const over = (): void => {
+      if (!this.#open.delete(socket)) return;
+      if (!this.#stopping) {
+        this.#dropped++;
+        this.#connect();
+      } else if (this.#open.size === 0) this.#whenOver?.();
+    };
+    socket.on('error', over);
+    socket.on('close', over);
+  }
+
+  #check(status: string, answer: string, { body, scores }: VersionedBody): void {
+    this.#answers++;
+    const [, score, version] = ANSWER.exec(answer) ?? [];
+    if (version !== undefined) this.#byVersion.set(version, (this.#byVersion.get(version) ?? 0) + 1);
+    if (status === 'HTTP/1.1 200' && version !== undefined && scores.get(version) === score) return;
+    this.#wrong++;
+    if (this.#complaints.length < MOST_COMPLAINTS) this.#complaints.push(`${status} ${answer.slice(0, 300)} to ${body}; expected ${JSON.stringify([...scores])}`);
+  }
+}
+
+/** What the version that is served gives for each body, one at a time. @throws Error on anything but a 200 of that version */
+export async function scoresOf(origin: string, bodies: readonly string[], version: string): Promise<string[]> {
+  const scores: string[] = [];
+  for (const body of bodies) {
+    const response = await fetch(`${origin}/score`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body });
+    const [, score, answered] = ANSWER.exec(await response.text()) ?? [];
+    if (response.status !== 200 || score === undefined || answered !== version) throw new Error(`${origin} answered ${response.status}, version ${answered}, to ${body}`);
+    scores.push(score);
+  }
+  return scores;
+}
