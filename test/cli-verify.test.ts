@@ -44,6 +44,15 @@ test('a model that LightGBM reads otherwise is a disagreement: exit code 1', nee
   assert.match(stderr, /^lightscore: .*many-fields\.txt: walk and LightGBM disagree\n$/);
 });
 
+test('line ends of another system, and sizes of trees that do not fit them, are no obstacle', needsNative(), async () => {
+  const file = join(folder, 'crlf.txt');
+  await writeFile(file, (await readFile(join(data, 'conformance/categorical.txt'), 'utf8')).replaceAll('\n', '\r\n'));
+  const { code, stdout, stderr } = await runCli(['verify', file, '--rows', '100']);
+  assert.equal(stderr, '');
+  assert.match(stdout, /agree bit for bit/);
+  assert.equal(code, 0);
+});
+
 test('one leaf off by its last bit is found in every strategy', needsNative(), async () => {
   const lightgbm = await openLightGBM();
   const off = SMALL_MODEL.replace('leaf_value=0.0625 0.75 -0.375', `leaf_value=0.0625 0.75 ${neighbour(-0.375, 1)}`);

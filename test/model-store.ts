@@ -33,6 +33,45 @@ export class ModelStore {
     await writeFile(this.path(version, 'metadata.json'), JSON.stringify(change({ ...metadata, model_version: version })));
   }
 
+  async featureNames(version: string): Promise<string[]> {
+    const { feature_names: names }: { feature_names: string[] } = JSON.parse(await readFile(this.path(version, 'metadata.json'), 'utf8'));
+    return names;
+  }
+
+  /** The same trees over features in another order. */
+  async reorder(from: string, version: string, order: (names: readonly string[]) => readonly string[]): Promise<void> {
+    const before = await this.featureNames(from);
+    const after = order(before);
+    await this.copy(from, version, (metadata) => ({ ...metadata, feature_names: after }));
+    await this.edit(version, (text) => {
+      const place = before.map((name) => after.indexOf(name));
+      const grown: number[] = [];
+      const trees = text.replaceAll(/^split_feature=(.*)$/gm, (line, features: string) => {
+        const moved = `split_feature=${features.split(' ').map((feature) => place[Number(feature)]).join(' ')}`;
+        grown.push(moved.length - line.length);
+        return moved;
+      });
+      const infos = /^feature_infos=(.*)$/m.exec(trees)?.[1].split(' ') ?? [];
+      return trees
+        .replace(/^feature_names=.*$/m, `feature_names=${after.join(' ')}`)
+        .replace(/^feature_infos=.*$/m, `feature_infos=${after.map((name) => infos[before.indexOf(name)]).join(' ')}`)
+        .replace(/^tree_sizes=(.*)$/m, (_, sizes: string) => `tree_sizes=${sizes.split(' ').map((size, i) => Number(size) + grown[i]).join(' ')}`);
+    });
+  }
+
+  /** The same trees over features of other names. */
+  async rename(from: string, version: string, name: (before: string) => string): Promise<void> {
+    const names = (await this.featureNames(from)).map(name);
+    await this.copy(from, version, (metadata) => ({ ...metadata, feature_names: names }));
+    await this.edit(version, (text) => text.replace(/^feature_names=.*$/m, `feature_names=${names.join(' ')}`));
+  }
+
+  /** Changes the model's text. */
+  async edit(version: string, change: (text: string) => string): Promise<void> {
+    const path = this.path(version, 'lightgbm_model.txt');
+    await writeFile(path, change(await readFile(path, 'utf8')));
+  }
+
   /** Gives a version's files another time, so that it counts as written anew. */
   async touch(version: string): Promise<void> {
     const now = new Date();

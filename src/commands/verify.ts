@@ -92,7 +92,7 @@ export function* compareWithLightGBM(lightgbm: LightGBM, booster: Booster, model
   const { featureCount, outputs } = booster;
   // LightGBM takes tree_sizes for offsets without looking, and dies where an edit or other line ends made them wrong. Without
   // that line it reads one tree after the other.
-  const native = lightgbm.load(modelText.replace(/^tree_sizes=.*\n/m, ''));
+  const native = lightgbm.load(modelText.replace(/^tree_sizes=[^\n]*\n/m, ''));
   try {
     if (native.featureCount !== featureCount || native.classCount !== outputs) {
       throw new LightscoreError('SCORES_DIFFER', `LightGBM reads ${native.featureCount} features and ${native.classCount} outputs, Lightscore ${featureCount} and ${outputs}`);

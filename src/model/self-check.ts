@@ -14,7 +14,7 @@ export interface SelfCheck {
   readonly count: number;
 }
 
-const SPECIAL = [NaN, 0, -0, 1, -1, ZERO_THRESHOLD, -ZERO_THRESHOLD, 1e-36, -1e-36, Infinity, -Infinity, 1e300, -1e300, 5e-324];
+const SPECIAL = [NaN, 0, 1, -1, ZERO_THRESHOLD, -ZERO_THRESHOLD, 1e-36, -1e-36, Infinity, -Infinity, 1e300, -1e300, 5e-324];
 const CATEGORIES = [NaN, -1, -0.5, 0, 0.5, 1e9, 3e9, Infinity];
 /** Splits of a very large model are sampled, evenly. */
 const MOST_ROWS = 2048;
@@ -57,7 +57,8 @@ function criticalValues(booster: Booster): Float64Array[] {
       });
     }
   }
-  return values.map((list) => Float64Array.from(list));
+  // A set takes -0 for 0.
+  return values.map((list) => Float64Array.from([...list, -0]));
 }
 
 /** A row amid each feature's thresholds, rounded as a person would write it; 0 for features without splits. */
