@@ -1,6 +1,6 @@
 /** `npm run bench`: measures, prints, and writes the report. `--help` says what there is. */
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { availableParallelism, cpus } from 'node:os';
+import { availableParallelism, cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { projectRoot } from '../test/project.js';
@@ -16,6 +16,9 @@ interface Options {
   readonly json?: string;
   readonly out: string;
 }
+
+/** Load average past which something else is running. */
+const BUSY = 0.5;
 
 const { only, quick, json, out } = new Command('bench')
   .description('Benchmarks of Lightscore. Ratios come from one run, so they hold on a busy machine better than the figures do.')
@@ -35,6 +38,8 @@ if (unknown.length > 0) {
 }
 
 const progress = (line: string): void => void process.stderr.write(`${line}\n`);
+const [load] = loadavg();
+if (load > BUSY) progress(`bench: other programs keep this machine busy (load average ${load.toFixed(1)}): ratios will be rough, figures worthless`);
 const sections: Section[] = [];
 for (const name of names) {
   const started = performance.now();
@@ -44,7 +49,7 @@ for (const name of names) {
 
 const run = {
   when: new Date().toISOString(),
-  machine: `${cpus()[0].model}, ${availableParallelism()} cores, Node ${process.version}`,
+  machine: `${cpus()[0].model}, ${availableParallelism()} cores, Node ${process.version}, load average ${load.toFixed(1)} at the start`,
   quick,
   sections,
 };
