@@ -3,7 +3,7 @@ import { type TestContext, describe, test } from 'node:test';
 import * as fc from 'fast-check';
 import { Batcher, type BatcherOptions } from '../src/scoring/batcher.js';
 import { ScoringPool } from '../src/scoring/pool.js';
-import type { ServedModel } from '../src/scoring/served-model.js';
+import { ServedModel } from '../src/scoring/served-model.js';
 import { close, readGolden } from './golden.js';
 import { Observed, RecordedRequest, placeModel } from './scoring.js';
 
@@ -184,24 +184,20 @@ describe('a worker that dies', () => {
     assert.equal(pool.threads.length, 2, 'each was replaced');
   });
 
-  test('again and again fails its requests once each, and the next ones are scored', async (t) => {
+  test('of every batch of a model fails their requests once each, and other models are scored on', async (t) => {
     const { batcher, model, observed, pool } = setUp(t, 1);
-    let killing = true;
-    const kill = (): void => {
-      for (const thread of pool.threads) void thread.terminate();
-      if (killing) setImmediate(kill);
-    };
-    const doomed = new RecordedRequest(rowsFrom(0, 16), 'explain');
-    assert(batcher.admit(doomed, model));
-    kill();
-    assert.equal(await doomed.outcome, 'worker');
-    killing = false;
-    assert.equal(doomed.failures, 1);
-    assert(observed.workersFailed >= 3);
+    // An image beyond the end of the memory: the kernel traps.
+    const broken = new ServedModel(model.card, model.strategy, model.shape, 2 ** 30, 0, pool.memory);
+    const doomed = new RecordedRequest(rowsFrom(0, 10));
     const good = new RecordedRequest(rowsFrom(5, 20));
+    assert(batcher.admit(doomed, broken));
     assert(batcher.admit(good, model));
-    assert.equal(await good.outcome, 'scored');
+    assert.deepEqual(await Promise.all([doomed.outcome, good.outcome]), ['worker', 'scored']);
+    assert.equal(doomed.failures, 1);
+    assert(doomed.deliveries.every((count) => count === 0));
+    assert.equal(observed.workersFailed, 3, 'the batch was tried three times');
     isRight(good, 5);
+    assert.equal(batcher.rows, 0);
   });
 });
 

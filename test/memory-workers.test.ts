@@ -13,10 +13,10 @@ const COPIES = 50;
 function enlarged(text: string, copies: number): string {
   const first = text.indexOf('Tree=0\n');
   const end = text.indexOf('end of trees');
-  const sizes = /^tree_sizes=(.*)$/m.exec(text)?.[1] ?? '';
   const trees = text.slice(first, end).split(/^Tree=\d+\n/m).slice(1);
-  const header = text.slice(0, first).replace(/^tree_sizes=.*$/m, `tree_sizes=${Array.from({ length: copies }, () => sizes).join(' ')}`);
-  return header + Array.from({ length: copies }, () => trees).flat().map((tree, i) => `Tree=${i}\n${tree}`).join('') + text.slice(end);
+  const blocks = Array.from({ length: copies }, () => trees).flat().map((tree, i) => `Tree=${i}\n${tree}`);
+  const header = text.slice(0, first).replace(/^tree_sizes=.*$/m, `tree_sizes=${blocks.map((block) => Buffer.byteLength(block)).join(' ')}`);
+  return header + blocks.join('') + text.slice(end);
 }
 
 interface Footprint {

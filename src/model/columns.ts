@@ -88,7 +88,7 @@ export function buildColumns(booster: Booster): Columns {
   const columns: Column[] = [];
   const stretches = new Map<number, { first: number; ends: Float64Array }>();
   for (const [feature, { cuts, missing, zero }] of inOrder(numerical)) {
-    const sorted = Float64Array.from(cuts).sort();
+    const sorted = Float64Array.from(cuts).toSorted();
     const first = columns.length;
     const ends: number[] = [];
     for (let start = 0; start < sorted.length; start += MOST_CUTS) {
@@ -147,7 +147,7 @@ function countBelow(cuts: Float64Array, value: number): number {
 
 /** @param zero zero gets a slot of its own */
 function numericalColumn(feature: number, stretch: Float64Array, missing: boolean, zero: boolean): NumericalColumn {
-  const cuts = zero ? Float64Array.from(new Set([...stretch, BELOW_ZERO_THRESHOLD, ZERO_THRESHOLD])).sort() : stretch;
+  const cuts = zero ? Float64Array.from(new Set([...stretch, BELOW_ZERO_THRESHOLD, ZERO_THRESHOLD])).toSorted() : stretch;
   const zeroSlot = countBelow(cuts, 0);
   return { kind: 'numerical', feature, cuts, zeroSlot, missingSlot: missing ? cuts.length + 1 : zeroSlot, slots: cuts.length + (missing ? 2 : 1) };
 }
