@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { AuditTrail } from './audit/trail.js';
 import type { Config } from './config.js';
+import { LightscoreError } from './errors.js';
 import { Acceptor } from './http/acceptor.js';
 import { ModelLoader } from './model/loader.js';
 import { StoreFollower } from './registry/follower.js';
@@ -37,7 +38,9 @@ export class Server {
   readonly #acceptor: Acceptor;
   #draining = false;
 
+  /** @throws LightscoreError CONFIG_INVALID for what this version cannot do yet */
   constructor(private readonly config: Config) {
+    if (config.http.acceptors > 1) throw new LightscoreError('CONFIG_INVALID', `ACCEPTORS is ${config.http.acceptors}: this version has one acceptor; start several processes behind a load balancer instead`);
     const { log, scoring } = config;
     this.log = openLog(log.level, log.predictionSample);
     const { logger, predictions } = this.log;
