@@ -97,7 +97,7 @@ test('the id of a refused request is repeated where it can be read', async () =>
 });
 
 test('a bad item of a batch is named by its index, and nothing is scored', async () => {
-  const before = await server.metric('predictions_total', '{model_version="v1.0.0",variant="champion"}');
+  const scoredBefore = await server.metric('predictions_total', '{model_version="v1.0.0",variant="champion"}');
   const at = (index: number, item: unknown) => Array.from({ length: 20 }, (_, i) => (i === index ? item : good));
   const type = refused(await server.score(at(17, { features: row.map((value, i) => (i === 3 ? 'x' : value)) }), '/score_batch'), 400, 'invalid-body');
   assert.deepEqual(type.errors?.map(({ pointer }) => pointer), ['/17/features/3']);
@@ -109,7 +109,7 @@ test('a bad item of a batch is named by its index, and nothing is scored', async
   assert.match(name.detail, /^Item 19: /);
   assert(name.errors?.every(({ pointer }) => pointer.startsWith('/19/feature_names')));
   refused(await server.score(at(0, null), '/score_batch'), 400, 'invalid-body');
-  assert.deepEqual(await server.metric('predictions_total', '{model_version="v1.0.0",variant="champion"}'), before);
+  assert.deepEqual(await server.metric('predictions_total', '{model_version="v1.0.0",variant="champion"}'), scoredBefore);
 });
 
 test('a batch must be an array with a row in it', async () => {

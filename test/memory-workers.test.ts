@@ -7,7 +7,9 @@ import { readGolden } from './golden.js';
 import { MODELS, type ServerProcess, startServer } from './server.js';
 
 const golden = readGolden();
-const COPIES = 50;
+const COPIES = 30;
+/** More than the lane in which each worker's first scores were checked. */
+const LANE_BYTES = 2 ** 18;
 
 /** v1.0.0 with all its trees `copies` times over: a model of any size, without training. */
 function enlarged(text: string, copies: number): string {
@@ -35,7 +37,7 @@ async function footprint(server: ServerProcess): Promise<Footprint> {
   return { shared: await server.metric('lightscore_shared_memory_bytes', '{kind="total"}'), resident: await server.metric('process_resident_memory_bytes'), image };
 }
 
-test('one booster, however many workers: the shared memory stays the same, and a worker adds far less than the model', async (t) => {
+test('one booster, however many workers: the shared memory grows by lanes only, and a worker adds far less than the model', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'lightscore-large-'));
   t.after(() => rmSync(folder, { recursive: true }));
   cpSync(join(MODELS, 'v1.0.0'), join(folder, 'v1.0.0'), { recursive: true });
@@ -49,9 +51,9 @@ test('one booster, however many workers: the shared memory stays the same, and a
   }
   const [one, four] = found;
   t.diagnostic(JSON.stringify(found));
-  assert(one.image > 30 * 2 ** 20, `an image of ${one.image} bytes`);
-  assert.equal(four.shared, one.shared);
-  assert(four.shared < 1.2 * four.image + 4 * 2 ** 20, 'the image once, and some lanes');
+  assert(one.image > 24 * 2 ** 20, `an image of ${one.image} bytes`);
+  assert(four.shared - one.shared <= 3 * LANE_BYTES, `${four.shared - one.shared} bytes more`);
+  assert(four.shared < four.image + 4 * 2 ** 20, 'the image once, and some lanes');
   const perWorker = (four.resident - one.resident) / 3;
-  assert(perWorker < one.image / 2, `each worker adds ${Math.round(perWorker / 2 ** 20)} MiB to a model of ${Math.round(one.image / 2 ** 20)} MiB`);
+  assert(perWorker < 0.6 * one.image, `each worker adds ${Math.round(perWorker / 2 ** 20)} MiB to a model of ${Math.round(one.image / 2 ** 20)} MiB`);
 });

@@ -14,8 +14,11 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 export const CLI = fileURLToPath(new URL('../src/cli.js', import.meta.url));
 export const MODELS = join(projectRoot, 'test/data/models');
 
-/** What servers of tests get unless told otherwise; `undefined` takes a variable away. Nothing else is inherited but PATH. */
-const ENVIRONMENT: Environment = { HOST: '127.0.0.1', PORT: '0', MODEL_DIR: MODELS, MODEL_VERSION: 'v1.0.0', WORKERS: '1' };
+/**
+ * What servers of tests get unless told otherwise; `undefined` takes a variable away. Nothing else is inherited but PATH.
+ * The deadline is long, as the machines that run tests are busy.
+ */
+const ENVIRONMENT: Environment = { HOST: '127.0.0.1', PORT: '0', MODEL_DIR: MODELS, MODEL_VERSION: 'v1.0.0', WORKERS: '1', REQUEST_TIMEOUT_MS: '20000' };
 
 const START_MS = 30_000;
 

@@ -20,8 +20,11 @@ async function underLoad({ server }: Pick<AdministeredServer, 'server'>, work: (
   const scores = await scoresOf(server.url, bodies, 'v1.0.0');
   const traffic = new VersionedTraffic(server.port, bodies.map((body, i): VersionedBody => ({ body, scores: new Map([['v1.0.0', scores[i]]]) })));
   traffic.start(2);
-  await work();
-  const { wrong, complaints, dropped } = await traffic.stop();
+  const result = work().then(() => traffic.stop(), async (error: unknown) => {
+    await traffic.stop();
+    throw error;
+  });
+  const { wrong, complaints, dropped } = await result;
   assert.deepEqual({ wrong, complaints, dropped }, { wrong: 0, complaints: [], dropped: 0 });
 }
 

@@ -66,13 +66,17 @@ export class VersionedTraffic {
     this.#open.add(socket);
     let asked = 0;
     let text = '';
+    let connected = false;
     const send = (): void => {
       asked = this.#next;
       this.#next = (this.#next + 1) % this.#requests.length;
       socket.write(this.#requests[asked]);
     };
     socket.setEncoding('latin1');
-    socket.on('connect', send);
+    socket.on('connect', () => {
+      connected = true;
+      send();
+    });
     socket.on('data', (piece: string) => {
       text += piece;
       const header = text.indexOf('\r\n\r\n');
@@ -86,10 +90,10 @@ export class VersionedTraffic {
     });
     const over = (): void => {
       if (!this.#open.delete(socket)) return;
-      if (!this.#stopping) {
-        this.#dropped++;
-        this.#connect();
-      } else if (this.#open.size === 0) this.#whenOver?.();
+      if (!this.#stopping) this.#dropped++;
+      // A server that takes no connections is not asked again.
+      if (!this.#stopping && connected) this.#connect();
+      else if (this.#open.size === 0) this.#whenOver?.();
     };
     socket.on('error', over);
     socket.on('close', over);

@@ -1,0 +1,24 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { readGolden } from './golden.js';
+import { sendHostile } from './hostile-requests.js';
+import { startServer } from './server.js';
+
+test('4,000 hostile requests are refused or cut off, and the good ones beside them are unharmed', async (t) => {
+  const golden = readGolden();
+  const server = await startServer({ MAX_BODY_BYTES: '500000' });
+  t.after(() => server.kill());
+  const { sent, answers, good, faults } = await sendHostile(server.port, golden, 4000, 1_000_000);
+  t.diagnostic(JSON.stringify({ sent, answers, good }));
+  assert.deepEqual(faults, []);
+  assert(Object.keys(sent).length >= 20, 'every kind was sent');
+  assert.equal(good, 800);
+  assert.equal(await server.metric('lightscore_queue_rows'), 0);
+  assert.equal(await server.metric('lightscore_worker_failures_total'), 0);
+  assert.equal(await server.metric('lightscore_rejects_total', '{reason="internal"}'), NaN);
+  assert(!server.logs.some(({ level }) => level >= 50), 'no error in the log');
+  assert.equal((await server.request('/readyz')).status, 200);
+  // Nothing that was left behind by a client keeps the server.
+  assert.deepEqual(await server.terminate(), { code: 0, signal: null });
+  assert.equal((await server.event('stopped'))['all_answered'], true);
+});
