@@ -1,4 +1,4 @@
-// `npm start`: builds what is not built, then serves, in one process, so that signals sent to npm reach the server.
+// `npm start`: builds what is not built, then serves, in one process (and without a shell between: `exec` in package.json), so that signals sent to npm reach the server.
 import './build.mjs';
 
 process.argv.splice(2, Infinity, 'serve');

@@ -34,9 +34,9 @@ async function checksums(store: ModelStore, version: string): Promise<void> {
   await writeFile(path, JSON.stringify({ ...(JSON.parse(await readFile(path, 'utf8')) as object), checksums: Object.fromEntries(sums) as object }));
 }
 
-/** A bit of the model's text in the middle of a leaf value: without a checksum, only another opinion on the scores finds it. */
-async function flipDigit(store: ModelStore, version: string): Promise<void> {
-  await store.edit(version, (text) => text.replace(/^(leaf_value=[^ ]*)(\d)( )/m, (_, start: string, digit: string, end: string) => `${start}${Number(digit) ^ 1}${end}`));
+/** One bit in every leaf value of the first tree: the text is as well-formed as before, and only another opinion finds it. */
+async function flipBits(store: ModelStore, version: string): Promise<void> {
+  await store.edit(version, (text) => text.replace(/^leaf_value=.*$/m, (line) => line.replaceAll(/(\.\d{4})(\d)/g, (_, start: string, digit: string) => `${start}${Number(digit) ^ 1}`)));
 }
 
 async function selfCheck(store: ModelStore, version: string, change: (scores: number[]) => unknown): Promise<void> {
@@ -47,9 +47,9 @@ async function selfCheck(store: ModelStore, version: string, change: (scores: nu
 const CANDIDATES: Readonly<Record<string, { readonly make: (store: ModelStore, version: string) => Promise<void>; readonly reason: RegExp; readonly status?: number }>> = {
   'a truncated text': { make: (store, version) => store.edit(version, (text) => text.slice(0, text.length / 2)), reason: /lightgbm_model\.txt: / },
   'a text without its last tree': { make: (store, version) => store.edit(version, (text) => text.replace(/Tree=97\n[^]*?\n\n\n/, '')), reason: /lightgbm_model\.txt: / },
-  'a flipped bit where there are checksums': { make: async (store, version) => { await checksums(store, version); await flipDigit(store, version); }, reason: /lightgbm_model\.txt: has SHA-256 [0-9a-f]{64}, but metadata\.json says/ },
+  'a flipped bit where there are checksums': { make: async (store, version) => { await checksums(store, version); await flipBits(store, version); }, reason: /lightgbm_model\.txt: has SHA-256 [0-9a-f]{64}, but metadata\.json says/ },
   'a flipped bit where there is a self-check of the trainer': {
-    make: async (store, version) => { await selfCheck(store, version, (scores) => scores); await flipDigit(store, version); },
+    make: async (store, version) => { await selfCheck(store, version, (scores) => scores); await flipBits(store, version); },
     reason: /self-check: the kernel scores row \d+ as .*, the trainer's LightGBM 4\.1\.0 \(self_check\.json\) as/,
   },
   'a self-check of other features': { make: async (store, version) => { await selfCheck(store, version, (scores) => scores); await store.rename(version, version, (name) => (name === 'age' ? 'years' : name)); await selfCheck(store, version, (scores) => scores); }, reason: /self_check\.json: feature_names are not the model's/ },
@@ -177,7 +177,7 @@ test('a bucket that resets, answers 500 or not at all changes nothing', async (t
   bucket.fault = 'none';
   assert.equal((await admin('POST', '/models/v1.1.0/activate')).status, 200);
   bucket.fault = 'silent';
-  const waiting = admin('POST', '/models/v1.2.0/activate');
+  const lost = assert.rejects(admin('POST', '/models/v1.2.0/activate'));
   await bucket.asked;
   // A load that waits for the bucket holds up neither scores nor the way back.
   assert.equal((await server.score(bodies[0])).scored.model_version, 'v1.1.0');
@@ -186,5 +186,5 @@ test('a bucket that resets, answers 500 or not at all changes nothing', async (t
   assert.equal((await server.score(bodies[0])).scored.model_version, 'v1.0.0');
   bucket.fault = 'reset';
   await server.kill();
-  await assert.rejects(waiting);
+  await lost;
 });
