@@ -6,7 +6,7 @@ import type { Figure, Series } from './section.js';
 /** Okabe and Ito's colours, told apart by colour-blind readers and in grey print; the baseline is grey. */
 const COLOURS = ['#56788f', '#0072B2', '#D55E00', '#009E73', '#CC79A7'];
 const INK = '#1f2933';
-const SIZE = { width: 520, height: 340, marginLeft: 66, marginRight: 92, marginTop: 18, marginBottom: 46 } as const;
+const SIZE = { width: 520, height: 340, marginLeft: 84, marginRight: 92, marginTop: 18, marginBottom: 46 } as const;
 const SHARES = [0.5, 0.9, 0.99, 0.999, 0.9999];
 
 const { document } = parseHTML('<!doctype html><html><body></body></html>');

@@ -3,7 +3,9 @@
  * What it is held against: the plain tree walk on rows of the model's own thresholds, always; the trainer's own LightGBM where the
  * artifact carries `self_check.json`; native LightGBM where it is built.
  */
+import { fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import type { NativeAnswer, NativeQuestion } from '../../workers/native-scores.js';
 import { parseJsonObject } from '../artifact/json.js';
 import { ArtifactError, LightscoreError } from '../errors.js';
 import type { BoundKernel } from '../scoring/kernel.js';
@@ -85,25 +87,26 @@ async function builtLightGBM(): Promise<boolean> {
   }
 }
 
+/** LightGBM may take this long before it counts as stuck. */
+const NATIVE_TIMEOUT_MS = 120_000;
+
 /**
- * What native LightGBM makes of the same rows; undefined where it is not built (it is a development dependency).
+ * What native LightGBM makes of the same rows; undefined where it is not built (it is a development dependency). It is asked in a process
+ * of its own: a text that LightGBM cannot read ends the process that it runs in.
  * @throws ArtifactError where LightGBM refuses the model
  */
 export async function nativeScores(modelText: string, rows: Float64Array, count: number, file: string): Promise<KnownScores | undefined> {
   if (!(await builtLightGBM())) return undefined;
-  const { openLightGBM } = await import('../native/lightgbm.js');
-  try {
-    const lightgbm = await openLightGBM();
-    const booster = lightgbm.load(modelText);
-    try {
-      return { by: `LightGBM ${lightgbm.version}`, rows, raw: booster.predictRaw(rows), count };
-    } finally {
-      booster.free();
-    }
-  } catch (error) {
-    if (!(error instanceof LightscoreError)) throw error;
-    if (error.code === 'NATIVE_UNAVAILABLE') return undefined;
-    throw new ArtifactError(file, `self-check: ${error.message}`, { cause: error });
-  }
+  const answer = await new Promise<NativeAnswer>((resolve, reject) => {
+    const child = fork(new URL('../../workers/native-scores.js', import.meta.url), { serialization: 'advanced', stdio: ['ignore', 'ignore', 'ignore', 'ipc'], execArgv: [], timeout: NATIVE_TIMEOUT_MS });
+    child.once('message', (message) => resolve(message as NativeAnswer));
+    child.once('error', reject);
+    child.once('exit', (code, signal) => resolve({ refused: `LightGBM ended with ${signal ?? `exit code ${code}`} on this model` }));
+    const question: NativeQuestion = { modelText, rows };
+    // Where it ends before it has read everything, its exit tells.
+    child.send(question, () => {});
+  });
+  if ('unavailable' in answer) return undefined;
+  if ('refused' in answer) throw new ArtifactError(file, `self-check: ${answer.refused}`);
+  return { by: `LightGBM ${answer.version}`, rows, raw: answer.raw, count };
 }
-
