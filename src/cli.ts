@@ -1,22 +1,8 @@
 #!/usr/bin/env node
 /** The command line: names the commands and ends with the right exit code. */
 import { Command, CommanderError } from 'commander';
-import { auditCommand } from './commands/audit.js';
-import { dataCommand } from './commands/data.js';
-import { experimentCommand } from './commands/experiment.js';
-import { inspectCommand } from './commands/inspect.js';
-import { modelsCommand } from './commands/models.js';
-import { promoteCommand } from './commands/promote.js';
-import { publishCommand } from './commands/publish.js';
-import { reloadCommand } from './commands/reload.js';
-import { rollbackCommand } from './commands/rollback.js';
-import { scoreCommand } from './commands/score.js';
-import { serveCommand } from './commands/serve.js';
-import { signCommand } from './commands/sign.js';
-import { trainCommand } from './commands/train.js';
-import { verifyCommand } from './commands/verify.js';
 import { LightscoreError } from './errors.js';
-import { VERSION } from './server.js';
+import { VERSION } from './version.js';
 
 const program = new Command('lightscore')
   .description('Serve LightGBM models: scores bit-identical to LightGBM, over HTTP and from the shell.')
@@ -25,10 +11,27 @@ const program = new Command('lightscore')
   .enablePositionalOptions()
   .exitOverride()
   .showHelpAfterError('(lightscore --help shows what there is)');
-program.addCommand(serveCommand()).addCommand(scoreCommand()).addCommand(inspectCommand()).addCommand(verifyCommand());
-program.addCommand(dataCommand()).addCommand(trainCommand()).addCommand(publishCommand());
-program.addCommand(modelsCommand()).addCommand(reloadCommand()).addCommand(rollbackCommand()).addCommand(experimentCommand()).addCommand(promoteCommand());
-program.addCommand(auditCommand()).addCommand(signCommand());
+/** In the order of the help. Only the one that is asked for is loaded: `serve` should not wait for what reads parquet. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  serve: async () => (await import('./commands/serve.js')).serveCommand(),
+  score: async () => (await import('./commands/score.js')).scoreCommand(),
+  inspect: async () => (await import('./commands/inspect.js')).inspectCommand(),
+  verify: async () => (await import('./commands/verify.js')).verifyCommand(),
+  data: async () => (await import('./commands/data.js')).dataCommand(),
+  train: async () => (await import('./commands/train.js')).trainCommand(),
+  publish: async () => (await import('./commands/publish.js')).publishCommand(),
+  models: async () => (await import('./commands/models.js')).modelsCommand(),
+  reload: async () => (await import('./commands/reload.js')).reloadCommand(),
+  rollback: async () => (await import('./commands/rollback.js')).rollbackCommand(),
+  experiment: async () => (await import('./commands/experiment.js')).experimentCommand(),
+  promote: async () => (await import('./commands/promote.js')).promoteCommand(),
+  audit: async () => (await import('./commands/audit.js')).auditCommand(),
+  sign: async () => (await import('./commands/sign.js')).signCommand(),
+};
+const asked = process.argv[2] ?? '';
+for (const [name, load] of Object.entries(COMMANDS)) {
+  if (asked === name || !Object.hasOwn(COMMANDS, asked)) program.addCommand(await load());
+}
 const configure = (command: Command, name: string): void => {
   command.exitOverride().showHelpAfterError(`(${name} --help shows its options)`);
   for (const sub of command.commands) configure(sub, `${name} ${sub.name()}`);

@@ -1,5 +1,4 @@
 /** The server: its parts, wired. */
-import { readFileSync } from 'node:fs';
 import { AuditTrail } from './audit/trail.js';
 import type { Config } from './config.js';
 import { LightscoreError } from './errors.js';
@@ -18,11 +17,10 @@ import { openStore } from './store/open.js';
 import type { ArtifactStore } from './store/store.js';
 import { type Log, openLog } from './telemetry/log.js';
 import { Metrics, type ModelReading } from './telemetry/metrics.js';
+import { VERSION } from './version.js';
 
 /** How long a draining server still takes connections, so that load balancers see `/readyz` turn 503. */
 const LINGER_MS = 1000;
-
-export const VERSION = (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version;
 
 export class Server {
   readonly log: Log;
