@@ -47,6 +47,7 @@ export class Server {
     this.#batcher = new Batcher(this.#pool, scoring, {
       dispatched: (rows, waitSeconds, inline) => this.#metrics.dispatched(rows, waitSeconds, inline),
       delivered: () => predictions.batchDone(),
+      answerFailed: (error) => logger.error({ event: 'answer_failed', err: error }, 'a request could not be answered with its scores'),
       workerFailed: (error) => {
         this.#metrics.workerFailed();
         logger.error({ event: 'worker_failed', err: error }, 'a scoring worker died; its batch goes to another');

@@ -213,3 +213,52 @@ test('lanes are used again: memory does not grow with the number of batches', as
   for (let i = 0; i < 20; i++) await wave();
   assert.equal(pool.memory.totalBytes, after);
 });
+
+test('a request that cannot be answered takes no other of its batch with it, and its lane comes back', async (t) => {
+  const { batcher, model, observed, pool } = setUp(t);
+  const broken = new RecordedRequest(rowsFrom(0, 1));
+  const fault = new Error('cannot be answered');
+  broken.scored = () => {
+    throw fault;
+  };
+  const before = new RecordedRequest(rowsFrom(1, 3));
+  const after = new RecordedRequest(rowsFrom(4, 3));
+  for (const request of [before, broken, after]) assert(batcher.admit(request, model));
+  assert.equal(await broken.outcome, 'worker');
+  assert.equal(await before.outcome, 'scored');
+  assert.equal(await after.outcome, 'scored');
+  isRight(before, 1);
+  isRight(after, 4);
+  assert.deepEqual(observed.answersFailed, [fault]);
+  model.retire();
+  await new Promise(setImmediate);
+  assert.equal(pool.memory.usedBytes, 0);
+});
+
+test('a queue of explanations takes memory by its rows, whatever a row costs', async (t) => {
+  const { batcher, model, pool } = setUp(t, 1);
+  const idle = pool.memory.usedBytes;
+  const request = new RecordedRequest(rowsFrom(0, 1600), 'explain');
+  assert(batcher.admit(request, model));
+  const lanes = (pool.memory.usedBytes - idle) / model.laneBytes('explain');
+  assert(lanes <= 101, `${lanes} lanes of 16 rows`);
+  assert.equal(await request.outcome, 'scored');
+  assert(request.deliveries.every((count) => count === 1));
+});
+
+test('where the shared memory has no room for the rows, the request is not admitted and nothing stays counted', async (t) => {
+  const { batcher, model } = setUp(t, 1);
+  const takeLane = model.takeLane.bind(model);
+  let lanes = 0;
+  model.takeLane = (kind) => (lanes++ < 2 ? takeLane(kind) : undefined);
+  const large = new RecordedRequest(rowsFrom(0, 1000));
+  assert.equal(batcher.admit(large, model), false);
+  // What the front end does with a request that was not admitted.
+  large.settled = true;
+  model.takeLane = takeLane;
+  const next = new RecordedRequest(rowsFrom(3, 10));
+  assert(batcher.admit(next, model));
+  assert.equal(await next.outcome, 'scored');
+  isRight(next, 3);
+  assert.equal(batcher.waitingRows, 0);
+});

@@ -30,6 +30,7 @@ export class Observed implements BatchObserver {
   rows = 0;
   inlineBatches = 0;
   workersFailed = 0;
+  readonly answersFailed: unknown[] = [];
   /** Called at each hand-over. */
   onDispatch: () => void = () => {};
 
@@ -45,6 +46,10 @@ export class Observed implements BatchObserver {
 
   workerFailed(): void {
     this.workersFailed++;
+  }
+
+  answerFailed(error: unknown): void {
+    this.answersFailed.push(error);
   }
 }
 

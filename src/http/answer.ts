@@ -4,16 +4,28 @@ import type { Batch } from '../scoring/batcher.js';
 import type { ModelCard } from '../scoring/served-model.js';
 import type { ScoreQuery } from './query.js';
 
+/** A double as text is at most this long. */
+const NUMBER_CHARACTERS = 25;
+/** All of a row but versions, features and request id. */
+const ROW_CHARACTERS = 160;
+
 export class AnswerWriter {
   /** Per feature: the JSON up to its value, and from there to its contribution. */
   readonly #beforeValue: readonly string[];
   readonly #afterValue: readonly string[];
   readonly #versions: string;
+  readonly #mostOfFeature: number;
 
   constructor(private readonly card: ModelCard) {
     this.#beforeValue = card.featureNames.map((name) => `{"feature_name":${JSON.stringify(name)},"feature_value":`);
     this.#afterValue = card.importance.map((importance) => `,"importance":${importance},"contribution":`);
+    this.#mostOfFeature = Math.max(...this.#beforeValue.map((before, f) => before.length + this.#afterValue[f].length)) + 2 * NUMBER_CHARACTERS + 2;
     this.#versions = `],"model_version":${JSON.stringify(card.modelVersion)},"calibration_version":${JSON.stringify(card.calibrationVersion)},"inference_time_ms":`;
+  }
+
+  /** Most characters of one row's answer, without its request id. */
+  mostCharacters({ topK }: ScoreQuery): number {
+    return this.#versions.length + ROW_CHARACTERS + Math.min(topK, this.card.featureNames.length) * this.#mostOfFeature;
   }
 
   /**

@@ -13,6 +13,9 @@ import { BatchAnswer, BatchCall, SingleCall } from './score-call.js';
 import { type ModelFace, type Variants, variantsOf } from './variants.js';
 import { type Validator, validateScoreBatchRequest, validateScoreRequest } from './validators.generated.js';
 
+/** An answer is one string until it is sent, and must stay well below what one can be. */
+const MOST_ANSWER_CHARACTERS = 64 * 2 ** 20;
+
 const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i;
 
 export class ScoreRoutes {
@@ -106,6 +109,10 @@ export class ScoreRoutes {
     }
     const variants = this.#ready(exchange, query);
     if (variants === undefined) return;
+    if (requests.length * variants.champion.context.answers.mostCharacters(query) > MOST_ANSWER_CHARACTERS) {
+      exchange.refuse('BATCH_TOO_LARGE', { detail: `The answer could be larger than ${MOST_ANSWER_CHARACTERS / 2 ** 20} MiB: send fewer rows, or ask for a smaller top_k.` });
+      return;
+    }
     const orders: FeatureOrder[] = [];
     for (let i = 0; i < requests.length; i++) {
       const order = variants.names.resolve(requests[i]);

@@ -3,7 +3,7 @@
  * model that fails a stage is kept, and nothing that serves is touched.
  */
 import type { LoadedImage } from '../../workers/load.js';
-import { ArtifactError } from '../errors.js';
+import { ArtifactError, LightscoreError } from '../errors.js';
 import type { ScoringPool } from '../scoring/pool.js';
 import { ServedModel } from '../scoring/served-model.js';
 import type { ModelLoader } from './loader.js';
@@ -35,6 +35,7 @@ export async function loadModel(version: string, loader: ModelLoader, pool: Scor
 /** One row through the pool: the first batch of a new model then finds its lane laid out, and the way there and back proven. */
 async function warmUp(model: ServedModel, { card, exampleRaw }: LoadedImage, pool: ScoringPool): Promise<void> {
   const lane = model.takeLane('score');
+  if (lane === undefined) throw new LightscoreError('MODEL_UNSUPPORTED', `${card.version}: no room in the shared memory for a batch`);
   try {
     lane.rows.set(card.exampleRow);
     await pool.run({ strategy: model.strategy, image: model.image, lane: lane.address, first: 0, end: 1, explain: false });

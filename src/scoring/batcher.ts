@@ -1,9 +1,12 @@
 /**
  * Adaptive micro-batching: gathers rows in lanes and hands them to workers. There is no timer: a batch closes when the turn of
- * the event loop ends and a worker is free; while all are busy rows gather, up to a cap that follows the measured cost per row.
- * The lanes are the queue: a row is written once, into the lane from which it will be scored.
+ * the event loop ends and a worker is free; while all are busy rows gather. A worker gets as many of a batch's rows at once as
+ * a cap allows that follows the measured cost per row. The lanes are the queue: a row is written once, into the lane from which it
+ * will be scored.
  *
  *     admit -> open lane (one per kind) --full--> ready lanes --worker free--> worker -> scored
+ *                    |                                 ^                         |
+ *                    |                                 '---rows past the cap-----'
  *                    '-------------end of the turn, worker free---------------^
  *
  * Everything here runs on one thread; the races are with workers that die, and with requests that are answered early
@@ -51,7 +54,6 @@ export class Batch {
   count = 0;
   /** Rows before it were given up. */
   first = 0;
-  attempts = 0;
   /** When its first row came, performance.now() milliseconds. */
   opened = 0;
   /** When its scores were there to be answered with, performance.now() milliseconds. */
@@ -73,11 +75,13 @@ export interface BatchObserver {
   /** Rows of a batch were scored; called after every row was delivered. */
   delivered(batch: Batch): void;
   workerFailed(error: unknown): void;
+  /** A request could not be answered with its scores. */
+  answerFailed(error: unknown): void;
 }
 
-/** A worker should not be kept by one batch for longer, in microseconds; rows that come meanwhile wait for it. */
+/** A worker should not be kept for longer at once, in microseconds; rows that come meanwhile wait for it. */
 const BATCH_BUDGET_US = 2000;
-/** Fewest rows of a full batch, however slow the model. */
+/** Fewest rows that a worker is given at once, however slow the model. */
 const LEAST_CAP: Readonly<Record<LaneKind, number>> = { score: 16, explain: 1 };
 /** Weight of the newest batch in the running means. */
 const NEWEST = 0.1;
@@ -86,6 +90,8 @@ const HANDOVER_US = 65;
 /** A batch is given to a fresh worker this often before its requests are told that it failed. */
 const ATTEMPTS = 3;
 const SWEEP_MS = 50;
+/** Bytes of all lanes that wait or are being scored: rows of a model with thousands of features are large. */
+const MOST_LANE_BYTES = 256 * 2 ** 20;
 
 export class Batcher {
   readonly #open: Record<LaneKind, Batch | undefined> = { score: undefined, explain: undefined };
@@ -93,6 +99,7 @@ export class Batcher {
   #idleWorkers: number;
   #waitingRows = 0;
   #runningRows = 0;
+  #laneBytes = 0;
   #scheduled = false;
   #sweeper: NodeJS.Timeout | undefined;
   #spareRuns = false;
@@ -126,30 +133,22 @@ export class Batcher {
 
   /**
    * Queues all rows of a request for `model`, in order.
-   * @returns false, with nothing queued, where the queue has no room for them
+   * @returns false where the queue or the shared memory has no room for them; the caller then refuses the request, and rows that were
+   * queued before that showed are dropped with it
    */
   admit(request: PendingRequest, model: ServedModel): boolean {
     const { kind, rowCount } = request;
     if (this.#waitingRows + rowCount > this.options.queueRows) return false;
-    this.#waitingRows += rowCount;
     const features = model.shape.features;
     for (let row = 0; row < rowCount; row++) {
-      let batch = this.#open[kind];
-      // A batch belongs to one model: a row of a newer one opens the next batch.
-      if (batch !== undefined && batch.model !== model) {
-        this.#ready.push(batch);
-        batch = undefined;
-      }
-      if (batch === undefined) {
-        batch = new Batch(model, model.takeLane(kind));
-        batch.opened = performance.now();
-        this.#open[kind] = batch;
-      }
+      const batch = this.#openBatch(kind, model);
+      if (batch === undefined) return false;
       const at = batch.count++;
       request.writeRow(row, batch.lane.rows, at * features);
       batch.requests.push(request);
       batch.rows.push(row);
-      if (batch.count >= this.#cap(kind, batch)) {
+      this.#waitingRows++;
+      if (batch.count === batch.lane.plan.capacity) {
         this.#open[kind] = undefined;
         this.#ready.push(batch);
       }
@@ -159,14 +158,39 @@ export class Batcher {
     return true;
   }
 
+  /** The batch that takes the next row; undefined where there is no memory for another one. */
+  #openBatch(kind: LaneKind, model: ServedModel): Batch | undefined {
+    const open = this.#open[kind];
+    if (open !== undefined && open.model === model) return open;
+    if (open !== undefined) {
+      // A batch belongs to one model: a row of a newer one opens the next batch.
+      this.#open[kind] = undefined;
+      this.#ready.push(open);
+    }
+    if (this.#laneBytes + model.laneBytes(kind) > MOST_LANE_BYTES) return undefined;
+    const lane = model.takeLane(kind);
+    if (lane === undefined) return undefined;
+    const batch = new Batch(model, lane);
+    this.#laneBytes += batch.lane.plan.bytes;
+    batch.opened = performance.now();
+    this.#open[kind] = batch;
+    return batch;
+  }
+
+  #release(batch: Batch): void {
+    this.#laneBytes -= batch.lane.plan.bytes;
+    batch.model.releaseLane(batch.lane);
+  }
+
   /** Stops the timer; nothing may be waiting. */
   close(): void {
     clearInterval(this.#sweeper);
     this.#sweeper = undefined;
   }
 
-  #cap(kind: LaneKind, batch: Batch): number {
-    return Math.min(batch.lane.plan.capacity, Math.max(LEAST_CAP[kind], Math.floor(BATCH_BUDGET_US / this.#rowCostUs[kind])));
+  /** Most rows that a worker is given at once. */
+  #cap(kind: LaneKind): number {
+    return Math.max(LEAST_CAP[kind], Math.floor(BATCH_BUDGET_US / this.#rowCostUs[kind]));
   }
 
   /** Once per turn of the event loop, after all of its requests have been read. */
@@ -195,9 +219,13 @@ export class Batcher {
         this.#runSpare();
         return;
       }
-      const rows = this.#dropSettled(batch);
-      if (rows > 0) this.#start(batch, rows);
-      else batch.model.releaseLane(batch.lane);
+      this.#dropSettled(batch);
+      if (batch.first === batch.count) this.#release(batch);
+      else if (this.#start(batch) && (this.#ready.length > 0 || this.#open.score !== undefined || this.#open.explain !== undefined)) {
+        // Scored on the spot: the sockets get their turn before the next batch.
+        this.#schedule();
+        return;
+      }
     }
   }
 
@@ -205,66 +233,72 @@ export class Batcher {
    * Gives up the rows at the front whose requests are settled or past their deadline, before they cost a worker.
    * Rows stand in order of arrival and all requests have the same time, so no expired row stands behind a live one.
    */
-  #dropSettled(batch: Batch): number {
+  #dropSettled(batch: Batch): void {
     const now = performance.now();
-    this.#waitingRows -= batch.count - batch.first;
+    const { first } = batch;
     while (batch.first < batch.count) {
       const request = batch.requests[batch.first];
       if (!request.settled && request.deadline > now) break;
       if (!request.settled) request.failed('deadline');
       batch.first++;
     }
-    return batch.count - batch.first;
+    this.#waitingRows -= batch.first - first;
   }
 
-  #start(batch: Batch, rows: number): void {
+  /** Scores rows from the batch's first on, as many as the cap allows. Returns whether that is done already. */
+  #start(batch: Batch): boolean {
     const { mode } = this.options;
     const { kind } = batch.lane.plan;
+    const end = Math.min(batch.count, batch.first + this.#cap(kind));
+    const rows = end - batch.first;
+    this.#waitingRows -= rows;
     const started = performance.now();
     const inline = mode === 'inline' || (mode === 'auto' && rows * this.#rowCostUs[kind] < this.#handoverUs);
     this.observer.dispatched(rows, (started - batch.opened) / 1000, inline);
     if (inline) {
       const kernel = this.pool.kernels[batch.model.strategy];
-      kernel.score(batch.model.image, batch.lane.address, batch.first, batch.count);
-      if (kind === 'explain') kernel.explain(batch.model.image, batch.lane.address, batch.first, batch.count);
+      kernel.score(batch.model.image, batch.lane.address, batch.first, end);
+      if (kind === 'explain') kernel.explain(batch.model.image, batch.lane.address, batch.first, end);
       this.#learn(kind, rows, (performance.now() - started) * 1000);
-      this.#deliver(batch);
-      return;
+      this.#deliver(batch, end);
+      return true;
     }
     this.#idleWorkers--;
     this.#runningRows += rows;
-    this.#run(batch, rows, started);
+    this.#run(batch, end, 1, started);
+    return false;
   }
 
-  #run(batch: Batch, rows: number, started: number): void {
+  #run(batch: Batch, end: number, attempt: number, started: number): void {
     const { kind } = batch.lane.plan;
-    batch.attempts++;
     const { strategy, image } = batch.model;
-    const task = { strategy, image, lane: batch.lane.address, first: batch.first, end: batch.count, explain: kind === 'explain' };
+    const rows = end - batch.first;
+    const task = { strategy, image, lane: batch.lane.address, first: batch.first, end, explain: kind === 'explain' };
     this.pool.run(task).then(
       (micros) => {
         this.#idleWorkers++;
         this.#runningRows -= rows;
         this.#learn(kind, rows, micros);
         this.#handoverUs += NEWEST * ((performance.now() - started) * 1000 - micros - this.#handoverUs);
-        // The worker gets its next batch before this one is answered: answering takes longer than scoring.
+        // The worker gets its next batch before this one is answered: answering takes longer than scoring. The rest of this one has
+        // to wait for its answers, as both share a lane.
         this.#dispatch();
-        this.#deliver(batch);
+        this.#deliver(batch, end);
       },
       (error: unknown) => {
-        // The worker died in mid-batch. Its rows stand untouched in the lane, so the batch goes to another worker; scores
-        // that it may have written are written again.
+        // The worker died in mid-batch. Its rows stand untouched in the lane, so they go to another worker; scores that it may have
+        // written are written again.
         this.observer.workerFailed(error);
-        if (batch.attempts < ATTEMPTS) {
-          this.#run(batch, rows, started);
+        if (attempt < ATTEMPTS) {
+          this.#run(batch, end, attempt + 1, started);
           return;
         }
         this.#idleWorkers++;
         this.#runningRows -= rows;
-        for (let at = batch.first; at < batch.count; at++) {
+        for (let at = batch.first; at < end; at++) {
           if (!batch.requests[at].settled) batch.requests[at].failed('worker');
         }
-        batch.model.releaseLane(batch.lane);
+        this.#finish(batch, end);
         this.#dispatch();
       },
     );
@@ -284,7 +318,7 @@ export class Batcher {
     this.pool.run({ strategy, image, lane: batch.lane.address, first: 0, end: batch.count, explain: false }).then(
       () => {
         over();
-        for (let at = 0; at < batch.count; at++) batch.requests[at].scored(batch.rows[at], batch, at);
+        this.#hand(batch, batch.count);
         batch.model.releaseLane(batch.lane);
       },
       (error: unknown) => {
@@ -300,11 +334,35 @@ export class Batcher {
     this.#rowCostUs[kind] += NEWEST * (micros / rows - this.#rowCostUs[kind]);
   }
 
-  #deliver(batch: Batch): void {
+  #deliver(batch: Batch, end: number): void {
     batch.delivered = performance.now();
-    for (let at = batch.first; at < batch.count; at++) batch.requests[at].scored(batch.rows[at], batch, at);
+    this.#hand(batch, end);
     this.observer.delivered(batch);
-    batch.model.releaseLane(batch.lane);
+    this.#finish(batch, end);
+  }
+
+  /** Hands every request its scores. One that cannot be answered takes no other with it. */
+  #hand(batch: Batch, end: number): void {
+    for (let at = batch.first; at < end; at++) {
+      const request = batch.requests[at];
+      try {
+        request.scored(batch.rows[at], batch, at);
+      } catch (error) {
+        this.observer.answerFailed(error);
+        if (!request.settled) request.failed('worker');
+      }
+    }
+  }
+
+  /** The rows up to `end` are done with: gives the lane back, or puts the rest of the batch in front of all others. */
+  #finish(batch: Batch, end: number): void {
+    batch.first = end;
+    if (end === batch.count) {
+      this.#release(batch);
+      return;
+    }
+    this.#ready.unshift(batch);
+    this.#schedule();
   }
 
   /** Refuses what has waited past its deadline while every worker was busy; its rows are dropped when their turn comes. */

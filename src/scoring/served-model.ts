@@ -1,4 +1,5 @@
 /** A model that is ready to score: its image in shared memory, the kernel chosen for it, its lanes. */
+import { LightscoreError } from '../errors.js';
 import type { LaneShape, Strategy } from '../model/image.js';
 import { type Lane, type LaneKind, createLane, planLane } from './lane.js';
 import type { SharedMemory } from './memory.js';
@@ -32,6 +33,7 @@ export class ServedModel {
   #whenFreed: (() => void) | undefined;
   readonly #kept: Record<LaneKind, Lane[]> = { score: [], explain: [] };
   readonly #capacity: Record<LaneKind, number>;
+  readonly #bytes: Record<LaneKind, number>;
 
   constructor(
     readonly card: ModelCard,
@@ -45,6 +47,8 @@ export class ServedModel {
     const capacity = (kind: LaneKind): number =>
       Math.max(1, Math.min(LANE_LIMITS.rows[kind], Math.floor(LANE_LIMITS.bytes / planLane(shape, 1, kind).bytes)));
     this.#capacity = { score: capacity('score'), explain: shape.explain === undefined ? 0 : capacity('explain') };
+    const bytes = (kind: LaneKind): number => planLane(shape, this.#capacity[kind], kind).bytes;
+    this.#bytes = { score: bytes('score'), explain: bytes('explain') };
   }
 
   /** No new batch may begin with it. */
@@ -56,10 +60,25 @@ export class ServedModel {
     return this.#capacity.explain > 0;
   }
 
-  /** A lane for one batch, with an unknown past. Give it back with `releaseLane`. */
-  takeLane(kind: LaneKind): Lane {
-    this.#batches++;
-    return this.#kept[kind].pop() ?? createLane(this.memory, this.shape, this.#capacity[kind], kind);
+  /** Bytes of one lane. */
+  laneBytes(kind: LaneKind): number {
+    return this.#bytes[kind];
+  }
+
+  /** A lane for one batch, with an unknown past; undefined where the shared memory is full. Give it back with `releaseLane`. */
+  takeLane(kind: LaneKind): Lane | undefined {
+    const lane = this.#kept[kind].pop() ?? this.#createLane(kind);
+    if (lane !== undefined) this.#batches++;
+    return lane;
+  }
+
+  #createLane(kind: LaneKind): Lane | undefined {
+    try {
+      return createLane(this.memory, this.shape, this.#capacity[kind], kind);
+    } catch (error) {
+      if (error instanceof LightscoreError && error.code === 'MODEL_UNSUPPORTED') return undefined;
+      throw error;
+    }
   }
 
   releaseLane(lane: Lane): void {

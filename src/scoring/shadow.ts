@@ -66,6 +66,10 @@ export class ShadowQueue implements SpareWork {
       return;
     }
     const open = (this.#open ??= this.#start(shadow));
+    if (open === undefined) {
+      shadow.observer.missed(1);
+      return;
+    }
     const { batch, rows } = open;
     const { features } = batch.lane.plan;
     const from = laneRow * champion.lane.plan.features;
@@ -89,8 +93,11 @@ export class ShadowQueue implements SpareWork {
     this.#timer = undefined;
   }
 
-  #start(shadow: Shadow): { readonly batch: Batch; readonly rows: ShadowRows } {
-    const batch = new Batch(shadow.challenger, shadow.challenger.takeLane('score'));
+  /** Undefined where the shared memory has no room. */
+  #start(shadow: Shadow): { readonly batch: Batch; readonly rows: ShadowRows } | undefined {
+    const lane = shadow.challenger.takeLane('score');
+    if (lane === undefined) return undefined;
+    const batch = new Batch(shadow.challenger, lane);
     batch.opened = performance.now();
     this.#timer ??= setTimeout(() => this.#close(), GATHER_MS);
     return { batch, rows: new ShadowRows(shadow) };

@@ -86,7 +86,7 @@ export interface Readings {
   readonly ready: boolean;
 }
 
-export class Metrics implements Omit<BatchObserver, 'delivered'> {
+export class Metrics implements Omit<BatchObserver, 'delivered' | 'answerFailed'> {
   readonly durations = new Distribution(SECONDS);
   readonly #rejects = new Tally<ProblemCode>();
   /** By route, then status. */
