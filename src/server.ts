@@ -70,7 +70,7 @@ export class Server {
       predictions,
       clock: new TurnClock(),
       version: VERSION,
-      logError: (error, what) => logger.error({ event: 'request_failed', what, err: error }, 'a request could not be answered'),
+      logError: (error, route, requestId) => logger.error({ event: 'request_failed', route, request_id: requestId, err: error }, 'a request could not be answered'),
     });
   }
 

@@ -67,11 +67,13 @@ test('the same artifact comes out of a bucket', async (t) => {
   assert.deepEqual({ modelText: Buffer.from(modelText), calibrator, metadata, files }, { modelText: Buffer.from(expected.modelText), calibrator: expected.calibrator, metadata: expected.metadata, files: expected.files });
 });
 
-test('of two calibrators the portable one is used', async (t) => {
+test('of two calibrators the portable one is used, with a warning', async (t) => {
   const { store, path } = await copyOfModels(t);
   const calibrator = { x: Float64Array.of(0, 1), y: Float64Array.of(0.25, 0.75), precision: 'float64' as const };
   await writeFile(path('calibrator.json'), writeCalibratorJson(calibrator));
-  assert.deepEqual((await fetchArtifact(store, VERSION)).calibrator, calibrator);
+  const artifact = await fetchArtifact(store, VERSION);
+  assert.deepEqual(artifact.calibrator, calibrator);
+  assert.deepEqual(artifact.warnings, [`${path('calibrator.pkl')}: is not read, because calibrator.json lies beside it`]);
 });
 
 test('a self-check that is there is handed on', async (t) => {

@@ -151,7 +151,11 @@ test('a trail that cannot be written loses nothing once it can again', async (t)
   assert.equal((await verifyTrail(file)).end.sequence, 3);
 });
 
-test('a file that is not there is named', async (t) => {
+test('a file that cannot be opened is named once, with the reason', async (t) => {
   const file = await scratch(t);
-  await assert.rejects(verifyTrail(file), { code: 'CONFIG_INVALID', message: /audit\.jsonl: cannot be read/ });
+  await assert.rejects(verifyTrail(file), { code: 'CONFIG_INVALID', message: `${file}: cannot be read: no such file or directory` });
+  const below = join(file, 'below');
+  assert.throws(() => new AuditTrail(below, logger), { code: 'CONFIG_INVALID', message: `AUDIT_LOG: ${below}: cannot be opened for writing: no such file or directory` });
+  await mkdir(file);
+  assert.throws(() => new AuditTrail(file, logger), { code: 'CONFIG_INVALID', message: `AUDIT_LOG: ${file}: cannot be opened for writing: it is a folder, not a file` });
 });

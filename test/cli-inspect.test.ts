@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -67,6 +67,16 @@ test('what would keep a version from being served becomes a warning', async () =
   assert.match(warnings.join('\n'), /lightgbm_model\.txt: its SHA-256 is not the one in metadata\.json/);
   assert.match(warnings.join('\n'), /lists 2 features, the model has 15/);
   assert.equal(files.find(({ name }) => name === 'lightgbm_model.txt')?.checksum, 'differs');
+});
+
+test('a calibrator that is not read because of another one becomes a warning', async () => {
+  const path = join(folder, 'two-calibrators');
+  await mkdir(path);
+  for (const name of ['lightgbm_model.txt', 'metadata.json', 'calibrator.pkl']) await copyFile(join(version, name), join(path, name));
+  await writeFile(join(path, 'calibrator.json'), '{"type": "isotonic", "dtype": "float64", "out_of_bounds": "clip", "x_thresholds": [0, 1], "y_thresholds": [0, 1]}');
+  const { calibrator, warnings } = await inspect(path);
+  assert.equal(calibrator?.file, 'calibrator.json');
+  assert.deepEqual(warnings, [`${join(path, 'calibrator.pkl')}: is not read, because calibrator.json lies beside it`]);
 });
 
 test('the text names every part; a truncated model is one line and exit code 1', async () => {

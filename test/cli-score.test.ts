@@ -75,6 +75,9 @@ test('golden rows: raw scores bit for bit, probabilities, calibrated scores, con
   const contributions = await score(['--model', version, '--rows', '-', '--contributions'], JSON.stringify(golden.rows.slice(0, golden.contributions.length)));
   assert.ok(Array.isArray(contributions));
   contributions.forEach((row: unknown, i) => close(row, golden.contributions[i], 1e-12));
+  for (const beside of ['--raw', '--probability']) {
+    assert.deepEqual(await score(['--model', version, '--rows', '-', beside, '--contributions'], JSON.stringify(golden.rows.slice(0, golden.contributions.length))), contributions, beside);
+  }
 });
 
 test('the portable calibrator scores as the pickled one', async () => {
@@ -148,6 +151,7 @@ test('mistakes are one line and exit code 1', async () => {
   await assertFails(['--model', join(data, 'models'), '--rows', rowsFile], 1, /lightgbm_model\.txt: is missing; name one version: .*v1\.0\.0, .*v1\.1\.0/);
   await assertFails(['--model', join(folder, 'nowhere'), '--rows', rowsFile], 1, /nowhere: does not exist/);
   await assertFails(['--model', small, '--rows', join(folder, 'nothing.json'), '--raw'], 1, /nothing\.json: does not exist/);
+  await assertFails(['--model', small, '--rows', folder, '--raw'], 1, /^lightscore: [^ ]+: cannot be read: it is a folder, not a file\n$/);
   const bad: readonly [string, RegExp][] = [
     ['', /standard input: is not JSON/], ['[[1,2,3]', /is not JSON/], ['{"rows": []}', /is not a JSON array of rows/], ['[[1,2]]', /row 0 has 2 values, the model has 3 features/],
     ['[[1,2,3],7]', /row 1 is not an array/], ['[[1,"2",3]]', /row 0, value 1 is "2", expected a number or null/], ['[[1,1e999,3]]', /row 0, value 1 is too large for a double/],

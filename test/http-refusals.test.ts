@@ -90,10 +90,12 @@ test('unknown, missing and repeated feature names are a 400 that names them', as
   for (const feature_names of [[], names.slice(1), [...names, 'more'], names.map(() => '__proto__')]) refused(await server.score({ ...good, feature_names }), 400, 'feature-names');
 });
 
-test('the id of a refused request is repeated where it can be read', async () => {
+test('every refusal has a request id: that of the request where it can be read, else a new one', async () => {
   assert.equal((await server.score({ ...good, extra: 1, request_id: 'mine' })).problem.request_id, 'mine');
   assert.equal((await server.score({ ...good, feature_names: [], request_id: 'é"' })).problem.request_id, 'é"');
-  assert.equal((await server.score({ ...good, request_id: 7 })).problem.request_id, undefined);
+  const ids = [await server.score({ ...good, request_id: 7 }), await server.request('/nope'), await server.request('/score')].map(({ problem }) => problem.request_id);
+  for (const id of ids) assert.match(id ?? '', /^[0-9a-f-]{36}$/);
+  assert.equal(new Set(ids).size, ids.length);
 });
 
 test('a bad item of a batch is named by its index, and nothing is scored', async () => {

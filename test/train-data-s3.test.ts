@@ -5,6 +5,7 @@ import { openDataFolder } from '../src/train/data-folder.js';
 import { generateDataSet } from '../src/train/data-set.js';
 import { SPLITS } from '../src/train/features.js';
 import { readTable } from '../src/train/table.js';
+import { runCli } from './cli-process.js';
 import { type S3Server, startS3Server } from './s3-server.js';
 
 let server: S3Server;
@@ -23,6 +24,11 @@ test('a data set written to a bucket is read from it as it was generated', async
     const { names, columns, rows } = await readTable(read, location, split);
     assert.deepEqual({ names, columns, rows }, tables[split]);
   }
+});
+
+test('the AWS SDK does not print its warning about versions of Node', async () => {
+  const { code, stderr } = await runCli(['data', '--rows', '1500', '--out', 's3://training/quiet']);
+  assert.deepEqual([code, stderr], [0, SPLITS.map((split) => `wrote ${split}.parquet\n`).join('')]);
 });
 
 test('what a bucket lacks is told, and a bucket that is not there is unreachable', async () => {

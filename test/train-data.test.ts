@@ -70,9 +70,9 @@ test('wrong options and places that cannot be written are told in one line', asy
   await writeFile(file, '');
   for (const [args, message] of [
     [['--rows', 'many'], /--rows must be a number, not "many"/],
-    [['--rows', '999'], /rows must be a whole number from 1000/],
-    [['--fraud-rate', '1'], /the fraud rate must lie between 0 and 1/],
-    [['--seed', '-1'], /the seed must be a whole number/],
+    [['--rows', '999'], /^--rows must be a whole number from 1000/],
+    [['--fraud-rate', '1'], /^--fraud-rate must lie between 0 and 1/],
+    [['--seed', '-1'], /^--seed must be a whole number/],
     [['--rows', '1000', '--fraud-rate', '0.001'], /only 1 fraudulent applications/],
   ] as const) {
     await assert.rejects(run(...args, '--out', join(folder, 'never')), { code: 'USAGE', message });

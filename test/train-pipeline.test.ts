@@ -81,6 +81,8 @@ test('metadata has the fields of the Python service, and what it takes to make t
   const { folder: written, run } = await trainArtifact(await openLightGBM(), options({ version: 'v1.1.0', folds: 3 }, lines));
   const metadata: Record<string, Record<string, number>> = await readJson(join(written, 'metadata.json'));
   for (const split of ['training_metrics', 'validation_metrics', 'test_metrics']) {
+    const { before, after: calibrated } = run.splits[['training_metrics', 'validation_metrics', 'test_metrics'].indexOf(split)];
+    assert.ok(Math.abs(metadata[split]['auc_pr'] - before.auc_pr) < 1e-6 && Math.abs(metadata[split]['calibration_error'] - calibrated.calibration_error) < 1e-6, split);
     for (const metric of ['auc_roc', 'auc_pr', 'precision_at_10pct_recall', 'calibration_error']) {
       assert.ok(metadata[split][metric] >= 0 && metadata[split][metric] <= 1, `${split}.${metric}`);
     }
@@ -92,6 +94,11 @@ test('metadata has the fields of the Python service, and what it takes to make t
   assert.equal(Object.keys(metadata['feature_statistics']).length, 15);
   assert.ok(metadata['cross_validation']['auc_roc_mean'] > 0.7 && metadata['cross_validation']['auc_roc_standard_deviation'] < 0.1);
   assert.equal(run.crossValidation?.folds, 3);
+  const card = await readFile(join(written, 'model_card.md'), 'utf8');
+  const page = await readFile(join(written, 'report.html'), 'utf8');
+  const auc = metadata['test_metrics']['auc_roc'].toFixed(4);
+  assert.ok(lines.some((line) => line.startsWith(`test: booster's probability: AUC-ROC ${auc}, `)), lines.join('\n'));
+  assert.ok(card.includes(`- **AUC-ROC**: ${auc} `) && page.includes(`AUC-ROC<b>${auc}</b>`), 'the same headline in every place');
   assert.ok(lines.some((line) => /^cross-validation \(3 folds\): AUC 0\.\d{4} \+- 0\.\d{4} at iteration \d+$/.test(line)), lines.join('\n'));
 });
 

@@ -42,11 +42,12 @@ test('the report holds every figure, needs nothing from outside, and is the same
 
 test('the confusion table and the metrics are those of the test split', async () => {
   const run = makeRun();
-  const { labels, calibrated, after } = run.splits[2];
+  const { labels, calibrated, before, after } = run.splits[2];
   const page = await renderReport(run);
   const found = labels.filter((label, row) => label === 1 && calibrated[row] >= run.threshold).length;
   assert.ok(page.includes(`<b>${found}</b>found`));
-  assert.ok(page.includes(`AUC-ROC<b>${after.auc_roc.toFixed(4)}</b>`));
+  assert.ok(page.includes(`AUC-ROC<b>${before.auc_roc.toFixed(4)}</b><small>booster's probability;`));
+  assert.ok(page.includes(`Calibration error<b>${after.calibration_error.toFixed(4)}</b><small>calibrated score;`));
 });
 
 test('text from outside cannot become markup', async () => {
@@ -79,11 +80,23 @@ test('the model card has the sections of the template, filled from the run', () 
     assert.ok(card.includes(`${heading}\n`), heading);
   }
   const [, validation, tested] = run.splits;
-  assert.ok(card.includes(`- **AUC-ROC**: ${tested.after.auc_roc.toFixed(4)} (validation: ${validation.after.auc_roc.toFixed(4)}`));
+  assert.ok(card.includes(`- **AUC-ROC**: ${tested.before.auc_roc.toFixed(4)} (validation: ${validation.before.auc_roc.toFixed(4)}`));
+  assert.ok(card.includes(`- **Calibration Error**: ${tested.after.calibration_error.toFixed(4)} (validation: ${validation.after.calibration_error.toFixed(4)}`));
+  assert.match(card, /precision at 10% recall are of the booster's probability; the calibration error is of the calibrated score/);
   assert.ok(card.includes('- **Training Date**: 2026-01-02\n'));
   assert.ok(card.includes('- **Size**: 2,400 samples (train 800, validation 800, test 800)\n'));
   assert.ok(card.includes('1. ltv_ratio (0.75)\n2. age (0.25)\n'));
   assert.ok(card.includes('AUC-ROC 0.8123, standard deviation 0.0100, 5 folds'));
   assert.ok(card.includes('- Trained on synthetic data\n'));
   assert.equal(renderModelCard(makeRun({ data: { ...run.data, synthetic: false } })).includes('synthetic'), false);
+});
+
+test('a calibration that made the calibration error worse is a limitation, with both figures', () => {
+  const better = makeRun();
+  assert.ok(better.splits[2].after.calibration_error < better.splits[2].before.calibration_error);
+  assert.equal(renderModelCard(better).includes('worse'), false);
+  const splits = better.splits.map(({ split, labels, calibrated, uncalibrated }) => evaluateSplit(split, labels, calibrated, uncalibrated));
+  const { before, after } = splits[2];
+  const [limitations] = renderModelCard({ ...better, splits }).split('## Limitations').slice(1);
+  assert.ok(limitations.includes(`worse: ${before.calibration_error.toFixed(4)} for the booster's probability, ${after.calibration_error.toFixed(4)} for the calibrated score\n`));
 });

@@ -32,7 +32,7 @@ const FRAUD_RATE = 0.032;
 const SEED = 42;
 const CATEGORIES = 24;
 
-/** Of seed.md; without early stopping, so that a model has as many trees as asked for. */
+/** The fraud model's own; without early stopping, so that a model has as many trees as asked for. */
 const PARAMETERS: Parameters = {
   objective: 'binary', boosting: 'gbdt', learning_rate: 0.05, feature_fraction: 0.9, bagging_fraction: 0.8, bagging_freq: 5,
   seed: SEED, num_threads: 1, deterministic: true, force_row_wise: true, verbosity: -1,

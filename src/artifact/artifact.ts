@@ -3,7 +3,7 @@ import { ArtifactError, LightscoreError } from '../errors.js';
 import { type ArtifactStore, filesFingerprint, type StoredFile } from '../store/store.js';
 import { isVersionName } from '../store/versions.js';
 import { type IsotonicCalibrator, readCalibratorJson } from './calibrator.js';
-import { CALIBRATOR_FILES, METADATA_FILE, MODEL_FILE, SELF_CHECK_FILE, SIGNATURE_FILE } from './files.js';
+import { CALIBRATOR_FILES, METADATA_FILE, MODEL_FILE, SELF_CHECK_FILE, SIGNATURE_FILE, twoCalibrators } from './files.js';
 import { sha256, verifyChecksum, verifyMetadata } from './integrity.js';
 import { quoted } from './json.js';
 import { type Metadata, readMetadata } from './metadata.js';
@@ -83,6 +83,7 @@ export async function fetchArtifact(store: ArtifactStore, version: string, optio
   }
   const calibratorFile = CALIBRATOR_FILES.find((name) => folder.has(name));
   if (calibratorFile === undefined) throw new ArtifactError(folder.path(CALIBRATOR_FILES[1]), 'is missing, and so is calibrator.json');
+  warnings.push(...twoCalibrators((name) => folder.has(name), (name) => folder.path(name)));
   const extra = [SELF_CHECK_FILE].filter((name) => folder.has(name));
   const used = [MODEL_FILE, calibratorFile, ...extra];
   const strict = options.requireChecksums === true || options.publicKey !== undefined;

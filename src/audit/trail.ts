@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { LightscoreError } from '../errors.js';
+import { systemReason } from '../system-error.js';
 import type { Logger } from '../telemetry/log.js';
 import { type AuditEvent, CHAIN_START, type ChainEnd, chainEntry, readEntry } from './chain.js';
 
@@ -102,7 +103,7 @@ function continueFile(file: string): { end: ChainEnd; torn: { bytes: number; sha
   try {
     fd = openSync(file, 'a+', 0o640);
   } catch (error) {
-    throw invalid(`cannot be opened: ${error instanceof Error ? error.message : String(error)}`, error);
+    throw invalid(`cannot be opened for writing: ${systemReason(error)}`, error);
   }
   try {
     const { size } = fstatSync(fd);

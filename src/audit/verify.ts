@@ -1,6 +1,7 @@
 /** Proves the chain of an audit trail from its first entry to its last. */
 import { createReadStream } from 'node:fs';
 import { LightscoreError } from '../errors.js';
+import { systemReason } from '../system-error.js';
 import { CHAIN_START, type ChainEnd, followEntry } from './chain.js';
 
 export interface VerifiedTrail {
@@ -45,7 +46,7 @@ async function* lines(file: string): AsyncGenerator<{ readonly text: string; rea
       for (const part of parts) yield { text: fromLatin1(part), complete: true };
     }
   } catch (error) {
-    if (error instanceof Error && 'code' in error) throw new LightscoreError('CONFIG_INVALID', `${file}: cannot be read: ${error.message}`, { cause: error });
+    if (error instanceof Error && 'code' in error) throw new LightscoreError('CONFIG_INVALID', `${file}: cannot be read: ${systemReason(error)}`, { cause: error });
     throw error;
   }
   if (rest !== '') yield { text: fromLatin1(rest), complete: false };

@@ -23,9 +23,9 @@ Examples:
 `;
 
 interface Options {
-  readonly rows: string;
-  readonly fraudRate: string;
-  readonly seed: string;
+  readonly rows: number;
+  readonly fraudRate: number;
+  readonly seed: number;
   readonly out: string;
   readonly force: boolean;
 }
@@ -34,19 +34,19 @@ interface Options {
 export function dataCommand(): Command {
   return new Command('data')
     .summary('make a synthetic training data set')
-    .description('Make a synthetic data set of auto-loan applications to train on, as parquet.')
-    .option('--rows <n>', 'applications in the three files together, 1,000 to 2,000,000', '50000')
-    .option('--fraud-rate <share>', 'share of frauds, between 0 and 1', '0.032')
-    .option('--seed <n>', 'a whole number; another one gives other applications', '42')
+    .description('make a synthetic data set of auto-loan applications to train on, as parquet')
+    .option('--rows <n>', 'applications in the three files together, 1,000 to 2,000,000', (text) => number('--rows', text), 50_000)
+    .option('--fraud-rate <share>', 'share of frauds, between 0 and 1', (text) => number('--fraud-rate', text), 0.032)
+    .option('--seed <n>', 'a whole number; another one gives other applications', (text) => number('--seed', text), 42)
     .requiredOption('--out <folder>', 'folder or s3://bucket/prefix to write to, made where it does not exist')
     .option('--force', 'replace data in that folder that this command did not make', false)
     .addHelpText('after', HELP)
-    .action(async (options: Options) => {
-      const folder = openDataFolder(options.out);
-      await refuseForeignData(folder, options.force);
-      const dataSet = generateDataSet({ rows: number('--rows', options.rows), fraudRate: number('--fraud-rate', options.fraudRate), seed: number('--seed', options.seed) });
+    .action(async ({ rows, fraudRate, seed, out, force }: Options) => {
+      const folder = openDataFolder(out);
+      await refuseForeignData(folder, force);
+      const dataSet = generateDataSet({ rows, fraudRate, seed });
       const sizes = await writeDataSet(folder, dataSet);
-      process.stdout.write(describe(dataSet, options.out, sizes));
+      process.stdout.write(describe(dataSet, out, sizes));
     });
 }
 

@@ -1,7 +1,7 @@
 /** `lightscore inspect`: what a model is, and how it would be run. */
 import { Command } from 'commander';
 import type { IsotonicCalibrator } from '../artifact/calibrator.js';
-import { CALIBRATOR_FILES, METADATA_FILE } from '../artifact/files.js';
+import { CALIBRATOR_FILES, METADATA_FILE, twoCalibrators } from '../artifact/files.js';
 import type { Metadata } from '../artifact/metadata.js';
 import { ArtifactError } from '../errors.js';
 import { type Booster, type Tree, splitImportance } from '../model/booster.js';
@@ -24,7 +24,7 @@ Examples:
 export function inspectCommand(): Command {
   return new Command('inspect')
     .summary('say what a model is')
-    .description('Say what a model is and how it would be run.')
+    .description('say what a model is and how it would be run')
     .argument('<model>', 'folder of one version, or a model text')
     .option('--json', 'print JSON', false)
     .addHelpText('after', HELP)
@@ -71,7 +71,7 @@ export async function inspect(folder: ModelFolder): Promise<Inspection> {
   const calibrator = folder.calibratorName === undefined ? undefined : await warnedOf(warnings, () => folder.calibrator());
   const files = await fileSums(folder, metadata);
   warnings.push(...files.filter(({ checksum }) => checksum === 'differs').map(({ name }) => `${folder.path(name)}: its SHA-256 is not the one in metadata.json; it would be refused`));
-  warnings.push(...gaps(folder), ...oddities(model.booster, metadata));
+  warnings.push(...gaps(folder), ...twoCalibrators((name) => folder.names.includes(name), (name) => folder.path(name)), ...oddities(model.booster, metadata));
   return {
     ...describeBooster(folder.modelFile, model),
     calibrator: calibrator === undefined ? null : describeCalibrator(folder.calibratorName ?? '', calibrator),

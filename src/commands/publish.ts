@@ -16,7 +16,7 @@ interface PublishFlags {
 export function publishCommand(): Command {
   return new Command('publish')
     .summary('upload an artifact to an S3 bucket')
-    .description('Upload a trained model to an S3 bucket, where `lightscore serve` finds it.')
+    .description('upload a trained model to an S3 bucket, where `lightscore serve` finds it')
     .argument('<folder>', 'folder of the artifact, named after its version, such as models/v1.2.0')
     .requiredOption('--to <s3 address>', 'where the versions lie: s3://bucket/prefix')
     .option('--activate', 'make it the version to serve (writes current.json beside the versions)', false)

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
 import { LightscoreError } from '../errors.js';
 import { InProcessScorer, type Progress } from '../scoring/in-process.js';
+import { systemReason } from '../system-error.js';
 import { progressReport } from '../train/progress.js';
 import { ModelFolder } from './model-folder.js';
 
@@ -15,7 +16,8 @@ Printed is a JSON array with one element for each row:
   --probability     the prediction: the probability of a binary model, what the objective predicts otherwise
   --raw             the raw score, bit for bit LightGBM's predict(raw_score=True)
   --contributions   an array: TreeSHAP of each feature in raw-score space, then the expected value; they add up to the raw
-                    score. For several classes, class after class, as LightGBM's predict(pred_contrib=True)
+                    score. For several classes, class after class, as LightGBM's predict(pred_contrib=True). Beside --raw
+                    or --probability it prints the same: contributions are in raw-score space either way
 With several classes an element is an array of one number for each class. All but the calibrated score need nothing but
 lightgbm_model.txt in the folder. Numbers are printed with the digits that give the same double back.
 
@@ -36,12 +38,12 @@ interface Flags {
 export function scoreCommand(): Command {
   return new Command('score')
     .summary('score rows of a JSON file')
-    .description('Score rows of a JSON file with a model, without a server.')
+    .description('score rows of a JSON file with a model, without a server')
     .requiredOption('--model <dir>', 'folder of one version, such as models/v1.0.0 (or a model text)')
     .requiredOption('--rows <file>', 'JSON array of rows; - reads standard input')
     .addOption(new Option('--raw', 'raw scores').conflicts('probability'))
-    .addOption(new Option('--probability', 'predictions, not calibrated').conflicts('contributions'))
-    .option('--contributions', 'contribution of each feature to the raw score')
+    .option('--probability', 'predictions, not calibrated')
+    .option('--contributions', 'contribution of each feature to the raw score; printed in place of scores')
     .addHelpText('after', HELP)
     .action(score);
 }
@@ -86,7 +88,7 @@ async function readRowsFile(file: string): Promise<string> {
     return await readFile(file, 'utf8');
   } catch (cause) {
     const missing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
-    throw new LightscoreError('DATA_INVALID', `${file}: ${missing ? 'does not exist' : cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new LightscoreError('DATA_INVALID', `${file}: ${missing ? 'does not exist' : `cannot be read: ${systemReason(cause)}`}`, { cause });
   }
 }
 

@@ -35,7 +35,7 @@ interface TrainFlags {
 export function trainCommand(): Command {
   return new Command('train')
     .summary('train a model and write its artifact')
-    .description('Train LightGBM and write an artifact that `lightscore serve` can serve.')
+    .description('train LightGBM and write an artifact that `lightscore serve` can serve')
     .requiredOption('--data <folder>', 'folder or s3:// address with train, validation and test, each .parquet or .csv')
     .requiredOption('--version <version>', 'name of the new version, such as v1.2.0', parseVersion)
     .option('--out <folder>', 'folder of the versions', 'models')

@@ -28,7 +28,7 @@ Example:
 export function verifyCommand(): Command {
   return new Command('verify')
     .summary('hold the kernel against LightGBM itself')
-    .description('Say whether the kernel and LightGBM agree on a model, bit for bit.')
+    .description('say whether the kernel and LightGBM agree on a model, bit for bit')
     .argument('<model>', 'folder of one version, or a model text')
     .option('--rows <count>', 'random rows, beside one for each critical value', parseCount, 10_000)
     .option('--seed <number>', 'other random rows', parseCount, 1)

@@ -41,7 +41,7 @@ export interface Served {
   readonly clock: TurnClock;
   /** Lightscore's own version. */
   readonly version: string;
-  readonly logError: (error: unknown, what: string) => void;
+  readonly logError: (error: unknown, route: string, requestId: string) => void;
 }
 
 // uWebSockets.js has these and this form of listen at run time; its types leave them out.
@@ -88,7 +88,7 @@ export class Acceptor implements ExchangeHost {
     const socket = await new Promise<us_listen_socket | false>((resolve) => {
       (this.#app as unknown as ListeningApp).listen(host, port, options, resolve);
     });
-    if (socket === false) throw new LightscoreError('CONFIG_INVALID', `cannot listen on ${host} port ${port}: is it taken by another process?`);
+    if (socket === false) throw new LightscoreError('CONFIG_INVALID', `cannot listen on ${host} port ${port}: another process may have it, or the address may not be this machine's`);
     this.#socket = socket;
     this.#port = uWS.us_socket_local_port(socket);
   }
@@ -129,8 +129,7 @@ export class Acceptor implements ExchangeHost {
       served.registry.metrics().then(
         (text) => exchange.send('200 OK', text, [['Content-Type', served.registry.contentType]]),
         (error: unknown) => {
-          served.logError(error, 'metrics');
-          exchange.refuse('INTERNAL');
+          exchange.fail(error);
         },
       );
     });
@@ -149,8 +148,7 @@ export class Acceptor implements ExchangeHost {
       try {
         handle(exchange, req, res);
       } catch (error) {
-        this.served.logError(error, path);
-        exchange.refuse('INTERNAL');
+        exchange.fail(error);
       }
     };
     for (const method of methods) this.#app[APP_METHODS[method]](path, run(method));
@@ -168,6 +166,10 @@ export class Acceptor implements ExchangeHost {
 
   refused(code: ProblemCode): void {
     this.served.metrics.refused(code);
+  }
+
+  failed(error: unknown, route: string, requestId: string): void {
+    this.served.logError(error, route, requestId);
   }
 
   over(): void {

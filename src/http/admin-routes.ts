@@ -112,13 +112,14 @@ export class AdminRoutes {
   async #answer(action: Action, call: AdminCall): Promise<void> {
     const { exchange, actor, method, path, address } = call;
     let refusal: Refused | undefined;
+    let fault: unknown;
     let body = '';
     try {
       if (this.draining() && method !== 'GET') throw new Refused('DRAINING');
       body = JSON.stringify(await action(call));
     } catch (error) {
       refusal = refusalOf(error);
-      if (refusal.code === 'INTERNAL') this.served.logError(error, path);
+      fault = error;
     }
     await this.served.audit.append({
       event: 'admin_call', actor, method, path, address,
@@ -126,6 +127,7 @@ export class AdminRoutes {
       ...(refusal !== undefined && { reason: refusal.message, problem: refusal.code }),
     });
     if (refusal === undefined) exchange.json(body);
+    else if (refusal.code === 'INTERNAL') exchange.fail(fault, refusal.options);
     else exchange.refuse(refusal.code, refusal.options);
   }
 

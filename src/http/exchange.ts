@@ -1,4 +1,5 @@
 /** One request and its one answer, whatever becomes of either side. */
+import { randomUUID } from 'node:crypto';
 import type { HttpResponse } from 'uWebSockets.js';
 import { type ProblemCode, type ProblemOptions, problem } from './problem.js';
 
@@ -13,6 +14,8 @@ export interface ExchangeHost {
   readonly draining: boolean;
   answered(route: string, status: number): void;
   refused(code: ProblemCode): void;
+  /** A request could not be answered, for a fault of the server's own. */
+  failed(error: unknown, route: string, requestId: string): void;
   /** An exchange is over, answered or not; called once for each. */
   over(): void;
 }
@@ -73,11 +76,19 @@ export class Exchange {
     this.#finish();
   }
 
+  /** Every refusal carries a request id: the request's own where it is known, else one made here. */
   refuse(code: ProblemCode, options: ProblemOptions = {}): void {
     if (this.#over) return;
-    const { statusLine, headers, body, closesConnection } = problem(code, options);
+    const { statusLine, headers, body, closesConnection } = problem(code, { requestId: randomUUID(), ...options });
     this.host.refused(code);
     this.send(statusLine, body, headers, closesConnection);
+  }
+
+  /** Answers 500 for a fault of the server's own, and logs it under the request id of the answer. */
+  fail(error: unknown, options: ProblemOptions = {}): void {
+    const requestId = options.requestId ?? randomUUID();
+    this.host.failed(error, this.route, requestId);
+    this.refuse('INTERNAL', { ...options, requestId });
   }
 
   #finish(): void {

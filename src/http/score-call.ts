@@ -59,7 +59,7 @@ export class SingleCall implements PendingRequest {
     if (this.exchange.over) return;
     const answer = answerRow(this.context, batch, laneRow, this.query, this.#requestId, this.arrived);
     if (answer === undefined) {
-      this.exchange.refuse('INTERNAL', { detail: NOT_FINITE, ...this.#problemId() });
+      this.exchange.fail(new RangeError(NOT_FINITE), { detail: NOT_FINITE, ...this.#problemId() });
       return;
     }
     this.context.durations.observe((batch.delivered - this.arrived) / 1000);
@@ -134,7 +134,8 @@ export class BatchCall implements PendingRequest {
     if (this.exchange.over) return;
     const answer = answerRow(this.context, batch, laneRow, this.query, this.#requestIds[row], this.arrived);
     if (answer === undefined) {
-      this.exchange.refuse('INTERNAL', { detail: `Item ${this.places?.[row] ?? row}: ${NOT_FINITE}` });
+      const detail = `Item ${this.places?.[row] ?? row}: ${NOT_FINITE}`;
+      this.exchange.fail(new RangeError(detail), { detail });
       return;
     }
     const whole = this.answer.add(this.places === undefined ? row : this.places[row], answer);

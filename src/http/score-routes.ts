@@ -63,8 +63,7 @@ export class ScoreRoutes {
       if (single) this.#scoreOne(exchange, text, query, key);
       else this.#scoreAll(exchange, text, query, key);
     } catch (error) {
-      this.served.logError(error, exchange.route);
-      exchange.refuse('INTERNAL');
+      exchange.fail(error);
     }
   }
 

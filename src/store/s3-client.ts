@@ -28,6 +28,7 @@ export interface S3ClientOptions {
  * AWS_REGION, AWS_ENDPOINT_URL_S3 and so on), so that nothing but a bucket's name is needed where the SDK works already.
  */
 export function createS3Client({ patience = {}, endpoint = environmentEndpoint() }: S3ClientOptions = {}): S3Client {
+  silenceVersionWarning();
   const { connectMs, answerMs, silenceMs, attempts } = { ...S3_PATIENCE, ...patience };
   return new S3Client({
     region: sdkRegion,
@@ -41,6 +42,14 @@ export function createS3Client({ patience = {}, endpoint = environmentEndpoint()
     responseChecksumValidation: 'WHEN_REQUIRED',
     requestHandler: { connectionTimeout: connectMs, requestTimeout: answerMs, throwOnRequestTimeout: true, socketTimeout: silenceMs },
   });
+}
+
+/**
+ * The SDK prints eight lines about its future versions where Node is older than 22. The version that is pinned here runs on Node 20, and
+ * nobody who runs this server can do anything about the warning. Read when a client is made; whoever sets the variable keeps it.
+ */
+function silenceVersionWarning(): void {
+  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
 }
 
 function environmentEndpoint(): string | undefined {

@@ -102,10 +102,10 @@ export function generateDataSet(options: DataSetOptions): DataSet {
 /** Returns the number of frauds. */
 function checkOptions({ rows, fraudRate, seed }: DataSetOptions): number {
   if (!Number.isInteger(rows) || rows < ROWS.minimum || rows > ROWS.maximum) {
-    throw new LightscoreError('USAGE', `rows must be a whole number from ${ROWS.minimum} to ${ROWS.maximum}, not ${rows}`);
+    throw new LightscoreError('USAGE', `--rows must be a whole number from ${ROWS.minimum} to ${ROWS.maximum}, not ${rows}`);
   }
-  if (!(fraudRate > 0 && fraudRate < 1)) throw new LightscoreError('USAGE', `the fraud rate must lie between 0 and 1, not be ${fraudRate}`);
-  if (!Number.isSafeInteger(seed) || seed < 0) throw new LightscoreError('USAGE', `the seed must be a whole number from 0 to 2^53 - 1, not ${seed}`);
+  if (!(fraudRate > 0 && fraudRate < 1)) throw new LightscoreError('USAGE', `--fraud-rate must lie between 0 and 1, not be ${fraudRate}`);
+  if (!Number.isSafeInteger(seed) || seed < 0) throw new LightscoreError('USAGE', `--seed must be a whole number from 0 to 2^53 - 1, not ${seed}`);
   const frauds = Math.round(rows * fraudRate);
   for (const [count, what] of [[frauds, 'fraudulent'], [rows - frauds, 'legitimate']] as const) {
     if (Math.round(count * HELD_OUT) < 1) {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { FEATURE_NAMES, SPLITS, type Split } from './features.js';
 import type { TrainingPlan } from './parameters.js';
 import type { Roles } from './roles.js';
-import type { SplitEvaluation, TrainingRun } from './run.js';
+import { headline, HEADLINE_NOTE, type SplitEvaluation, type TrainingRun } from './run.js';
 import { distribution, featureDistributions } from './statistics.js';
 import type { SourceTable } from './table.js';
 
@@ -34,6 +34,7 @@ export function metadataText({ run, roles, plan, tables, checksums, waived }: Me
     feature_set_version: FEATURE_SET_VERSION,
     training_date: run.trainedAt,
     feature_names: FEATURE_NAMES,
+    metrics_note: HEADLINE_NOTE,
     training_metrics: metrics(train),
     validation_metrics: metrics(validation),
     test_metrics: metrics(test),
@@ -62,20 +63,10 @@ export function metadataText({ run, roles, plan, tables, checksums, waived }: Me
   return `${JSON.stringify(metadata, null, 2)}\n`;
 }
 
-/**
- * The ranking metrics are of the booster's probability, as in the Python service's training (isotonic calibration keeps their order but for ties);
- * the calibration error is of the score that is served. Both are given whole below that.
- */
-function metrics({ before, after }: SplitEvaluation) {
-  const all = (values: SplitEvaluation['before']) => Object.fromEntries(Object.entries(values).map(([name, value]) => [name, rounded(Number(value))]));
-  return {
-    auc_roc: rounded(before.auc_roc),
-    auc_pr: rounded(before.auc_pr),
-    precision_at_10pct_recall: rounded(before.precision_at_10pct_recall),
-    calibration_error: rounded(after.calibration_error),
-    probability: all(before),
-    confidence_score: all(after),
-  };
+/** The headline, as in the Python service's metadata, and below it all metrics of both scores. */
+function metrics(split: SplitEvaluation) {
+  const all = (values: object): Record<string, number> => Object.fromEntries(Object.entries(values).map(([name, value]) => [name, rounded(Number(value))]));
+  return { ...all(headline(split)), probability: all(split.before), confidence_score: all(split.after) };
 }
 
 function rounded(value: number): number {

@@ -1,10 +1,10 @@
 import { confusion, rank, reliability } from './evaluation.js';
 import { decimal, percent, whole } from './figures.js';
-import { type TrainingRun, rankedImportance, splitOf } from './run.js';
+import { HEADLINE_NOTE, headline, type TrainingRun, rankedImportance, splitOf } from './run.js';
 
 /**
  * The model card of a training run, in Markdown: the sections of the Python service's template, then how the score is calibrated, the chosen
- * threshold and the limitations. Headline figures are of the calibrated score on the test split.
+ * threshold and the limitations. The headline figures are those of the test split.
  */
 export function renderModelCard(run: TrainingRun): string {
   const [train, validation, test] = [splitOf(run, 'train'), splitOf(run, 'validation'), splitOf(run, 'test')];
@@ -12,7 +12,7 @@ export function renderModelCard(run: TrainingRun): string {
   const frauds = run.splits.reduce((sum, split) => sum + split.frauds, 0);
   const table = confusion(rank(test.labels, test.calibrated), run.threshold);
   const compared = (key: 'auc_roc' | 'auc_pr' | 'precision_at_10pct_recall' | 'calibration_error'): string =>
-    `${decimal(test.after[key])} (validation: ${decimal(validation.after[key])}, train: ${decimal(train.after[key])})`;
+    `${decimal(headline(test)[key])} (validation: ${decimal(headline(validation)[key])}, train: ${decimal(headline(train)[key])})`;
   return `# Fraud Detection Model ${run.version}
 
 ## Model Overview
@@ -22,7 +22,7 @@ export function renderModelCard(run: TrainingRun): string {
 - **Features**: ${run.importance.length} engineered features
 
 ## Performance Metrics
-Of the calibrated score, on test rows that neither training nor calibration saw.
+On test rows that neither training nor calibration saw. ${HEADLINE_NOTE}.
 
 - **AUC-ROC**: ${compared('auc_roc')}
 - **AUC-PR**: ${compared('auc_pr')}
@@ -44,6 +44,9 @@ ${rankedImportance(run.importance).map(({ feature, share }, index) => `${index +
 
 ## Calibration
 Isotonic regression, ${whole(run.calibration.thresholds)} thresholds from ${whole(run.calibration.rows)} rows. ${run.calibration.note}
+It makes some unequal scores equal, and so ranks a little differently: on the test split the calibrated score has AUC-ROC ${decimal(test.after.auc_roc)},
+AUC-PR ${decimal(test.after.auc_pr)} and precision at 10% recall ${decimal(test.after.precision_at_10pct_recall)}. The booster's probability has calibration error ${decimal(test.before.calibration_error)} there.
+
 Reliability on the test split: a calibrated score should be the share of frauds among the applications that have it.
 
 | Score | Applications | Mean score | Share of frauds |
@@ -64,8 +67,12 @@ ${limitations(run).map((line) => `- ${line}`).join('\n')}
 function limitations(run: TrainingRun): string[] {
   const test = splitOf(run, 'test');
   const sparse = reliability(test.labels, test.calibrated).filter(({ count }) => count < 30);
+  const [before, after] = [test.before.calibration_error, test.after.calibration_error];
   const lines = ['May not generalize to new fraud patterns', 'Requires feature drift monitoring'];
   if (run.data.synthetic) lines.unshift('Trained on synthetic data');
+  if (after > before) {
+    lines.push(`Calibration made the calibration error on the test split worse: ${decimal(before)} for the booster's probability, ${decimal(after)} for the calibrated score`);
+  }
   if (sparse.length > 0) {
     lines.push(`Calibration is poorly supported where scores are rare: ${sparse.length} of the 10 score bins above hold fewer than 30 test applications`);
   }

@@ -9,6 +9,7 @@ import { type CrossValidation, crossValidate, type Progress, type TrainedBooster
 import { checkData, describeViolations } from './checks.js';
 import { chooseThreshold, rank } from './evaluation.js';
 import { FEATURE_NAMES, SPLITS, type Split } from './features.js';
+import { decimal } from './figures.js';
 import { compare, comparisonTable, evaluateRival, type GateLimits, requirePassed, type RivalModel } from './gate.js';
 import { fitIsotonic } from './isotonic.js';
 import { countPositives, type LabelledRows } from './labelled-rows.js';
@@ -18,7 +19,7 @@ import { type TrainingPlan, trainingPlan } from './parameters.js';
 import type { ProgressReport } from './progress.js';
 import { renderReport } from './report.js';
 import { assignRoles, calibrationNote, type Imbalance, imbalanceNote, type Roles } from './roles.js';
-import { evaluateSplit, type TrainingRun } from './run.js';
+import { evaluateSplit, headline, type SplitEvaluation, type TrainingRun } from './run.js';
 import { fromJson, selfCheck, type SelfCheck } from './self-check.js';
 import { completeness } from './statistics.js';
 import { type ReadFile, readTable, type SourceTable } from './table.js';
@@ -85,9 +86,7 @@ export async function trainArtifact(lightgbm: LightGBM, options: TrainOptions): 
 
   const calibrator = fitIsotonic(booster.predict(roles.calibrate.values), roles.calibrate.labels);
   const run = evaluateRun({ lightgbm, options, plan, tables, roles, trained, booster, calibrator, crossValidation });
-  for (const { split, before, after } of run.splits) {
-    progress.line(`${split}: AUC-ROC ${before.auc_roc.toFixed(4)}, AUC-PR ${before.auc_pr.toFixed(4)}, precision at 10% recall ${before.precision_at_10pct_recall.toFixed(4)}, calibration error ${before.calibration_error.toFixed(4)} before and ${after.calibration_error.toFixed(4)} after calibration`);
-  }
+  for (const evaluation of run.splits) progress.line(resultLine(evaluation));
   const check = checkSelf(lightgbm, booster, modelText, roles.test, plan.seed);
   if (options.gate) holdAgainst(lightgbm, options.gate.rival, options.gate.limits, run, tables.test, options);
   if (signal?.aborted === true) throw new LightscoreError('INTERRUPTED', 'interrupted: nothing was written');
@@ -203,6 +202,12 @@ function evaluateRun({ lightgbm, options, plan, tables, roles, trained, booster,
     threshold: chooseThreshold(rank(validation.labels, validation.calibrated)),
     crossValidation: crossValidation && { folds: crossValidation.folds, meanAuc: crossValidation.meanAuc, spread: crossValidation.deviation },
   };
+}
+
+function resultLine(evaluation: SplitEvaluation): string {
+  const { auc_roc, auc_pr, precision_at_10pct_recall, calibration_error } = headline(evaluation);
+  const before = evaluation.before.calibration_error;
+  return `${evaluation.split}: booster's probability: AUC-ROC ${decimal(auc_roc)}, AUC-PR ${decimal(auc_pr)}, precision at 10% recall ${decimal(precision_at_10pct_recall)}; calibrated score: calibration error ${decimal(calibration_error)} (${decimal(before)} before calibration)`;
 }
 
 /** SHA-256 over the files' own SHA-256, in the order of the splits. */

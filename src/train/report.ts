@@ -1,7 +1,7 @@
 import { Charts } from './charts.js';
 import { type Confusion, type Metrics, confusion, rank } from './evaluation.js';
 import { decimal, percent, whole } from './figures.js';
-import { type SplitEvaluation, type TrainingRun, splitOf } from './run.js';
+import { HEADLINE_NOTE, headline, type SplitEvaluation, type TrainingRun, splitOf } from './run.js';
 
 const METRICS: readonly { readonly key: keyof Metrics; readonly name: string; readonly about: string }[] = [
   { key: 'auc_roc', name: 'AUC-ROC', about: 'chance that a fraud scores above a legitimate application' },
@@ -11,6 +11,8 @@ const METRICS: readonly { readonly key: keyof Metrics; readonly name: string; re
   { key: 'log_loss', name: 'Log loss', about: 'nats a row' },
   { key: 'brier', name: 'Brier score', about: 'mean squared error' },
 ];
+
+const PROBABILITY = "booster's probability";
 
 const STYLE = `
 :root { color-scheme: light; }
@@ -73,7 +75,8 @@ export async function renderReport(run: TrainingRun): Promise<string> {
   const test = splitOf(run, 'test');
   const train = splitOf(run, 'train');
   const validation = splitOf(run, 'validation');
-  const ranking = rank(test.labels, test.calibrated);
+  const ranking = rank(test.labels, test.uncalibrated);
+  const [tested, validated, fitted] = [headline(test), headline(validation), headline(train)];
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -89,15 +92,19 @@ export async function renderReport(run: TrainingRun): Promise<string> {
 All figures below are of the test split: ${whole(test.labels.length)} applications, ${whole(test.frauds)} frauds, none of them seen in training or calibration.</p>
 ${run.data.synthetic ? '<p class="quiet">The applications are synthetic.</p>' : ''}
 <section class="tiles">
-${METRICS.slice(0, 4).map(({ key, name }) => tile(name, test.after[key], validation.after[key], train.after[key])).join('\n')}
+${tile('AUC-ROC', PROBABILITY, tested.auc_roc, validated.auc_roc, fitted.auc_roc)}
+${tile('AUC-PR', PROBABILITY, tested.auc_pr, validated.auc_pr, fitted.auc_pr)}
+${tile('Precision at 10% recall', PROBABILITY, tested.precision_at_10pct_recall, validated.precision_at_10pct_recall, fitted.precision_at_10pct_recall)}
+${tile('Calibration error', 'calibrated score', tested.calibration_error, validated.calibration_error, fitted.calibration_error)}
 </section>
+<p class="quiet">${HEADLINE_NOTE}.</p>
 <h2>How well it separates</h2>
 <section class="figures">
-${figure('ROC curve', `Area ${decimal(test.after.auc_roc)}; dashed: flagging at random.`, charts.roc(ranking))}
-${figure('Precision-recall curve', `Average precision ${decimal(test.after.auc_pr)}; dashed: flagging at random.`, charts.precisionRecall(ranking))}
+${figure('ROC curve', `Of the booster's probability: area ${decimal(tested.auc_roc)}; dashed: flagging at random.`, charts.roc(ranking))}
+${figure('Precision-recall curve', `Of the booster's probability: average precision ${decimal(tested.auc_pr)}; dashed: flagging at random.`, charts.precisionRecall(ranking))}
 ${figure('Scores by class', `Each class's bars add up to 100%. <span class="key" style="background:#56788f"></span>legitimate <span class="key" style="background:#D55E00"></span>fraud`, charts.scoreDistribution(test, run.threshold))}
 <figure><figcaption><h3>At the chosen threshold</h3>A calibrated score of ${decimal(run.threshold)} or more is flagged: the highest F1 on the validation split.</figcaption>
-${confusionTable(confusion(ranking, run.threshold))}</figure>
+${confusionTable(confusion(rank(test.labels, test.calibrated), run.threshold))}</figure>
 </section>
 <h2>Whether the score is a probability</h2>
 <section class="figures">
@@ -118,8 +125,8 @@ ${provenance(run)}
 `;
 }
 
-function tile(name: string, test: number, validation: number, train: number): string {
-  return `<div class="tile">${name}<b>${decimal(test)}</b><small>validation ${decimal(validation)}, train ${decimal(train)}</small></div>`;
+function tile(name: string, score: string, test: number, validation: number, train: number): string {
+  return `<div class="tile">${name}<b>${decimal(test)}</b><small>${score}; validation ${decimal(validation)}, train ${decimal(train)}</small></div>`;
 }
 
 /** `caption` and `svg` are HTML. */
@@ -154,10 +161,10 @@ function metricsTable(splits: readonly SplitEvaluation[]): string {
 ${head}
 <tr><td>Applications</td>${splits.map(({ labels }) => `<td>${whole(labels.length)}</td>`).join('')}</tr>
 <tr><td>Frauds</td>${splits.map(({ frauds }) => `<td>${whole(frauds)}</td>`).join('')}</tr>
-${group('Calibrated score, as served')}
-${rows('after')}
 ${group("Booster's probability")}
 ${rows('before')}
+${group('Calibrated score, as served')}
+${rows('after')}
 </table>`;
 }
 
