@@ -17,9 +17,17 @@ test('native LightGBM joins the self-check from a process of its own', needsNati
   assert.deepEqual(native?.raw, raw);
 });
 
-test('a model text on which LightGBM aborts is refused, and this process lives on', needsNative(), async () => {
+test('a model whose tree_sizes an edit made wrong is read all the same', needsNative(), async () => {
+  await openLightGBM();
+  const { rows, raw, count } = selfCheck(parseBooster(text), 8);
+  const native = await nativeScores(text.replace('tree_sizes=3373 ', 'tree_sizes=3370 '), rows, count, 'model');
+  assert.deepEqual(native?.raw, raw);
+});
+
+test('a model text that LightGBM refuses, or on which it aborts, is refused, and this process lives on', needsNative(), async () => {
   await openLightGBM();
   const { rows, count } = selfCheck(parseBooster(text), 8);
-  const broken = text.replace('tree_sizes=3373 ', 'tree_sizes=3370 ');
-  await assert.rejects(nativeScores(broken, rows, count, 'model'), (error) => error instanceof ArtifactError && /LightGBM ended with/.test(error.reason));
+  for (const broken of [text.replace('num_class=1', 'num_klass=1'), text.replace('feature_names=age', 'feature_names=age extra'), 'tree\n']) {
+    await assert.rejects(nativeScores(broken, rows, count, 'model'), (error) => error instanceof ArtifactError && /^self-check: /.test(error.reason));
+  }
 });

@@ -90,9 +90,7 @@ const agrees = ({ different, ulps, contribution }: Verdict): boolean => differen
 /** Scores `rows` with every strategy that `booster` can take, one after the other, and with LightGBM reading `modelText`. */
 export function* compareWithLightGBM(lightgbm: LightGBM, booster: Booster, modelText: string, rows: Float64Array): Generator<Verdict> {
   const { featureCount, outputs } = booster;
-  // LightGBM takes tree_sizes for offsets without looking, and dies where an edit or other line ends made them wrong. Without
-  // that line it reads one tree after the other.
-  const native = lightgbm.load(modelText.replace(/^tree_sizes=[^\n]*\n/m, ''));
+  const native = lightgbm.load(modelText);
   try {
     if (native.featureCount !== featureCount || native.classCount !== outputs) {
       throw new LightscoreError('SCORES_DIFFER', `LightGBM reads ${native.featureCount} features and ${native.classCount} outputs, Lightscore ${featureCount} and ${outputs}`);

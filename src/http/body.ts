@@ -7,6 +7,8 @@ import type { ProblemCode } from './problem.js';
 /** A body has this long from its headers to its last byte; uWebSockets.js itself closes a silent socket after 10 s. */
 const BODY_TIMEOUT_MS = 8000;
 const SWEEP_MS = 500;
+/** Bytes of all bodies that are not whole yet; more are refused with 503. */
+const MOST_PARTIAL_BYTES = 256 * 2 ** 20;
 
 /** Gets the whole body as text, or the reason why there is none; one of them, once, unless the exchange is over before. */
 export interface BodyTaker {
@@ -21,8 +23,20 @@ export class BodyReader {
   /** Bodies of this turn of the event loop: nearly all are whole when it ends, and were never late. */
   #fresh: IncomingBody[] = [];
   #sweeper: NodeJS.Timeout | undefined;
+  #partialBytes = 0;
 
   constructor(private readonly maxBytes: number) {}
+
+  /** Notes that a body keeps `bytes` more; false where that is more than all of them may. */
+  hold(bytes: number): boolean {
+    if (this.#partialBytes + bytes > MOST_PARTIAL_BYTES) return false;
+    this.#partialBytes += bytes;
+    return true;
+  }
+
+  release(bytes: number): void {
+    this.#partialBytes -= bytes;
+  }
 
   /**
    * Reads one body.
@@ -34,7 +48,7 @@ export class BodyReader {
       taker.onBodyRefused('BODY_TOO_LARGE');
       return;
     }
-    const body = new IncomingBody(this.maxBytes, exchange, taker);
+    const body = new IncomingBody(this, this.maxBytes, exchange, taker);
     res.onData((chunk, isLast) => body.take(chunk, isLast));
     if (this.#fresh.push(body) === 1) setImmediate(() => this.#keepLate());
   }
@@ -54,8 +68,11 @@ export class BodyReader {
   #sweep(): void {
     const before = performance.now() - BODY_TIMEOUT_MS;
     for (const body of this.#late) {
-      if (body.done) this.#late.delete(body);
-      else if (body.started <= before) {
+      if (body.done) {
+        this.#late.delete(body);
+        // Of clients that have left.
+        body.drop();
+      } else if (body.started <= before) {
         this.#late.delete(body);
         body.refuse('BODY_TIMEOUT');
       }
@@ -70,7 +87,11 @@ class IncomingBody {
   #chunks: Buffer[] | undefined;
   #bytes = 0;
 
+  /** Of the chunks that are kept. */
+  #held = 0;
+
   constructor(
+    private readonly reader: BodyReader,
     private readonly maxBytes: number,
     private readonly exchange: Exchange,
     private readonly taker: BodyTaker,
@@ -91,6 +112,11 @@ class IncomingBody {
       this.#finish(Buffer.from(chunk));
       return;
     }
+    if (!this.reader.hold(chunk.byteLength)) {
+      this.refuse('OVERLOADED');
+      return;
+    }
+    this.#held += chunk.byteLength;
     this.#chunks ??= [];
     // uWebSockets.js takes the chunk's memory back when this returns.
     this.#chunks.push(Buffer.from(new Uint8Array(chunk)));
@@ -100,8 +126,15 @@ class IncomingBody {
   refuse(code: ProblemCode): void {
     if (this.done) return;
     this.#finished = true;
-    this.#chunks = undefined;
+    this.drop();
     this.taker.onBodyRefused(code);
+  }
+
+  /** Lets the chunks go. */
+  drop(): void {
+    this.#chunks = undefined;
+    if (this.#held > 0) this.reader.release(this.#held);
+    this.#held = 0;
   }
 
   #finish(bytes: Buffer): void {
@@ -112,7 +145,7 @@ class IncomingBody {
       return;
     }
     this.#finished = true;
-    this.#chunks = undefined;
+    this.drop();
     this.taker.onBody(text);
   }
 }

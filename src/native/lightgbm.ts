@@ -18,7 +18,9 @@ export class LightGBM {
 
   /** @throws LightscoreError NATIVE_FAILED if LightGBM refuses the text */
   load(modelText: string): Booster {
-    return Booster.load(this.library, modelText);
+    // LightGBM takes tree_sizes for offsets without looking, and dies where an edit or other line ends made them wrong. Without
+    // the line it reads one tree after the other.
+    return Booster.load(this.library, modelText.replace(/^tree_sizes=[^\n]*\n/m, ''));
   }
 
   dataset(source: DatasetSource): Dataset {

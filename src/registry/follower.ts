@@ -54,6 +54,8 @@ export class StoreFollower {
   async #patiently(attempt: () => Promise<void>): Promise<void> {
     for (let wait: number = RETRY_MS.first; !this.#stopped.signal.aborted; wait = Math.min(2 * wait, RETRY_MS.most)) {
       try {
+        // The attempt is audited, so it is not made again before the store answers: an outage is one entry, not one every 15 s.
+        if (wait > RETRY_MS.first) await this.source.look();
         await attempt();
         return;
       } catch (error) {
