@@ -28,6 +28,6 @@ test('a model text that LightGBM refuses, or on which it aborts, is refused, and
   await openLightGBM();
   const { rows, count } = selfCheck(parseBooster(text), 8);
   for (const broken of [text.replace('num_class=1', 'num_klass=1'), text.replace('feature_names=age', 'feature_names=age extra'), 'tree\n']) {
-    await assert.rejects(nativeScores(broken, rows, count, 'model'), (error) => error instanceof ArtifactError && /^self-check: /.test(error.reason));
+    await assert.rejects(nativeScores(broken, rows, count, 'model'), (error) => error instanceof ArtifactError && error.reason.startsWith('self-check: '));
   }
 });
