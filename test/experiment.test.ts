@@ -88,7 +88,7 @@ test('experiments start, change, end and are promoted under load without a lost 
   const challenger = await scoresOf(server.url, bodies, 'v1.1.0');
   const versioned = bodies.map((body, i): VersionedBody => ({ body, scores: new Map([['v1.0.0', champion[i]], ['v1.1.0', challenger[i]]]) }));
   const traffic = new VersionedTraffic(server.port, versioned);
-  traffic.start(4);
+  traffic.start(2);
   for (let round = 0; round < 4; round++) {
     const [now, next] = round % 2 === 0 ? ['v1.1.0', 'v1.0.0'] : ['v1.0.0', 'v1.1.0'];
     for (const [method, path, body] of [

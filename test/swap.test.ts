@@ -49,7 +49,7 @@ for (const [signal, swap] of Object.entries(SIGNALS)) {
     assert.ok(versioned.filter(({ scores }) => new Set(scores.values()).size === 2).length > 150);
     const loadsBefore = await server.metric('lightscore_model_loads_total', '{outcome="loaded"}');
     const traffic = new VersionedTraffic(server.port, versioned);
-    traffic.start(4);
+    traffic.start(2);
     for (let i = 0; i < 6; i++) {
       const version = VERSIONS[(i + 1) % 2];
       await store.touch(version);
