@@ -140,6 +140,8 @@ export class Server {
 
   #readings(): ReturnType<Parameters<Metrics['registry']>[0]> {
     const { champion, previous, experiment, versions } = this.#models;
+    // What gathers still may be dropped too, and belongs to what was answered before this scrape.
+    this.log.predictions.flush();
     const modelStates: Record<string, number> = {};
     for (const { state } of versions) modelStates[state] = (modelStates[state] ?? 0) + 1;
     return {
