@@ -5,6 +5,7 @@
  */
 import { fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { constants, setPriority } from 'node:os';
 import type { NativeAnswer, NativeQuestion } from '../../workers/native-scores.js';
 import { parseJsonObject } from '../artifact/json.js';
 import { ArtifactError, LightscoreError } from '../errors.js';
@@ -99,6 +100,8 @@ export async function nativeScores(modelText: string, rows: Float64Array, count:
   if (!(await builtLightGBM())) return undefined;
   const answer = await new Promise<NativeAnswer>((resolve, reject) => {
     const child = fork(new URL('../../workers/native-scores.js', import.meta.url), { serialization: 'advanced', stdio: ['ignore', 'ignore', 'ignore', 'ipc'], execArgv: [], timeout: NATIVE_TIMEOUT_MS });
+    // As the loader itself: scoring comes first.
+    if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_LOW);
     child.once('message', (message) => resolve(message as NativeAnswer));
     child.once('error', reject);
     child.once('exit', (code, signal) => resolve({ refused: `LightGBM ended with ${signal ?? `exit code ${code}`} on this model` }));
