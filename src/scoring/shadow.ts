@@ -21,7 +21,7 @@ export interface Shadow {
 }
 
 /** Rows of a full batch: more would keep a worker from the rows that people wait for. */
-const BATCH_ROWS = 64;
+const BATCH_ROWS = 192;
 /** How long a batch gathers. */
 const GATHER_MS = 25;
 /** Full batches that may wait; rows beyond them are dropped. */
