@@ -17,7 +17,7 @@ if (files.length === 0) {
 // Native LightGBM, the oracle, is built once and before everything else: two minutes of compiling beside them would upset the rest.
 // Where it cannot be built, the tests that need it say so, each by name.
 if (names.length === 0) {
-  const { openLightGBM } = await import('../dist/src/native/lightgbm.js');
+  const { openLightGBM } = await import(new URL('../dist/src/native/lightgbm.js', import.meta.url).href);
   await openLightGBM((line) => console.error(line)).catch((error) => {
     if (error.code !== 'NATIVE_UNAVAILABLE') throw error;
     console.error(error.message);
