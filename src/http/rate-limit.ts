@@ -59,7 +59,8 @@ export class RateLimiter {
     const now = performance.now();
     const until = this.#usedUp.get(caller);
     if (until !== undefined) {
-      if (until > now) return Math.ceil((until - now) / 1000);
+      // Without the millisecond that was added for the library's clock.
+      if (until > now) return Math.max(1, Math.ceil((until - now - 1) / 1000));
       this.#usedUp.delete(caller);
     }
     const counted = (result: RateLimiterRes) => this.#counted(caller, result);
