@@ -9,10 +9,10 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(fileURLToPath(import.meta.url));
 const out = join(root, 'dist');
 
-function newest(path, accept = () => true) {
+function newest(path) {
   const stat = statSync(path);
-  if (!stat.isDirectory()) return accept(path) ? stat.mtimeMs : 0;
-  return Math.max(0, stat.mtimeMs, ...readdirSync(path).filter((name) => name !== 'node_modules').map((name) => newest(join(path, name), accept)));
+  if (!stat.isDirectory()) return stat.mtimeMs;
+  return Math.max(0, stat.mtimeMs, ...readdirSync(path).filter((name) => name !== 'node_modules').map((name) => newest(join(path, name))));
 }
 
 function step(name, stamp, inputs, run) {

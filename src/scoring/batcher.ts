@@ -126,11 +126,6 @@ export class Batcher {
     return this.#waitingRows + this.#runningRows;
   }
 
-  /** Running means, in microseconds: a row's cost by kind, and the hand-over to a worker and back. */
-  get costs(): { readonly score: number; readonly explain: number; readonly handover: number } {
-    return { ...this.#rowCostUs, handover: this.#handoverUs };
-  }
-
   /**
    * Queues all rows of a request for `model`, in order.
    * @returns false where the queue or the shared memory has no room for them; the caller then refuses the request, and rows that were

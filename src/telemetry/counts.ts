@@ -17,10 +17,6 @@ export class Distribution {
     this.buckets[at]++;
     this.sum += value;
   }
-
-  get count(): number {
-    return this.buckets.reduce((sum, count) => sum + count, 0);
-  }
 }
 
 /** Counts per label value, for few values. */
