@@ -24,7 +24,7 @@ const THRESHOLDS = [0, -0, 1e-35, -1e-35, 1.0000000180025095e-35, -1.00000001800
 export function modelTexts(most: { readonly trees: number; readonly leaves: number; readonly features: number }): Arbitrary<string> {
   const node = record({
     feature: nat(most.features - 1), categorical: boolean(), flags: nat(5), threshold: oneof(double({ noNaN: true }), constantFrom(...THRESHOLDS)),
-    words: array(nat(0xffff_ffff), { maxLength: 3 }), leaf: nat(999), left: boolean(), gain: double({ min: 0, max: 10 }), value: double({ min: -4, max: 4 }), rows: nat(98),
+    words: array(nat(0xffff_ffff), { maxLength: 3 }), leaf: nat(999), left: boolean(), gain: double({ min: 0, max: 10, noNaN: true }), value: double({ min: -4, max: 4, noNaN: true }), rows: nat(98),
   });
   const trees = array(array(node, { maxLength: most.leaves - 1 }), { minLength: 1, maxLength: most.trees });
   return record({ trees, objective: constantFrom('binary sigmoid:1', 'regression', 'poisson') }).map(({ trees: list, objective }) =>
