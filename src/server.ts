@@ -40,10 +40,10 @@ export class Server {
   constructor(private readonly config: Config) {
     if (config.http.acceptors > 1) throw new LightscoreError('CONFIG_INVALID', `ACCEPTORS is ${config.http.acceptors}: this version has one acceptor; start several processes behind a load balancer instead`);
     const { log, scoring } = config;
-    this.log = openLog(log.level, log.predictionSample);
+    this.#pool = new ScoringPool(scoring.workers);
+    this.log = openLog(log.level, log.predictionSample, this.#pool);
     const { logger, predictions } = this.log;
     this.#audit = new AuditTrail(log.auditFile, logger);
-    this.#pool = new ScoringPool(scoring.workers);
     this.#batcher = new Batcher(this.#pool, scoring, {
       dispatched: (rows, waitSeconds, inline) => this.#metrics.dispatched(rows, waitSeconds, inline),
       delivered: () => predictions.batchDone(),
@@ -59,6 +59,7 @@ export class Server {
     this.#follower = new StoreFollower(config.models, this.#models, source, this.#metrics, logger);
     this.#acceptor = new Acceptor({
       config,
+      pool: this.#pool,
       batcher: this.#batcher,
       shadow: this.#shadow,
       serving: () => this.#models.serving,

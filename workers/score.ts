@@ -12,6 +12,8 @@ export interface ScoreWorkerData {
 export interface ScoreTask {
   readonly strategy: Strategy;
   readonly image: number;
+  /** Of the model's answers; 0: none are to be written. */
+  readonly text: number;
   readonly lane: number;
   readonly first: number;
   readonly end: number;
@@ -24,10 +26,11 @@ const { module, memory } = (Array.isArray(workerData) ? workerData[1] : workerDa
 const kernels = instantiateKernel(module, memory);
 
 /** @returns microseconds spent scoring */
-export default function score({ strategy, image, lane, first, end, explain }: ScoreTask): number {
+export default function score({ strategy, image, text, lane, first, end, explain }: ScoreTask): number {
   const started = performance.now();
   const kernel = kernels[strategy];
   kernel.score(image, lane, first, end);
   if (explain) kernel.explain(image, lane, first, end);
+  if (text > 0) kernels.text.writeAnswers(image, text, lane, first, end);
   return (performance.now() - started) * 1000;
 }

@@ -35,7 +35,7 @@ export class PooledModel {
 
   /** Has a worker score `count` rows. @returns microseconds that the worker spent on them */
   handOver(kind: LaneKind, count: number): Promise<number> {
-    return this.#pool.run({ strategy: this.#strategy, image: this.#image, lane: this.#lanes[kind].address, first: 0, end: count, explain: kind === 'explain' });
+    return this.#pool.run({ strategy: this.#strategy, image: this.#image, text: 0, lane: this.#lanes[kind].address, first: 0, end: count, explain: kind === 'explain' });
   }
 
   close(): Promise<void> {

@@ -138,7 +138,7 @@ export class AdminRoutes {
 
   async #experimentOf({ exchange, res, declaredBytes }: AdminCall): Promise<ExperimentRequest> {
     const text = await new Promise<string>((resolve, reject) => {
-      this.bodies.read(res, exchange, declaredBytes, { onBody: resolve, onBodyRefused: (code) => reject(new Refused(code)) });
+      this.bodies.read(res, exchange, declaredBytes, { onBytes: () => false, onBody: resolve, onBodyRefused: (code) => reject(new Refused(code)) });
     });
     let body: unknown;
     try {

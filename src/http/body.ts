@@ -10,8 +10,14 @@ const SWEEP_MS = 500;
 /** Bytes of all bodies that are not whole yet; more are refused with 503. */
 const MOST_PARTIAL_BYTES = 256 * 2 ** 20;
 
-/** Gets the whole body as text, or the reason why there is none; one of them, once, unless the exchange is over before. */
+/** Gets the whole body, or the reason why there is none; one of them, once, unless the exchange is over before. */
 export interface BodyTaker {
+  /**
+   * Offered a body that came in one piece.
+   * @param bytes gone when this returns
+   * @returns false where it is wanted as text
+   */
+  onBytes(bytes: ArrayBuffer): boolean;
   onBody(text: string): void;
   onBodyRefused(code: ProblemCode): void;
 }
@@ -109,7 +115,8 @@ class IncomingBody {
       return;
     }
     if (isLast && this.#chunks === undefined) {
-      this.#finish(Buffer.from(chunk));
+      if (this.taker.onBytes(chunk)) this.#finished = true;
+      else this.#finish(Buffer.from(chunk));
       return;
     }
     if (!this.reader.hold(chunk.byteLength)) {

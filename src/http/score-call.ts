@@ -4,12 +4,13 @@ import type { ModelMetrics } from '../telemetry/metrics.js';
 import type { PredictionLog } from '../telemetry/log.js';
 import type { Distribution } from '../telemetry/counts.js';
 import type { Batch, PendingRequest } from '../scoring/batcher.js';
-import type { LaneKind } from '../scoring/lane.js';
+import type { Lane, LaneKind } from '../scoring/lane.js';
 import type { Shadow, ShadowQueue } from '../scoring/shadow.js';
 import type { AnswerWriter } from './answer.js';
 import type { Exchange } from './exchange.js';
 import type { FeatureOrder } from './feature-order.js';
-import type { ScoreQuery } from './query.js';
+import { DEFAULT_QUERY, type ScoreQuery } from './query.js';
+import type { RequestReader } from './request-reader.js';
 import type { ScoreRequest } from './schemas.js';
 
 /** What calls need of the model they were admitted for, and of the server. */
@@ -22,6 +23,68 @@ export interface CallContext {
   readonly predictions: PredictionLog;
   /** Who scores these rows as well, without being asked. */
   readonly shadow: { readonly of: Shadow; readonly queue: ShadowQueue } | undefined;
+}
+
+/** `POST /score` as the kernel has read it, and answers it. */
+export class PlainCall implements PendingRequest {
+  readonly kind = 'score';
+  readonly rowCount = 1;
+  /** Where its row waits, with the request id; the lane is the batch's until this is settled. */
+  #lane: Lane | undefined;
+  #at = 0;
+
+  /**
+   * @param reader has just read it
+   * @param columns where the model's features stand among those of the request; null: in the same places
+   * @param arrived performance.now() milliseconds, when the last byte of the body came
+   */
+  constructor(
+    private readonly exchange: Exchange,
+    private readonly context: CallContext,
+    private readonly reader: RequestReader,
+    private readonly columns: FeatureOrder,
+    private readonly arrived: number,
+    readonly deadline: number,
+  ) {}
+
+  get settled(): boolean {
+    return this.exchange.over;
+  }
+
+  writeRow(_row: number, lane: Lane, at: number): void {
+    const { columns, reader } = this;
+    const { row } = reader;
+    const { features } = lane.plan;
+    const start = at * features;
+    for (let i = 0; i < features; i++) lane.rows[start + i] = row[columns === null ? i : columns[i]];
+    if (!reader.putId(lane, at)) lane.setId(at, randomUUID());
+    this.#lane = lane;
+    this.#at = at;
+  }
+
+  scored(_row: number, batch: Batch, laneRow: number): void {
+    const { exchange, context, arrived } = this;
+    if (exchange.over) return;
+    const { lane } = batch;
+    const milliseconds = Math.trunc(batch.delivered - arrived);
+    const answer = lane.answer(laneRow, milliseconds) ?? answerRow(context, batch, laneRow, DEFAULT_QUERY, `"${lane.idOf(laneRow)}"`, arrived);
+    if (answer === undefined) {
+      exchange.fail(new RangeError(NOT_FINITE), { detail: NOT_FINITE, requestId: lane.idOf(laneRow) });
+      return;
+    }
+    if (typeof answer !== 'string') {
+      context.metrics.scored(lane.calibrated[laneRow]);
+      context.predictions.appendAnswered(batch, laneRow, milliseconds);
+      if (context.shadow !== undefined) context.shadow.queue.offer(context.shadow.of, batch, laneRow);
+    }
+    context.durations.observe((batch.delivered - arrived) / 1000);
+    exchange.json(answer);
+  }
+
+  failed(reason: 'deadline' | 'worker'): void {
+    const requestId = this.#lane?.idOf(this.#at);
+    this.exchange.refuse(reason === 'deadline' ? 'DEADLINE_EXCEEDED' : 'INTERNAL', requestId === undefined ? {} : { requestId });
+  }
 }
 
 /** `POST /score`: one row, answered by its own object. */
@@ -51,8 +114,8 @@ export class SingleCall implements PendingRequest {
     return this.exchange.over;
   }
 
-  writeRow(_row: number, target: Float64Array, offset: number): void {
-    writeFeatures(this.request.features, this.order, target, offset);
+  writeRow(_row: number, lane: Lane, at: number): void {
+    writeFeatures(this.request.features, this.order, lane, at);
   }
 
   scored(_row: number, batch: Batch, laneRow: number): void {
@@ -126,8 +189,8 @@ export class BatchCall implements PendingRequest {
     return this.exchange.over;
   }
 
-  writeRow(row: number, target: Float64Array, offset: number): void {
-    writeFeatures(this.requests[row].features, this.orders[row], target, offset);
+  writeRow(row: number, lane: Lane, at: number): void {
+    writeFeatures(this.requests[row].features, this.orders[row], lane, at);
   }
 
   scored(row: number, batch: Batch, laneRow: number): void {
@@ -159,7 +222,10 @@ function idAsJson(id: string | undefined): string {
   return PLAIN.test(id) ? `"${id}"` : JSON.stringify(id);
 }
 
-function writeFeatures(features: ScoreRequest['features'], order: FeatureOrder, target: Float64Array, offset: number): void {
+function writeFeatures(features: ScoreRequest['features'], order: FeatureOrder, lane: Lane, at: number): void {
+  lane.clearId(at);
+  const target = lane.rows;
+  const offset = at * lane.plan.features;
   if (order === null) {
     for (let i = 0; i < features.length; i++) {
       const value = features[i];

@@ -7,9 +7,10 @@ import type { Exchange } from './exchange.js';
 import { FeatureMismatch, type FeatureOrder } from './feature-order.js';
 import { explainMalformedJson, explainMismatch } from './mismatch.js';
 import type { ProblemCode } from './problem.js';
-import { type ScoreQuery, parseScoreQuery } from './query.js';
+import { DEFAULT_QUERY, type ScoreQuery, parseScoreQuery } from './query.js';
 import { CEILING, type ScoreRequest } from './schemas.js';
-import { BatchAnswer, BatchCall, SingleCall } from './score-call.js';
+import type { RequestReader } from './request-reader.js';
+import { BatchAnswer, BatchCall, PlainCall, SingleCall } from './score-call.js';
 import { type ModelFace, type Variants, variantsOf } from './variants.js';
 import { type Validator, validateScoreBatchRequest, validateScoreRequest } from './validators.generated.js';
 
@@ -25,6 +26,7 @@ export class ScoreRoutes {
     private readonly served: Served,
     private readonly bodies: BodyReader,
     private readonly access: Access,
+    private readonly reader: RequestReader,
   ) {}
 
   score(exchange: Exchange, req: HttpRequest, res: HttpResponse): void {
@@ -44,7 +46,8 @@ export class ScoreRoutes {
       exchange.refuse('UNSUPPORTED_MEDIA_TYPE');
       return;
     }
-    const query = parseScoreQuery(req.getQuery());
+    // Undefined where there is none, whatever its types say.
+    const query = parseScoreQuery(req.getQuery() ?? '');
     if (!('topK' in query)) {
       exchange.refuse('INVALID_QUERY', query);
       return;
@@ -56,6 +59,21 @@ export class ScoreRoutes {
 
   bodyRefused(exchange: Exchange, code: ProblemCode): void {
     exchange.refuse(code, code === 'BODY_TOO_LARGE' ? { detail: `The body is larger than ${this.served.config.http.maxBodyBytes} bytes.` } : {});
+  }
+
+  /**
+   * `POST /score` as nearly all clients send it: read and answered by the kernel. Every other request, right or wrong, is `bodyArrived`'s.
+   * @returns whether it was taken
+   */
+  plainArrived(exchange: Exchange, bytes: ArrayBuffer, query: ScoreQuery, key: string): boolean {
+    if (query !== DEFAULT_QUERY) return false;
+    const variants = this.#variantsNow();
+    if (variants === undefined || !this.reader.read(bytes)) return false;
+    const arrived = this.served.clock.now();
+    const { model, columns, context } = variants.choose(key !== '' || !variants.byRow ? key : this.reader.requestId, query);
+    const call = new PlainCall(exchange, context, this.reader, columns === undefined ? null : columns.of(null), arrived, arrived + this.served.config.http.requestTimeoutMs);
+    if (!this.served.batcher.admit(call, model)) exchange.refuse('OVERLOADED', requestIdOf({ request_id: this.reader.requestId }));
+    return true;
   }
 
   bodyArrived(exchange: Exchange, text: string, query: ScoreQuery, key: string, single: boolean): void {
@@ -129,15 +147,24 @@ export class ScoreRoutes {
 
   /** The models that answer now, or a refusal. */
   #ready(exchange: Exchange, query: ScoreQuery, request?: ScoreRequest): Variants | undefined {
-    const serving = this.served.serving();
-    if (serving === undefined) {
+    const variants = this.#variantsNow();
+    if (variants === undefined) {
       exchange.refuse('NOT_READY', requestIdOf(request));
       return undefined;
     }
-    if (this.#variants?.serving !== serving) this.#variants = variantsOf(serving, this.served);
-    if (query.explain === 'shap' && !this.#variants.champion.model.explainable) {
+    if (query.explain === 'shap' && !variants.champion.model.explainable) {
       exchange.refuse('EXPLAIN_UNSUPPORTED', requestIdOf(request));
       return undefined;
+    }
+    return variants;
+  }
+
+  #variantsNow(): Variants | undefined {
+    const serving = this.served.serving();
+    if (serving === undefined) return undefined;
+    if (this.#variants?.serving !== serving) {
+      this.#variants = variantsOf(serving, this.served);
+      this.reader.expect(serving.requestNames);
     }
     return this.#variants;
   }
@@ -175,6 +202,10 @@ class ScoreBody implements BodyTaker {
     private readonly key: string,
     private readonly single: boolean,
   ) {}
+
+  onBytes(bytes: ArrayBuffer): boolean {
+    return this.single && this.routes.plainArrived(this.exchange, bytes, this.query, this.key);
+  }
 
   onBody(text: string): void {
     this.routes.bodyArrived(this.exchange, text, this.query, this.key, this.single);

@@ -2,8 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import type { ScoreTask, ScoreWorkerData } from '../../workers/score.js';
-import type { Strategy } from '../model/image.js';
-import { type BoundKernel, compileKernel, instantiateKernel } from './kernel.js';
+import { type Kernels, compileKernel, instantiateKernel } from './kernel.js';
 import { SharedMemory } from './memory.js';
 
 export class ScoringPool {
@@ -11,7 +10,7 @@ export class ScoringPool {
   /** The compiled kernel, which every thread instantiates for itself. */
   readonly module = compileKernel();
   /** This thread's own kernels over the same memory. */
-  readonly kernels: Readonly<Record<Strategy, BoundKernel>>;
+  readonly kernels: Kernels;
   readonly #piscina: Piscina;
 
   /** @param workers threads, at least 1, started at once and kept */

@@ -1,6 +1,7 @@
 /** A model that is ready to score: its image in shared memory, the kernel chosen for it, its lanes. */
 import { LightscoreError } from '../errors.js';
 import type { LaneShape, Strategy } from '../model/image.js';
+import { AnswerText } from './answer-text.js';
 import { type Lane, type LaneKind, createLane, planLane } from './lane.js';
 import type { SharedMemory } from './memory.js';
 
@@ -34,6 +35,9 @@ export class ServedModel {
   readonly #kept: Record<LaneKind, Lane[]> = { score: [], explain: [] };
   readonly #capacity: Record<LaneKind, number>;
   readonly #bytes: Record<LaneKind, number>;
+  readonly #answerText: AnswerText;
+  /** Address of the text of its answers. */
+  readonly text: number;
 
   constructor(
     readonly card: ModelCard,
@@ -44,10 +48,13 @@ export class ServedModel {
     readonly imageBytes: number,
     private readonly memory: SharedMemory,
   ) {
+    this.#answerText = new AnswerText(card);
+    this.text = memory.allocate(this.#answerText.bytes);
+    this.#answerText.write(memory.memory, this.text);
     const capacity = (kind: LaneKind): number =>
-      Math.max(1, Math.min(LANE_LIMITS.rows[kind], Math.floor(LANE_LIMITS.bytes / planLane(shape, 1, kind).bytes)));
+      Math.max(1, Math.min(LANE_LIMITS.rows[kind], Math.floor(LANE_LIMITS.bytes / planLane(shape, 1, kind, this.#answerBytes(kind)).bytes)));
     this.#capacity = { score: capacity('score'), explain: shape.explain === undefined ? 0 : capacity('explain') };
-    const bytes = (kind: LaneKind): number => planLane(shape, this.#capacity[kind], kind).bytes;
+    const bytes = (kind: LaneKind): number => planLane(shape, this.#capacity[kind], kind, this.#answerBytes(kind)).bytes;
     this.#bytes = { score: bytes('score'), explain: bytes('explain') };
   }
 
@@ -58,6 +65,15 @@ export class ServedModel {
 
   get explainable(): boolean {
     return this.#capacity.explain > 0;
+  }
+
+  /** Most bytes of a prediction's log line, but for what begins and ends it. */
+  get lineBytes(): number {
+    return this.#answerText.lineBytes;
+  }
+
+  #answerBytes(kind: LaneKind): number {
+    return kind === 'score' ? this.#answerText.answerBytes : 0;
   }
 
   /** Bytes of one lane. */
@@ -74,7 +90,7 @@ export class ServedModel {
 
   #createLane(kind: LaneKind): Lane | undefined {
     try {
-      return createLane(this.memory, this.shape, this.#capacity[kind], kind);
+      return createLane(this.memory, this.shape, this.#capacity[kind], kind, this.#answerBytes(kind));
     } catch (error) {
       if (error instanceof LightscoreError && error.code === 'MODEL_UNSUPPORTED') return undefined;
       throw error;
@@ -89,10 +105,10 @@ export class ServedModel {
     this.#freeWhenUnused();
   }
 
-  /** Bytes of shared memory: the image, and the lanes kept for the next batches. */
+  /** Bytes of shared memory: the image, the text of answers, and the lanes kept for the next batches. */
   get memoryBytes(): number {
     const lanes = [...this.#kept.score, ...this.#kept.explain];
-    return lanes.reduce((sum, lane) => sum + lane.plan.bytes, this.imageBytes);
+    return lanes.reduce((sum, lane) => sum + lane.plan.bytes, this.imageBytes + this.#answerText.bytes);
   }
 
   /**
@@ -112,6 +128,7 @@ export class ServedModel {
   #freeWhenUnused(): void {
     if (!this.#retired || this.#batches > 0) return;
     this.memory.free(this.image);
+    this.memory.free(this.text);
     this.#whenFreed?.();
   }
 }
