@@ -1,6 +1,7 @@
 /** A model that is ready to score: its image in shared memory, the kernel chosen for it, its lanes. */
 import { LightscoreError } from '../errors.js';
-import type { LaneShape, Strategy } from '../model/image.js';
+import type { LaneShape } from '../model/image.js';
+import type { Strategy } from '../model/strategies.js';
 import { AnswerText } from './answer-text.js';
 import { type Lane, type LaneKind, createLane, planLane } from './lane.js';
 import type { SharedMemory } from './memory.js';
