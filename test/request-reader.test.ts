@@ -6,10 +6,14 @@ import { FeatureMismatch, FeatureNames } from '../src/http/feature-order.js';
 import { RequestReader } from '../src/http/request-reader.js';
 import { validateScoreRequest } from '../src/http/validators.generated.js';
 import { compileKernel, instantiateKernel } from '../src/scoring/kernel.js';
+import { createLane } from '../src/scoring/lane.js';
 import { SharedMemory } from '../src/scoring/memory.js';
 
 const memory = new SharedMemory();
 const reader = new RequestReader(memory, instantiateKernel(compileKernel(), memory.memory).text);
+
+/** Ids go there. */
+const lane = createLane(memory, { features: 1, outputs: 1, streams: 0, columns: 0, views: 1, explain: undefined }, 1, 'score', 256);
 
 interface Read {
   readonly row: number[];
@@ -18,9 +22,7 @@ interface Read {
 
 function read(text: string, names: readonly string[]): Read | undefined {
   reader.expect(names);
-  const { buffer, byteOffset, byteLength } = Buffer.from(text);
-  const body = buffer.slice(byteOffset, byteOffset + byteLength);
-  return reader.read(body) ? { row: Array.from(reader.row), id: reader.requestId } : undefined;
+  return reader.readSingle(Buffer.from(text)) ? { row: Array.from(reader.rows.subarray(0, names.length)), id: reader.requestId } : undefined;
 }
 
 /** The same by JSON.parse, the validator and the names; undefined where one of them refuses. */
@@ -134,8 +136,44 @@ test('everything else is left to the host', () => {
     '{"features":[1e400,2]}', '{"features":["1",2]}', '{"features":[true,2]}', '{"features":[nul,2]}', '{"features":[1,2],"request_id":7}', '{"features":[1,2],"request_id":"\\u0041"}', '{"features":[1,2],"request_id":"é"}',
     `{"features":[1,2],"request_id":"${'x'.repeat(63)}"}`, '{"features":[1,2],"request_id":"a\nb"}', '{"features":[1,2],"feature_names":["a"]}', '{"features":[1,2],"feature_names":["a","a"]}',
     '{"features":[1,2],"feature_names":["a","c"]}', '{"features":[1,2],"feature_names":["a","b","c"]}', '{"features":[1,2],"feature_names":[]}', '{"feature_names":["a","b"]}', '\ufeff{"features":[1,2]}',
-    `{"features":[1,2]}${' '.repeat(70_000)}`,
   ]) {
     assert.equal(read(text, names), undefined, text.slice(0, 100));
   }
+});
+
+test('a batch is read as its requests are, each with its id, whatever its size', () => {
+  fc.assert(
+    fc.property(fc.uniqueArray(nameOf, { minLength: 1, maxLength: 5 }), fc.nat(3000), fc.boolean(), (names, count, spaced) => {
+      reader.expect(names);
+      const features = (row: number): (number | null)[] => names.map((_, i) => ((row + i) % 7 === 0 ? null : row / (i + 1)));
+      const requests = Array.from({ length: count }, (_, row) => ({ features: features(row), ...(row % 3 > 0 && { request_id: `r${row}` }) }));
+      const read = reader.readBatch(Buffer.from(spaced ? JSON.stringify(requests, null, ' ') : JSON.stringify(requests)));
+      assert.equal(read, count);
+      for (let row = 0; row < count; row += 13) {
+        assert.deepEqual(Array.from(reader.rows.subarray(row * names.length, (row + 1) * names.length)), features(row).map((x) => x ?? NaN));
+        assert.equal(reader.putId(row, lane, 0), row % 3 > 0);
+        if (row % 3 > 0) assert.equal(lane.idOf(0), `r${row}`);
+      }
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test('a batch with anything that the kernel leaves alone in it is the host\'s', () => {
+  reader.expect(['a']);
+  const good = '{"features":[1]}';
+  for (const text of ['', '[]', '[', `[${good}`, `[${good},]`, `[${good} ${good}]`, `[,${good}]`, `[${good}]]`, `[${good}]x`, `[${good},{"features":["1"]}]`, `[${good},{"features":[1,2]}]`, good, `[[${good}]]`, `[${good},null]`]) {
+    assert.equal(reader.readBatch(Buffer.from(text)), 0, text);
+  }
+  assert.equal(reader.readBatch(Buffer.from(` [ ${good} ,\n${good} ] `)), 2);
+});
+
+test('the smallest requests fill the room that a body of any size has', () => {
+  reader.expect(['a']);
+  for (const count of [3000, 3855, 3856, 5000, 240_000]) assert.equal(reader.readBatch(Buffer.from(`[${Array.from({ length: count }, () => '{"features":[1]}').join()}]`)), count);
+  assert.equal(reader.readBatch(Buffer.from(`[${Array.from({ length: 250_000 }, () => '{"features":[1]}').join()}]`)), 0, 'larger than 4 MiB');
+  const large = Array.from({ length: 20_000 }, (_, i) => i);
+  reader.expect(large.map((i) => `f${i}`));
+  assert(reader.readSingle(Buffer.from(JSON.stringify({ features: large }))));
+  assert.deepEqual(Array.from(reader.rows.subarray(0, large.length)), large);
 });

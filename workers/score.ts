@@ -23,6 +23,6 @@ export default function score({ slot }: { readonly slot: number }): never {
     kernel.score(image, lane, first, end);
     if (explain) kernel.explain(image, lane, first, end);
     if (text > 0) kernels.text.writeAnswers(image, text, lane, first, end);
-    if (mailbox.finish(performance.now() - started)) parentPort?.postMessage(slot);
+    if (mailbox.finish(performance.now() - started)) parentPort?.postMessage(slot, []);
   }
 }

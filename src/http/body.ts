@@ -13,11 +13,11 @@ const MOST_PARTIAL_BYTES = 256 * 2 ** 20;
 /** Gets the whole body, or the reason why there is none; one of them, once, unless the exchange is over before. */
 export interface BodyTaker {
   /**
-   * Offered a body that came in one piece.
+   * Offered first.
    * @param bytes gone when this returns
    * @returns false where it is wanted as text
    */
-  onBytes(bytes: ArrayBuffer): boolean;
+  onBytes(bytes: Uint8Array): boolean;
   onBody(text: string): void;
   onBodyRefused(code: ProblemCode): void;
 }
@@ -115,8 +115,7 @@ class IncomingBody {
       return;
     }
     if (isLast && this.#chunks === undefined) {
-      if (this.taker.onBytes(chunk)) this.#finished = true;
-      else this.#finish(Buffer.from(chunk));
+      this.#finish(Buffer.from(chunk));
       return;
     }
     if (!this.reader.hold(chunk.byteLength)) {
@@ -145,6 +144,11 @@ class IncomingBody {
   }
 
   #finish(bytes: Buffer): void {
+    if (this.taker.onBytes(bytes)) {
+      this.#finished = true;
+      this.drop();
+      return;
+    }
     const text = bytes.toString('utf8');
     // Decoding replaces what is not UTF-8 by U+FFFD; only then is it worth asking whether the client sent it so.
     if (text.includes('\uFFFD') && !isUtf8(bytes)) {

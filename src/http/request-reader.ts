@@ -1,38 +1,53 @@
-/** Bodies of `/score` read by the kernel, without a JavaScript value made of them. What it leaves alone is JSON.parse's and the schema's. */
+/** Bodies read by the kernel, without a JavaScript value made of them. What it leaves alone is JSON.parse's and the schema's. */
 import * as L from '../../workers/kernel/layout.js';
+import { LightscoreError } from '../errors.js';
 import type { TextKernel } from '../scoring/kernel.js';
 import type { Lane } from '../scoring/lane.js';
 import type { SharedMemory } from '../scoring/memory.js';
 
-/** Larger bodies are the host's. */
-const MOST_BODY_BYTES = 65_536;
 /** What ends a body, and what the kernel reads behind it. */
 const SLACK_BYTES = 2 * L.COPY_BYTES;
+/** Room for bodies at first, and the largest: those beyond are the host's. */
+const FIRST_BODY_BYTES = 65_536;
+const MOST_BODY_BYTES = 4 * 2 ** 20;
+/** Fewest bytes of a request, but for its features, and of each feature: `{"features":[` `]}` and a digit and a comma. */
+const LEAST_REQUEST_BYTES = 15;
+const LEAST_FEATURE_BYTES = 2;
 
 /** Where the kernel reads the requests of one thread, for one set of feature names at a time. */
 export class RequestReader {
-  readonly #body: number;
-  /** The address of the body in bytes. */
-  readonly #bytes: Buffer;
   #names: readonly string[] = [];
+  /** Addresses of the reader, of the body, and of what was read. */
   #reader = 0;
-  #header: Int32Array | undefined;
-  #rowAddress = 0;
-  /** [features] of the request that was read last, in the order of the names; NaN for null */
-  #row: Float64Array = new Float64Array(0);
+  #body = 0;
+  #rows = 0;
+  #ids = 0;
+  /** Requests for which there is room. */
+  #most = 0;
+  #header: Int32Array = new Int32Array(0);
+  #bodyBytes: Buffer = Buffer.alloc(0);
+  #rowValues: Float64Array = new Float64Array(0);
+  #idFields: Int32Array = new Int32Array(0);
 
   constructor(
     private readonly memory: SharedMemory,
     private readonly kernel: TextKernel,
-  ) {
-    this.#body = memory.allocate(MOST_BODY_BYTES + SLACK_BYTES);
-    this.#bytes = Buffer.from(memory.memory.buffer, this.#body, MOST_BODY_BYTES + SLACK_BYTES);
+  ) {}
+
+  /** Of one row. */
+  get features(): number {
+    return this.#names.length;
+  }
+
+  /** [requests][features] of the body that was read last, in the order of the names; NaN for null */
+  get rows(): Float64Array {
+    return this.#rowValues;
   }
 
   /** From now on requests are about these features. */
   expect(names: readonly string[]): void {
     if (names === this.#names) return;
-    if (this.#reader > 0) this.memory.free(this.#reader);
+    this.#free();
     this.#names = names;
     const texts = names.map((name) => Buffer.from(JSON.stringify(name)));
     const count = names.length;
@@ -45,58 +60,100 @@ export class RequestReader {
       return at;
     };
     const records = part(8 * count);
-    const slots = part(4 << bits);
-    const values = part(8 * count);
-    const order = part(4 * count);
-    const row = part(8 * count);
+    const fields = [[L.READER_COUNT, count], [L.READER_BITS, bits], [L.READER_NAMES, records], [L.READER_SLOTS, part(4 << bits)], [L.READER_VALUES, part(8 * count)], [L.READER_ORDER, part(4 * count)]];
     const at = texts.map((text) => part(text.length));
     part(SLACK_BYTES);
     this.#reader = this.memory.allocate(bytes);
     const { buffer } = this.memory.memory;
-    const header = new Int32Array(buffer, this.#reader, bytes / 4);
-    for (const [field, value] of [[L.READER_COUNT, count], [L.READER_BITS, bits], [L.READER_NAMES, records], [L.READER_SLOTS, slots], [L.READER_VALUES, values], [L.READER_ORDER, order]]) {
-      header[field / 4] = value;
-    }
+    const words = new Int32Array(buffer, this.#reader, bytes / 4);
     const text = new Uint8Array(buffer, this.#reader, bytes);
+    for (const [field, value] of fields) words[field / 4] = value;
     texts.forEach((name, i) => {
-      header[records / 4 + 2 * i] = at[i];
-      header[records / 4 + 2 * i + 1] = name.length;
+      words[records / 4 + 2 * i] = at[i];
+      words[records / 4 + 2 * i + 1] = name.length;
       text.set(name, at[i]);
     });
     this.kernel.indexNames(this.#reader);
-    this.#header = header;
-    this.#rowAddress = this.#reader + row;
-    this.#row = new Float64Array(buffer, this.#rowAddress, count);
+    this.#header = words;
+    this.#reserve(FIRST_BODY_BYTES);
   }
 
   /**
-   * @param body gone when the caller returns
+   * Reads a body of `/score`.
+   * @param body copied
    * @returns false where the host must read it, whatever it is
    */
-  read(body: ArrayBuffer): boolean {
-    const { byteLength } = body;
-    if (byteLength > MOST_BODY_BYTES) return false;
-    this.#bytes.set(new Uint8Array(body));
-    this.#bytes[byteLength] = 0;
-    return this.kernel.readRequest(this.#reader, this.#body, this.#rowAddress) === this.#body + byteLength;
+  readSingle(body: Uint8Array): boolean {
+    return this.#put(body) && this.kernel.readSingle(this.#reader, this.#body, this.#rows, this.#ids) === 1 && this.#isWhole(body);
   }
 
-  get row(): Float64Array {
-    return this.#row;
+  /**
+   * Reads a body of `/score_batch`.
+   * @param body copied
+   * @returns its requests; 0 where the host must read it, whatever it is
+   */
+  readBatch(body: Uint8Array): number {
+    if (!this.#put(body)) return 0;
+    const count = this.kernel.readBatch(this.#reader, this.#body, this.#rows, this.#ids, this.#most);
+    return this.#isWhole(body) ? count : 0;
   }
 
-  /** Of the request that was read last; undefined where it has none. */
+  /** Of the request of `/score` that was read last; undefined where it has none. */
   get requestId(): string | undefined {
-    const length = this.#header?.[L.READER_ID_LENGTH / 4] ?? 0;
+    const [address, length] = this.#idFields;
     if (length === 0) return undefined;
-    const at = (this.#header?.[L.READER_ID / 4] ?? 0) - this.#body;
-    return this.#bytes.toString('latin1', at + 1, at + length - 1);
+    const at = address - this.#body;
+    return this.#bodyBytes.toString('latin1', at + 1, at + length - 1);
   }
 
-  /** Copies the request id that was read last to a row of a lane; false where there is none. */
-  putId(lane: Lane, row: number): boolean {
-    if (this.#header?.[L.READER_ID_LENGTH / 4] === 0) return false;
-    this.kernel.putId(this.#reader, lane.address, row);
+  /** Copies the id of request `row` to row `at` of a lane; false where it has none. */
+  putId(row: number, lane: Lane, at: number): boolean {
+    if (this.#idFields[2 * row + 1] === 0) return false;
+    this.kernel.putId(this.#ids + L.REQUEST_ID_BYTES * row, lane.address, at);
     return true;
+  }
+
+  #put(body: Uint8Array): boolean {
+    const { length } = body;
+    if (length + SLACK_BYTES > this.#bodyBytes.length && !this.#reserve(length)) return false;
+    this.#bodyBytes.set(body);
+    this.#bodyBytes[length] = 0;
+    return true;
+  }
+
+  #isWhole({ length }: Uint8Array): boolean {
+    return this.#header[L.READER_END / 4] === this.#body + length;
+  }
+
+  /** Makes room for bodies of `bytes`; false where there is none. */
+  #reserve(bytes: number): boolean {
+    if (bytes > MOST_BODY_BYTES) return false;
+    const features = this.#names.length;
+    const room = 2 ** Math.ceil(Math.log2(bytes)) + SLACK_BYTES;
+    const most = Math.ceil(room / (LEAST_REQUEST_BYTES + LEAST_FEATURE_BYTES * features));
+    if (this.#body > 0) this.memory.free(this.#body);
+    this.#body = 0;
+    try {
+      this.#body = this.memory.allocate(room + most * (8 * features + L.REQUEST_ID_BYTES));
+    } catch (error) {
+      if (!(error instanceof LightscoreError)) throw error;
+      this.#bodyBytes = Buffer.alloc(0);
+      return false;
+    }
+    const { buffer } = this.memory.memory;
+    this.#most = most;
+    this.#rows = this.#body + room;
+    this.#ids = this.#rows + 8 * features * most;
+    this.#bodyBytes = Buffer.from(buffer, this.#body, room);
+    this.#rowValues = new Float64Array(buffer, this.#rows, features * most);
+    this.#idFields = new Int32Array(buffer, this.#ids, (L.REQUEST_ID_BYTES / 4) * most);
+    return true;
+  }
+
+  #free(): void {
+    if (this.#reader > 0) this.memory.free(this.#reader);
+    if (this.#body > 0) this.memory.free(this.#body);
+    this.#reader = 0;
+    this.#body = 0;
   }
 }

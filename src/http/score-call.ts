@@ -7,10 +7,10 @@ import type { Batch, PendingRequest } from '../scoring/batcher.js';
 import type { Lane, LaneKind } from '../scoring/lane.js';
 import type { Shadow, ShadowQueue } from '../scoring/shadow.js';
 import type { AnswerWriter } from './answer.js';
+import type { BatchAnswer } from './batch-answer.js';
 import type { Exchange } from './exchange.js';
 import type { FeatureOrder } from './feature-order.js';
-import { DEFAULT_QUERY, type ScoreQuery } from './query.js';
-import type { RequestReader } from './request-reader.js';
+import type { ScoreQuery } from './query.js';
 import type { ScoreRequest } from './schemas.js';
 
 /** What calls need of the model they were admitted for, and of the server. */
@@ -23,68 +23,6 @@ export interface CallContext {
   readonly predictions: PredictionLog;
   /** Who scores these rows as well, without being asked. */
   readonly shadow: { readonly of: Shadow; readonly queue: ShadowQueue } | undefined;
-}
-
-/** `POST /score` as the kernel has read it, and answers it. */
-export class PlainCall implements PendingRequest {
-  readonly kind = 'score';
-  readonly rowCount = 1;
-  /** Where its row waits, with the request id; the lane is the batch's until this is settled. */
-  #lane: Lane | undefined;
-  #at = 0;
-
-  /**
-   * @param reader has just read it
-   * @param columns where the model's features stand among those of the request; null: in the same places
-   * @param arrived performance.now() milliseconds, when the last byte of the body came
-   */
-  constructor(
-    private readonly exchange: Exchange,
-    private readonly context: CallContext,
-    private readonly reader: RequestReader,
-    private readonly columns: FeatureOrder,
-    private readonly arrived: number,
-    readonly deadline: number,
-  ) {}
-
-  get settled(): boolean {
-    return this.exchange.over;
-  }
-
-  writeRow(_row: number, lane: Lane, at: number): void {
-    const { columns, reader } = this;
-    const { row } = reader;
-    const { features } = lane.plan;
-    const start = at * features;
-    for (let i = 0; i < features; i++) lane.rows[start + i] = row[columns === null ? i : columns[i]];
-    if (!reader.putId(lane, at)) lane.setId(at, randomUUID());
-    this.#lane = lane;
-    this.#at = at;
-  }
-
-  scored(_row: number, batch: Batch, laneRow: number): void {
-    const { exchange, context, arrived } = this;
-    if (exchange.over) return;
-    const { lane } = batch;
-    const milliseconds = Math.trunc(batch.delivered - arrived);
-    const answer = lane.answer(laneRow, milliseconds) ?? answerRow(context, batch, laneRow, DEFAULT_QUERY, `"${lane.idOf(laneRow)}"`, arrived);
-    if (answer === undefined) {
-      exchange.fail(new RangeError(NOT_FINITE), { detail: NOT_FINITE, requestId: lane.idOf(laneRow) });
-      return;
-    }
-    if (typeof answer !== 'string') {
-      context.metrics.scored(lane.calibrated[laneRow]);
-      context.predictions.appendAnswered(batch, laneRow, milliseconds);
-      if (context.shadow !== undefined) context.shadow.queue.offer(context.shadow.of, batch, laneRow);
-    }
-    context.durations.observe((batch.delivered - arrived) / 1000);
-    exchange.json(answer);
-  }
-
-  failed(reason: 'deadline' | 'worker'): void {
-    const requestId = this.#lane?.idOf(this.#at);
-    this.exchange.refuse(reason === 'deadline' ? 'DEADLINE_EXCEEDED' : 'INTERNAL', requestId === undefined ? {} : { requestId });
-  }
 }
 
 /** `POST /score`: one row, answered by its own object. */
@@ -135,24 +73,6 @@ export class SingleCall implements PendingRequest {
 
   #problemId(): { requestId: string } {
     return { requestId: JSON.parse(this.#requestId) as string };
-  }
-}
-
-/** The answer of a batch, put together from its rows' answers: in an experiment they come from two models. */
-export class BatchAnswer {
-  readonly #parts: string[];
-  #left: number;
-
-  constructor(rows: number) {
-    this.#parts = Array.from({ length: rows });
-    this.#left = rows;
-  }
-
-  /** @returns the whole answer with its last row, else undefined */
-  add(place: number, answer: string): string | undefined {
-    this.#parts[place] = answer;
-    this.#left--;
-    return this.#left === 0 ? `[${this.#parts.join()}]` : undefined;
   }
 }
 
@@ -212,7 +132,7 @@ export class BatchCall implements PendingRequest {
   }
 }
 
-const NOT_FINITE = 'The score is not a finite number.';
+export const NOT_FINITE = 'The score is not a finite number.';
 
 /** Characters that JSON writes as they are. */
 const PLAIN = /^[\w.:/ -]*$/;
@@ -240,7 +160,7 @@ function writeFeatures(features: ScoreRequest['features'], order: FeatureOrder, 
 }
 
 /** Counts and logs one scored row. Returns its answer; undefined where the score is no number that JSON could carry. */
-function answerRow(context: CallContext, batch: Batch, laneRow: number, query: ScoreQuery, requestId: string, arrived: number): string | undefined {
+export function answerRow(context: CallContext, batch: Batch, laneRow: number, query: ScoreQuery, requestId: string, arrived: number): string | undefined {
   const score = batch.lane.calibrated[laneRow];
   if (!Number.isFinite(score)) return undefined;
   const milliseconds = Math.trunc(batch.delivered - arrived);

@@ -2,6 +2,7 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import type { Access } from './access.js';
 import type { Served } from './acceptor.js';
+import { BatchAnswer } from './batch-answer.js';
 import type { BodyReader, BodyTaker } from './body.js';
 import type { Exchange } from './exchange.js';
 import { FeatureMismatch, type FeatureOrder } from './feature-order.js';
@@ -10,7 +11,8 @@ import type { ProblemCode } from './problem.js';
 import { DEFAULT_QUERY, type ScoreQuery, parseScoreQuery } from './query.js';
 import { CEILING, type ScoreRequest } from './schemas.js';
 import type { RequestReader } from './request-reader.js';
-import { BatchAnswer, BatchCall, PlainCall, SingleCall } from './score-call.js';
+import { PlainBatchCall, PlainCall } from './plain-call.js';
+import { BatchCall, SingleCall } from './score-call.js';
 import { type ModelFace, type Variants, variantsOf } from './variants.js';
 import { type Validator, validateScoreBatchRequest, validateScoreRequest } from './validators.generated.js';
 
@@ -62,17 +64,37 @@ export class ScoreRoutes {
   }
 
   /**
-   * `POST /score` as nearly all clients send it: read and answered by the kernel. Every other request, right or wrong, is `bodyArrived`'s.
+   * Requests as nearly all clients send them: read and answered by the kernel. Every other one, right or wrong, is `bodyArrived`'s.
    * @returns whether it was taken
    */
-  plainArrived(exchange: Exchange, bytes: ArrayBuffer, query: ScoreQuery, key: string): boolean {
+  plainArrived(exchange: Exchange, bytes: Uint8Array, query: ScoreQuery, key: string, single: boolean): boolean {
     if (query !== DEFAULT_QUERY) return false;
     const variants = this.#variantsNow();
-    if (variants === undefined || !this.reader.read(bytes)) return false;
-    const arrived = this.served.clock.now();
-    const { model, columns, context } = variants.choose(key !== '' || !variants.byRow ? key : this.reader.requestId, query);
-    const call = new PlainCall(exchange, context, this.reader, columns === undefined ? null : columns.of(null), arrived, arrived + this.served.config.http.requestTimeoutMs);
-    if (!this.served.batcher.admit(call, model)) exchange.refuse('OVERLOADED', requestIdOf({ request_id: this.reader.requestId }));
+    if (variants === undefined) return false;
+    return single ? this.#takeSingle(exchange, bytes, key, variants) : this.#takeBatch(exchange, bytes, key, variants);
+  }
+
+  #takeSingle(exchange: Exchange, bytes: Uint8Array, key: string, variants: Variants): boolean {
+    const { reader, served } = this;
+    if (!reader.readSingle(bytes)) return false;
+    const arrived = served.clock.now();
+    const { model, columns, context } = variants.choose(key !== '' || !variants.byRow ? key : reader.requestId, DEFAULT_QUERY);
+    const call = new PlainCall(exchange, context, reader, columns === undefined ? null : columns.of(null), arrived, arrived + served.config.http.requestTimeoutMs);
+    if (!served.batcher.admit(call, model)) exchange.refuse('OVERLOADED', requestIdOf({ request_id: reader.requestId }));
+    return true;
+  }
+
+  #takeBatch(exchange: Exchange, bytes: Uint8Array, key: string, variants: Variants): boolean {
+    const { reader, served } = this;
+    // Rows that go to different models are the host's.
+    if (key === '' && variants.byRow) return false;
+    const arrived = served.clock.now();
+    const rows = reader.readBatch(bytes);
+    // Refused by the host, with its words.
+    if (rows === 0 || rows > served.config.http.maxBatchRows || rows * variants.champion.context.answers.mostCharacters(DEFAULT_QUERY) > MOST_ANSWER_CHARACTERS) return false;
+    const { model, columns, context } = variants.choose(key, DEFAULT_QUERY);
+    const call = new PlainBatchCall(exchange, context, reader, columns === undefined ? null : columns.of(null), rows, arrived, arrived + served.config.http.requestTimeoutMs);
+    if (!served.batcher.admit(call, model)) exchange.refuse('OVERLOADED');
     return true;
   }
 
@@ -203,8 +225,8 @@ class ScoreBody implements BodyTaker {
     private readonly single: boolean,
   ) {}
 
-  onBytes(bytes: ArrayBuffer): boolean {
-    return this.single && this.routes.plainArrived(this.exchange, bytes, this.query, this.key);
+  onBytes(bytes: Uint8Array): boolean {
+    return this.routes.plainArrived(this.exchange, bytes, this.query, this.key, this.single);
   }
 
   onBody(text: string): void {

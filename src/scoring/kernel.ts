@@ -20,9 +20,10 @@ interface KernelExports {
 /** What reads requests and writes answers; drawn in `workers/kernel/layout.ts`. All but the numbers of `milliseconds` are addresses and rows. */
 export interface TextKernel {
   readonly indexNames: (reader: number) => void;
-  /** @returns where the request ends; 0 where the host must read it */
-  readonly readRequest: (reader: number, at: number, row: number) => number;
-  readonly putId: (reader: number, lane: number, row: number) => void;
+  /** @returns how many requests the body has; 0 where the host must read it */
+  readonly readSingle: (reader: number, at: number, row: number, id: number) => number;
+  readonly readBatch: (reader: number, at: number, rows: number, ids: number, most: number) => number;
+  readonly putId: (id: number, lane: number, row: number) => void;
   readonly writeAnswers: (image: number, text: number, lane: number, first: number, end: number) => void;
   readonly appendLine: (lines: number, text: number, lane: number, row: number, milliseconds: number) => void;
 }

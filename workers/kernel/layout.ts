@@ -241,7 +241,8 @@ export const COPY_BYTES = 16;
  *   slots        i32 [2^bits]   hash table of the names: 1 + index, 0 where empty
  *   values       f64 [count]    in the request's order
  *   order        i32 [count]    where each feature stands in the request
- *   row          f64 [count]    in the order of the names
+ *
+ * What was read goes elsewhere: rows f64 [requests][count] in the order of the names, ids [requests] of REQUEST_ID_BYTES.
  */
 export const READER_HEADER_BYTES = 64;
 export const READER_COUNT = 0;
@@ -250,9 +251,10 @@ export const READER_NAMES = 8;
 export const READER_SLOTS = 12;
 export const READER_VALUES = 16;
 export const READER_ORDER = 20;
-/** Address and length of the request id that was read, with its quotes; length 0 without one. */
-export const READER_ID = 24;
-export const READER_ID_LENGTH = 28;
+/** Where the last reading ended: an address. */
+export const READER_END = 24;
+/** Address and length of a request id, with its quotes; length 0 without one. */
+export const REQUEST_ID_BYTES = 8;
 
 /*
  * ANSWER TEXT: everything in an answer that a model fixes. Pieces are i32 offset (from the text's own start) and i32 length.

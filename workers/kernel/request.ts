@@ -1,10 +1,10 @@
-// Reads the body of `/score`, for the requests that nearly all clients send nearly always: known fields, each once, as many features
+// Reads the bodies of `/score` and `/score_batch`, for the requests that nearly all clients send nearly always: known fields, each once, as many features
 // as the model has, names as the model spells them, a short request id without escapes. Whatever else a body may be, right or
 // wrong, is left to the host, which alone knows how to refuse. So this accepts nothing that JSON.parse and the schema would not, and
 // what it accepts means the same to them.
 import { readNumber } from './decimal';
 import {
-  ID_BYTES, LANE_IDS, READER_BITS, READER_COUNT, READER_ID, READER_ID_LENGTH, READER_NAMES, READER_ORDER, READER_SLOTS, READER_VALUES,
+  ID_BYTES, LANE_IDS, READER_BITS, READER_COUNT, READER_END, READER_NAMES, READER_ORDER, READER_SLOTS, READER_VALUES, REQUEST_ID_BYTES,
 } from './layout';
 import { field } from './search';
 import { copy, same } from './text';
@@ -55,17 +55,53 @@ export function indexNames(reader: usize): void {
 }
 
 /**
- * Reads one request object, white space around it included.
+ * Reads the body of `/score`.
  * @param at its text; a 0 byte must end what may be read
- * @param row where the features go, f64 in the order of the names, NaN for null
- * @returns where it ends; 0 where the host must read it. The request id is in the reader's header.
+ * @param row where the features go, NaN for null
+ * @param id where address and length of the request id go
+ * @returns 1; 0 where the host must read it
  */
-export function readRequest(reader: usize, at: usize, row: usize): usize {
+export function readSingle(reader: usize, at: usize, row: usize, id: usize): i32 {
+  at = readRequest(reader, at, row, id);
+  store<i32>(reader, <i32>at, READER_END);
+  return i32(at != 0);
+}
+
+/**
+ * Reads the body of `/score_batch`.
+ * @param most rows for which there is room
+ * @returns how many requests it has; 0 where the host must read it
+ */
+export function readBatch(reader: usize, at: usize, rows: usize, ids: usize, most: i32): i32 {
+  const rowBytes = <usize>field(reader, READER_COUNT) << 3;
+  at = skip(at);
+  if (load<u8>(at) != 91) return 0;
+  let count = 0;
+  while (true) {
+    if (count == most) return 0;
+    at = readRequest(reader, at + 1, rows, ids);
+    if (at == 0) return 0;
+    count++;
+    rows += rowBytes;
+    ids += REQUEST_ID_BYTES;
+    const c = load<u8>(at);
+    if (c == 93) break;
+    if (c != 44) return 0;
+  }
+  store<i32>(reader, <i32>skip(at + 1), READER_END);
+  return count;
+}
+
+/**
+ * Reads one request object, white space around it included.
+ * @returns where it ends; 0 where the host must read it
+ */
+function readRequest(reader: usize, at: usize, row: usize, id: usize): usize {
   at = skip(at);
   if (load<u8>(at) != 123) return 0;
   at = skip(at + 1);
   let has = 0;
-  store<i32>(reader, 0, READER_ID_LENGTH);
+  store<i32>(id, 0, 4);
   while (true) {
     if (load<u8>(at) != 34) return 0;
     const key = load<u64>(at, 1);
@@ -87,7 +123,7 @@ export function readRequest(reader: usize, at: usize, row: usize): usize {
     at = skip(at + 1);
     if (which == HAS_FEATURES) at = readValues(reader, at);
     else if (which == HAS_NAMES) at = readNames(reader, at);
-    else at = readId(reader, at);
+    else at = readId(id, at);
     if (at == 0) return 0;
     at = skip(at);
     const c = load<u8>(at++);
@@ -182,11 +218,11 @@ function textEnd(at: usize): usize {
   }
 }
 
-function readId(reader: usize, at: usize): usize {
+function readId(id: usize, at: usize): usize {
   const end = textEnd(at);
   if (end == 0 || end - at >= <usize>ID_BYTES) return 0;
-  store<i32>(reader, <i32>at, READER_ID);
-  store<i32>(reader, <i32>(end - at), READER_ID_LENGTH);
+  store<i32>(id, <i32>at);
+  store<i32>(id, <i32>(end - at), 4);
   return end;
 }
 
@@ -203,10 +239,10 @@ function place(reader: usize, row: usize, named: bool): void {
   }
 }
 
-/** Copies the request id that was read last to row `at` of a lane. */
-export function putId(reader: usize, lane: usize, at: i32): void {
+/** Copies the request id at `id` to row `at` of a lane. */
+export function putId(id: usize, lane: usize, at: i32): void {
   const slot = lane + load<u32>(lane + LANE_IDS) + <usize>(at * ID_BYTES);
-  const length = field(reader, READER_ID_LENGTH);
+  const length = load<i32>(id, 4);
   store<u8>(slot, <u8>length);
-  copy(load<u32>(reader, READER_ID), length, slot + 1);
+  copy(load<u32>(id), length, slot + 1);
 }
