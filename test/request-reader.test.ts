@@ -146,9 +146,9 @@ test('a batch is read as its requests are, each with its id, whatever its size',
     fc.property(fc.uniqueArray(nameOf, { minLength: 1, maxLength: 5 }), fc.nat(3000), fc.boolean(), (names, count, spaced) => {
       reader.expect(names);
       const features = (row: number): (number | null)[] => names.map((_, i) => ((row + i) % 7 === 0 ? null : row / (i + 1)));
-      const requests = Array.from({ length: count }, (_, row) => ({ features: features(row), ...(row % 3 > 0 && { request_id: `r${row}` }) }));
-      const read = reader.readBatch(Buffer.from(spaced ? JSON.stringify(requests, null, ' ') : JSON.stringify(requests)));
-      assert.equal(read, count);
+      const items = Array.from({ length: count }, (_, row) => ({ features: features(row), ...(row % 3 > 0 && { request_id: `r${row}` }) }));
+      const found = reader.readBatch(Buffer.from(spaced ? JSON.stringify(items, null, ' ') : JSON.stringify(items)));
+      assert.equal(found, count);
       for (let row = 0; row < count; row += 13) {
         assert.deepEqual(Array.from(reader.rows.subarray(row * names.length, (row + 1) * names.length)), features(row).map((x) => x ?? NaN));
         assert.equal(reader.putId(row, lane, 0), row % 3 > 0);

@@ -63,7 +63,8 @@ export class RequestReader {
     const fields = [[L.READER_COUNT, count], [L.READER_BITS, bits], [L.READER_NAMES, records], [L.READER_SLOTS, part(4 << bits)], [L.READER_VALUES, part(8 * count)], [L.READER_ORDER, part(4 * count)]];
     const at = texts.map((text) => part(text.length));
     part(SLACK_BYTES);
-    this.#reader = this.memory.allocate(bytes);
+    this.#reader = this.#allocate(bytes);
+    if (this.#reader === 0) return;
     const { buffer } = this.memory.memory;
     const words = new Int32Array(buffer, this.#reader, bytes / 4);
     const text = new Uint8Array(buffer, this.#reader, bytes);
@@ -115,7 +116,7 @@ export class RequestReader {
 
   #put(body: Uint8Array): boolean {
     const { length } = body;
-    if (length + SLACK_BYTES > this.#bodyBytes.length && !this.#reserve(length)) return false;
+    if (this.#reader === 0 || (length + SLACK_BYTES > this.#bodyBytes.length && !this.#reserve(length))) return false;
     this.#bodyBytes.set(body);
     this.#bodyBytes[length] = 0;
     return true;
@@ -132,11 +133,8 @@ export class RequestReader {
     const room = 2 ** Math.ceil(Math.log2(bytes)) + SLACK_BYTES;
     const most = Math.ceil(room / (LEAST_REQUEST_BYTES + LEAST_FEATURE_BYTES * features));
     if (this.#body > 0) this.memory.free(this.#body);
-    this.#body = 0;
-    try {
-      this.#body = this.memory.allocate(room + most * (8 * features + L.REQUEST_ID_BYTES));
-    } catch (error) {
-      if (!(error instanceof LightscoreError)) throw error;
+    this.#body = this.#allocate(room + most * (8 * features + L.REQUEST_ID_BYTES));
+    if (this.#body === 0) {
       this.#bodyBytes = Buffer.alloc(0);
       return false;
     }
@@ -148,6 +146,16 @@ export class RequestReader {
     this.#rowValues = new Float64Array(buffer, this.#rows, features * most);
     this.#idFields = new Int32Array(buffer, this.#ids, (L.REQUEST_ID_BYTES / 4) * most);
     return true;
+  }
+
+  /** 0 where the shared memory is full: the host reads without it. */
+  #allocate(bytes: number): number {
+    try {
+      return this.memory.allocate(bytes);
+    } catch (error) {
+      if (error instanceof LightscoreError && error.code === 'MODEL_UNSUPPORTED') return 0;
+      throw error;
+    }
   }
 
   #free(): void {
