@@ -69,9 +69,14 @@ export class ScoreRoutes {
    */
   plainArrived(exchange: Exchange, bytes: Uint8Array, query: ScoreQuery, key: string, single: boolean): boolean {
     if (query !== DEFAULT_QUERY) return false;
-    const variants = this.#variantsNow();
-    if (variants === undefined) return false;
-    return single ? this.#takeSingle(exchange, bytes, key, variants) : this.#takeBatch(exchange, bytes, key, variants);
+    try {
+      const variants = this.#variantsNow();
+      if (variants === undefined) return false;
+      return single ? this.#takeSingle(exchange, bytes, key, variants) : this.#takeBatch(exchange, bytes, key, variants);
+    } catch (error) {
+      exchange.fail(error);
+      return true;
+    }
   }
 
   #takeSingle(exchange: Exchange, bytes: Uint8Array, key: string, variants: Variants): boolean {
