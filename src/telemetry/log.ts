@@ -3,10 +3,15 @@ import { type Logger, pino } from 'pino';
 import type { LogLevel } from '../config.js';
 
 export type { Logger };
-type Destination = ReturnType<typeof pino.destination>;
+/** Where prediction events go: standard output, or the thread that writes to it. */
+export interface LineDestination {
+  write(lines: string): unknown;
+  /** @param dropped called where a `write` is given up */
+  on(event: 'drop', dropped: () => void): unknown;
+}
 
 /** Bytes of log that may wait for a slow reader of standard output before prediction events are dropped. */
-const WAITING_BYTES = 16 * 2 ** 20;
+export const MOST_WAITING_BYTES = 16 * 2 ** 20;
 const LEVEL_INFO = 30;
 /** Prediction events are written when they are this many characters, or this old: one write costs as much as scoring many rows. */
 const FULL_CHARACTERS = 32_768;
@@ -29,7 +34,7 @@ export interface Log {
  * @param fd where lines go: standard output
  */
 export function openLog(level: LogLevel, sample: number, fd = 1): Log {
-  const destination = pino.destination({ dest: fd, sync: false, minLength: 0, maxLength: WAITING_BYTES });
+  const destination = pino.destination({ dest: fd, sync: false, minLength: 0, maxLength: MOST_WAITING_BYTES });
   // The reader is gone or its disk full: there is nowhere left to say so, and no reason to stop scoring.
   let broken = false;
   destination.on('error', () => (broken = true));
@@ -74,8 +79,8 @@ export class PredictionLog {
   dropped = 0;
 
   constructor(
-    private readonly destination: Destination,
-    private readonly sample: number,
+    private readonly destination: LineDestination,
+    readonly sample: number,
   ) {
     destination.on('drop', () => this.dropped++);
   }
@@ -109,6 +114,14 @@ export class PredictionLog {
     this.#tail = `,"timestamp":"${timestamp}"}\n`;
   }
 
+  /** Writes `count` whole lines, of this thread or of another. */
+  write(lines: string, count: number): void {
+    const before = this.dropped;
+    this.destination.write(lines);
+    // One write is one drop to the stream, and `count` events to whoever counts them.
+    if (this.dropped > before) this.dropped += count - 1;
+  }
+
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -117,9 +130,6 @@ export class PredictionLog {
     const count = this.#count;
     this.#lines = '';
     this.#count = 0;
-    const before = this.dropped;
-    this.destination.write(lines);
-    // One write is one drop to the stream, and `count` events to whoever counts them.
-    if (this.dropped > before) this.dropped += count - 1;
+    this.write(lines, count);
   }
 }
