@@ -17,10 +17,7 @@ const { config, acceptor, workers, module, memory, cells, lease, predictionSampl
 
 const channel = new Channel<AcceptorSpeech, MainSpeech>(port, {
   answer: {
-    listen: async (listenPort) => {
-      await front.listen(listenPort);
-      return front.port;
-    },
+    listen: (listenPort) => front.listen(listenPort),
     serve: (serving) => models.adopt(serving),
     startDraining: () => front.startDraining(),
     drain: async () => {

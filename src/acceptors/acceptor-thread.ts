@@ -90,12 +90,9 @@ export class AcceptorThread {
     return this.#latest;
   }
 
-  /**
-   * @returns the port
-   * @throws LightscoreError CONFIG_INVALID where the port cannot be had, WORKER_FAILED where the thread has ended
-   */
-  listen(port: number): Promise<number> {
-    return this.#channel.ask('listen', port);
+  /** @throws LightscoreError CONFIG_INVALID where the port cannot be had, WORKER_FAILED where the thread has ended */
+  async listen(port: number): Promise<void> {
+    await this.#channel.ask('listen', port);
   }
 
   /** Resolves when all later requests are answered by `serving`. @throws LightscoreError WORKER_FAILED where the thread has ended */

@@ -54,11 +54,9 @@ export class AcceptorThreads implements Front {
 
   async listen(): Promise<void> {
     const { host, port } = this.parts.config.http;
-    await probePort(host, port);
-    const [first, ...others] = this.#places;
-    // The first one chooses where any port will do.
-    this.#port = await first.thread.listen(port);
-    await Promise.all(others.map(({ thread }) => thread.listen(this.#port)));
+    // A port that the system chooses for a socket cannot be shared afterwards, so it is chosen first.
+    this.#port = await probePort(host, port);
+    await Promise.all(this.#places.map(({ thread }) => thread.listen(this.#port)));
     this.#listening = true;
   }
 

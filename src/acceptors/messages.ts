@@ -39,8 +39,8 @@ export interface AcceptorCounts {
 /** Of the main thread to an acceptor's. */
 export interface MainSpeech {
   readonly questions: {
-    /** @returns the port, also where 0 was asked for; CONFIG_INVALID where it cannot be had */
-    readonly listen: (port: number) => number;
+    /** Fails with CONFIG_INVALID where the port cannot be had. */
+    readonly listen: (port: number) => void;
     /** Answered when every later request is answered by it. */
     readonly serve: (serving: PublishedServing) => void;
     readonly startDraining: (_: undefined) => void;

@@ -59,11 +59,15 @@ async function listenOn(app: TemplatedApp, host: string, port: number, options: 
 }
 
 /**
- * Whether nobody listens on a port that is about to be shared by acceptors: they would not notice a server that shares it too.
+ * Makes sure that nobody listens on a port that acceptors are about to share: they would not notice a server that shares it too.
+ * @returns the port; a free one where 0 was asked for
  * @throws LightscoreError CONFIG_INVALID where somebody does
  */
-export async function probePort(host: string, port: number): Promise<void> {
-  uWS.us_listen_socket_close(await listenOn(uWS.App(), host, port, LISTEN_EXCLUSIVE));
+export async function probePort(host: string, port: number): Promise<number> {
+  const socket = await listenOn(uWS.App(), host, port, LISTEN_EXCLUSIVE);
+  const found = uWS.us_socket_local_port(socket);
+  uWS.us_listen_socket_close(socket);
+  return found;
 }
 
 type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
