@@ -118,7 +118,7 @@ export class Server {
     await Promise.race([this.#front.startDraining(), pause(linger)]);
     this.log.logger.info({ event: 'draining' }, 'draining: answering what was accepted');
     await pause(linger);
-    const answered = await Promise.race([this.#front.drained().then(() => true), pause(drainTimeoutMs - linger)]);
+    const answered = await Promise.race([this.#front.drained().then(() => true, () => false), pause(drainTimeoutMs - linger)]);
     await this.close();
     this.log.logger.info({ event: 'stopped', all_answered: answered }, answered ? 'stopped: every accepted request was answered' : 'stopped: DRAIN_TIMEOUT_MS ran out');
     return answered;

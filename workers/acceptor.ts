@@ -32,7 +32,7 @@ const limits = sharedLimits(config, cells, acceptor);
 const leased = new LeasedMemory(memory, lease);
 const models = new AdoptedModels(leased, config.http.acceptors);
 const metrics = new Metrics();
-const predictions = new PredictionLog(new RelayedLines(limits.lineCharacters, (lines) => channel.note('lines', lines)), predictionSample);
+const predictions = new PredictionLog(new RelayedLines(limits.lineCharacters, (lines, count) => channel.note('lines', { lines, count })), predictionSample);
 const front = new FrontEnd({
   config, limits, metrics, predictions,
   pool: new ScoringPool(workers, { module, memory: leased }),

@@ -25,7 +25,6 @@ export interface ThreadParts {
 
 /** A scrape does not wait longer for an acceptor that is busy; what it counted last stands in. */
 const COUNTS_MS = 1000;
-const LINE_FEED = '\n';
 
 export class AcceptorThread {
   readonly #worker: Worker;
@@ -63,9 +62,9 @@ export class AcceptorThread {
       take: {
         adminRefused: ({ method, path, address }) => parts.administrator.noteRefused(method, path, address),
         error: ({ fields, message }) => parts.logger.error({ ...fields, acceptor: acceptor + 1 }, message),
-        lines: (lines) => {
+        lines: ({ lines, count }) => {
           limits.lineCharacters.give(lines.length);
-          predictions.write(lines, lines.split(LINE_FEED).length - 1);
+          predictions.write(lines, count);
         },
         failed: ({ error, counts }) => {
           failure = error;

@@ -3,6 +3,7 @@
  * The main thread takes no connection: it keeps the models, memory, audit trail, logs and metrics for all of them.
  */
 import { setTimeout as pause } from 'node:timers/promises';
+import { LightscoreError } from '../errors.js';
 import { probePort } from '../http/acceptor.js';
 import type { Serving } from '../registry/serving.js';
 import { type Metrics, answersOf } from '../telemetry/metrics.js';
@@ -39,7 +40,8 @@ export class AcceptorThreads implements Front {
   #draining = false;
   #closing = false;
   #listening = false;
-  /** performance.now() of the last ones. */
+  #failures = 0;
+  /** performance.now() of the last failures. */
   #deaths: number[] = [];
 
   constructor(private readonly parts: AcceptorThreadsParts) {
@@ -57,6 +59,7 @@ export class AcceptorThreads implements Front {
     // A port that the system chooses for a socket cannot be shared afterwards, so it is chosen first.
     this.#port = await probePort(host, port);
     await Promise.all(this.#places.map(({ thread }) => thread.listen(this.#port)));
+    if (this.#failures > 0) throw new LightscoreError('WORKER_FAILED', 'an acceptor died while the server started');
     this.#listening = true;
   }
 
@@ -73,7 +76,8 @@ export class AcceptorThreads implements Front {
   }
 
   async drained(): Promise<void> {
-    await Promise.allSettled(this.#places.map(({ thread }) => thread.drain()));
+    const drained = await Promise.allSettled(this.#places.map(({ thread }) => thread.drain()));
+    if (drained.some(({ status }) => status === 'rejected')) throw new LightscoreError('WORKER_FAILED', 'an acceptor died while the server drained');
   }
 
   async close(): Promise<void> {
@@ -99,6 +103,7 @@ export class AcceptorThreads implements Front {
       workers: sum(this.#places.flatMap(({ thread: { latest } }) => latest ?? []), ({ workers }) => workers),
       // On the way to this thread, or by it.
       predictionLinesDropped: sum(all, ({ predictionLinesDropped }) => predictionLinesDropped) + this.parts.predictions.dropped,
+      acceptorFailures: this.#failures,
       acceptors: this.#places.map((place, i) => ({
         acceptor: i + 1,
         answers: sum(countsOf(place), ({ requests }) => answersOf(requests)),
@@ -115,8 +120,10 @@ export class AcceptorThreads implements Front {
 
   /** Replaces a thread that has died: its connections are lost, those of the others are not. */
   #ended(thread: AcceptorThread, failure: Error | undefined): void {
+    if (this.#closing) return;
+    this.#failures++;
     // While the server starts `listen` fails, and says why.
-    if (this.#closing || !this.#listening) return;
+    if (!this.#listening) return;
     const { logger } = this.parts;
     const now = performance.now();
     this.#deaths = [...this.#deaths.filter((at) => at > now - MINUTE_MS), now];

@@ -80,6 +80,7 @@ export class FrontEnd implements Front {
       workers: pool.threads.length,
       predictionLinesDropped: predictions.dropped,
       acceptors: [{ acceptor: 1, answers: answersOf(metrics.counts()), busySeconds: performance.eventLoopUtilization().active / 1000 }],
+      acceptorFailures: 0,
     };
   }
 }

@@ -64,7 +64,7 @@ export interface AcceptorSpeech {
     readonly adminRefused: { readonly method: string; readonly path: string; readonly address: string };
     readonly error: { readonly fields: Readonly<Record<string, unknown>>; readonly message: string };
     /** Whole lines of the prediction log. */
-    readonly lines: string;
+    readonly lines: { readonly lines: string; readonly count: number };
     /** An exception that nobody caught: the thread has closed its connections, and ends. */
     readonly failed: { readonly error: Error; readonly counts: AcceptorCounts };
   };

@@ -11,11 +11,11 @@ export class RelayedLines implements LineDestination {
   /** @param characters that may be on their way, of all acceptors; the receiver gives them back */
   constructor(
     private readonly characters: Quota,
-    private readonly send: (lines: string) => void,
+    private readonly send: (lines: string, count: number) => void,
   ) {}
 
-  write(lines: string): void {
-    if (this.characters.take(lines.length)) this.send(lines);
+  write(lines: string, count: number): void {
+    if (this.characters.take(lines.length)) this.send(lines, count);
     else this.#dropped();
   }
 

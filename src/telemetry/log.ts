@@ -5,7 +5,8 @@ import type { LogLevel } from '../config.js';
 export type { Logger };
 /** Where prediction events go: standard output, or the thread that writes to it. */
 export interface LineDestination {
-  write(lines: string): unknown;
+  /** @param count of the lines */
+  write(lines: string, count: number): unknown;
   /** @param dropped called where a `write` is given up */
   on(event: 'drop', dropped: () => void): unknown;
 }
@@ -117,7 +118,7 @@ export class PredictionLog {
   /** Writes `count` whole lines, of this thread or of another. */
   write(lines: string, count: number): void {
     const before = this.dropped;
-    this.destination.write(lines);
+    this.destination.write(lines, count);
     // One write is one drop to the stream, and `count` events to whoever counts them.
     if (this.dropped > before) this.dropped += count - 1;
   }

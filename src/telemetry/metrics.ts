@@ -115,6 +115,7 @@ export interface ModelReading {
 /** Figures that are read rather than counted. */
 export interface Readings {
   readonly acceptors: readonly AcceptorReading[];
+  readonly acceptorFailures: number;
   readonly waitingRows: number;
   readonly workers: number;
   readonly sharedBytes: { readonly used: number; readonly total: number };
@@ -287,6 +288,7 @@ export class Metrics implements Omit<BatchObserver, 'delivered' | 'answerFailed'
     this.#registerModels(registry, counter, gauge, readings);
     counter('lightscore_acceptor_requests_total', 'Requests answered by each acceptor (ACCEPTORS)', ['acceptor'], (add) => readings().acceptors.forEach(({ acceptor, answers }) => add({ acceptor: `${acceptor}` }, answers)));
     counter('lightscore_acceptor_busy_seconds_total', "Time that each acceptor's event loop did not wait: near 1 a second it is full", ['acceptor'], (add) => readings().acceptors.forEach(({ acceptor, busySeconds }) => add({ acceptor: `${acceptor}` }, busySeconds)));
+    counter('lightscore_acceptor_failures_total', 'Acceptors that died and were replaced', [], (add) => add({}, readings().acceptorFailures));
     gauge('lightscore_ready', '1 while a model is served and the server is not draining', [], (set) => set({}, readings().ready ? 1 : 0));
     gauge('lightscore_workers', 'Scoring workers', [], (set) => set({}, readings().workers));
     counter('lightscore_worker_failures_total', 'Batches whose worker died', [], (add) => add({}, this.#workerFailures));
