@@ -3,12 +3,12 @@ import * as L from '../../workers/kernel/layout.js';
 import { LightscoreError } from '../errors.js';
 import type { TextKernel } from '../scoring/kernel.js';
 import type { Lane } from '../scoring/lane.js';
-import type { SharedMemory } from '../scoring/memory.js';
+import type { Regions } from '../scoring/memory.js';
 
 /** What ends a body, and what the kernel reads behind it. */
 const SLACK_BYTES = 2 * L.COPY_BYTES;
 /** Room for bodies at first, and the largest: those beyond are the host's. */
-const FIRST_BODY_BYTES = 65_536;
+const FIRST_BODY_BYTES = 16_384;
 const MOST_BODY_BYTES = 4 * 2 ** 20;
 /** Fewest bytes of a request, but for its features, and of each feature: `{"features":[` `]}` and a digit and a comma. */
 const LEAST_REQUEST_BYTES = 15;
@@ -30,7 +30,7 @@ export class RequestReader {
   #idFields: Int32Array = new Int32Array(0);
 
   constructor(
-    private readonly memory: SharedMemory,
+    private readonly memory: Regions,
     private readonly kernel: TextKernel,
   ) {}
 

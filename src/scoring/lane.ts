@@ -1,7 +1,7 @@
 /** A lane: the shared memory of one batch. The layout is drawn in `workers/kernel/layout.ts`. */
 import * as L from '../../workers/kernel/layout.js';
 import type { LaneShape } from '../model/image.js';
-import type { SharedMemory } from './memory.js';
+import type { Regions } from './memory.js';
 
 /** What a batch asks for: scores with the ranking by importance, or TreeSHAP contributions too. */
 export type LaneKind = 'score' | 'explain';
@@ -71,7 +71,7 @@ export class Lane {
 
   constructor(
     readonly plan: LanePlan,
-    memory: Pick<SharedMemory, 'memory'>,
+    memory: Pick<Regions, 'memory'>,
     readonly address: number,
   ) {
     const { buffer } = memory.memory;
@@ -132,7 +132,7 @@ export class Lane {
 }
 
 /** Allocates a lane; free its `address` when done. */
-export function createLane(memory: SharedMemory, shape: LaneShape, capacity: number, kind: LaneKind, answerBytes = 0): Lane {
+export function createLane(memory: Regions, shape: LaneShape, capacity: number, kind: LaneKind, answerBytes = 0): Lane {
   const plan = planLane(shape, capacity, kind, answerBytes);
   return new Lane(plan, memory, memory.allocate(plan.bytes));
 }

@@ -17,7 +17,15 @@ interface Region {
   bytes: number;
 }
 
-export class SharedMemory {
+/** What lanes are made in: the whole memory, or one thread's access to it. */
+export interface Regions {
+  readonly memory: WebAssembly.Memory;
+  /** @throws LightscoreError MODEL_UNSUPPORTED where there is no room */
+  allocate(bytes: number): number;
+  free(address: number): void;
+}
+
+export class SharedMemory implements Regions {
   readonly memory = new WebAssembly.Memory({ initial: 2, maximum: MAXIMUM_PAGES, shared: true });
   /** Ascending by address, never touching each other. */
   readonly #free: Region[] = [{ address: FIRST_ADDRESS, bytes: PAGE }];

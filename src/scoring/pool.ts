@@ -8,7 +8,7 @@ import { Piscina } from 'piscina';
 import { Mailbox, type ScoreTask } from '../../workers/mailbox.js';
 import type { ScoreWorkerData } from '../../workers/score.js';
 import { type Kernels, compileKernel, instantiateKernel } from './kernel.js';
-import { SharedMemory } from './memory.js';
+import { type Regions, SharedMemory } from './memory.js';
 
 /**
  * How long this thread, with nothing else to do, looks for a result before it goes to sleep, milliseconds. Waking it takes longer
@@ -33,10 +33,51 @@ interface Slot {
   running: Waiting | undefined;
 }
 
-export class ScoringPool {
-  readonly memory = new SharedMemory();
+/** What all threads that score have in common. */
+export interface ScoringGround<Memory extends Regions = Regions> {
+  readonly memory: Memory;
   /** The compiled kernel, which every thread instantiates for itself. */
-  readonly module = compileKernel();
+  readonly module: WebAssembly.Module;
+}
+
+export function scoringGround(): ScoringGround<SharedMemory> {
+  return { memory: new SharedMemory(), module: compileKernel() };
+}
+
+/** Scores a lane, somewhere. */
+export interface Scorer {
+  /** Lanes that are scored at the same time. */
+  readonly workers: number;
+  /**
+   * @returns microseconds spent
+   * @throws whatever ended the worker; the lane's rows are untouched then, so the same task may be run again
+   */
+  run(task: ScoreTask): Promise<number>;
+}
+
+/** Scores on the calling thread. */
+export class OnTheSpot implements Scorer {
+  readonly workers = 1;
+  readonly memory: Regions;
+  readonly #kernels: Kernels;
+
+  constructor({ memory, module }: ScoringGround) {
+    this.memory = memory;
+    this.#kernels = instantiateKernel(module, memory.memory);
+  }
+
+  run({ strategy, image, text, lane, first, end, explain }: ScoreTask): Promise<number> {
+    const started = performance.now();
+    this.#kernels[strategy].score(image, lane, first, end);
+    if (explain) this.#kernels[strategy].explain(image, lane, first, end);
+    if (text > 0) this.#kernels.text.writeAnswers(image, text, lane, first, end);
+    return Promise.resolve((performance.now() - started) * 1000);
+  }
+}
+
+export class ScoringPool<Memory extends Regions = SharedMemory> implements Scorer, ScoringGround<Memory> {
+  readonly memory: Memory;
+  readonly module: WebAssembly.Module;
   /** This thread's own kernels over the same memory. */
   readonly kernels: Kernels;
   readonly #piscina: Piscina;
@@ -48,10 +89,12 @@ export class ScoringPool {
   #closing = false;
 
   /** @param workers threads, at least 1, started at once and kept */
-  constructor(readonly workers: number) {
-    this.kernels = instantiateKernel(this.module, this.memory.memory);
+  constructor(readonly workers: number, { memory, module }: ScoringGround<Memory>) {
+    this.memory = memory;
+    this.module = module;
+    this.kernels = instantiateKernel(module, memory.memory);
     const mailboxes = Mailbox.bufferFor(workers);
-    const workerData: ScoreWorkerData = { module: this.module, memory: this.memory.memory, mailboxes };
+    const workerData: ScoreWorkerData = { module, memory: memory.memory, mailboxes };
     this.#piscina = new Piscina({
       filename: fileURLToPath(new URL('../../workers/score.js', import.meta.url)),
       minThreads: workers,
@@ -66,10 +109,6 @@ export class ScoringPool {
     for (const slot of this.#slots) this.#attend(slot);
   }
 
-  /**
-   * @returns microseconds the worker spent
-   * @throws whatever ended the worker; the lane's rows are untouched then, so the same task may be run again
-   */
   run(task: ScoreTask): Promise<number> {
     return new Promise((resolve, reject) => {
       const waiting = { task, resolve, reject };

@@ -4,7 +4,7 @@ import type { LaneShape } from '../model/image.js';
 import type { Strategy } from '../model/strategies.js';
 import { AnswerText } from './answer-text.js';
 import { type Lane, type LaneKind, createLane, planLane } from './lane.js';
-import type { SharedMemory } from './memory.js';
+import type { Regions } from './memory.js';
 
 /** What a model says of itself, from its metadata and its text. */
 export interface ModelCard {
@@ -26,10 +26,10 @@ export interface ModelCard {
 }
 
 /** Most rows and bytes of one lane. An explained row costs hundreds of times a scored one. */
-const LANE_LIMITS = { rows: { score: 256, explain: 16 }, bytes: 1 << 20, kept: 64 } as const;
+export const LANE_LIMITS = { rows: { score: 256, explain: 16 }, bytes: 1 << 20, kept: 64 } as const;
 
 export class ServedModel {
-  /** Batches under way: the image must stay in place until it is 0. */
+  /** Batches under way, and other threads that hold it: the image must stay in place until it is 0. */
   #batches = 0;
   #retired = false;
   #whenFreed: (() => void) | undefined;
@@ -47,7 +47,9 @@ export class ServedModel {
     /** Address of the image in `memory`. */
     readonly image: number,
     readonly imageBytes: number,
-    private readonly memory: SharedMemory,
+    private readonly memory: Regions,
+    /** Most lanes of a kind that wait for the next batch. */
+    private readonly keptLanes: number = LANE_LIMITS.kept,
   ) {
     this.#answerText = new AnswerText(card);
     this.text = memory.allocate(this.#answerText.bytes);
@@ -101,8 +103,18 @@ export class ServedModel {
   releaseLane(lane: Lane): void {
     this.#batches--;
     const kept = this.#kept[lane.plan.kind];
-    if (this.#retired || kept.length >= LANE_LIMITS.kept) this.memory.free(lane.address);
+    if (this.#retired || kept.length >= this.keptLanes) this.memory.free(lane.address);
     else kept.push(lane);
+    this.#freeWhenUnused();
+  }
+
+  /** Another thread may score with it too: the image stays in place until that thread's `letGo`. */
+  hold(): void {
+    this.#batches++;
+  }
+
+  letGo(): void {
+    this.#batches--;
     this.#freeWhenUnused();
   }
 

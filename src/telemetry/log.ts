@@ -2,14 +2,19 @@
 import { type Logger, pino } from 'pino';
 import type { LogLevel } from '../config.js';
 import type { Batch } from '../scoring/batcher.js';
-import type { ScoringPool } from '../scoring/pool.js';
-import { PredictionLines } from './prediction-lines.js';
+import type { PredictionLines } from './prediction-lines.js';
 
 export type { Logger };
-type Destination = ReturnType<typeof pino.destination>;
+/** Where prediction events go: standard output, or the thread that writes to it. */
+export interface LineDestination {
+  /** @param count of the lines */
+  write(lines: string, count: number): unknown;
+  /** @param dropped called where a `write` is given up */
+  on(event: 'drop', dropped: () => void): unknown;
+}
 
 /** Bytes of log that may wait for a slow reader of standard output before prediction events are dropped. */
-const WAITING_BYTES = 16 * 2 ** 20;
+export const MOST_WAITING_BYTES = 16 * 2 ** 20;
 const LEVEL_INFO = 30;
 /** Prediction events are written when they are this many characters, or this old: one write costs as much as scoring many rows. */
 const FULL_CHARACTERS = 32_768;
@@ -29,16 +34,15 @@ export interface Log {
 
 /**
  * @param sample share of the predictions that are logged, 0 to 1
- * @param pool whose kernel writes lines of predictions; without it there are none of those
  * @param fd where lines go: standard output
  */
-export function openLog(level: LogLevel, sample: number, pool?: ScoringPool, fd = 1): Log {
-  const destination = pino.destination({ dest: fd, sync: false, minLength: 0, maxLength: WAITING_BYTES });
+export function openLog(level: LogLevel, sample: number, fd = 1): Log {
+  const destination = pino.destination({ dest: fd, sync: false, minLength: 0, maxLength: MOST_WAITING_BYTES });
   // The reader is gone or its disk full: there is nowhere left to say so, and no reason to stop scoring.
   let broken = false;
   destination.on('error', () => (broken = true));
   const logger = pino({ level, base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime }, destination);
-  const predictions = new PredictionLog(destination, logger.isLevelEnabled('info') ? sample : 0, pool && new PredictionLines(pool));
+  const predictions = new PredictionLog(destination, logger.isLevelEnabled('info') ? sample : 0);
   return {
     logger,
     predictions,
@@ -76,11 +80,12 @@ export class PredictionLog {
   #timer: NodeJS.Timeout | undefined;
   /** Events that were dropped, because the reader of the log fell behind. */
   dropped = 0;
+  /** Of rows that a kernel has answered, where one does. */
+  lines: PredictionLines | undefined;
 
   constructor(
-    private readonly destination: Destination,
-    private readonly sample: number,
-    private readonly lines: PredictionLines | undefined,
+    private readonly destination: LineDestination,
+    readonly sample: number,
   ) {
     destination.on('drop', () => this.dropped++);
   }
@@ -129,6 +134,14 @@ export class PredictionLog {
     this.lines?.begin(this.#head, this.#tail);
   }
 
+  /** Writes `count` whole lines, of this thread or of another. */
+  write(lines: string, count: number): void {
+    const before = this.dropped;
+    this.destination.write(lines, count);
+    // One write is one drop to the stream, and `count` events to whoever counts them.
+    if (this.dropped > before) this.dropped += count - 1;
+  }
+
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -137,9 +150,6 @@ export class PredictionLog {
     const count = this.#count;
     this.#texts = '';
     this.#count = 0;
-    const before = this.dropped;
-    this.destination.write(lines);
-    // One write is one drop to the stream, and `count` events to whoever counts them.
-    if (this.dropped > before) this.dropped += count - 1;
+    this.write(lines, count);
   }
 }
