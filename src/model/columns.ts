@@ -218,16 +218,9 @@ function membersOf(set: Uint32Array): number[] {
 const inSet = (set: Uint32Array, category: number): boolean =>
   category >= 0 && category >> 5 < set.length && ((set[category >> 5] >>> (category & 31)) & 1) === 1;
 
-/** [slots] 1 where a value of that slot goes left. */
-export function leftSlots({ columns, views }: Columns, decision: Decision): Uint8Array {
-  const column = columns[decision.column];
-  if (decision.kind === 'categorical') return (column as CategoricalColumn).members[decision.set];
-  const { zeroSlot, missingSlot, slots } = column as NumericalColumn;
-  const { missing, zero } = views[decision.view];
-  const left = new Uint8Array(slots).fill(1, 0, decision.cut + 1);
-  const zeroGoes = zero === 'value' ? left[zeroSlot] : zero === 'left' ? 1 : 0;
-  left[zeroSlot] = zeroGoes;
-  // Where they share a slot no node has missing values of its own, so both writes say the same.
-  left[missingSlot] = missing === 'value' || missingSlot === zeroSlot ? zeroGoes : missing === 'left' ? 1 : 0;
-  return left;
+/** Whether zero and missing values go left at a node of `view` and `cut`. */
+export function specialSides({ zeroSlot, missingSlot }: NumericalColumn, { missing, zero }: View, cut: number): { readonly zero: boolean; readonly missing: boolean } {
+  const zeroLeft = zero === 'value' ? zeroSlot <= cut : zero === 'left';
+  // Where they share a slot no node has missing values of its own.
+  return { zero: zeroLeft, missing: missing === 'value' || missingSlot === zeroSlot ? zeroLeft : missing === 'left' };
 }

@@ -136,7 +136,7 @@ function readTree(fields: Map<string, string>, featureCount: number, where: stri
   const threshold = nodes === 0 ? new Float64Array(0) : numbers(text('threshold'), nodes, `${where}: threshold`);
   const leftChild = nodes === 0 ? NO_INT32 : perNode('left_child', -leafCount, nodes - 1);
   const rightChild = nodes === 0 ? NO_INT32 : perNode('right_child', -leafCount, nodes - 1);
-  const decisionType = fields.has('decision_type') && nodes > 0 ? Uint8Array.from(perNode('decision_type', 0, 15)) : new Uint8Array(nodes);
+  const decisionType = fields.has('decision_type') && nodes > 0 ? new Uint8Array(perNode('decision_type', 0, 15)) : new Uint8Array(nodes);
   const splitGain = fields.has('split_gain') ? numbers(text('split_gain'), nodes, `${where}: split_gain`) : new Float64Array(nodes);
   requireProperTree(leftChild, rightChild, where);
 
@@ -144,7 +144,7 @@ function readTree(fields: Map<string, string>, featureCount: number, where: stri
   for (let i = 0; i < categoryCount; i++) {
     if (catBoundaries[0] !== 0 || catBoundaries[i + 1] < catBoundaries[i]) refuse(`${where}: cat_boundaries do not ascend from 0`);
   }
-  const catBits = categoryCount === 0 ? NO_UINT32 : Uint32Array.from(wholeNumbers(text('cat_threshold'), catBoundaries[categoryCount], 0, 2 ** 32 - 1, `${where}: cat_threshold`));
+  const catBits = categoryCount === 0 ? NO_UINT32 : new Uint32Array(wholeNumbers(text('cat_threshold'), catBoundaries[categoryCount], 0, 2 ** 32 - 1, `${where}: cat_threshold`));
   for (let node = 0; node < nodes; node++) {
     const categorical = (decisionType[node] & 1) === 1;
     if (categorical && !(Number.isInteger(threshold[node]) && threshold[node] >= 0 && threshold[node] < categoryCount)) {
@@ -204,36 +204,66 @@ function headerInteger(header: Map<string, string>, key: string, low: number, hi
 }
 
 function integers(text: string, length: number, low: number, high: number, where: string): Int32Array {
-  return Int32Array.from(wholeNumbers(text, length, low, high, where));
+  return new Int32Array(wholeNumbers(text, length, low, high, where));
 }
 
 function wholeNumbers(text: string, length: number, low: number, high: number, where: string): Float64Array {
   const values = numbers(text, length, where);
-  for (const value of values) {
-    if (!Number.isInteger(value) || value < low || value > high) refuse(`${where}: ${value} is not a whole number from ${low} to ${high}`);
+  for (let i = 0; i < length; i++) {
+    if (!Number.isInteger(values[i]) || values[i] < low || values[i] > high) refuse(`${where}: ${values[i]} is not a whole number from ${low} to ${high}`);
   }
   return values;
 }
-
-const SPECIAL: Readonly<Record<string, number>> = { inf: Infinity, '-inf': -Infinity, nan: NaN, '-nan': NaN };
-const DECIMAL = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i;
 
 /** Decimal text to double, correctly rounded as LightGBM's precise reader does; `inf`, `-inf` and `nan` as written by it. */
 function numbers(text: string, length: number, where: string): Float64Array {
   // Of lengths that the text cannot hold, none is worth asking for memory.
   if (length > (text.length + 1) >> 1) refuse(`${where}: no room for ${length} values in ${text.length} characters`);
-  const words = text.split(' ');
   const values = new Float64Array(length);
   let found = 0;
-  for (const word of words) {
-    if (word === '' || word === '\r') continue;
+  for (let start = 0; start < text.length; ) {
+    const first = text.charCodeAt(start);
+    if (first === SPACE) {
+      start++;
+      continue;
+    }
+    let at = first === MINUS ? start + 1 : start;
+    let digits = 0;
+    let scale = 0;
+    let mantissa = 0;
+    let code = text.charCodeAt(at);
+    for (; code >= ZERO && code <= NINE; code = text.charCodeAt(++at), digits++) mantissa = 10 * mantissa + (code - ZERO);
+    if (code === POINT) {
+      for (code = text.charCodeAt(++at); code >= ZERO && code <= NINE; code = text.charCodeAt(++at), scale++) mantissa = 10 * mantissa + (code - ZERO);
+      digits += scale;
+    }
+    // Where mantissa and power of ten are doubles themselves, one division is correctly rounded.
+    const isShort = (code === SPACE || at === text.length) && digits > 0 && digits <= EXACT_DIGITS;
+    if (!isShort) {
+      while (at < text.length && text.charCodeAt(at) !== SPACE) at++;
+      if (at - start === 1 && first === CARRIAGE_RETURN) {
+        start = at;
+        continue;
+      }
+    }
     if (found === length) refuse(`${where}: more than ${length} values`);
-    const value = DECIMAL.test(word) ? Number(word) : SPECIAL[word.toLowerCase()];
-    if (value === undefined) refuse(`${where}: ${show(word)} is not a number`);
-    values[found++] = value;
+    values[found++] = isShort ? (first === MINUS ? -mantissa : mantissa) / POWERS_OF_TEN[scale] : longNumber(text.slice(start, at), where);
+    start = at;
   }
   if (found !== length) refuse(`${where}: ${found} values where ${length} belong`);
   return values;
+}
+
+const [SPACE, CARRIAGE_RETURN, MINUS, POINT, ZERO, NINE] = [' ', '\r', '-', '.', '0', '9'].map((character) => character.charCodeAt(0));
+/** Whole numbers of so many digits are doubles, and so are powers of ten up to 10^22. */
+const EXACT_DIGITS = 15;
+const POWERS_OF_TEN = Float64Array.from({ length: EXACT_DIGITS + 1 }, (_, exponent) => 10 ** exponent);
+
+const SPECIAL: Readonly<Record<string, number>> = { inf: Infinity, '-inf': -Infinity, nan: NaN, '-nan': NaN };
+const DECIMAL = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i;
+
+function longNumber(word: string, where: string): number {
+  return DECIMAL.test(word) ? Number(word) : (SPECIAL[word.toLowerCase()] ?? refuse(`${where}: ${show(word)} is not a number`));
 }
 
 const chomp = (line: string): string => (line.endsWith('\r') ? line.slice(0, -1) : line);

@@ -46,14 +46,16 @@ export function nodeSection(plan: Plan, booster: Booster, columns: Columns, plac
     trees.forEach((t, place) => {
       const tree = booster.trees[t];
       i32(roots + 4 * (Math.floor(place / perOutput) * rootsPerOutput + (place % perOutput)), at - nodes);
-      // Preorder with an explicit stack; `above` is the node whose right child comes next.
-      const pending: { child: number; above: number }[] = [{ child: rootOf(tree), above: -1 }];
-      for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-        const { child, above } = next;
+      // Preorder with an explicit stack, of children and the place of the node whose right child they are.
+      const pending = [rootOf(tree), -1];
+      while (pending.length > 0) {
+        const above = pending.pop() as number;
+        const child = pending.pop() as number;
         if (above >= 0) {
           const distance = (at - above) / 8;
           if (distance >= LIMITS.distance) throw new RangeError(`tree ${t} is too large to be served`);
-          view.setBigUint64(above, view.getBigUint64(above, true) | (BigInt(distance) << 40n), true);
+          view.setUint8(above + 5, distance & 0xff);
+          view.setUint16(above + 6, distance >> 8, true);
         }
         if (child < 0) {
           if (linear === undefined) f64(at + 8, tree.leafValue[~child]);
@@ -62,8 +64,10 @@ export function nodeSection(plan: Plan, booster: Booster, columns: Columns, plac
           continue;
         }
         const { k, view: viewBytes } = comparison(columns.decisions[t][child], places);
-        view.setBigUint64(at, BigInt(k) | (BigInt(viewBytes) << 16n), true);
-        pending.push({ child: tree.rightChild[child], above: at }, { child: tree.leftChild[child], above: -1 });
+        view.setUint16(at, k, true);
+        view.setUint16(at + 2, viewBytes & 0xffff, true);
+        view.setUint8(at + 4, viewBytes >> 16);
+        pending.push(tree.rightChild[child], at, tree.leftChild[child], -1);
         at += NODE_BYTES;
       }
       leaf += tree.leafCount;
