@@ -221,34 +221,31 @@ function numbers(text: string, length: number, where: string): Float64Array {
   if (length > (text.length + 1) >> 1) refuse(`${where}: no room for ${length} values in ${text.length} characters`);
   const values = new Float64Array(length);
   let found = 0;
-  for (let start = 0; start < text.length; ) {
-    const first = text.charCodeAt(start);
-    if (first === SPACE) {
-      start++;
-      continue;
-    }
-    let at = first === MINUS ? start + 1 : start;
-    let digits = 0;
-    let scale = 0;
+  for (let start = 0; start < text.length; start++) {
+    const word = start;
+    // The word's digits as a whole number, and how many stand behind its point.
     let mantissa = 0;
-    let code = text.charCodeAt(at);
-    for (; code >= ZERO && code <= NINE; code = text.charCodeAt(++at), digits++) mantissa = 10 * mantissa + (code - ZERO);
-    if (code === POINT) {
-      for (code = text.charCodeAt(++at); code >= ZERO && code <= NINE; code = text.charCodeAt(++at), scale++) mantissa = 10 * mantissa + (code - ZERO);
-      digits += scale;
+    let scale = -1;
+    let digits = 0;
+    let isShort = true;
+    for (; start < text.length; start++) {
+      const code = text.charCodeAt(start);
+      if (code >= ZERO && code <= NINE) {
+        mantissa = mantissa * 10 + (code - ZERO);
+        digits++;
+        if (scale >= 0) scale++;
+      } else if (code === SPACE) break;
+      else if (code === POINT && scale < 0) scale = 0;
+      else if (code !== MINUS || start !== word) isShort = false;
     }
-    // Where mantissa and power of ten are doubles themselves, one division is correctly rounded.
-    const isShort = (code === SPACE || at === text.length) && digits > 0 && digits <= EXACT_DIGITS;
-    if (!isShort) {
-      while (at < text.length && text.charCodeAt(at) !== SPACE) at++;
-      if (at - start === 1 && first === CARRIAGE_RETURN) {
-        start = at;
-        continue;
-      }
-    }
+    if (start === word) continue;
+    if (start - word === 1 && text.charCodeAt(word) === CARRIAGE_RETURN) continue;
     if (found === length) refuse(`${where}: more than ${length} values`);
-    values[found++] = isShort ? (first === MINUS ? -mantissa : mantissa) / POWERS_OF_TEN[scale] : longNumber(text.slice(start, at), where);
-    start = at;
+    if (isShort && digits > 0 && digits <= EXACT_DIGITS) {
+      // Where mantissa and power of ten are doubles themselves, one division is correctly rounded.
+      const magnitude = scale > 0 ? mantissa / POWERS_OF_TEN[scale] : mantissa;
+      values[found++] = text.charCodeAt(word) === MINUS ? -magnitude : magnitude;
+    } else values[found++] = longNumber(text.slice(word, start), where);
   }
   if (found !== length) refuse(`${where}: ${found} values where ${length} belong`);
   return values;
