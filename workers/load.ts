@@ -9,7 +9,7 @@ import { type Artifact, type ArtifactFile, fetchArtifact } from '../src/artifact
 import { MODEL_FILE, SELF_CHECK_FILE } from '../src/artifact/files.js';
 import { ArtifactError, type ErrorCode, LightscoreError } from '../src/errors.js';
 import { type Booster, splitImportance } from '../src/model/booster.js';
-import { type LaneShape, type Strategy, compileImage } from '../src/model/image.js';
+import { type LaneShape, type Strategy, planImage } from '../src/model/image.js';
 import { parseBooster } from '../src/model/parse.js';
 import { exampleRow, selfCheck } from '../src/model/self-check.js';
 import { rawScores } from '../src/model/tree-walk.js';
@@ -106,9 +106,9 @@ async function compile(artifact: Artifact, port: MessagePort): Promise<LoadedIma
   const booster = parseBooster(modelText, file);
   if (booster.outputs !== 1) throw new ArtifactError(file, `the model has ${booster.outputs} outputs; only single-output models can be served`);
   const card = describe(artifact, booster);
-  const compiled = compileImage(booster, artifact.calibrator);
-  const image = await place(port, compiled.bytes.length);
-  new Uint8Array(memory.buffer, image).set(compiled.bytes);
+  const compiled = planImage(booster, artifact.calibrator);
+  const image = await place(port, compiled.byteLength);
+  compiled.write(new Uint8Array(memory.buffer, image, compiled.byteLength));
 
   const plan = planLane(compiled.shape, CHECK_ROWS, 'score');
   const lane = new Lane(plan, { memory }, await place(port, plan.bytes));
@@ -132,7 +132,7 @@ async function compile(artifact: Artifact, port: MessagePort): Promise<LoadedIma
     strategy: compiled.strategy,
     shape: compiled.shape,
     image,
-    imageBytes: compiled.bytes.length,
+    imageBytes: compiled.byteLength,
     exampleRaw: rawScores(booster, card.exampleRow)[0],
     files: artifact.files,
     signed: artifact.signed,
