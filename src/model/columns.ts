@@ -51,17 +51,22 @@ export interface View {
   readonly zero: 'left' | 'right' | 'value';
 }
 
-/** How one node decides. */
-export type Decision =
-  | { readonly kind: 'numerical'; readonly column: number; readonly view: number; /** Slots up to it go left. */ readonly cut: number }
-  | { readonly kind: 'categorical'; readonly column: number; /** Index in the column's `sets`; members go left. */ readonly set: number };
+/** How nodes decide. Tree t's are numbered from first[t] on, in plain arrays: a thousand trees have 30,000. */
+export interface Decisions {
+  /** By tree, in training order. */
+  readonly first: Int32Array;
+  readonly column: Int32Array;
+  /** Numerical: the view. Categorical: index in the column's `sets`; members go left. */
+  readonly view: Int32Array;
+  /** Numerical: slots up to it go left. */
+  readonly cut: Int32Array;
+}
 
 export interface Columns {
   /** Numerical ones first. */
   readonly columns: readonly Column[];
   readonly views: readonly View[];
-  /** Per tree, in training order, per node. */
-  readonly decisions: readonly (readonly Decision[])[];
+  readonly decisions: Decisions;
 }
 
 /** @throws RangeError where categories are too many for a table */
@@ -106,10 +111,14 @@ export function buildColumns(booster: Booster): Columns {
 
   const views: View[] = [];
   const viewIndex = new Map<number, number>();
-  const decide = (tree: Tree, node: number): Decision => {
+  const total = booster.trees.reduce((sum, { leafCount }) => sum + leafCount - 1, 0);
+  const decisions = { first: new Int32Array(booster.trees.length), column: new Int32Array(total), view: new Int32Array(total), cut: new Int32Array(total) };
+  const decide = (tree: Tree, node: number, at: number): void => {
     const feature = tree.splitFeature[node];
     if (isCategorical(tree, node)) {
-      return { kind: 'categorical', column: firstCategorical.get(feature) as number, set: (categorical.get(feature) as SetCollection).indexOf(categorySet(tree, node)) };
+      decisions.column[at] = firstCategorical.get(feature) as number;
+      decisions.view[at] = (categorical.get(feature) as SetCollection).indexOf(categorySet(tree, node));
+      return;
     }
     const { first, ends } = stretches.get(feature) as { first: number; ends: Float64Array };
     const threshold = snapToZero(tree.threshold[node]);
@@ -122,9 +131,15 @@ export function buildColumns(booster: Booster): Columns {
       viewIndex.set(key, (view = views.length));
       views.push({ column, missing: type === Missing.none ? 'value' : side, zero: type === Missing.zero ? side : 'value' });
     }
-    return { kind: 'numerical', column, view, cut: countBelow((columns[column] as NumericalColumn).cuts, threshold) };
+    decisions.column[at] = column;
+    decisions.view[at] = view;
+    decisions.cut[at] = countBelow((columns[column] as NumericalColumn).cuts, threshold);
   };
-  const decisions = booster.trees.map((tree) => Array.from({ length: tree.leafCount - 1 }, (_, node) => decide(tree, node)));
+  let at = 0;
+  booster.trees.forEach((tree, t) => {
+    decisions.first[t] = at;
+    for (let node = 0; node < tree.leafCount - 1; node++) decide(tree, node, at++);
+  });
   return { columns, views, decisions };
 }
 

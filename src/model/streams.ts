@@ -1,6 +1,6 @@
 /** The streams of strategies mask32 and mask64: which columns share a stream, and the tables of reachable leaves. */
 import type { Booster, Tree } from './booster.js';
-import { type CategoricalColumn, type Column, type Columns, type Decision, type NumericalColumn, specialSides } from './columns.js';
+import { type Column, type Columns, specialSides } from './columns.js';
 
 /** Small columns share a stream while their slots multiply to at most this: fewer streams to read against larger tables. */
 const COMBINED_SLOTS = 256;
@@ -53,18 +53,17 @@ class ReachableLeaves {
   read(tree: Tree, t: number): void {
     this.#collectUnder(tree);
     const { columns, words } = this;
-    const decisions = columns.decisions[t];
-    for (let node = 0; node < decisions.length; node++) {
-      const decision = decisions[node];
-      const { slots } = columns.columns[decision.column];
-      const table = (this.#tables[decision.column] ??= new Uint32Array(slots * words));
-      if (this.#splitBy[decision.column] !== t) {
-        this.#splitBy[decision.column] = t;
+    const first = columns.decisions.first[t];
+    for (let node = 0; node < tree.leafCount - 1; node++) {
+      const column = columns.decisions.column[first + node];
+      const table = (this.#tables[column] ??= new Uint32Array(columns.columns[column].slots * words));
+      if (this.#splitBy[column] !== t) {
+        this.#splitBy[column] = t;
         table.fill(0xffffffff);
       }
       for (let word = 0; word < words; word++) {
         // What goes left loses the leaves on the right.
-        narrow(table, words, word, columns, decision, ~this.#below(tree.rightChild[node], word), ~this.#below(tree.leftChild[node], word));
+        narrow(table, words, word, columns, first + node, ~this.#below(tree.rightChild[node], word), ~this.#below(tree.leftChild[node], word));
       }
     }
   }
@@ -94,23 +93,24 @@ class ReachableLeaves {
   }
 }
 
-/** ANDs one word of every slot's mask: with `left` where the slot goes left at the node, else with `right`. */
-function narrow(table: Uint32Array, words: number, word: number, { columns, views }: Columns, decision: Decision, left: number, right: number): void {
-  const column = columns[decision.column];
-  if (decision.kind === 'categorical') {
-    const members = (column as CategoricalColumn).members[decision.set];
+/** ANDs one word of every slot's mask: with `left` where the slot goes left by the decision, else with `right`. */
+function narrow(table: Uint32Array, words: number, word: number, { columns, views, decisions }: Columns, decision: number, left: number, right: number): void {
+  const column = columns[decisions.column[decision]];
+  if (column.kind === 'categorical') {
+    const members = column.members[decisions.view[decision]];
     for (let slot = 0, at = word; slot < members.length; slot++, at += words) table[at] &= members[slot] === 1 ? left : right;
     return;
   }
-  const { zeroSlot, missingSlot, slots } = column as NumericalColumn;
+  const cut = decisions.cut[decision];
+  const { zeroSlot, missingSlot, slots } = column;
   const zeroAt = zeroSlot * words + word;
   const missingAt = missingSlot * words + word;
   const zero = table[zeroAt];
   const missing = table[missingAt];
   let at = word;
-  for (const stop = (decision.cut + 1) * words; at < stop; at += words) table[at] &= left;
+  for (const stop = (cut + 1) * words; at < stop; at += words) table[at] &= left;
   for (const stop = slots * words; at < stop; at += words) table[at] &= right;
-  const goesLeft = specialSides(column as NumericalColumn, views[decision.view], decision.cut);
+  const goesLeft = specialSides(column, views[decisions.view[decision]], cut);
   table[zeroAt] = zero & (goesLeft.zero ? left : right);
   table[missingAt] = missing & (goesLeft.missing ? left : right);
 }

@@ -186,7 +186,7 @@ export function explanationSection(plan: Plan, booster: Booster, columns: Column
     }));
     paths.trees.forEach((tree, i) => {
       const { splitFeature, leftChild, rightChild, leafValue } = booster.trees[order[i]];
-      const decisions = columns.decisions[order[i]];
+      const firstDecision = columns.decisions.first[order[i]];
       const vectorBytes = 16 * pairs[i];
       const t = points.get(pairs[i]) as Float64Array;
       const record = records + L.EXPLAIN_TREE_BYTES * i;
@@ -206,7 +206,7 @@ export function explanationSection(plan: Plan, booster: Booster, columns: Column
         const node = paths.order[tree.first + place];
         const split = tree.first + node;
         const at = splits[i] + L.SPLIT_BYTES * place;
-        const { k, view } = comparison(decisions[node], places);
+        const { k, view } = comparison(columns, firstDecision + node, places);
         const aboveShare = paths.aboveShare[split];
         i32(at + L.SPLIT_K, k);
         i32(at + L.SPLIT_VIEW, view);

@@ -1,7 +1,7 @@
 /** Section of the image: the nodes of strategy walk, and linear leaves. */
 import * as L from '../../../workers/kernel/layout.js';
 import type { Booster, Tree } from '../booster.js';
-import type { Columns, Decision } from '../columns.js';
+import type { Columns } from '../columns.js';
 import type { ViewPlaces } from './columns.js';
 import type { Plan, Write } from './sheet.js';
 
@@ -14,11 +14,12 @@ const LEAF_BYTES = 16;
 export const outputOrder = ({ trees, outputs }: Booster): number[] =>
   Array.from({ length: outputs }, (_, output) => trees.flatMap((_tree, t) => (t % outputs === output ? [t] : []))).flat();
 
-/** k and the byte offset of the view: a row goes left where its view < k. */
-export function comparison(decision: Decision, places: ViewPlaces): { readonly k: number; readonly view: number } {
-  return decision.kind === 'numerical'
-    ? { k: decision.cut + 2, view: 2 * decision.view }
-    : { k: 1, view: 2 * (places.firstOfColumn[decision.column] + decision.set) };
+/** k and the byte offset of the view of a decision: a row goes left where its view < k. */
+export function comparison({ columns, decisions }: Columns, decision: number, places: ViewPlaces): { readonly k: number; readonly view: number } {
+  const column = decisions.column[decision];
+  return columns[column].kind === 'numerical'
+    ? { k: decisions.cut[decision] + 2, view: 2 * decisions.view[decision] }
+    : { k: 1, view: 2 * (places.firstOfColumn[column] + decisions.view[decision]) };
 }
 
 /** A child as it is visited in preorder: a node of the tree, or ~leaf. */
@@ -63,7 +64,7 @@ export function nodeSection(plan: Plan, booster: Booster, columns: Columns, plac
           at += LEAF_BYTES;
           continue;
         }
-        const { k, view: viewBytes } = comparison(columns.decisions[t][child], places);
+        const { k, view: viewBytes } = comparison(columns, columns.decisions.first[t] + child, places);
         view.setUint16(at, k, true);
         view.setUint16(at + 2, viewBytes & 0xffff, true);
         view.setUint8(at + 4, viewBytes >> 16);
