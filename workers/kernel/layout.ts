@@ -8,14 +8,17 @@
  *
  *   header                      HEADER_BYTES, the i32 and f64 fields below
  *   columns   [columns]         COLUMN_BYTES each: how a feature's value becomes a slot; numerical ones first
- *   cuts      f64               per numerical column 2^depth - 1 ascending cuts, padded with +inf; slot = number of cuts < value
+ *   cuts      f64               per numerical column its ascending cuts, padded with +inf: an even number of a short column, 2^depth - 1 of
+ *                               a long one; slot = number of cuts < value
  *   groups    u16               per categorical column: category -> slot, slot 0 for every other category and for missing
  *   importance f64 [features]   split importance
  *   calibrator f64 x, f64 y     isotonic thresholds
  *
  * nodes, in every image (strategy walk, and TreeSHAP)
- *   views     [numerical views] VIEW_BYTES each. A view is what a node compares, a u16 per row: 1 + slot, or with missing values
- *                               (and zero) moved to VIEW_LEFT or VIEW_RIGHT, the side that the node sends them to
+ *   views                       A view is what a node compares, a u16 per row: 1 + slot, or where a value is missing VIEW_LEFT or
+ *                               VIEW_RIGHT, the side that the node sends it to. Every numerical column has two, in the order of columns:
+ *                               missing values left, and right. What else nodes ask for (missing values as zero where other nodes tell them
+ *                               apart, zero as missing) is a special view, VIEW_BYTES each, made from its column's first
  *   sets      u16 [slots][sets] per categorical column: VIEW_LEFT where the slot is in the set, else VIEW_RIGHT; a row's
  *                               slot picks a line, which becomes its views of this column
  *   nodes                       a tree's nodes in preorder, so that the left child follows its parent:
@@ -67,7 +70,7 @@ export const HEADER_STREAM_COUNT = 52;
 export const HEADER_STREAMS = 56;
 export const HEADER_LEAVES = 60;
 export const HEADER_LEAF_SHIFT = 64;
-export const HEADER_NUMERICAL_VIEWS = 68;
+export const HEADER_SPECIAL_VIEWS = 68;
 export const HEADER_VIEWS = 72;
 /** u16 views of a row, categorical ones included; at least 1. */
 export const HEADER_VIEW_TOTAL = 76;
@@ -87,6 +90,8 @@ export const HEADER_EXPLAIN_SPLITS = 124;
 // Header, f64 fields
 export const HEADER_SIGMOID = 128;
 export const HEADER_AVERAGE_DIVISOR = 136;
+/** i32: numerical columns whose cuts are all compared; they stand first. */
+export const HEADER_SHORT_COLUMNS = 144;
 
 export const MAGIC = 0x3142534c; // "LSB1"
 
@@ -101,8 +106,8 @@ export const TRANSFORM_SIGNED_SQUARE = 5;
 // Column record
 export const COLUMN_BYTES = 40;
 export const COLUMN_FEATURE = 0;
-/** Numerical: 2^depth - 1 cuts. */
-export const COLUMN_DEPTH = 4;
+/** Numerical: pairs of cuts of a short column; depth of a long one, which is searched. */
+export const COLUMN_LENGTH = 4;
 /** Offset of the cuts, or of the category groups. */
 export const COLUMN_TABLE = 8;
 /** Numerical: slot of a missing value. Categorical: number of categories in the group table. */
@@ -115,14 +120,16 @@ export const COLUMN_FIRST = 24;
 export const COLUMN_SETS = 28;
 export const COLUMN_SET_TABLE = 32;
 export const COLUMN_FIRST_VIEW = 36;
+/** Numerical: both views of a missing value, the second one in the upper half. */
+export const COLUMN_MISSING_VIEWS = 28;
 
-// View record, of numerical columns: view = missing column slot ? missing : zero slot ? zero : 1 + slot
-export const VIEW_BYTES = 20;
-export const VIEW_COLUMN = 0;
-export const VIEW_MISSING_SLOT = 4;
-export const VIEW_MISSING = 8;
-export const VIEW_ZERO_SLOT = 12;
-export const VIEW_ZERO = 16;
+// Special view record: from the first view v of a column, v == VIEW_LEFT ? missing : v == zero's first view ? zero : v
+export const VIEW_BYTES = 16;
+/** Place of the first view. */
+export const VIEW_SOURCE = 0;
+export const VIEW_MISSING = 4;
+export const VIEW_ZERO_SOURCE = 8;
+export const VIEW_ZERO = 12;
 export const VIEW_LEFT = 0;
 export const VIEW_RIGHT = 0xffff;
 

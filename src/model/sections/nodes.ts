@@ -18,7 +18,7 @@ export const outputOrder = ({ trees, outputs }: Booster): number[] =>
 export function comparison({ columns, decisions }: Columns, decision: number, places: ViewPlaces): { readonly k: number; readonly view: number } {
   const column = decisions.column[decision];
   return columns[column].kind === 'numerical'
-    ? { k: decisions.cut[decision] + 2, view: 2 * decisions.view[decision] }
+    ? { k: decisions.cut[decision] + 2, view: 2 * places.ofView[decisions.view[decision]] }
     : { k: 1, view: 2 * (places.firstOfColumn[column] + decisions.view[decision]) };
 }
 
