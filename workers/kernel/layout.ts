@@ -37,11 +37,12 @@
  *   leaves    f64               [trees][2^leafShift] leaf values
  *
  * explanation, where the text carries row counts and leaves are constant (HEADER_EXPLAIN_TREES is not 0)
- *   rules     f64               per number of pairs p: points t [2p], 1 - t [2p] and weights [2p] of the Gauss-Legendre rule
+ *   rules     f64               per number of pairs p: 1 - t [2p] of the points t of the Gauss-Legendre rule, and weights [2p]
  *   trees     [trees]           EXPLAIN_TREE_BYTES each
  *   runs      [runs]            RUN_BYTES each: how many splits of one kind follow each other
  *   splits    [nodes]           SPLIT_BYTES each, parents before children, in runs of one kind
- *   vectors   f64 [2][2p]       for each split whose feature its path has split on before: 1 / f (see explain.ts)
+ *   vectors   f64 [3][2p]       for each split whose feature its path has split on before: g where those splits let a row through, g
+ *                               where not, and 1 / f^2 (see explain.ts)
  *   leaves    f64               leaf values of each tree
  *   expected  f64 [outputs]     expected value
  *
@@ -167,13 +168,14 @@ export const SPLIT_FEATURE = 8;
 /** Repeated: place of the flags of the nearest split above on the same feature; 0 where this one is on its left, 1 on its right. */
 export const SPLIT_ABOVE = 12;
 export const SPLIT_ABOVE_SIDE = 16;
-/** Repeated: place of two vectors, 1 / f of the feature's splits above where they let a row through and where not. */
-export const SPLIT_INVERSE = 20;
-/** Workspaces of the children, left and right. */
+/** Repeated: place of its vectors. */
+export const SPLIT_VECTORS = 20;
+/** Inner splits: workspaces of the children, left and right; shares of all of the path's splits on the feature to either side. */
 export const SPLIT_CHILDREN = 24;
-/** Shares that all of the path's splits on the feature let through: with this one to either side, left and right, and those above (1 without any). */
 export const SPLIT_SHARES = 32;
-export const SPLIT_ABOVE_SHARE = 48;
+/** Last splits: by the side that a row goes to, its leaf's value, and how far that is from the other, times the other's share. */
+export const SPLIT_VALUES = 32;
+export const SPLIT_DIFFERENCES = 48;
 export const FLAGS_BYTES = 8;
 
 /** Trees walked side by side. */

@@ -14,8 +14,17 @@ const LAST = L.RUN_LAST_OWN - L.RUN_OWN;
 /** TreeSHAP is defined by the training rows in each node; LightGBM does not define it for linear leaves. */
 export const isExplainable = (booster: Booster): boolean =>
   booster.trees.every(
-    (tree) => tree.linear === undefined && (tree.leafCount === 1 || (tree.leafRows !== undefined && tree.nodeRows !== undefined && tree.nodeRows.every((rows) => rows > 0))),
+    (tree) => tree.linear === undefined && (tree.leafCount === 1 || (tree.leafRows !== undefined && tree.nodeRows !== undefined && addUp(tree, tree.leafRows, tree.nodeRows))),
   );
+
+/** Whether every node has rows, and its children's add up to them, as LightGBM writes them. */
+function addUp({ leftChild, rightChild }: Tree, leafRows: Float64Array, nodeRows: Float64Array): boolean {
+  const rowsOf = (child: number): number => (child < 0 ? leafRows[~child] : nodeRows[child]);
+  for (let node = 0; node < nodeRows.length; node++) {
+    if (!(nodeRows[node] > 0 && rowsOf(leftChild[node]) + rowsOf(rightChild[node]) === nodeRows[node])) return false;
+  }
+  return true;
+}
 
 /** What a lane needs to know: -1 splits where the model cannot be explained. */
 export interface ExplainShape {
@@ -165,11 +174,11 @@ export function explanationSection(plan: Plan, booster: Booster, columns: Column
   const paths = new SplitPaths(order.map((t) => booster.trees[t]), booster.featureCount);
   // Exact for a polynomial of degree length - 1 with length / 2 points; points come in pairs, a v128 each.
   const pairs = paths.trees.map(({ longest }) => Math.max(1, Math.ceil(Math.ceil(longest / 2) / 2)));
-  const rules = new Map([...new Set(pairs)].map((count) => [count, plan.reserve(8 * 3 * 2 * count, 16)]));
+  const rules = new Map([...new Set(pairs)].map((count) => [count, plan.reserve(8 * 2 * 2 * count, 16)]));
   const records = plan.reserve(L.EXPLAIN_TREE_BYTES * order.length);
   const runs = paths.trees.map((tree) => plan.reserve((L.RUN_BYTES / 2) * tree.runs.length));
   const splits = paths.trees.map((tree) => plan.reserve(L.SPLIT_BYTES * tree.splitCount));
-  const vectors = paths.trees.map((tree, i) => plan.reserve(32 * pairs[i] * tree.repeatedCount, 16));
+  const vectors = paths.trees.map((tree, i) => plan.reserve(3 * 16 * pairs[i] * tree.repeatedCount, 16));
   const leaves = order.map((t) => plan.reserve(8 * booster.trees[t].leafCount));
   const expected = plan.reserve(8 * booster.outputs);
   const shape = { splits: paths.trees.reduce((most, tree) => Math.max(most, tree.splitCount), 0), pairs: pairs.reduce((most, count) => Math.max(most, count), 1) };
@@ -179,9 +188,8 @@ export function explanationSection(plan: Plan, booster: Booster, columns: Column
     i32(L.HEADER_EXPLAIN_SPLITS, shape.splits);
     const points = new Map([...rules].map(([count, at]) => {
       const { points: t, weights } = gaussLegendre(2 * count);
-      f64s(at, t);
-      f64s(at + 16 * count, t.map((x) => 1 - x));
-      f64s(at + 32 * count, weights);
+      f64s(at, t.map((x) => 1 - x));
+      f64s(at + 16 * count, weights);
       return [count, t];
     }));
     paths.trees.forEach((tree, i) => {
@@ -211,24 +219,35 @@ export function explanationSection(plan: Plan, booster: Booster, columns: Column
         i32(at + L.SPLIT_K, k);
         i32(at + L.SPLIT_VIEW, view);
         i32(at + L.SPLIT_FEATURE, 16 * splitFeature[node]);
-        i32(at + L.SPLIT_CHILDREN, workspace(leftChild[node]));
-        i32(at + L.SPLIT_CHILDREN + 4, workspace(rightChild[node]));
-        f64(at + L.SPLIT_SHARES, paths.leftShare[split]);
-        f64(at + L.SPLIT_SHARES + 8, paths.rightShare[split]);
-        f64(at + L.SPLIT_ABOVE_SHARE, aboveShare);
+        const [left, right] = [leftChild[node], rightChild[node]];
+        const [leftShare, rightShare] = [paths.leftShare[split], paths.rightShare[split]];
+        if (left < 0 && right < 0) {
+          const [leftValue, rightValue] = [leafValue[~left], leafValue[~right]];
+          f64(at + L.SPLIT_VALUES, leftValue);
+          f64(at + L.SPLIT_VALUES + 8, rightValue);
+          f64(at + L.SPLIT_DIFFERENCES, rightShare * (leftValue - rightValue));
+          f64(at + L.SPLIT_DIFFERENCES + 8, leftShare * (rightValue - leftValue));
+        } else {
+          i32(at + L.SPLIT_CHILDREN, workspace(left));
+          i32(at + L.SPLIT_CHILDREN + 4, workspace(right));
+          f64(at + L.SPLIT_SHARES, leftShare);
+          f64(at + L.SPLIT_SHARES + 8, rightShare);
+        }
         const above = paths.above[split];
         if (above < 0) continue;
         i32(at + L.SPLIT_ABOVE, L.FLAGS_BYTES * paths.place[tree.first + (above >> 1)]);
         i32(at + L.SPLIT_ABOVE_SIDE, above & 1);
-        i32(at + L.SPLIT_INVERSE, inverse);
+        i32(at + L.SPLIT_VECTORS, inverse);
         for (let point = 0; point < t.length; point++) {
           const to = vectors[i] + inverse + 8 * point;
-          const rest = aboveShare * (1 - t[point]);
-          f64(to, 1 / (rest + t[point]));
-          // Where no training row got through, the product is 0 whatever it is divided by.
-          f64(to + vectorBytes, aboveShare === 0 ? 0 : 1 / rest);
+          const rest = 1 - t[point];
+          const f = aboveShare * rest + t[point];
+          f64(to, rest / f);
+          // Where no training row got through, products below are 0 whatever the share.
+          f64(to + vectorBytes, aboveShare === 0 ? 0 : 1 / aboveShare);
+          f64(to + 2 * vectorBytes, 1 / (f * f));
         }
-        inverse += 2 * vectorBytes;
+        inverse += 3 * vectorBytes;
       }
     });
     const perOutput = iterationCount(booster);
