@@ -17,10 +17,10 @@
 // whose path has not met i before f = 1.
 import {
   EXPLAIN_TREE_BYTES, EXPLAIN_TREE_LEAF_COUNT, EXPLAIN_TREE_LEAVES, EXPLAIN_TREE_PAIRS, EXPLAIN_TREE_RULE, EXPLAIN_TREE_RUNS,
-  EXPLAIN_TREE_RUN_COUNT, EXPLAIN_TREE_SPLITS, EXPLAIN_TREE_VECTORS, FLAGS_BYTES, HEADER_EXPECTED, HEADER_EXPLAIN_SPLITS,
+  EXPLAIN_TREE_RUN_COUNT, EXPLAIN_TREE_SPLITS, EXPLAIN_TREE_SPLIT_COUNT, EXPLAIN_TREE_VECTORS, FLAGS_BYTES, HEADER_EXPECTED, HEADER_EXPLAIN_SPLITS,
   HEADER_EXPLAIN_TREES, HEADER_FEATURES, HEADER_OUTPUTS, HEADER_TREES_PER_OUTPUT, HEADER_VIEW_TOTAL, LANE_CONTRIBUTIONS, LANE_EXPLAIN,
   LANE_VIEWS, RUN_BYTES, RUN_LAST_OWN, RUN_OWN, RUN_REPEATED, SPLIT_ABOVE, SPLIT_ABOVE_SIDE, SPLIT_BYTES, SPLIT_CHILDREN,
-  SPLIT_DIFFERENCES, SPLIT_FEATURE, SPLIT_K, SPLIT_SHARES, SPLIT_VALUES, SPLIT_VECTORS, SPLIT_VIEW,
+  SPLIT_DIFFERENCES, SPLIT_FEATURE, SPLIT_K, SPLIT_OTHER_SHARES, SPLIT_VALUES, SPLIT_VECTORS, SPLIT_VIEW,
 } from './layout';
 import { field, searchViews } from './search';
 
@@ -87,11 +87,10 @@ function descend(split: usize, repeated: bool, last: usize, at: usize, flag: usi
   for (; split < last; split += SPLIT_BYTES, at += 2 * vector, flag += FLAGS_BYTES) {
     const side = sideOf(split, views);
     const through = repeated ? letsThrough(split, flags) : -1;
-    store<i32>(flag + FLAG_SIDE, side);
-    store<i32>(flag + FLAG_THROUGH, through);
+    store<u64>(flag, <u64>side | (<u64>through << 32));
     const here = work + load<u32>(split + (side << 2), SPLIT_CHILDREN);
-    const there = work + load<u32>(split + 4 - (side << 2), SPLIT_CHILDREN);
-    const zThere = v128.load64_splat(split + 8 - (side << 3), SPLIT_SHARES);
+    const there = work + load<u32>(split + (side << 2), SPLIT_CHILDREN + 4);
+    const zThere = v128.load64_splat(split + (side << 3), SPLIT_OTHER_SHARES);
     const g = gOf(split, repeated, through, rule, vectors, vector);
     down(at, repeated ? v128.load(g) : g0, here, there, zThere, 0);
     if (pairs > 1) down(at, repeated ? v128.load(g + 16) : g1, here, there, zThere, 16);
@@ -110,8 +109,8 @@ function ascend(split: usize, repeated: bool, first: usize, at: usize, flag: usi
     const side = <usize>load<u32>(flag + FLAG_SIDE);
     const through = repeated ? load<i32>(flag + FLAG_THROUGH) : -1;
     const here = work + load<u32>(split + (side << 2), SPLIT_CHILDREN);
-    const there = work + load<u32>(split + 4 - (side << 2), SPLIT_CHILDREN);
-    const zThere = v128.load64_splat(split + 8 - (side << 3), SPLIT_SHARES);
+    const there = work + load<u32>(split + (side << 2), SPLIT_CHILDREN + 4);
+    const zThere = v128.load64_splat(split + (side << 3), SPLIT_OTHER_SHARES);
     const g = gOf(split, repeated, through, rule, vectors, vector);
     const over = repeated ? overSquare(split, vectors, vector) : 0;
     const target = sums + load<u32>(split + SPLIT_FEATURE);
@@ -197,13 +196,16 @@ function explainTree(image: usize, tree: usize, pairs: i32, vector: usize, views
   }
 }
 
-/** Puts the leaves' values where the means of nodes are looked for. */
-function placeLeaves(image: usize, tree: usize, splits: i32, vector: usize, work: usize): void {
-  let at = work + <usize>splits * 2 * vector + vector;
+/** Puts the values of leaves beside a split where the means of nodes are looked for. */
+function placeLeaves(image: usize, tree: usize, pairs: i32, vector: usize, work: usize): void {
+  let at = work + <usize>load<u32>(tree + EXPLAIN_TREE_SPLIT_COUNT) * 2 * vector + vector;
   let leaf = image + load<u32>(tree + EXPLAIN_TREE_LEAVES);
   for (const stop = leaf + (<usize>load<u32>(tree + EXPLAIN_TREE_LEAF_COUNT) << 3); leaf < stop; leaf += 8, at += 2 * vector) {
     const value = v128.load64_splat(leaf);
-    for (let v: usize = 0; v < vector; v += 16) v128.store(at + v, value);
+    v128.store(at, value);
+    if (pairs > 1) v128.store(at, value, 16);
+    if (pairs > 2) v128.store(at, value, 32);
+    if (pairs > 3) for (let v: usize = 48; v < vector; v += 16) v128.store(at + v, value);
   }
 }
 
@@ -228,7 +230,7 @@ export function explain(image: usize, lane: usize, first: i32, end: i32): void {
     for (let n = 0; n < trees; n++, tree += EXPLAIN_TREE_BYTES) {
       const pairs = load<i32>(tree + EXPLAIN_TREE_PAIRS);
       const vector = <usize>pairs << 4;
-      placeLeaves(image, tree, load<i32>(tree + EXPLAIN_TREE_LEAF_COUNT) - 1, vector, work);
+      placeLeaves(image, tree, pairs, vector, work);
       let sums = firstSums;
       for (let views = firstViews; views < lastViews; views += viewBytes, sums += sumBytes) {
         // Straight code for the usual lengths of paths.

@@ -43,7 +43,7 @@
  *   splits    [nodes]           SPLIT_BYTES each, parents before children, in runs of one kind
  *   vectors   f64 [3][2p]       for each split whose feature its path has split on before: g where those splits let a row through, g
  *                               where not, and 1 / f^2 (see explain.ts)
- *   leaves    f64               leaf values of each tree
+ *   leaves    f64               leaf values of each tree, of leaves that stand beside a split
  *   expected  f64 [outputs]     expected value
  *
  * Trees are ordered output by output. In the tables and leaves of streams each output's are padded to streamTrees, a multiple of
@@ -135,7 +135,7 @@ export const VIEW_LEFT = 0;
 export const VIEW_RIGHT = 0xffff;
 
 // Explanation: one tree
-export const EXPLAIN_TREE_BYTES = 32;
+export const EXPLAIN_TREE_BYTES = 36;
 export const EXPLAIN_TREE_SPLITS = 0;
 /** Runs: i32 kind, i32 number of splits; then the number of runs. */
 export const EXPLAIN_TREE_RUNS = 4;
@@ -145,9 +145,10 @@ export const EXPLAIN_TREE_PAIRS = 12;
 export const EXPLAIN_TREE_RULE = 16;
 /** Vectors of the repeated splits. */
 export const EXPLAIN_TREE_VECTORS = 20;
-/** Leaf values, f64, and how many. */
+/** Values of the leaves beside a split, f64, and how many; the leaves of last splits are in their splits. */
 export const EXPLAIN_TREE_LEAVES = 24;
 export const EXPLAIN_TREE_LEAF_COUNT = 28;
+export const EXPLAIN_TREE_SPLIT_COUNT = 32;
 
 // Splits stand in runs of one kind, so that the kernel branches once a run. "Repeated": the path has split on the feature before.
 // "Last": both children are leaves. The last ones stand behind all others.
@@ -170,12 +171,12 @@ export const SPLIT_ABOVE = 12;
 export const SPLIT_ABOVE_SIDE = 16;
 /** Repeated: place of its vectors. */
 export const SPLIT_VECTORS = 20;
-/** Inner splits: workspaces of the children, left and right; shares of all of the path's splits on the feature to either side. */
+/** Inner splits: workspaces of the children, left, right and left again; the share that all of the path's splits on the feature let to the other side of left, and of right. */
 export const SPLIT_CHILDREN = 24;
-export const SPLIT_SHARES = 32;
+export const SPLIT_OTHER_SHARES = 40;
 /** Last splits: by the side that a row goes to, its leaf's value, and how far that is from the other, times the other's share. */
-export const SPLIT_VALUES = 32;
-export const SPLIT_DIFFERENCES = 48;
+export const SPLIT_VALUES = 24;
+export const SPLIT_DIFFERENCES = 40;
 export const FLAGS_BYTES = 8;
 
 /** Trees walked side by side. */

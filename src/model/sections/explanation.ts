@@ -205,11 +205,16 @@ export function explanationSection(plan: Plan, booster: Booster, columns: Column
       i32(record + L.EXPLAIN_TREE_RULE, rules.get(pairs[i]) as number);
       i32(record + L.EXPLAIN_TREE_VECTORS, vectors[i]);
       i32(record + L.EXPLAIN_TREE_LEAVES, leaves[i]);
-      i32(record + L.EXPLAIN_TREE_LEAF_COUNT, leafValue.length);
+      i32(record + L.EXPLAIN_TREE_SPLIT_COUNT, tree.splitCount);
       i32s(runs[i], tree.runs);
-      f64s(leaves[i], leafValue);
-      const workspace = (child: number): number => 2 * vectorBytes * (child < 0 ? tree.splitCount + ~child : paths.place[tree.first + child]);
-      let inverse = 0;
+      let placed = 0;
+      // A leaf beside a split gets its place when its split is written, which is once.
+      const workspace = (child: number): number => {
+        if (child >= 0) return 2 * vectorBytes * paths.place[tree.first + child];
+        f64(leaves[i] + 8 * placed, leafValue[~child]);
+        return 2 * vectorBytes * (tree.splitCount + placed++);
+      };
+      let ownVectors = 0;
       for (let place = 0; place < tree.splitCount; place++) {
         const node = paths.order[tree.first + place];
         const split = tree.first + node;
@@ -228,18 +233,18 @@ export function explanationSection(plan: Plan, booster: Booster, columns: Column
           f64(at + L.SPLIT_DIFFERENCES, rightShare * (leftValue - rightValue));
           f64(at + L.SPLIT_DIFFERENCES + 8, leftShare * (rightValue - leftValue));
         } else {
-          i32(at + L.SPLIT_CHILDREN, workspace(left));
-          i32(at + L.SPLIT_CHILDREN + 4, workspace(right));
-          f64(at + L.SPLIT_SHARES, leftShare);
-          f64(at + L.SPLIT_SHARES + 8, rightShare);
+          const [leftPlace, rightPlace] = [workspace(left), workspace(right)];
+          i32s(at + L.SPLIT_CHILDREN, [leftPlace, rightPlace, leftPlace]);
+          f64(at + L.SPLIT_OTHER_SHARES, rightShare);
+          f64(at + L.SPLIT_OTHER_SHARES + 8, leftShare);
         }
         const above = paths.above[split];
         if (above < 0) continue;
         i32(at + L.SPLIT_ABOVE, L.FLAGS_BYTES * paths.place[tree.first + (above >> 1)]);
         i32(at + L.SPLIT_ABOVE_SIDE, above & 1);
-        i32(at + L.SPLIT_VECTORS, inverse);
+        i32(at + L.SPLIT_VECTORS, ownVectors);
         for (let point = 0; point < t.length; point++) {
-          const to = vectors[i] + inverse + 8 * point;
+          const to = vectors[i] + ownVectors + 8 * point;
           const rest = 1 - t[point];
           const f = aboveShare * rest + t[point];
           f64(to, rest / f);
@@ -247,8 +252,9 @@ export function explanationSection(plan: Plan, booster: Booster, columns: Column
           f64(to + vectorBytes, aboveShare === 0 ? 0 : 1 / aboveShare);
           f64(to + 2 * vectorBytes, 1 / (f * f));
         }
-        inverse += 3 * vectorBytes;
+        ownVectors += 3 * vectorBytes;
       }
+      i32(record + L.EXPLAIN_TREE_LEAF_COUNT, placed);
     });
     const perOutput = iterationCount(booster);
     for (let k = 0; k < booster.outputs; k++) {
