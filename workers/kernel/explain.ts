@@ -16,11 +16,11 @@
 // leaf: they telescope to the leaf's own.) Nothing is divided at run time: g and 1 / f^2 are tabulated for both cases, and for a split
 // whose path has not met i before f = 1.
 import {
-  EXPLAIN_TREE_BYTES, EXPLAIN_TREE_LEAF_COUNT, EXPLAIN_TREE_LEAVES, EXPLAIN_TREE_PAIRS, EXPLAIN_TREE_RULE, EXPLAIN_TREE_RUNS,
-  EXPLAIN_TREE_RUN_COUNT, EXPLAIN_TREE_SPLITS, EXPLAIN_TREE_SPLIT_COUNT, EXPLAIN_TREE_VECTORS, FLAGS_BYTES, HEADER_EXPECTED, HEADER_EXPLAIN_SPLITS,
-  HEADER_EXPLAIN_TREES, HEADER_FEATURES, HEADER_OUTPUTS, HEADER_TREES_PER_OUTPUT, HEADER_VIEW_TOTAL, LANE_CONTRIBUTIONS, LANE_EXPLAIN,
-  LANE_VIEWS, RUN_BYTES, RUN_LAST_OWN, RUN_OWN, RUN_REPEATED, SPLIT_ABOVE, SPLIT_ABOVE_SIDE, SPLIT_BYTES, SPLIT_CHILDREN,
-  SPLIT_DIFFERENCES, SPLIT_FEATURE, SPLIT_K, SPLIT_OTHER_SHARES, SPLIT_VALUES, SPLIT_VECTORS, SPLIT_VIEW,
+  EXPLAIN_TREE_BYTES, EXPLAIN_TREE_INNER, EXPLAIN_TREE_LAST_OWN, EXPLAIN_TREE_LEAF_COUNT, EXPLAIN_TREE_LEAVES, EXPLAIN_TREE_OWN,
+  EXPLAIN_TREE_PAIRS, EXPLAIN_TREE_RULE, EXPLAIN_TREE_SPLITS, EXPLAIN_TREE_SPLIT_COUNT, FLAGS_BYTES, HEADER_EXPECTED,
+  HEADER_EXPLAIN_SPLITS, HEADER_EXPLAIN_TREES, HEADER_FEATURES, HEADER_OUTPUTS, HEADER_TREES_PER_OUTPUT, HEADER_VIEW_TOTAL,
+  LANE_CONTRIBUTIONS, LANE_EXPLAIN, LANE_VIEWS, SPLIT_ABOVE, SPLIT_ABOVE_SIDE, SPLIT_BYTES, SPLIT_CHILDREN, SPLIT_DIFFERENCES,
+  SPLIT_FEATURE, SPLIT_K, SPLIT_OTHER_SHARES, SPLIT_VALUES, SPLIT_VECTORS, SPLIT_VIEW,
 } from './layout';
 import { field, searchViews } from './search';
 
@@ -45,15 +45,15 @@ function letsThrough(split: usize, flags: usize): i32 {
 /** The vector g of a split: 1 - t, or its own where its path has split on the feature before. */
 // @ts-ignore: decorator
 @inline
-function gOf(split: usize, repeated: bool, through: i32, rule: usize, vectors: usize, vector: usize): usize {
-  return repeated ? vectors + load<u32>(split + SPLIT_VECTORS) + (vector & ~<usize>through) : rule;
+function gOf(split: usize, repeated: bool, through: i32, rule: usize, image: usize, vector: usize): usize {
+  return repeated ? image + load<u32>(split + SPLIT_VECTORS) + (vector & ~<usize>through) : rule;
 }
 
 /** The vector 1 / f^2 of a repeated split. */
 // @ts-ignore: decorator
 @inline
-function overSquare(split: usize, vectors: usize, vector: usize): usize {
-  return vectors + load<u32>(split + SPLIT_VECTORS) + 2 * vector;
+function overSquare(split: usize, image: usize, vector: usize): usize {
+  return image + load<u32>(split + SPLIT_VECTORS) + 2 * vector;
 }
 
 /** Products of both children at the pair of points `v`. */
@@ -80,7 +80,7 @@ function up(repeated: bool, sum: v128, at: usize, g: v128, over: usize, here: us
 
 // @ts-ignore: decorator
 @inline
-function descend(split: usize, repeated: bool, last: usize, at: usize, flag: usize, pairs: i32, vector: usize, rule: usize, vectors: usize, views: usize, flags: usize, work: usize): void {
+function descend(split: usize, repeated: bool, last: usize, at: usize, flag: usize, pairs: i32, vector: usize, rule: usize, image: usize, views: usize, flags: usize, work: usize): void {
   const g0 = v128.load(rule);
   const g1 = pairs > 1 ? v128.load(rule + 16) : g0;
   const g2 = pairs > 2 ? v128.load(rule + 32) : g0;
@@ -91,7 +91,7 @@ function descend(split: usize, repeated: bool, last: usize, at: usize, flag: usi
     const here = work + load<u32>(split + (side << 2), SPLIT_CHILDREN);
     const there = work + load<u32>(split + (side << 2), SPLIT_CHILDREN + 4);
     const zThere = v128.load64_splat(split + (side << 3), SPLIT_OTHER_SHARES);
-    const g = gOf(split, repeated, through, rule, vectors, vector);
+    const g = gOf(split, repeated, through, rule, image, vector);
     down(at, repeated ? v128.load(g) : g0, here, there, zThere, 0);
     if (pairs > 1) down(at, repeated ? v128.load(g + 16) : g1, here, there, zThere, 16);
     if (pairs > 2) down(at, repeated ? v128.load(g + 32) : g2, here, there, zThere, 32);
@@ -101,7 +101,7 @@ function descend(split: usize, repeated: bool, last: usize, at: usize, flag: usi
 
 // @ts-ignore: decorator
 @inline
-function ascend(split: usize, repeated: bool, first: usize, at: usize, flag: usize, pairs: i32, vector: usize, rule: usize, vectors: usize, work: usize, sums: usize): void {
+function ascend(split: usize, repeated: bool, first: usize, at: usize, flag: usize, pairs: i32, vector: usize, rule: usize, image: usize, work: usize, sums: usize): void {
   const g0 = v128.load(rule);
   const g1 = pairs > 1 ? v128.load(rule + 16) : g0;
   const g2 = pairs > 2 ? v128.load(rule + 32) : g0;
@@ -111,8 +111,8 @@ function ascend(split: usize, repeated: bool, first: usize, at: usize, flag: usi
     const here = work + load<u32>(split + (side << 2), SPLIT_CHILDREN);
     const there = work + load<u32>(split + (side << 2), SPLIT_CHILDREN + 4);
     const zThere = v128.load64_splat(split + (side << 3), SPLIT_OTHER_SHARES);
-    const g = gOf(split, repeated, through, rule, vectors, vector);
-    const over = repeated ? overSquare(split, vectors, vector) : 0;
+    const g = gOf(split, repeated, through, rule, image, vector);
+    const over = repeated ? overSquare(split, image, vector) : 0;
     const target = sums + load<u32>(split + SPLIT_FEATURE);
     let sum = repeated ? f64x2.splat(0) : v128.load(target);
     sum = up(repeated, sum, at, repeated ? v128.load(g) : g0, over, here, there, zThere, vector, 0);
@@ -135,7 +135,7 @@ function upLast(repeated: bool, at: usize, g: v128, over: usize, h: v128, d: v12
 /** As ascend, for splits between two leaves: T_h and d are the same at all points, and tabulated. */
 // @ts-ignore: decorator
 @inline
-function ascendLast(split: usize, repeated: bool, first: usize, at: usize, pairs: i32, vector: usize, rule: usize, vectors: usize, views: usize, flags: usize, sums: usize): void {
+function ascendLast(split: usize, repeated: bool, first: usize, at: usize, pairs: i32, vector: usize, rule: usize, image: usize, views: usize, flags: usize, sums: usize): void {
   const g0 = v128.load(rule);
   const g1 = pairs > 1 ? v128.load(rule + 16) : g0;
   const g2 = pairs > 2 ? v128.load(rule + 32) : g0;
@@ -144,8 +144,8 @@ function ascendLast(split: usize, repeated: bool, first: usize, at: usize, pairs
     const through = repeated ? letsThrough(split, flags) : -1;
     const h = v128.load64_splat(split + (side << 3), SPLIT_VALUES);
     const d = v128.load64_splat(split + (side << 3), SPLIT_DIFFERENCES);
-    const g = gOf(split, repeated, through, rule, vectors, vector);
-    const over = repeated ? overSquare(split, vectors, vector) : 0;
+    const g = gOf(split, repeated, through, rule, image, vector);
+    const over = repeated ? overSquare(split, image, vector) : 0;
     const target = sums + load<u32>(split + SPLIT_FEATURE);
     let product = upLast(repeated, at, repeated ? v128.load(g) : g0, over, h, d, vector, 0);
     if (pairs > 1) product = f64x2.add(product, upLast(repeated, at, repeated ? v128.load(g + 16) : g1, over, h, d, vector, 16));
@@ -161,39 +161,24 @@ function ascendLast(split: usize, repeated: bool, first: usize, at: usize, pairs
 @inline
 function explainTree(image: usize, tree: usize, pairs: i32, vector: usize, views: usize, flags: usize, work: usize, sums: usize): void {
   const rule = image + load<u32>(tree + EXPLAIN_TREE_RULE);
-  const vectors = image + load<u32>(tree + EXPLAIN_TREE_VECTORS);
-  const firstRun = image + load<u32>(tree + EXPLAIN_TREE_RUNS);
-  const lastRun = firstRun + <usize>load<u32>(tree + EXPLAIN_TREE_RUN_COUNT) * RUN_BYTES;
   for (let v: usize = 0; v < vector; v += 16) v128.store(work + v, v128.load(rule + vector + v));
-  let split = image + load<u32>(tree + EXPLAIN_TREE_SPLITS);
-  let at = work;
-  let flag = flags;
-  let run = firstRun;
-  for (; run < lastRun; run += RUN_BYTES) {
-    const kind = load<i32>(run);
-    const count = <usize>load<u32>(run, 4);
-    const end = split + count * SPLIT_BYTES;
-    // The products of the last splits come from their parents, and they have none to hand on.
-    if (kind == RUN_OWN) descend(split, false, end, at, flag, pairs, vector, rule, vectors, views, flags, work);
-    else if (kind == RUN_REPEATED) descend(split, true, end, at, flag, pairs, vector, rule, vectors, views, flags, work);
-    split = end;
-    at += count * 2 * vector;
-    flag += count * FLAGS_BYTES;
-  }
-  while (run > firstRun) {
-    run -= RUN_BYTES;
-    const kind = load<i32>(run);
-    const count = <usize>load<u32>(run, 4);
-    const first = split - count * SPLIT_BYTES;
-    const last = split - SPLIT_BYTES;
-    if (kind == RUN_LAST_OWN) ascendLast(last, false, first, at - 2 * vector, pairs, vector, rule, vectors, views, flags, sums);
-    else if (kind == RUN_OWN) ascend(last, false, first, at - 2 * vector, flag - FLAGS_BYTES, pairs, vector, rule, vectors, work, sums);
-    else if (kind == RUN_REPEATED) ascend(last, true, first, at - 2 * vector, flag - FLAGS_BYTES, pairs, vector, rule, vectors, work, sums);
-    else ascendLast(last, true, first, at - 2 * vector, pairs, vector, rule, vectors, views, flags, sums);
-    split = first;
-    at -= count * 2 * vector;
-    flag -= count * FLAGS_BYTES;
-  }
+  const own = image + load<u32>(tree + EXPLAIN_TREE_SPLITS);
+  const owns = <usize>load<u32>(tree + EXPLAIN_TREE_OWN);
+  const inner = <usize>load<u32>(tree + EXPLAIN_TREE_INNER);
+  const lastOwns = <usize>load<u32>(tree + EXPLAIN_TREE_LAST_OWN);
+  const splits = <usize>load<u32>(tree + EXPLAIN_TREE_SPLIT_COUNT);
+  const repeated = own + owns * SPLIT_BYTES;
+  const last = own + inner * SPLIT_BYTES;
+  const lastRepeated = own + lastOwns * SPLIT_BYTES;
+  const stop = own + splits * SPLIT_BYTES;
+  const place: usize = 2 * vector;
+  // The products of the last splits come from their parents, and they have none to hand on.
+  descend(own, false, repeated, work, flags, pairs, vector, rule, image, views, flags, work);
+  descend(repeated, true, last, work + owns * place, flags + owns * FLAGS_BYTES, pairs, vector, rule, image, views, flags, work);
+  ascendLast(stop - SPLIT_BYTES, true, lastRepeated, work + (splits - 1) * place, pairs, vector, rule, image, views, flags, sums);
+  ascendLast(lastRepeated - SPLIT_BYTES, false, last, work + (lastOwns - 1) * place, pairs, vector, rule, image, views, flags, sums);
+  ascend(last - SPLIT_BYTES, true, repeated, work + (inner - 1) * place, flags + (inner - 1) * FLAGS_BYTES, pairs, vector, rule, image, work, sums);
+  ascend(repeated - SPLIT_BYTES, false, own, work + (owns - 1) * place, flags + (owns - 1) * FLAGS_BYTES, pairs, vector, rule, image, work, sums);
 }
 
 /** Puts the values of leaves beside a split where the means of nodes are looked for. */
@@ -219,11 +204,13 @@ export function explain(image: usize, lane: usize, first: i32, end: i32): void {
   const viewBytes = <usize>field(image, HEADER_VIEW_TOTAL) << 1;
   const firstSums = lane + load<u32>(lane + LANE_EXPLAIN);
   const flags = firstSums + <usize>(end - first) * sumBytes;
-  const work = flags + ((<usize>field(image, HEADER_EXPLAIN_SPLITS) * FLAGS_BYTES + 15) & ~15);
+  const everThrough = flags + <usize>field(image, HEADER_EXPLAIN_SPLITS) * FLAGS_BYTES;
+  const work = (everThrough + FLAGS_BYTES + 15) & ~15;
   const firstViews = lane + load<u32>(lane + LANE_VIEWS) + <usize>first * viewBytes;
   const lastViews = firstViews + <usize>(end - first) * viewBytes;
   const contributions = lane + load<u32>(lane + LANE_CONTRIBUTIONS);
   let tree = image + field(image, HEADER_EXPLAIN_TREES);
+  store<u64>(everThrough, <u64>0xffffffff << 32);
   for (let k = 0; k < outputs; k++) {
     memory.fill(firstSums, 0, <usize>(end - first) * sumBytes);
     // All rows of the batch go through one tree, then through the next: a tree stays in the nearest cache meanwhile.

@@ -37,10 +37,10 @@
  *   leaves    f64               [trees][2^leafShift] leaf values
  *
  * explanation, where the text carries row counts and leaves are constant (HEADER_EXPLAIN_TREES is not 0)
- *   rules     f64               per number of pairs p: 1 - t [2p] of the points t of the Gauss-Legendre rule, and weights [2p]
+ *   rules     f64               per number of pairs p: 1 - t [2p] of the points t of the Gauss-Legendre rule, and weights [2p]; then
+ *                               the vectors of splits that their path has not met: 1 - t, 1 - t, 1
  *   trees     [trees]           EXPLAIN_TREE_BYTES each
- *   runs      [runs]            RUN_BYTES each: how many splits of one kind follow each other
- *   splits    [nodes]           SPLIT_BYTES each, parents before children, in runs of one kind
+ *   splits    [nodes]           SPLIT_BYTES each, parents before children
  *   vectors   f64 [3][2p]       for each split whose feature its path has split on before: g where those splits let a row through, g
  *                               where not, and 1 / f^2 (see explain.ts)
  *   leaves    f64               leaf values of each tree, of leaves that stand beside a split
@@ -134,29 +134,22 @@ export const VIEW_ZERO = 12;
 export const VIEW_LEFT = 0;
 export const VIEW_RIGHT = 0xffff;
 
-// Explanation: one tree
-export const EXPLAIN_TREE_BYTES = 36;
+// Explanation: one tree. Splits stand in four runs of one kind each, so that the kernel branches once a run. "Repeated": the path has
+// split on the feature before. "Last": both children are leaves.
+//   own | repeated, and whatever else stands below a repeated one | last, own | last, repeated
+export const EXPLAIN_TREE_BYTES = 40;
 export const EXPLAIN_TREE_SPLITS = 0;
-/** Runs: i32 kind, i32 number of splits; then the number of runs. */
-export const EXPLAIN_TREE_RUNS = 4;
-export const EXPLAIN_TREE_RUN_COUNT = 8;
+/** Where runs end: splits up to there. */
+export const EXPLAIN_TREE_OWN = 4;
+export const EXPLAIN_TREE_INNER = 8;
+export const EXPLAIN_TREE_LAST_OWN = 12;
+export const EXPLAIN_TREE_SPLIT_COUNT = 16;
 /** Pairs of quadrature points: enough to be exact for the longest path of the tree. */
-export const EXPLAIN_TREE_PAIRS = 12;
-export const EXPLAIN_TREE_RULE = 16;
-/** Vectors of the repeated splits. */
-export const EXPLAIN_TREE_VECTORS = 20;
+export const EXPLAIN_TREE_PAIRS = 20;
+export const EXPLAIN_TREE_RULE = 24;
 /** Values of the leaves beside a split, f64, and how many; the leaves of last splits are in their splits. */
-export const EXPLAIN_TREE_LEAVES = 24;
-export const EXPLAIN_TREE_LEAF_COUNT = 28;
-export const EXPLAIN_TREE_SPLIT_COUNT = 32;
-
-// Splits stand in runs of one kind, so that the kernel branches once a run. "Repeated": the path has split on the feature before.
-// "Last": both children are leaves. The last ones stand behind all others.
-export const RUN_OWN = 0;
-export const RUN_REPEATED = 1;
-export const RUN_LAST_OWN = 2;
-export const RUN_LAST_REPEATED = 3;
-export const RUN_BYTES = 8;
+export const EXPLAIN_TREE_LEAVES = 28;
+export const EXPLAIN_TREE_LEAF_COUNT = 32;
 
 // Explanation: one split. Splits and leaves have a place each in the workspace of a tree, two vectors (products and means): splits
 // first, in their order, then leaves.
@@ -166,7 +159,7 @@ export const SPLIT_K = 0;
 export const SPLIT_VIEW = 4;
 /** 16 * feature: place of its sum. */
 export const SPLIT_FEATURE = 8;
-/** Repeated: place of the flags of the nearest split above on the same feature; 0 where this one is on its left, 1 on its right. */
+/** Repeated: place of the flags of the nearest split above on the same feature (without one, of flags that let everything through); 0 where this one is on its left, 1 on its right. */
 export const SPLIT_ABOVE = 12;
 export const SPLIT_ABOVE_SIDE = 16;
 /** Repeated: place of its vectors. */

@@ -7,9 +7,8 @@ import type { ViewPlaces } from './columns.js';
 import { comparison, outputOrder } from './nodes.js';
 import type { Plan, Write } from './sheet.js';
 
-const KINDS = [L.RUN_OWN, L.RUN_REPEATED, L.RUN_LAST_OWN, L.RUN_LAST_REPEATED] as const;
-/** From a split's kind to that of one with two leaves. */
-const LAST = L.RUN_LAST_OWN - L.RUN_OWN;
+/** The runs that splits stand in, in this order (layout.ts). */
+const RUN = { own: 0, repeated: 1, lastOwn: 2, lastRepeated: 3 } as const;
 
 /** TreeSHAP is defined by the training rows in each node; LightGBM does not define it for linear leaves. */
 export const isExplainable = (booster: Booster): boolean =>
@@ -42,8 +41,8 @@ interface ExplainedTree {
   readonly repeatedCount: number;
   /** Different features on the longest path. */
   readonly longest: number;
-  /** Kind and number of splits of each run, one after the other. */
-  readonly runs: readonly number[];
+  /** By run, the place after its last split. */
+  readonly runEnds: readonly number[];
 }
 
 /** The splits of all trees, in plain arrays: a thousand trees have 30,000. */
@@ -61,9 +60,9 @@ class SplitPaths {
   readonly trees: readonly ExplainedTree[];
   /** By feature: the nearest split on the path down to the node at hand, as in `above`. */
   readonly #nearest: Int32Array;
-  /** Of one tree: nodes to come back to, and per kind those that may be placed next. */
+  /** Of one tree: nodes to come back to, and per run its nodes. */
   readonly #pending: Int32Array;
-  readonly #available: readonly Int32Array[];
+  readonly #members: readonly Int32Array[];
 
   constructor(trees: readonly Tree[], featureCount: number) {
     const total = trees.reduce((sum, { leafCount }) => sum + leafCount - 1, 0);
@@ -76,11 +75,11 @@ class SplitPaths {
     this.order = new Int32Array(total);
     this.#nearest = new Int32Array(featureCount).fill(-1);
     this.#pending = new Int32Array(most + 1);
-    this.#available = KINDS.map(() => new Int32Array(most));
+    this.#members = Object.values(RUN).map(() => new Int32Array(most));
     let first = 0;
     this.trees = trees.map((tree) => {
       const splitCount = tree.leafCount - 1;
-      const explained = { first, splitCount, ...this.#follow(tree, first), runs: this.#inRuns(tree, first) };
+      const explained = { first, splitCount, ...this.#follow(tree, first), runEnds: this.#inRuns(tree, first) };
       first += splitCount;
       return explained;
     });
@@ -126,36 +125,30 @@ class SplitPaths {
     return { repeatedCount, longest };
   }
 
-  /** Places parents before children, splits of one kind together as far as that goes; those with two leaves last. */
+  /** Places parents before children, run by run. */
   #inRuns({ leafCount, leftChild, rightChild }: Tree, first: number): number[] {
-    const runs: number[] = [];
-    if (leafCount === 1) return runs;
-    const available = this.#available;
-    const taken = [0, 0, 0, 0];
-    const offered = [0, 0, 0, 0];
-    const offer = (node: number): void => {
+    const members = this.#members;
+    const counts = [0, 0, 0, 0];
+    const join = (node: number, below: number): void => {
       if (node < 0) return;
-      const kind = (this.above[first + node] < 0 ? L.RUN_OWN : L.RUN_REPEATED) + (leftChild[node] < 0 && rightChild[node] < 0 ? LAST : 0);
-      available[kind][offered[kind]++] = node;
+      const isOwn = this.above[first + node] < 0;
+      const isLast = leftChild[node] < 0 && rightChild[node] < 0;
+      const run = isLast ? (isOwn ? RUN.lastOwn : RUN.lastRepeated) : isOwn ? below : RUN.repeated;
+      members[run][counts[run]++] = node;
     };
-    offer(0);
+    if (leafCount > 1) join(0, RUN.own);
     let placed = 0;
-    for (const kinds of [[L.RUN_OWN, L.RUN_REPEATED], [L.RUN_LAST_OWN], [L.RUN_LAST_REPEATED]]) {
-      for (let turn = 0; kinds.some((kind) => taken[kind] < offered[kind]); turn++) {
-        const kind = kinds[turn % kinds.length];
-        const before = placed;
-        // Taking a split offers its children, which may join the same run.
-        while (taken[kind] < offered[kind]) {
-          const node = available[kind][taken[kind]++];
-          this.order[first + placed] = node;
-          this.place[first + node] = placed++;
-          offer(leftChild[node]);
-          offer(rightChild[node]);
-        }
-        if (placed > before) runs.push(kind, placed - before);
+    return Object.values(RUN).map((run) => {
+      // Children join the run at hand or a later one.
+      for (let i = 0; i < counts[run]; i++) {
+        const node = members[run][i];
+        this.order[first + placed] = node;
+        this.place[first + node] = placed++;
+        join(leftChild[node], run);
+        join(rightChild[node], run);
       }
-    }
-    return runs;
+      return placed;
+    });
   }
 }
 
@@ -174,9 +167,8 @@ export function explanationSection(plan: Plan, booster: Booster, columns: Column
   const paths = new SplitPaths(order.map((t) => booster.trees[t]), booster.featureCount);
   // Exact for a polynomial of degree length - 1 with length / 2 points; points come in pairs, a v128 each.
   const pairs = paths.trees.map(({ longest }) => Math.max(1, Math.ceil(Math.ceil(longest / 2) / 2)));
-  const rules = new Map([...new Set(pairs)].map((count) => [count, plan.reserve(8 * 2 * 2 * count, 16)]));
+  const rules = new Map([...new Set(pairs)].map((count) => [count, plan.reserve(5 * 16 * count, 16)]));
   const records = plan.reserve(L.EXPLAIN_TREE_BYTES * order.length);
-  const runs = paths.trees.map((tree) => plan.reserve((L.RUN_BYTES / 2) * tree.runs.length));
   const splits = paths.trees.map((tree) => plan.reserve(L.SPLIT_BYTES * tree.splitCount));
   const vectors = paths.trees.map((tree, i) => plan.reserve(3 * 16 * pairs[i] * tree.repeatedCount, 16));
   const leaves = order.map((t) => plan.reserve(8 * booster.trees[t].leafCount));
@@ -188,8 +180,8 @@ export function explanationSection(plan: Plan, booster: Booster, columns: Column
     i32(L.HEADER_EXPLAIN_SPLITS, shape.splits);
     const points = new Map([...rules].map(([count, at]) => {
       const { points: t, weights } = gaussLegendre(2 * count);
-      f64s(at, t.map((x) => 1 - x));
-      f64s(at + 16 * count, weights);
+      const rest = t.map((x) => 1 - x);
+      [rest, weights, rest, rest, t.map(() => 1)].forEach((vector, i) => f64s(at + 16 * count * i, vector));
       return [count, t];
     }));
     paths.trees.forEach((tree, i) => {
@@ -198,15 +190,13 @@ export function explanationSection(plan: Plan, booster: Booster, columns: Column
       const vectorBytes = 16 * pairs[i];
       const t = points.get(pairs[i]) as Float64Array;
       const record = records + L.EXPLAIN_TREE_BYTES * i;
+      const rule = rules.get(pairs[i]) as number;
+      const [own, inner, lastOwn] = tree.runEnds;
       i32(record + L.EXPLAIN_TREE_SPLITS, splits[i]);
-      i32(record + L.EXPLAIN_TREE_RUNS, runs[i]);
-      i32(record + L.EXPLAIN_TREE_RUN_COUNT, tree.runs.length / 2);
+      i32s(record + L.EXPLAIN_TREE_OWN, [own, inner, lastOwn, tree.splitCount]);
       i32(record + L.EXPLAIN_TREE_PAIRS, pairs[i]);
-      i32(record + L.EXPLAIN_TREE_RULE, rules.get(pairs[i]) as number);
-      i32(record + L.EXPLAIN_TREE_VECTORS, vectors[i]);
+      i32(record + L.EXPLAIN_TREE_RULE, rule);
       i32(record + L.EXPLAIN_TREE_LEAVES, leaves[i]);
-      i32(record + L.EXPLAIN_TREE_SPLIT_COUNT, tree.splitCount);
-      i32s(runs[i], tree.runs);
       let placed = 0;
       // A leaf beside a split gets its place when its split is written, which is once.
       const workspace = (child: number): number => {
@@ -214,7 +204,7 @@ export function explanationSection(plan: Plan, booster: Booster, columns: Column
         f64(leaves[i] + 8 * placed, leafValue[~child]);
         return 2 * vectorBytes * (tree.splitCount + placed++);
       };
-      let ownVectors = 0;
+      let nextVectors = vectors[i];
       for (let place = 0; place < tree.splitCount; place++) {
         const node = paths.order[tree.first + place];
         const split = tree.first + node;
@@ -239,12 +229,16 @@ export function explanationSection(plan: Plan, booster: Booster, columns: Column
           f64(at + L.SPLIT_OTHER_SHARES + 8, leftShare);
         }
         const above = paths.above[split];
-        if (above < 0) continue;
+        if (above < 0) {
+          i32(at + L.SPLIT_ABOVE, L.FLAGS_BYTES * shape.splits);
+          i32(at + L.SPLIT_VECTORS, rule + 2 * vectorBytes);
+          continue;
+        }
         i32(at + L.SPLIT_ABOVE, L.FLAGS_BYTES * paths.place[tree.first + (above >> 1)]);
         i32(at + L.SPLIT_ABOVE_SIDE, above & 1);
-        i32(at + L.SPLIT_VECTORS, ownVectors);
+        i32(at + L.SPLIT_VECTORS, nextVectors);
         for (let point = 0; point < t.length; point++) {
-          const to = vectors[i] + ownVectors + 8 * point;
+          const to = nextVectors + 8 * point;
           const rest = 1 - t[point];
           const f = aboveShare * rest + t[point];
           f64(to, rest / f);
@@ -252,7 +246,7 @@ export function explanationSection(plan: Plan, booster: Booster, columns: Column
           f64(to + vectorBytes, aboveShare === 0 ? 0 : 1 / aboveShare);
           f64(to + 2 * vectorBytes, 1 / (f * f));
         }
-        ownVectors += 3 * vectorBytes;
+        nextVectors += 3 * vectorBytes;
       }
       i32(record + L.EXPLAIN_TREE_LEAF_COUNT, placed);
     });
