@@ -238,11 +238,11 @@ let unchecked = new Float64Array(256);
 
 function readIntegers<List extends Int32Array | Uint32Array | Uint8Array>(text: string, values: List, low: number, high: number, where: string): List {
   if (values.length > unchecked.length) unchecked = new Float64Array(values.length);
-  const numbers = unchecked.subarray(0, values.length);
-  readNumbers(text, numbers, where);
+  const read = unchecked.subarray(0, values.length);
+  readNumbers(text, read, where);
   for (let i = 0; i < values.length; i++) {
-    if (!Number.isInteger(numbers[i]) || numbers[i] < low || numbers[i] > high) refuse(`${where}: ${numbers[i]} is not a whole number from ${low} to ${high}`);
-    values[i] = numbers[i];
+    if (!Number.isInteger(read[i]) || read[i] < low || read[i] > high) refuse(`${where}: ${read[i]} is not a whole number from ${low} to ${high}`);
+    values[i] = read[i];
   }
   return values;
 }

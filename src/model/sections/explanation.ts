@@ -66,7 +66,7 @@ class SplitPaths {
 
   constructor(trees: readonly Tree[], featureCount: number) {
     const total = trees.reduce((sum, { leafCount }) => sum + leafCount - 1, 0);
-    const most = trees.reduce((most, { leafCount }) => Math.max(most, leafCount - 1), 0);
+    const mostSplits = trees.reduce((most, { leafCount }) => Math.max(most, leafCount - 1), 0);
     this.above = new Int32Array(total);
     this.aboveShare = new Float64Array(total);
     this.leftShare = new Float64Array(total);
@@ -74,8 +74,8 @@ class SplitPaths {
     this.place = new Int32Array(total);
     this.order = new Int32Array(total);
     this.#nearest = new Int32Array(featureCount).fill(-1);
-    this.#pending = new Int32Array(most + 1);
-    this.#members = Object.values(RUN).map(() => new Int32Array(most));
+    this.#pending = new Int32Array(mostSplits + 1);
+    this.#members = Object.values(RUN).map(() => new Int32Array(mostSplits));
     let first = 0;
     this.trees = trees.map((tree) => {
       const splitCount = tree.leafCount - 1;
