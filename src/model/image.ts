@@ -46,7 +46,6 @@ export interface LaneShape {
   readonly features: number;
   readonly outputs: number;
   readonly streams: number;
-  readonly columns: number;
   /** Views of a row, u16 each. */
   readonly views: number;
   /** Undefined where the model cannot be explained. */
@@ -85,7 +84,7 @@ export function planImage(booster: Booster, calibrator?: IsotonicCalibrator, str
   if (explanation !== undefined) writers.push(explanation.write);
   return {
     byteLength: plan.bytes, strategy: chosen, explainable: explanation !== undefined,
-    shape: { features: booster.featureCount, outputs: booster.outputs, streams: streams.length, columns: columns.columns.length, views: places.total, explain: explanation?.shape },
+    shape: { features: booster.featureCount, outputs: booster.outputs, streams: streams.length, views: places.total, explain: explanation?.shape },
     write(bytes) {
       bytes.fill(0);
       const sheet = new Sheet(bytes);

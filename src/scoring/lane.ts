@@ -30,7 +30,6 @@ export function planLane(shape: LaneShape, capacity: number, kind: LaneKind): La
   part(L.LANE_CALIBRATED, 8 * capacity);
   part(L.LANE_RANKING, L.RANKING_BYTES * capacity);
   part(L.LANE_STREAMS, 4 * capacity * shape.streams);
-  part(L.LANE_SLOTS, 4 * capacity * shape.columns);
   part(L.LANE_VIEWS, 2 * capacity * shape.views);
   if (kind === 'explain') {
     const { splits, pairs } = shape.explain ?? { splits: 0, pairs: 0 };

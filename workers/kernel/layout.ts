@@ -186,7 +186,7 @@ export const TREE_BLOCK = 4;
  *   prediction   f64 [capacity][outputs]    after the objective's transform
  *   calibrated   f64 [capacity]             single-output models with a calibrator
  *   ranking      i32 [capacity][RANKED]     the features with the largest |value * importance|, -1 past the last
- *   scratch      i32 [capacity][streams], i32 [capacity][columns], u16 [capacity][views]
+ *   scratch      i32 [capacity][streams], u16 [capacity][views]
  * and in explain lanes
  *   contributions f64 [capacity][outputs][features + 1]   TreeSHAP in raw-score space, expected value last
  *   scratch      v128 [capacity][features] sums; of the largest tree: i32 [splits][2] flags, f64 [splits + leaves][2][2p] work
@@ -198,7 +198,6 @@ export const LANE_PREDICTION = 8;
 export const LANE_CALIBRATED = 12;
 export const LANE_RANKING = 16;
 export const LANE_STREAMS = 20;
-export const LANE_SLOTS = 24;
 export const LANE_VIEWS = 28;
 export const LANE_CONTRIBUTIONS = 32;
 export const LANE_EXPLAIN = 36;
