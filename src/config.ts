@@ -14,6 +14,11 @@ import type { ApiKey } from './http/keys.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** Scoring threads unless told otherwise: every acceptor's event loop has a core, workers have the others, and each acceptor has a worker. */
+function workersFor(acceptors: number): number {
+  return Math.max(acceptors, availableParallelism() - acceptors);
+}
+
 /** The values of variables that are not set. Those that have none are optional and undefined in `Config`. */
 export const DEFAULTS = {
   PORT: 8000,
@@ -24,8 +29,7 @@ export const DEFAULTS = {
   MODEL_REQUIRE_CHECKSUMS: false,
   CHALLENGER_SHARE: 0,
   CHALLENGER_MODE: 'ab',
-  /** One core is left to the main thread. */
-  WORKERS: Math.max(1, availableParallelism() - 1),
+  WORKERS: workersFor(1),
   SCORING: 'pool',
   ACCEPTORS: 1,
   RATE_LIMIT: 0,
@@ -104,7 +108,7 @@ export interface Config {
   };
   readonly scoring: {
     readonly mode: Scoring;
-    /** Scoring threads. */
+    /** Scoring threads of all acceptors; each has one at least. */
     readonly workers: number;
     /** Most rows that wait to be scored; more are refused with 503. */
     readonly queueRows: number;
@@ -132,12 +136,13 @@ export interface Configuration {
  */
 export function readConfig(env: Environment): Configuration {
   const read = new Reader(env);
+  const acceptors = read.integer('ACCEPTORS', DEFAULTS.ACCEPTORS, 1, 64);
 
   const config: Config = {
     http: {
       port: read.integer('PORT', DEFAULTS.PORT, 0, 65_535),
       host: read.host('HOST', DEFAULTS.HOST),
-      acceptors: read.integer('ACCEPTORS', DEFAULTS.ACCEPTORS, 1, 64),
+      acceptors,
       tls: readTls(read),
       trustedProxies: read.integer('TRUST_PROXY', DEFAULTS.TRUST_PROXY, 0, 16),
       maxBodyBytes: read.integer('MAX_BODY_BYTES', DEFAULTS.MAX_BODY_BYTES, 1, 1024 ** 3),
@@ -161,7 +166,7 @@ export function readConfig(env: Environment): Configuration {
     },
     scoring: {
       mode: read.choice('SCORING', SCORINGS, DEFAULTS.SCORING),
-      workers: read.integer('WORKERS', DEFAULTS.WORKERS, 1, 256),
+      workers: read.integer('WORKERS', workersFor(acceptors), 1, 256),
       queueRows: read.integer('QUEUE_ROWS', DEFAULTS.QUEUE_ROWS, 1, 10_000_000),
     },
     log: {
@@ -231,6 +236,7 @@ function checkTogether({ access, http, models, scoring }: Config, read: Reader):
     if (same !== undefined) read.mistake(`ADMIN_API_KEYS: the key of ${JSON.stringify(id)} is also ${JSON.stringify(same.id)} of API_KEYS: admin keys must be keys of their own`);
   }
   if (access.metricsAuth && access.apiKeys.length + access.adminApiKeys.length === 0) read.mistake('METRICS_AUTH is 1, but neither API_KEYS nor ADMIN_API_KEYS is set: nobody could read the metrics');
+  if (scoring.workers < http.acceptors) read.warnings.push(`WORKERS (${scoring.workers}) is less than ACCEPTORS (${http.acceptors}): there are ${http.acceptors} scoring threads, one for each acceptor`);
   if (scoring.queueRows < http.maxBatchRows) {
     read.warnings.push(`QUEUE_ROWS (${scoring.queueRows}) is less than MAX_BATCH_ROWS (${http.maxBatchRows}): larger batches than the queue are always refused`);
   }

@@ -1,81 +1,78 @@
 /** The server: its parts, wired. */
+import type { Registry } from 'prom-client';
+import { AcceptorThreads } from './acceptors/acceptor-threads.js';
+import { FrontEnd } from './acceptors/front-end.js';
+import type { Front } from './acceptors/front.js';
+import { ownLimits } from './acceptors/limits.js';
 import { AuditTrail } from './audit/trail.js';
 import type { Config } from './config.js';
-import { LightscoreError } from './errors.js';
-import { Acceptor } from './http/acceptor.js';
+import { Administration, type Administrator } from './http/administration.js';
 import { ModelLoader } from './model/loader.js';
 import { StoreFollower } from './registry/follower.js';
 import type { ModelVersion } from './registry/model-version.js';
 import { ModelRegistry } from './registry/registry.js';
 import { VersionSource } from './registry/source.js';
-import { Batcher } from './scoring/batcher.js';
-import { ScoringPool } from './scoring/pool.js';
+import type { SharedMemory } from './scoring/memory.js';
+import { OnTheSpot, ScoringPool, scoringGround } from './scoring/pool.js';
 import type { ServedModel } from './scoring/served-model.js';
-import { TurnClock } from './scoring/turn-clock.js';
-import { ShadowQueue } from './scoring/shadow.js';
 import { openStore } from './store/open.js';
 import type { ArtifactStore } from './store/store.js';
 import { type Log, openLog } from './telemetry/log.js';
 import { Metrics, type ModelReading } from './telemetry/metrics.js';
-import { VERSION } from './version.js';
 
 /** How long a draining server still takes connections, so that load balancers see `/readyz` turn 503. */
 const LINGER_MS = 1000;
 
 export class Server {
   readonly log: Log;
+  /** Resolves where the server should end for its own faults; the log says why. */
+  readonly givenUp: Promise<void>;
   readonly #metrics = new Metrics();
+  readonly #registry: Registry;
   readonly #audit: AuditTrail;
-  readonly #pool: ScoringPool;
-  readonly #shadow = new ShadowQueue();
-  readonly #batcher: Batcher;
+  readonly #memory: SharedMemory;
   readonly #loader: ModelLoader;
   #store: Promise<ArtifactStore> | undefined;
   readonly #models: ModelRegistry;
   readonly #follower: StoreFollower;
-  readonly #acceptor: Acceptor;
+  readonly #front: Front;
   #draining = false;
 
-  /** @throws LightscoreError CONFIG_INVALID for what this version cannot do yet */
+  /** @throws LightscoreError CONFIG_INVALID where AUDIT_LOG cannot be continued */
   constructor(private readonly config: Config) {
-    if (config.http.acceptors > 1) throw new LightscoreError('CONFIG_INVALID', `ACCEPTORS is ${config.http.acceptors}: this version has one acceptor; start several processes behind a load balancer instead`);
     const { log, scoring } = config;
     this.log = openLog(log.level, log.predictionSample);
     const { logger, predictions } = this.log;
+    const metrics = this.#metrics;
     this.#audit = new AuditTrail(log.auditFile, logger);
-    this.#pool = new ScoringPool(scoring.workers);
-    this.#batcher = new Batcher(this.#pool, scoring, {
-      dispatched: (rows, waitSeconds, inline) => this.#metrics.dispatched(rows, waitSeconds, inline),
-      delivered: () => predictions.batchDone(),
-      answerFailed: (error) => logger.error({ event: 'answer_failed', err: error }, 'a request could not be answered with its scores'),
-      workerFailed: (error) => {
-        this.#metrics.workerFailed();
-        logger.error({ event: 'worker_failed', err: error }, 'a scoring worker died; its batch goes to another');
-      },
-    }, this.#shadow);
-    this.#loader = new ModelLoader(this.#pool, config.models);
+    const ground = scoringGround();
+    this.#memory = ground.memory;
+    this.#loader = new ModelLoader(ground, config.models);
     const source = new VersionSource(() => (this.#store ??= openStore(config.models.store)), config.models.version);
-    this.#models = new ModelRegistry({ source, loader: this.#loader, pool: this.#pool, audit: this.#audit, metrics: this.#metrics, logger });
-    this.#follower = new StoreFollower(config.models, this.#models, source, this.#metrics, logger);
-    this.#acceptor = new Acceptor({
-      config,
-      batcher: this.#batcher,
-      shadow: this.#shadow,
-      serving: () => this.#models.serving,
-      models: this.#models,
-      source,
-      audit: this.#audit,
-      metrics: this.#metrics,
-      registry: this.#metrics.registry(() => this.#readings()),
-      predictions,
-      clock: new TurnClock(),
-      version: VERSION,
-      logError: (error, route, requestId) => logger.error({ event: 'request_failed', route, request_id: requestId, err: error }, 'a request could not be answered'),
-    });
+    this.#registry = metrics.registry(() => this.#readings());
+    let giveUp = (): void => undefined;
+    this.givenUp = new Promise((resolve) => (giveUp = resolve));
+
+    const administrator: Administrator = {
+      call: (call) => administration.call(call),
+      noteRefused: (method, path, address) => administration.noteRefused(method, path, address),
+    };
+    const parts = { source, loader: this.#loader, audit: this.#audit, metrics, logger };
+    if (config.http.acceptors === 1) {
+      const pool = new ScoringPool(scoring.workers, ground);
+      this.#front = new FrontEnd({ config, pool, limits: ownLimits(config), metrics, predictions, logger, administrator, serving: () => this.#models.serving, scrape: () => this.#registry.metrics() });
+      this.#models = new ModelRegistry({ ...parts, pool });
+    } else {
+      const threads = new AcceptorThreads({ config, ground, metrics, predictions, logger, administrator, scrape: () => threads.count().then(() => this.#registry.metrics()), onGivenUp: giveUp });
+      this.#front = threads;
+      this.#models = new ModelRegistry({ ...parts, pool: new OnTheSpot(ground), spread: (serving) => threads.serve(serving) });
+    }
+    const administration = new Administration(this.#models, source, this.#audit, () => this.#draining);
+    this.#follower = new StoreFollower(config.models, this.#models, source, metrics, logger);
   }
 
   get port(): number {
-    return this.#acceptor.port;
+    return this.#front.port;
   }
 
   get model(): ServedModel | undefined {
@@ -84,7 +81,7 @@ export class Server {
 
   /** Opens the port; the server is live, and unready until `loadModel` is done. */
   listen(): Promise<void> {
-    return this.#acceptor.listen();
+    return this.#front.listen();
   }
 
   /**
@@ -115,13 +112,13 @@ export class Server {
     if (this.#draining) return false;
     this.#draining = true;
     const { drainTimeoutMs } = this.config.http;
-    this.log.logger.info({ event: 'draining' }, 'draining: answering what was accepted');
-    this.#acceptor.startDraining();
     this.#follower.stop();
     const pause = (milliseconds: number): Promise<false> => new Promise((resolve) => setTimeout(() => resolve(false), milliseconds));
     const linger = Math.min(LINGER_MS, drainTimeoutMs / 2);
+    await Promise.race([this.#front.startDraining(), pause(linger)]);
+    this.log.logger.info({ event: 'draining' }, 'draining: answering what was accepted');
     await pause(linger);
-    const answered = await Promise.race([this.#acceptor.drained().then(() => true), pause(drainTimeoutMs - linger)]);
+    const answered = await Promise.race([this.#front.drained().then(() => true, () => false), pause(drainTimeoutMs - linger)]);
     await this.close();
     this.log.logger.info({ event: 'stopped', all_answered: answered }, answered ? 'stopped: every accepted request was answered' : 'stopped: DRAIN_TIMEOUT_MS ran out');
     return answered;
@@ -130,25 +127,18 @@ export class Server {
   /** Ends everything at once. */
   async close(): Promise<void> {
     this.#follower.stop();
-    this.#acceptor.close();
-    this.#batcher.close();
-    this.#shadow.close();
-    await Promise.all([this.#loader.close(), this.#pool.close()]);
+    await Promise.all([this.#front.close(), this.#loader.close()]);
     (await this.#store)?.close();
     await this.#audit.close();
   }
 
   #readings(): ReturnType<Parameters<Metrics['registry']>[0]> {
     const { champion, previous, experiment, versions } = this.#models;
-    // What gathers still may be dropped too, and belongs to what was answered before this scrape.
-    this.log.predictions.flush();
     const modelStates: Record<string, number> = {};
     for (const { state } of versions) modelStates[state] = (modelStates[state] ?? 0) + 1;
     return {
-      waitingRows: this.#batcher.waitingRows,
-      workers: this.#pool.threads.length,
-      sharedBytes: { used: this.#pool.memory.usedBytes, total: this.#pool.memory.totalBytes },
-      predictionLinesDropped: this.log.predictions.dropped,
+      ...this.#front.readings(),
+      sharedBytes: { used: this.#memory.usedBytes, total: this.#memory.totalBytes },
       ready: champion !== undefined && !this.#draining,
       models: [...modelReading('champion', champion), ...modelReading('previous', previous), ...modelReading('challenger', experiment?.challenger)],
       modelStates,

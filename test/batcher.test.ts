@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, describe, test } from 'node:test';
 import * as fc from 'fast-check';
 import { Batcher, type BatcherOptions } from '../src/scoring/batcher.js';
-import { ScoringPool } from '../src/scoring/pool.js';
+import { ScoringPool, scoringGround } from '../src/scoring/pool.js';
 import { ServedModel } from '../src/scoring/served-model.js';
 import { close, readGolden } from './golden.js';
 import { Observed, RecordedRequest, placeModel } from './scoring.js';
@@ -18,7 +18,7 @@ interface Setup {
 }
 
 function setUp(t: TestContext, workers = 2, options: Partial<BatcherOptions> = {}): Setup {
-  const pool = new ScoringPool(workers);
+  const pool = new ScoringPool(workers, scoringGround());
   const observed = new Observed();
   const batcher = new Batcher(pool, { mode: 'pool', queueRows: 20_000, ...options }, observed);
   t.after(async () => {

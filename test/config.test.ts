@@ -209,3 +209,13 @@ describe('MODEL_PUBLIC_KEY', () => {
 test('a queue smaller than a batch draws a warning', () => {
   assert.deepEqual(readConfig({ QUEUE_ROWS: '100' }).warnings, ['QUEUE_ROWS (100) is less than MAX_BATCH_ROWS (10000): larger batches than the queue are always refused']);
 });
+
+describe('ACCEPTORS', () => {
+  test('leave the other cores to WORKERS, of which each acceptor has one', () => {
+    for (const acceptors of [1, 2, 64]) assert.equal(readConfig({ ACCEPTORS: String(acceptors) }).config.scoring.workers, Math.max(acceptors, availableParallelism() - acceptors));
+    assert.deepEqual(readConfig({ ACCEPTORS: '3', WORKERS: '2' }).warnings, ['WORKERS (2) is less than ACCEPTORS (3): there are 3 scoring threads, one for each acceptor']);
+  });
+  test('are 1 to 64', () => {
+    for (const value of ['0', '65', '2.5']) assert.deepEqual(mistakes({ ACCEPTORS: value }), [`ACCEPTORS must be a whole number from 1 to 64, not "${value}"`]);
+  });
+});

@@ -6,7 +6,7 @@ import { ModelLoader } from '../src/model/loader.js';
 import { ModelRegistry } from '../src/registry/registry.js';
 import { VersionSource } from '../src/registry/source.js';
 import { Batcher } from '../src/scoring/batcher.js';
-import { ScoringPool } from '../src/scoring/pool.js';
+import { ScoringPool, scoringGround } from '../src/scoring/pool.js';
 import { FolderStore } from '../src/store/folder.js';
 import { openLog } from '../src/telemetry/log.js';
 import { Metrics } from '../src/telemetry/metrics.js';
@@ -26,7 +26,7 @@ interface Parts {
 
 async function setUp(t: TestContext, workers = 1): Promise<Parts> {
   const store = await ModelStore.create();
-  const pool = new ScoringPool(workers);
+  const pool = new ScoringPool(workers, scoringGround());
   const models: Config['models'] = { store: { kind: 'folder', folder: store.folder }, version: undefined, pollSeconds: 0, requireChecksums: false, publicKey: undefined, challenger: undefined };
   const loader = new ModelLoader(pool, models);
   const folder = new FolderStore(store.folder);

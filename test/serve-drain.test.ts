@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { close, readGolden } from './golden.js';
 import { RawConnection, postBytes } from './raw-connection.js';
 import { type ServerProcess, startServer } from './server.js';
+import { ACCEPTORS, SEVERAL } from './several-acceptors.js';
 
 const golden = readGolden();
 
@@ -36,9 +37,9 @@ async function untilDeaf(server: ServerProcess): Promise<void> {
   }
 }
 
-for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  test(`${signal} under load: /readyz turns 503, every accepted request is answered, and the process ends in time with code 0`, async (t) => {
-    const server = await startServer();
+for (const [signal, setting] of [['SIGTERM', {}], ['SIGINT', {}], ['SIGTERM', SEVERAL]] as const) {
+  test(`${signal} under load: /readyz turns 503, every accepted request is answered, and the process ends in time with code 0${setting === SEVERAL ? ', with several acceptors' : ''}`, async (t) => {
+    const server = await startServer(setting);
     t.after(() => server.kill());
     const answered = new Map<string, number>();
     const failed: string[] = [];
@@ -49,14 +50,16 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     const before = performance.now();
     server.signal(signal);
     await server.event('draining');
-    const probe = await RawConnection.open(server.port);
-    await probe.send('GET /readyz HTTP/1.1\r\nHost: test\r\n\r\n');
-    const readiness = await probe.answer();
-    assert.equal(readiness?.status, 503);
-    assert.match(readiness.body, /"type":"\/docs#draining"/);
-    assert.equal(readiness.headers.get('connection'), 'close');
-    assert.match(readiness.headers.get('retry-after') ?? '', /^\d+$/);
-    await probe.untilClosed();
+    for (let i = 0; i < (setting === SEVERAL ? 6 * ACCEPTORS : 1); i++) {
+      const probe = await RawConnection.open(server.port);
+      await probe.send('GET /readyz HTTP/1.1\r\nHost: test\r\n\r\n');
+      const readiness = await probe.answer();
+      assert.equal(readiness?.status, 503);
+      assert.match(readiness.body, /"type":"\/docs#draining"/);
+      assert.equal(readiness.headers.get('connection'), 'close');
+      assert.match(readiness.headers.get('retry-after') ?? '', /^\d+$/);
+      await probe.untilClosed();
+    }
     assert.equal((await server.request('/livez', { ownConnection: true })).status, 200);
 
     assert.deepEqual(await server.exited, { code: 0, signal: null });
@@ -70,8 +73,8 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   });
 }
 
-test('a request whose body is still coming is answered, after the port has closed', async (t) => {
-  const server = await startServer({ DRAIN_TIMEOUT_MS: '20000' });
+for (const setting of [{}, SEVERAL]) test(`a request whose body is still coming is answered, after the port has closed${setting === SEVERAL ? ' on every acceptor' : ''}`, async (t) => {
+  const server = await startServer({ ...setting, DRAIN_TIMEOUT_MS: '20000' });
   t.after(() => server.kill());
   const request = postBytes('/score', JSON.stringify({ features: golden.rows[3], request_id: 'late' }));
   const idle = await RawConnection.open(server.port);
@@ -105,15 +108,14 @@ test('a second signal does not cut the draining short', async (t) => {
   assert.deepEqual(await server.exited, { code: 0, signal: null });
 });
 
-test('a body that hangs does not keep the process past DRAIN_TIMEOUT_MS', async (t) => {
-  const server = await startServer({ DRAIN_TIMEOUT_MS: '1000' });
+for (const setting of [{}, SEVERAL]) test(`a body that hangs does not keep the process past DRAIN_TIMEOUT_MS${setting === SEVERAL ? ', with several acceptors' : ''}`, async (t) => {
+  const server = await startServer({ ...setting, DRAIN_TIMEOUT_MS: '1000' });
   t.after(() => server.kill());
   const connection = await RawConnection.open(server.port);
   await connection.send(postBytes('/score', JSON.stringify({ features: golden.rows[3] })).subarray(0, -10));
   assert.equal((await server.request('/livez')).status, 200);
   const before = performance.now();
-  const { signal } = await server.terminate();
-  assert.equal(signal, null);
+  assert.deepEqual(await server.terminate(), { code: 0, signal: null });
   assert(performance.now() - before < 4000);
   assert.equal((await server.event('stopped'))['all_answered'], false);
   await connection.untilClosed();

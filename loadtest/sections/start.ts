@@ -10,7 +10,7 @@ import { MODEL_FILE } from '../../src/artifact/files.js';
 import { readConfig } from '../../src/config.js';
 import { ModelLoader } from '../../src/model/loader.js';
 import { openLightGBM } from '../../src/native/lightgbm.js';
-import { ScoringPool } from '../../src/scoring/pool.js';
+import { ScoringPool, scoringGround } from '../../src/scoring/pool.js';
 import type { CompileTimes } from '../models/compile-once.js';
 import { trainedModel } from '../models/trained.js';
 import { type Section, median, short } from '../report/section.js';
@@ -83,7 +83,7 @@ async function load(modelText: string, { rounds }: Effort): Promise<{ loads: num
   const folder = mkdtempSync(join(tmpdir(), 'lightscore-bench-'));
   cpSync(join(MODEL_FOLDER, MODEL_VERSION), join(folder, MODEL_VERSION), { recursive: true });
   writeFileSync(join(folder, MODEL_VERSION, MODEL_FILE), modelText);
-  const pool = new ScoringPool(1);
+  const pool = new ScoringPool(1, scoringGround());
   const loader = new ModelLoader(pool, readConfig({ MODEL_DIR: folder }).config.models);
   const loads: number[] = [];
   const loadOnce = async (): Promise<void> => {

@@ -26,14 +26,13 @@ async function serve(): Promise<void> {
   for (const warning of warnings) logger.warn({ event: 'config_warning' }, warning);
 
   let stopping = false;
-  const stop = (signal: NodeJS.Signals): void => {
-    logger.info({ event: 'signal', signal }, `got ${signal}`);
+  const stop = (exitCode: number): void => {
     // A terminal's Ctrl-C often arrives twice: from the terminal and from npm.
     if (stopping) return;
     stopping = true;
     server.drain().then(
       async () => {
-        if (await server.log.finish(LOG_MS)) process.exit(0);
+        if (await server.log.finish(LOG_MS)) process.exit(exitCode);
         // A thread hangs in writing to a log that nobody reads, and `exit` would wait for it.
         process.kill(process.pid, 'SIGKILL');
       },
@@ -44,8 +43,13 @@ async function serve(): Promise<void> {
       },
     );
   };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
+  for (const name of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(name, (signal) => {
+      logger.info({ event: 'signal', signal }, `got ${signal}`);
+      stop(0);
+    });
+  }
+  void server.givenUp.then(() => stop(1));
   process.on('SIGHUP', (signal) => {
     logger.info({ event: 'signal', signal }, `got ${signal}`);
     void server.reload(`signal:${signal}`);

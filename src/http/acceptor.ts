@@ -4,39 +4,41 @@
  */
 import uWS from 'uWebSockets.js';
 import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.js';
-import type { Registry } from 'prom-client';
 import type { Config } from '../config.js';
 import { LightscoreError } from '../errors.js';
 import type { Batcher } from '../scoring/batcher.js';
+import type { Regions } from '../scoring/memory.js';
+import type { ScoringPool } from '../scoring/pool.js';
 import type { TurnClock } from '../scoring/turn-clock.js';
-import type { AuditTrail } from '../audit/trail.js';
-import type { ModelRegistry } from '../registry/registry.js';
+import type { Limits } from '../acceptors/limits.js';
 import type { Serving } from '../registry/serving.js';
-import type { VersionSource } from '../registry/source.js';
 import type { ShadowQueue } from '../scoring/shadow.js';
 import type { PredictionLog } from '../telemetry/log.js';
-import type { Metrics } from '../telemetry/metrics.js';
+import { METRICS_CONTENT_TYPE, type Metrics } from '../telemetry/metrics.js';
 import { Access } from './access.js';
 import { AdminRoutes } from './admin-routes.js';
+import type { Administrator } from './administration.js';
 import { BodyReader } from './body.js';
 import { DOCS_PAGE } from './docs-page.js';
 import { Exchange, type ExchangeHost } from './exchange.js';
 import { openApiDocument } from './openapi.js';
 import type { ProblemCode } from './problem.js';
+import { RequestReader } from './request-reader.js';
 import { ScoreRoutes } from './score-routes.js';
 
 /** What an acceptor serves. */
 export interface Served {
   readonly config: Config;
+  readonly pool: ScoringPool<Regions>;
   readonly batcher: Batcher;
   readonly shadow: ShadowQueue;
   /** What answers now; undefined until a model is warm. */
   readonly serving: () => Serving | undefined;
-  readonly models: ModelRegistry;
-  readonly source: VersionSource;
-  readonly audit: AuditTrail;
+  readonly administrator: Administrator;
+  readonly limits: Limits;
   readonly metrics: Metrics;
-  readonly registry: Registry;
+  /** What `/metrics` answers. */
+  readonly scrape: () => Promise<string>;
   readonly predictions: PredictionLog;
   readonly clock: TurnClock;
   /** Lightscore's own version. */
@@ -49,6 +51,27 @@ const LISTEN_SHARED = 0;
 const LISTEN_EXCLUSIVE = 1;
 interface ListeningApp {
   listen(host: string, port: number, options: number, done: (socket: us_listen_socket | false) => void): void;
+}
+
+/** @throws LightscoreError CONFIG_INVALID where the port cannot be had */
+async function listenOn(app: TemplatedApp, host: string, port: number, options: number): Promise<us_listen_socket> {
+  const socket = await new Promise<us_listen_socket | false>((resolve) => {
+    (app as unknown as ListeningApp).listen(host, port, options, resolve);
+  });
+  if (socket === false) throw new LightscoreError('CONFIG_INVALID', `cannot listen on ${host} port ${port}: another process may have it, or the address may not be this machine's`);
+  return socket;
+}
+
+/**
+ * Makes sure that nobody listens on a port that acceptors are about to share: they would not notice a server that shares it too.
+ * @returns the port; a free one where 0 was asked for
+ * @throws LightscoreError CONFIG_INVALID where somebody does
+ */
+export async function probePort(host: string, port: number): Promise<number> {
+  const socket = await listenOn(uWS.App(), host, port, LISTEN_EXCLUSIVE);
+  const found = uWS.us_socket_local_port(socket);
+  uWS.us_listen_socket_close(socket);
+  return found;
 }
 
 type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
@@ -70,8 +93,8 @@ export class Acceptor implements ExchangeHost {
     const { config } = served;
     const { tls } = config.http;
     this.#app = tls === undefined ? uWS.App() : uWS.SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile });
-    this.#bodies = new BodyReader(config.http.maxBodyBytes);
-    this.#access = new Access(config);
+    this.#bodies = new BodyReader(config.http.maxBodyBytes, served.limits.partialBytes);
+    this.#access = new Access(config, served.limits.rate);
     this.#addRoutes();
   }
 
@@ -80,15 +103,15 @@ export class Acceptor implements ExchangeHost {
     return this.#port;
   }
 
-  /** @throws LightscoreError CONFIG_INVALID where the port cannot be had */
-  async listen(): Promise<void> {
-    const { host, port, acceptors } = this.served.config.http;
+  /**
+   * @param port by default as configured
+   * @throws LightscoreError CONFIG_INVALID where the port cannot be had
+   */
+  async listen(port = this.served.config.http.port): Promise<void> {
+    const { host, acceptors } = this.served.config.http;
     // Without this option a second server started by mistake would silently take half of the traffic.
     const options = acceptors > 1 ? LISTEN_SHARED : LISTEN_EXCLUSIVE;
-    const socket = await new Promise<us_listen_socket | false>((resolve) => {
-      (this.#app as unknown as ListeningApp).listen(host, port, options, resolve);
-    });
-    if (socket === false) throw new LightscoreError('CONFIG_INVALID', `cannot listen on ${host} port ${port}: another process may have it, or the address may not be this machine's`);
+    const socket = await listenOn(this.#app, host, port, options);
     this.#socket = socket;
     this.#port = uWS.us_socket_local_port(socket);
   }
@@ -114,7 +137,7 @@ export class Acceptor implements ExchangeHost {
 
   #addRoutes(): void {
     const { served } = this;
-    const scores = new ScoreRoutes(served, this.#bodies, this.#access);
+    const scores = new ScoreRoutes(served, this.#bodies, this.#access, new RequestReader(served.pool.memory, served.pool.kernels.text));
     this.#route('/score', ['POST'], (exchange, req, res) => scores.score(exchange, req, res));
     this.#route('/score_batch', ['POST'], (exchange, req, res) => scores.scoreBatch(exchange, req, res));
     this.#route('/healthz', ['GET', 'HEAD'], (exchange) => exchange.json(this.#health()));
@@ -126,8 +149,8 @@ export class Acceptor implements ExchangeHost {
     });
     this.#route('/metrics', ['GET', 'HEAD'], (exchange, req) => {
       if (served.config.access.metricsAuth && this.#access.refuseWithoutKey(exchange, req)) return;
-      served.registry.metrics().then(
-        (text) => exchange.send('200 OK', text, [['Content-Type', served.registry.contentType]]),
+      served.scrape().then(
+        (text) => exchange.send('200 OK', text, [['Content-Type', METRICS_CONTENT_TYPE]]),
         (error: unknown) => {
           exchange.fail(error);
         },
@@ -136,7 +159,7 @@ export class Acceptor implements ExchangeHost {
     this.#route('/openapi.json', ['GET', 'HEAD'], (exchange) => exchange.json(this.#openapi()));
     this.#route('/docs', ['GET', 'HEAD'], (exchange) => exchange.send('200 OK', DOCS_PAGE.html, DOCS_PAGE.headers));
     if (served.config.access.adminApiKeys.length > 0) {
-      const admin = new AdminRoutes(served, this.#bodies, this.#access, () => this.#draining);
+      const admin = new AdminRoutes(served.administrator, this.#bodies, this.#access, () => this.#draining);
       for (const { path, methods, handle } of admin.routes) this.#route(path, methods, handle);
     }
     this.#app.any('/*', (res, req) => this.#exchange(res, 'other', req.getMethod().toUpperCase()).refuse('NOT_FOUND'));

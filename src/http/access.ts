@@ -4,31 +4,33 @@ import type { Config } from '../config.js';
 import { addressFromBytes, clientAddress } from './client-address.js';
 import type { Exchange } from './exchange.js';
 import { KeyRing, presentedKey } from './keys.js';
-import { RateLimiter } from './rate-limit.js';
+import type { RateLimit } from './rate-limit.js';
 
 export class Access {
   readonly #scoring: KeyRing;
   readonly #admin: KeyRing;
-  readonly #limiter: RateLimiter | undefined;
   readonly #proxies: number;
 
-  constructor({ access, http }: Config) {
+  /** @param limiter of this acceptor, or one that all of them share; undefined where RATE_LIMIT is off */
+  constructor(
+    { access, http }: Config,
+    private readonly limiter: RateLimit | undefined,
+  ) {
     this.#scoring = new KeyRing(access.apiKeys);
     this.#admin = new KeyRing(access.adminApiKeys);
-    this.#limiter = access.rateLimit > 0 ? new RateLimiter(access.rateLimit) : undefined;
     this.#proxies = http.trustedProxies;
   }
 
   /** Refuses a scoring request without a valid key, or past the rate limit; call while `req` is alive. */
   refuseScoring(exchange: Exchange, req: HttpRequest, res: HttpResponse): boolean {
-    if (this.#scoring.isEmpty && this.#limiter === undefined) return false;
+    if (this.#scoring.isEmpty && this.limiter === undefined) return false;
     let key: string | undefined;
     if (!this.#scoring.isEmpty) {
       const presented = presentedKey(req.getHeader('x-api-key'), req.getHeader('authorization'));
       key = presented === '' ? undefined : this.#scoring.identify(presented);
       if (key === undefined) {
         // Guesses count against their address, so that keys cannot be tried at full speed.
-        const wait = this.#limiter?.takeAddress(this.address(req, res)) ?? 0;
+        const wait = this.limiter?.takeAddress(this.address(req, res)) ?? 0;
         if (wait > 0) {
           exchange.refuse('RATE_LIMITED', { retryAfterSeconds: wait });
           return true;
@@ -39,8 +41,8 @@ export class Access {
         return true;
       }
     }
-    if (this.#limiter === undefined) return false;
-    const wait = key === undefined ? this.#limiter.takeAddress(this.address(req, res)) : this.#limiter.takeKey(key);
+    if (this.limiter === undefined) return false;
+    const wait = key === undefined ? this.limiter.takeAddress(this.address(req, res)) : this.limiter.takeKey(key);
     if (wait === 0) return false;
     exchange.refuse('RATE_LIMITED', { retryAfterSeconds: wait });
     return true;
@@ -52,7 +54,7 @@ export class Access {
     const id = presented === '' ? undefined : this.#admin.identify(presented);
     if (id !== undefined) return id;
     // Guesses count against their address.
-    const wait = this.#limiter?.takeAddress(this.address(req, res)) ?? 0;
+    const wait = this.limiter?.takeAddress(this.address(req, res)) ?? 0;
     if (wait > 0) exchange.refuse('RATE_LIMITED', { retryAfterSeconds: wait });
     else if (presented !== '' && this.#scoring.identify(presented) !== undefined) exchange.refuse('FORBIDDEN');
     else exchange.refuse('UNAUTHENTICATED', { keyRejected: presented !== '' });

@@ -1,6 +1,7 @@
 /** Reads request bodies from uWebSockets.js, bounded in size and time. */
 import { isUtf8 } from 'node:buffer';
 import type { HttpResponse } from 'uWebSockets.js';
+import { OwnQuota, type Quota } from '../scoring/quota.js';
 import type { Exchange } from './exchange.js';
 import type { ProblemCode } from './problem.js';
 
@@ -8,10 +9,16 @@ import type { ProblemCode } from './problem.js';
 const BODY_TIMEOUT_MS = 8000;
 const SWEEP_MS = 500;
 /** Bytes of all bodies that are not whole yet; more are refused with 503. */
-const MOST_PARTIAL_BYTES = 256 * 2 ** 20;
+export const MOST_PARTIAL_BYTES = 256 * 2 ** 20;
 
-/** Gets the whole body as text, or the reason why there is none; one of them, once, unless the exchange is over before. */
+/** Gets the whole body, or the reason why there is none; one of them, once, unless the exchange is over before. */
 export interface BodyTaker {
+  /**
+   * Offered first.
+   * @param bytes gone when this returns
+   * @returns false where it is wanted as text
+   */
+  onBytes(bytes: Uint8Array): boolean;
   onBody(text: string): void;
   onBodyRefused(code: ProblemCode): void;
 }
@@ -23,19 +30,20 @@ export class BodyReader {
   /** Bodies of this turn of the event loop: nearly all are whole when it ends, and were never late. */
   #fresh: IncomingBody[] = [];
   #sweeper: NodeJS.Timeout | undefined;
-  #partialBytes = 0;
 
-  constructor(private readonly maxBytes: number) {}
+  /** @param partialBytes of this reader's bodies, or of several readers' */
+  constructor(
+    private readonly maxBytes: number,
+    private readonly partialBytes: Quota = new OwnQuota(MOST_PARTIAL_BYTES),
+  ) {}
 
   /** Notes that a body keeps `bytes` more; false where that is more than all of them may. */
   hold(bytes: number): boolean {
-    if (this.#partialBytes + bytes > MOST_PARTIAL_BYTES) return false;
-    this.#partialBytes += bytes;
-    return true;
+    return this.partialBytes.take(bytes);
   }
 
   release(bytes: number): void {
-    this.#partialBytes -= bytes;
+    this.partialBytes.give(bytes);
   }
 
   /**
@@ -138,6 +146,11 @@ class IncomingBody {
   }
 
   #finish(bytes: Buffer): void {
+    if (this.taker.onBytes(bytes)) {
+      this.#finished = true;
+      this.drop();
+      return;
+    }
     const text = bytes.toString('utf8');
     // Decoding replaces what is not UTF-8 by U+FFFD; only then is it worth asking whether the client sent it so.
     if (text.includes('\uFFFD') && !isUtf8(bytes)) {

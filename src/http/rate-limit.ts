@@ -2,13 +2,28 @@ import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { addressGroup } from './client-address.js';
 
 /** The window that RATE_LIMIT counts in, in seconds. */
-const WINDOW_SECONDS = 1;
+export const WINDOW_SECONDS = 1;
 
 /** Different addresses that are counted apart within one window; about 0.5 KB each. */
 const ADDRESSES = 50_000;
 
 /** Further addresses of that window share this many counters. */
 const SHARED_COUNTERS = 1024;
+
+/** Counts requests of callers, and says how long one has to wait whose limit is used up. */
+export interface RateLimit {
+  /**
+   * Counts one request of a caller with a key.
+   * @returns 0 where it is permitted; else the seconds to wait, for `Retry-After`.
+   */
+  takeKey(id: string): number;
+  /**
+   * Counts one request of a caller known by address only. Addresses of one IPv6 network (/64) count as one caller.
+   * @param address IPv4 or IPv6, in words.
+   * @returns 0 where it is permitted; else the seconds to wait, for `Retry-After`.
+   */
+  takeAddress(address: string): number;
+}
 
 /**
  * At most so many requests a second for each caller, in fixed windows that start with a caller's first request: so a
@@ -18,7 +33,7 @@ const SHARED_COUNTERS = 1024;
  * they know the caller's window to be used up, which the library said when it answered the last permitted request. That
  * is exact as long as promises settle between two requests, as they do between two callbacks from the event loop.
  */
-export class RateLimiter {
+export class RateLimiter implements RateLimit {
   readonly #limiter: RateLimiterMemory;
   /** When the window of a caller that has used it up ends (performance.now(), ms); about in the order of ending. */
   readonly #usedUp = new Map<string, number>();
@@ -30,21 +45,10 @@ export class RateLimiter {
     this.#limiter = new RateLimiterMemory({ points: requestsPerSecond, duration: WINDOW_SECONDS });
   }
 
-  /**
-   * Counts one request of a caller with a key.
-   *
-   * @returns 0 where it is permitted; else the seconds to wait, for `Retry-After`.
-   */
   takeKey(id: string): number {
     return this.#take(`key ${id}`);
   }
 
-  /**
-   * Counts one request of a caller known by address only. Addresses of one IPv6 network (/64) count as one caller.
-   *
-   * @param address IPv4 or IPv6, in words.
-   * @returns 0 where it is permitted; else the seconds to wait, for `Retry-After`.
-   */
   takeAddress(address: string): number {
     const now = performance.now();
     if (now - this.#addressesSince >= WINDOW_SECONDS * 1000) {

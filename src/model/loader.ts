@@ -5,7 +5,7 @@ import { Piscina } from 'piscina';
 import type { LoadResult, LoadTask, LoadWorkerData, LoadedImage, MemoryRequest } from '../../workers/load.js';
 import type { Config } from '../config.js';
 import { ArtifactError, LightscoreError } from '../errors.js';
-import type { ScoringPool } from '../scoring/pool.js';
+import type { ScoringGround } from '../scoring/pool.js';
 
 const IDLE_MS = 5000;
 /**
@@ -19,10 +19,10 @@ export class ModelLoader {
   #loads = 0;
 
   constructor(
-    private readonly pool: ScoringPool,
+    private readonly ground: ScoringGround,
     private readonly models: Config['models'],
   ) {
-    const workerData: LoadWorkerData = { module: pool.module, memory: pool.memory.memory, store: models.store };
+    const workerData: LoadWorkerData = { module: ground.module, memory: ground.memory.memory, store: models.store };
     this.#piscina = new Piscina({
       filename: fileURLToPath(new URL('../../workers/load.js', import.meta.url)),
       minThreads: 0,
@@ -40,7 +40,7 @@ export class ModelLoader {
    * memory is kept then
    */
   async load(version: string): Promise<LoadedImage> {
-    const { memory } = this.pool;
+    const { memory } = this.ground;
     const { port1, port2 } = new MessageChannel();
     const given = new Set<number>();
     const abort = new AbortController();

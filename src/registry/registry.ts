@@ -9,9 +9,8 @@ import type { AuditEvent } from '../audit/chain.js';
 import type { AuditTrail } from '../audit/trail.js';
 import type { Challenger } from '../config.js';
 import { LightscoreError } from '../errors.js';
-import { loadModel } from '../model/load.js';
+import { type WarmingScorer, loadModel } from '../model/load.js';
 import type { ModelLoader } from '../model/loader.js';
-import type { ScoringPool } from '../scoring/pool.js';
 import type { Logger } from '../telemetry/log.js';
 import type { Metrics, SwapKind } from '../telemetry/metrics.js';
 import { listed, missingNames, requestNamesAfter } from './features.js';
@@ -22,7 +21,9 @@ import type { NamedVersion, VersionSource } from './source.js';
 export interface RegistryParts {
   readonly source: VersionSource;
   readonly loader: ModelLoader;
-  readonly pool: ScoringPool;
+  readonly pool: WarmingScorer;
+  /** Lets acceptors of other threads know what answers now; resolves when all of them do as told. Absent: they look at `serving`. */
+  readonly spread?: (serving: Serving) => Promise<void>;
   readonly audit: AuditTrail;
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -50,6 +51,8 @@ const MOST_PAST = 20;
 
 export class ModelRegistry {
   #serving: Serving | undefined;
+  /** Until every acceptor answers by `#serving`. */
+  #spread: Promise<void> | undefined;
   #champion: ModelVersion | undefined;
   #previous: ModelVersion | undefined;
   /** The version that was rolled back from: warm until the next swap. */
@@ -328,6 +331,7 @@ export class ModelRegistry {
       requestNames: champion.requestNames ?? champion.model.card.featureNames,
       experiment: running !== undefined && challenger !== undefined ? { challenger, mode: running.mode, share: running.share } : undefined,
     };
+    this.#spread = this.parts.spread?.(this.#serving);
   }
 
   /** What has no role, and was not loaded by name to get one. */
@@ -363,6 +367,8 @@ export class ModelRegistry {
     const { audit } = this.parts;
     try {
       const change = await run();
+      // Whoever asked may score next, on a connection of any acceptor.
+      await this.#spread;
       await audit.append({ ...event, version: change.version, outcome: 'done', result: change.outcome });
       return change;
     } catch (error) {

@@ -13,7 +13,9 @@
  * (client gone, deadline passed) while their rows are on the way.
  */
 import type { Lane, LaneKind } from './lane.js';
+import type { Regions } from './memory.js';
 import type { ScoringPool } from './pool.js';
+import { OwnQuota, type Quota } from './quota.js';
 import type { ServedModel } from './served-model.js';
 
 /** A request that waits for the scores of its rows. */
@@ -24,8 +26,8 @@ export interface PendingRequest {
   readonly settled: boolean;
   /** When it is given up if no worker has taken it, performance.now() milliseconds. */
   readonly deadline: number;
-  /** Writes row `row` to `target` at `offset`, in the model's order of features. */
-  writeRow(row: number, target: Float64Array, offset: number): void;
+  /** Writes row `row` to the lane's row `at`, in the model's order of features, and whether the kernel is to answer it. */
+  writeRow(row: number, lane: Lane, at: number): void;
   /** Row `row` stands scored in `batch` at `laneRow`. Called once per row, also when settled. */
   scored(row: number, batch: Batch, laneRow: number): void;
   /** Its rows will not be scored. */
@@ -46,6 +48,8 @@ export interface BatcherOptions {
   readonly mode: ScoringMode;
   /** Most rows that wait for a worker. */
   readonly queueRows: number;
+  /** Where several batchers share them: the limits on waiting rows and on MOST_LANE_BYTES. */
+  readonly quotas?: { readonly rows: Quota; readonly laneBytes: Quota };
 }
 
 /** One lane's worth of rows, all scored by the same model. */
@@ -91,15 +95,15 @@ const HANDOVER_US = 65;
 const ATTEMPTS = 3;
 const SWEEP_MS = 50;
 /** Bytes of all lanes that wait or are being scored: rows of a model with thousands of features are large. */
-const MOST_LANE_BYTES = 256 * 2 ** 20;
+export const MOST_LANE_BYTES = 256 * 2 ** 20;
 
 export class Batcher {
   readonly #open: Record<LaneKind, Batch | undefined> = { score: undefined, explain: undefined };
   #ready: Batch[] = [];
   #idleWorkers: number;
-  #waitingRows = 0;
+  readonly #waiting: Quota;
   #runningRows = 0;
-  #laneBytes = 0;
+  readonly #laneBytes: Quota;
   #scheduled = false;
   #sweeper: NodeJS.Timeout | undefined;
   #spareRuns = false;
@@ -107,23 +111,25 @@ export class Batcher {
   #handoverUs = HANDOVER_US;
 
   constructor(
-    private readonly pool: ScoringPool,
+    private readonly pool: ScoringPool<Regions>,
     private readonly options: BatcherOptions,
     private readonly observer: BatchObserver,
     private readonly spare?: SpareWork,
   ) {
     this.#idleWorkers = pool.workers;
+    this.#waiting = options.quotas?.rows ?? new OwnQuota(options.queueRows);
+    this.#laneBytes = options.quotas?.laneBytes ?? new OwnQuota(MOST_LANE_BYTES);
     if (spare !== undefined) spare.whenReady = () => this.#schedule();
   }
 
   /** Rows waiting for a worker. */
   get waitingRows(): number {
-    return this.#waitingRows;
+    return this.#waiting.taken;
   }
 
   /** Rows waiting or being scored. */
   get rows(): number {
-    return this.#waitingRows + this.#runningRows;
+    return this.#waiting.taken + this.#runningRows;
   }
 
   /**
@@ -133,16 +139,17 @@ export class Batcher {
    */
   admit(request: PendingRequest, model: ServedModel): boolean {
     const { kind, rowCount } = request;
-    if (this.#waitingRows + rowCount > this.options.queueRows) return false;
-    const features = model.shape.features;
+    if (!this.#waiting.take(rowCount)) return false;
     for (let row = 0; row < rowCount; row++) {
       const batch = this.#openBatch(kind, model);
-      if (batch === undefined) return false;
+      if (batch === undefined) {
+        this.#waiting.give(rowCount - row);
+        return false;
+      }
       const at = batch.count++;
-      request.writeRow(row, batch.lane.rows, at * features);
+      request.writeRow(row, batch.lane, at);
       batch.requests.push(request);
       batch.rows.push(row);
-      this.#waitingRows++;
       if (batch.count === batch.lane.plan.capacity) {
         this.#open[kind] = undefined;
         this.#ready.push(batch);
@@ -162,18 +169,21 @@ export class Batcher {
       this.#open[kind] = undefined;
       this.#ready.push(open);
     }
-    if (this.#laneBytes + model.laneBytes(kind) > MOST_LANE_BYTES) return undefined;
+    const bytes = model.laneBytes(kind);
+    if (!this.#laneBytes.take(bytes)) return undefined;
     const lane = model.takeLane(kind);
-    if (lane === undefined) return undefined;
+    if (lane === undefined) {
+      this.#laneBytes.give(bytes);
+      return undefined;
+    }
     const batch = new Batch(model, lane);
-    this.#laneBytes += batch.lane.plan.bytes;
     batch.opened = performance.now();
     this.#open[kind] = batch;
     return batch;
   }
 
   #release(batch: Batch): void {
-    this.#laneBytes -= batch.lane.plan.bytes;
+    this.#laneBytes.give(batch.lane.plan.bytes);
     batch.model.releaseLane(batch.lane);
   }
 
@@ -237,7 +247,7 @@ export class Batcher {
       if (!request.settled) request.failed('deadline');
       batch.first++;
     }
-    this.#waitingRows -= batch.first - first;
+    this.#waiting.give(batch.first - first);
   }
 
   /** Scores rows from the batch's first on, as many as the cap allows. Returns whether that is done already. */
@@ -246,7 +256,7 @@ export class Batcher {
     const { kind } = batch.lane.plan;
     const end = Math.min(batch.count, batch.first + this.#cap(kind));
     const rows = end - batch.first;
-    this.#waitingRows -= rows;
+    this.#waiting.give(rows);
     const started = performance.now();
     const inline = mode === 'inline' || (mode === 'auto' && rows * this.#rowCostUs[kind] < this.#handoverUs);
     this.observer.dispatched(rows, (started - batch.opened) / 1000, inline);
@@ -254,6 +264,7 @@ export class Batcher {
       const kernel = this.pool.kernels[batch.model.strategy];
       kernel.score(batch.model.image, batch.lane.address, batch.first, end);
       if (kind === 'explain') kernel.explain(batch.model.image, batch.lane.address, batch.first, end);
+      else this.pool.kernels.text.writeAnswers(batch.model.image, batch.model.text, batch.lane.address, batch.first, end);
       this.#learn(kind, rows, (performance.now() - started) * 1000);
       this.#deliver(batch, end);
       return true;
@@ -268,7 +279,8 @@ export class Batcher {
     const { kind } = batch.lane.plan;
     const { strategy, image } = batch.model;
     const rows = end - batch.first;
-    const task = { strategy, image, lane: batch.lane.address, first: batch.first, end, explain: kind === 'explain' };
+    const explain = kind === 'explain';
+    const task = { strategy, image, text: explain ? 0 : batch.model.text, lane: batch.lane.address, first: batch.first, end, explain };
     this.pool.run(task).then(
       (micros) => {
         this.#idleWorkers++;
@@ -310,7 +322,7 @@ export class Batcher {
       this.#idleWorkers++;
       this.#dispatch();
     };
-    this.pool.run({ strategy, image, lane: batch.lane.address, first: 0, end: batch.count, explain: false }).then(
+    this.pool.run({ strategy, image, text: 0, lane: batch.lane.address, first: 0, end: batch.count, explain: false }).then(
       () => {
         over();
         this.#hand(batch, batch.count);
@@ -362,7 +374,7 @@ export class Batcher {
 
   /** Refuses what has waited past its deadline while every worker was busy; its rows are dropped when their turn comes. */
   #sweep(): void {
-    if (this.#waitingRows === 0) {
+    if (this.#waiting.taken === 0) {
       this.close();
       return;
     }

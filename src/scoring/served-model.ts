@@ -1,8 +1,10 @@
 /** A model that is ready to score: its image in shared memory, the kernel chosen for it, its lanes. */
 import { LightscoreError } from '../errors.js';
-import type { LaneShape, Strategy } from '../model/image.js';
+import type { LaneShape } from '../model/image.js';
+import type { Strategy } from '../model/strategies.js';
+import { AnswerText } from './answer-text.js';
 import { type Lane, type LaneKind, createLane, planLane } from './lane.js';
-import type { SharedMemory } from './memory.js';
+import type { Regions } from './memory.js';
 
 /** What a model says of itself, from its metadata and its text. */
 export interface ModelCard {
@@ -24,16 +26,19 @@ export interface ModelCard {
 }
 
 /** Most rows and bytes of one lane. An explained row costs hundreds of times a scored one. */
-const LANE_LIMITS = { rows: { score: 256, explain: 16 }, bytes: 1 << 20, kept: 64 } as const;
+export const LANE_LIMITS = { rows: { score: 256, explain: 16 }, bytes: 1 << 20, kept: 64 } as const;
 
 export class ServedModel {
-  /** Batches under way: the image must stay in place until it is 0. */
+  /** Batches under way, and other threads that hold it: the image must stay in place until it is 0. */
   #batches = 0;
   #retired = false;
   #whenFreed: (() => void) | undefined;
   readonly #kept: Record<LaneKind, Lane[]> = { score: [], explain: [] };
   readonly #capacity: Record<LaneKind, number>;
   readonly #bytes: Record<LaneKind, number>;
+  readonly #answerText: AnswerText;
+  /** Address of the text of its answers. */
+  readonly text: number;
 
   constructor(
     readonly card: ModelCard,
@@ -42,12 +47,17 @@ export class ServedModel {
     /** Address of the image in `memory`. */
     readonly image: number,
     readonly imageBytes: number,
-    private readonly memory: SharedMemory,
+    private readonly memory: Regions,
+    /** Most lanes of a kind that wait for the next batch. */
+    private readonly keptLanes: number = LANE_LIMITS.kept,
   ) {
+    this.#answerText = new AnswerText(card);
+    this.text = memory.allocate(this.#answerText.bytes);
+    this.#answerText.write(memory.memory, this.text);
     const capacity = (kind: LaneKind): number =>
-      Math.max(1, Math.min(LANE_LIMITS.rows[kind], Math.floor(LANE_LIMITS.bytes / planLane(shape, 1, kind).bytes)));
+      Math.max(1, Math.min(LANE_LIMITS.rows[kind], Math.floor(LANE_LIMITS.bytes / planLane(shape, 1, kind, this.#answerBytes(kind)).bytes)));
     this.#capacity = { score: capacity('score'), explain: shape.explain === undefined ? 0 : capacity('explain') };
-    const bytes = (kind: LaneKind): number => planLane(shape, this.#capacity[kind], kind).bytes;
+    const bytes = (kind: LaneKind): number => planLane(shape, this.#capacity[kind], kind, this.#answerBytes(kind)).bytes;
     this.#bytes = { score: bytes('score'), explain: bytes('explain') };
   }
 
@@ -58,6 +68,15 @@ export class ServedModel {
 
   get explainable(): boolean {
     return this.#capacity.explain > 0;
+  }
+
+  /** Most bytes of a prediction's log line, but for what begins and ends it. */
+  get lineBytes(): number {
+    return this.#answerText.lineBytes;
+  }
+
+  #answerBytes(kind: LaneKind): number {
+    return kind === 'score' ? this.#answerText.answerBytes : 0;
   }
 
   /** Bytes of one lane. */
@@ -74,7 +93,7 @@ export class ServedModel {
 
   #createLane(kind: LaneKind): Lane | undefined {
     try {
-      return createLane(this.memory, this.shape, this.#capacity[kind], kind);
+      return createLane(this.memory, this.shape, this.#capacity[kind], kind, this.#answerBytes(kind));
     } catch (error) {
       if (error instanceof LightscoreError && error.code === 'MODEL_UNSUPPORTED') return undefined;
       throw error;
@@ -84,15 +103,25 @@ export class ServedModel {
   releaseLane(lane: Lane): void {
     this.#batches--;
     const kept = this.#kept[lane.plan.kind];
-    if (this.#retired || kept.length >= LANE_LIMITS.kept) this.memory.free(lane.address);
+    if (this.#retired || kept.length >= this.keptLanes) this.memory.free(lane.address);
     else kept.push(lane);
     this.#freeWhenUnused();
   }
 
-  /** Bytes of shared memory: the image, and the lanes kept for the next batches. */
+  /** Another thread may score with it too: the image stays in place until that thread's `letGo`. */
+  hold(): void {
+    this.#batches++;
+  }
+
+  letGo(): void {
+    this.#batches--;
+    this.#freeWhenUnused();
+  }
+
+  /** Bytes of shared memory: the image, the text of answers, and the lanes kept for the next batches. */
   get memoryBytes(): number {
     const lanes = [...this.#kept.score, ...this.#kept.explain];
-    return lanes.reduce((sum, lane) => sum + lane.plan.bytes, this.imageBytes);
+    return lanes.reduce((sum, lane) => sum + lane.plan.bytes, this.imageBytes + this.#answerText.bytes);
   }
 
   /**
@@ -112,6 +141,7 @@ export class ServedModel {
   #freeWhenUnused(): void {
     if (!this.#retired || this.#batches > 0) return;
     this.memory.free(this.image);
+    this.memory.free(this.text);
     this.#whenFreed?.();
   }
 }

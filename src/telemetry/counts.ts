@@ -17,6 +17,17 @@ export class Distribution {
     this.buckets[at]++;
     this.sum += value;
   }
+
+  /** Adds what was observed elsewhere, over the same bounds. */
+  add({ buckets, sum }: Pick<Distribution, 'buckets' | 'sum'>): void {
+    for (let i = 0; i < buckets.length; i++) this.buckets[i] += buckets[i];
+    this.sum += sum;
+  }
+
+  clear(): void {
+    this.buckets.fill(0);
+    this.sum = 0;
+  }
 }
 
 /** Counts per label value, for few values. */
@@ -25,6 +36,10 @@ export class Tally<Label extends string | number> {
 
   add(label: Label, count = 1): void {
     this.#counts.set(label, (this.#counts.get(label) ?? 0) + count);
+  }
+
+  clear(): void {
+    this.#counts.clear();
   }
 
   get entries(): readonly (readonly [Label, number])[] {

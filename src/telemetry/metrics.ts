@@ -8,6 +8,8 @@ import type { BatchObserver } from '../scoring/batcher.js';
 import type { ShadowObserver } from '../scoring/shadow.js';
 import { Distribution, Tally } from './counts.js';
 
+export const METRICS_CONTENT_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
+
 const SECONDS = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2];
 const ROWS = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 const LOAD_SECONDS = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60];
@@ -26,6 +28,12 @@ export class ModelMetrics {
     readonly modelVersion: string,
     readonly variant: string,
   ) {}
+
+  add(counted: ModelCounts): void {
+    this.predictions += counted.predictions;
+    if (counted.predictions > 0) this.latestScore = counted.latestScore;
+    this.scores.add(counted.scores);
+  }
 
   get labels(): Labels {
     return { model_version: this.modelVersion, variant: this.variant };
@@ -50,6 +58,12 @@ export class ShadowMetrics implements ShadowObserver {
     readonly champion: string,
   ) {}
 
+  add(counted: ShadowCounts): void {
+    this.dropped += counted.dropped;
+    this.scores.add(counted.scores);
+    this.differences.add(counted.differences);
+  }
+
   get labels(): Labels {
     return { model_version: this.modelVersion, champion: this.champion };
   }
@@ -64,6 +78,32 @@ export class ShadowMetrics implements ShadowObserver {
   }
 }
 
+type Counted = Pick<Distribution, 'buckets' | 'sum'>;
+type ModelCounts = Pick<ModelMetrics, 'modelVersion' | 'variant' | 'predictions' | 'latestScore'> & { readonly scores: Counted };
+type ShadowCounts = Pick<ShadowMetrics, 'modelVersion' | 'champion' | 'dropped'> & { readonly scores: Counted; readonly differences: Counted };
+
+/** What an acceptor counts, as plain data that can travel between threads. */
+export interface RequestCounts {
+  readonly durations: Counted;
+  readonly batchRows: Counted;
+  readonly waits: Counted;
+  readonly rejects: readonly (readonly [ProblemCode, number])[];
+  readonly answers: readonly (readonly [route: string, statuses: readonly (readonly [status: number, count: number])[]])[];
+  readonly inlineBatches: number;
+  readonly workerFailures: number;
+  readonly models: readonly ModelCounts[];
+  readonly shadows: readonly ShadowCounts[];
+}
+
+/** What is known of one acceptor. */
+export interface AcceptorReading {
+  /** From 1. */
+  readonly acceptor: number;
+  readonly answers: number;
+  /** Its event loop's time outside of waiting. */
+  readonly busySeconds: number;
+}
+
 export type SwapKind = 'reload' | 'activate' | 'rollback' | 'promote';
 
 /** A version that has a role. */
@@ -74,6 +114,8 @@ export interface ModelReading {
 
 /** Figures that are read rather than counted. */
 export interface Readings {
+  readonly acceptors: readonly AcceptorReading[];
+  readonly acceptorFailures: number;
   readonly waitingRows: number;
   readonly workers: number;
   readonly sharedBytes: { readonly used: number; readonly total: number };
@@ -110,9 +152,7 @@ export class Metrics implements Omit<BatchObserver, 'delivered' | 'answerFailed'
   }
 
   answered(route: string, status: number): void {
-    let statuses = this.#answers.get(route);
-    if (statuses === undefined) this.#answers.set(route, (statuses = new Tally()));
-    statuses.add(status);
+    this.#statusesOf(route).add(status);
   }
 
   refused(code: ProblemCode): void {
@@ -164,6 +204,50 @@ export class Metrics implements Omit<BatchObserver, 'delivered' | 'answerFailed'
     return metrics;
   }
 
+  /** What an acceptor has counted so far. */
+  counts(): RequestCounts {
+    return {
+      durations: this.durations,
+      batchRows: this.#batchRows,
+      waits: this.#waits,
+      rejects: this.#rejects.entries,
+      answers: [...this.#answers].map(([route, statuses]) => [route, statuses.entries] as const),
+      inlineBatches: this.#inlineBatches,
+      workerFailures: this.#workerFailures,
+      models: [...this.#models.values()],
+      shadows: [...this.#shadows.values()],
+    };
+  }
+
+  /** Shows what acceptors of other threads have counted, instead of what was shown before. */
+  showCounts(all: readonly RequestCounts[]): void {
+    for (const distribution of [this.durations, this.#batchRows, this.#waits]) distribution.clear();
+    for (const tallies of [this.#rejects, ...this.#answers.values()]) tallies.clear();
+    this.#inlineBatches = 0;
+    this.#workerFailures = 0;
+    this.#models.clear();
+    this.#shadows.clear();
+    for (const counts of all) this.addCounts(counts);
+  }
+
+  addCounts(counts: RequestCounts): void {
+    this.durations.add(counts.durations);
+    this.#batchRows.add(counts.batchRows);
+    this.#waits.add(counts.waits);
+    for (const [code, count] of counts.rejects) this.#rejects.add(code, count);
+    for (const [route, statuses] of counts.answers) for (const [status, count] of statuses) this.#statusesOf(route).add(status, count);
+    this.#inlineBatches += counts.inlineBatches;
+    this.#workerFailures += counts.workerFailures;
+    for (const model of counts.models) this.ofModel(model.modelVersion, model.variant).add(model);
+    for (const shadow of counts.shadows) this.ofShadow(shadow.modelVersion, shadow.champion).add(shadow);
+  }
+
+  #statusesOf(route: string): Tally<number> {
+    let statuses = this.#answers.get(route);
+    if (statuses === undefined) this.#answers.set(route, (statuses = new Tally()));
+    return statuses;
+  }
+
   /** A registry that reads these counters; `readings` is called at each scrape. */
   registry(readings: () => Readings): Registry {
     const registry = new Registry();
@@ -202,6 +286,9 @@ export class Metrics implements Omit<BatchObserver, 'delivered' | 'answerFailed'
     });
     counter('lightscore_rejects_total', 'Requests refused, by reason', ['reason'], (add) => this.#rejects.entries.forEach(([code, count]) => add({ reason: code.toLowerCase() }, count)));
     this.#registerModels(registry, counter, gauge, readings);
+    counter('lightscore_acceptor_requests_total', 'Requests answered by each acceptor (ACCEPTORS)', ['acceptor'], (add) => readings().acceptors.forEach(({ acceptor, answers }) => add({ acceptor: `${acceptor}` }, answers)));
+    counter('lightscore_acceptor_busy_seconds_total', "Time that each acceptor's event loop did not wait: near 1 a second it is full", ['acceptor'], (add) => readings().acceptors.forEach(({ acceptor, busySeconds }) => add({ acceptor: `${acceptor}` }, busySeconds)));
+    counter('lightscore_acceptor_failures_total', 'Acceptors that died and were replaced', [], (add) => add({}, readings().acceptorFailures));
     gauge('lightscore_ready', '1 while a model is served and the server is not draining', [], (set) => set({}, readings().ready ? 1 : 0));
     gauge('lightscore_workers', 'Scoring workers', [], (set) => set({}, readings().workers));
     counter('lightscore_worker_failures_total', 'Batches whose worker died', [], (add) => add({}, this.#workerFailures));
@@ -233,6 +320,11 @@ export class Metrics implements Omit<BatchObserver, 'delivered' | 'answerFailed'
     counter('lightscore_shadow_dropped_total', 'Rows that a challenger in shadow was not given, under pressure', ['model_version', 'champion'], (add) => shadows().forEach((shadow) => add(shadow.labels, shadow.dropped)));
     counter('lightscore_audit_failures_total', 'Failed writes of the audit trail (AUDIT_LOG)', [], (add) => add({}, readings().auditFailures));
   }
+}
+
+/** All answers in `counts`. */
+export function answersOf({ answers }: RequestCounts): number {
+  return answers.flatMap(([, statuses]) => statuses).reduce((sum, [, count]) => sum + count, 0);
 }
 
 type Define = (name: string, help: string, labelNames: readonly string[], read: (report: (labels: Labels, value: number) => void) => void) => void;

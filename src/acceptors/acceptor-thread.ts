@@ -1,0 +1,142 @@
+/** The main thread's end of one acceptor on a thread of its own (`workers/acceptor.ts`). */
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import type { Config } from '../config.js';
+import { LightscoreError } from '../errors.js';
+import type { AdminCall, Administrator } from '../http/administration.js';
+import type { Serving } from '../registry/serving.js';
+import type { SharedMemory } from '../scoring/memory.js';
+import type { ScoringGround } from '../scoring/pool.js';
+import type { ServedModel } from '../scoring/served-model.js';
+import type { Logger, PredictionLog } from '../telemetry/log.js';
+import { Channel, sendable } from './channel.js';
+import { Lessor } from './leased-memory.js';
+import { type LimitCells, sharedLimits } from './limits.js';
+import { type AcceptorCounts, type AcceptorSpeech, type AcceptorWorkerData, type MainSpeech, published } from './messages.js';
+
+export interface ThreadParts {
+  readonly config: Config;
+  readonly ground: ScoringGround<SharedMemory>;
+  readonly administrator: Administrator;
+  readonly scrape: () => Promise<string>;
+  readonly logger: Logger;
+  readonly predictions: PredictionLog;
+}
+
+/** A scrape does not wait longer for an acceptor that is busy; what it counted last stands in. */
+const COUNTS_MS = 1000;
+
+export class AcceptorThread {
+  readonly #worker: Worker;
+  readonly #channel: Channel<MainSpeech, AcceptorSpeech>;
+  readonly #lessor: Lessor;
+  #models = new Set<ServedModel>();
+  #latest: AcceptorCounts | undefined;
+  /** The thread and its workers have ended; why, where nobody asked for it. */
+  readonly ended: Promise<Error | undefined>;
+
+  /** @param acceptor from 0 */
+  constructor(
+    readonly acceptor: number,
+    private readonly parts: ThreadParts,
+    cells: LimitCells,
+  ) {
+    const { config, ground, predictions } = parts;
+    const limits = sharedLimits(config, cells, acceptor);
+    this.#lessor = new Lessor(ground.memory);
+    const workerData: AcceptorWorkerData = {
+      config, acceptor, cells,
+      workers: workersOf(acceptor, config),
+      module: ground.module,
+      memory: ground.memory.memory,
+      lease: this.#lessor.end,
+      predictionSample: predictions.sample,
+    };
+    this.#worker = new Worker(fileURLToPath(new URL('../../workers/acceptor.js', import.meta.url)), { name: `acceptor ${acceptor + 1}`, workerData, transferList: [this.#lessor.end.port] });
+    let failure: Error | undefined;
+    this.#channel = new Channel<MainSpeech, AcceptorSpeech>(this.#worker, {
+      answer: {
+        administer: (call) => this.#administer(call),
+        scrape: () => parts.scrape(),
+      },
+      take: {
+        adminRefused: ({ method, path, address }) => parts.administrator.noteRefused(method, path, address),
+        error: ({ fields, message }) => parts.logger.error({ ...fields, acceptor: acceptor + 1 }, message),
+        lines: ({ lines, count }) => {
+          limits.lineCharacters.give(lines.length);
+          predictions.write(lines, count);
+        },
+        failed: ({ error, counts }) => {
+          failure = error;
+          this.#latest = counts;
+        },
+      },
+    });
+    this.ended = new Promise((resolve) => {
+      this.#worker.on('error', (error) => (failure ??= error instanceof Error ? error : new Error(String(error))));
+      this.#worker.on('exit', (code) => {
+        failure ??= code === 0 ? undefined : new Error(`the thread of acceptor ${acceptor + 1} ended with ${code}`);
+        this.#channel.end(new LightscoreError('WORKER_FAILED', failure?.message ?? `acceptor ${acceptor + 1} has ended`, { cause: failure }));
+        this.#lessor.close();
+        limits.giveAll();
+        resolve(failure);
+      });
+    });
+  }
+
+  /** What it had counted when it was last asked. */
+  get latest(): AcceptorCounts | undefined {
+    return this.#latest;
+  }
+
+  /** @throws LightscoreError CONFIG_INVALID where the port cannot be had, WORKER_FAILED where the thread has ended */
+  async listen(port: number): Promise<void> {
+    await this.#channel.ask('listen', port);
+  }
+
+  /** Resolves when all later requests are answered by `serving`. @throws LightscoreError WORKER_FAILED where the thread has ended */
+  async serve(serving: Serving): Promise<void> {
+    const models = new Set([serving.champion, ...(serving.experiment === undefined ? [] : [serving.experiment.challenger])]);
+    // The acceptor gives back the images of models that it did not serve with before, each once: so they are lent.
+    for (const model of models) if (!this.#models.has(model)) this.#lessor.lendImage(model);
+    this.#models = models;
+    await this.#channel.ask('serve', published(serving));
+  }
+
+  /** @throws LightscoreError WORKER_FAILED where the thread has ended */
+  async startDraining(): Promise<void> {
+    await this.#channel.ask('startDraining', undefined);
+  }
+
+  /** Takes no new connections and resolves when every request under way has its answer. @throws LightscoreError WORKER_FAILED where the thread has ended */
+  async drain(): Promise<void> {
+    await this.#channel.ask('drain', undefined);
+  }
+
+  /** Brings `latest` up to date, where the acceptor answers in time. */
+  async count(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<undefined>((resolve) => (timer = setTimeout(() => resolve(undefined), COUNTS_MS)));
+    const asked = this.#channel.ask('counts', undefined).then(
+      // Also where nobody waits any more. Answers come in the order of the questions.
+      (counts) => void (this.#latest = counts),
+      () => undefined,
+    );
+    await Promise.race([asked, late]);
+    clearTimeout(timer);
+  }
+
+  close(): void {
+    this.#channel.note('close', undefined);
+  }
+
+  async #administer(call: AdminCall): ReturnType<Administrator['call']> {
+    const answer = await this.parts.administrator.call(call);
+    return 'fault' in answer ? { ...answer, fault: sendable(answer.fault) } : answer;
+  }
+}
+
+/** WORKERS are divided among the acceptors, at least one for each. */
+function workersOf(acceptor: number, { http: { acceptors }, scoring: { workers } }: Config): number {
+  return Math.max(1, Math.floor(workers / acceptors) + (acceptor < workers % acceptors ? 1 : 0));
+}

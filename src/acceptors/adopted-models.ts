@@ -1,0 +1,41 @@
+/** The models of other threads as an acceptor's thread has them: the same images, lanes of its own. */
+import type { Serving } from '../registry/serving.js';
+import type { Regions } from '../scoring/memory.js';
+import { LANE_LIMITS, ServedModel } from '../scoring/served-model.js';
+import type { PublishedModel, PublishedServing } from './messages.js';
+
+/** Fewest idle lanes that an acceptor keeps of a kind, however many acceptors there are. */
+const LEAST_KEPT = 4;
+
+export class AdoptedModels {
+  #serving: Serving | undefined;
+  /** Of `#serving`, by the address of their images. */
+  #models = new Map<number, ServedModel>();
+  readonly #keptLanes: number;
+
+  /** @param acceptors that share what a single one would keep */
+  constructor(
+    private readonly memory: Regions,
+    acceptors: number,
+  ) {
+    this.#keptLanes = Math.max(LEAST_KEPT, Math.floor(LANE_LIMITS.kept / acceptors));
+  }
+
+  get serving(): Serving | undefined {
+    return this.#serving;
+  }
+
+  /** Answers by `serving` from here on. A model that it does without goes back when its last batch is back. */
+  adopt({ champion, requestNames, experiment }: PublishedServing): void {
+    const before = this.#models;
+    const now = new Map<number, ServedModel>();
+    const adopted = ({ card, strategy, shape, image, imageBytes }: PublishedModel): ServedModel => {
+      const model = before.get(image) ?? new ServedModel(card, strategy, shape, image, imageBytes, this.memory, this.#keptLanes);
+      now.set(image, model);
+      return model;
+    };
+    this.#models = now;
+    this.#serving = { champion: adopted(champion), requestNames, experiment: experiment && { ...experiment, challenger: adopted(experiment.challenger) } };
+    for (const [image, model] of before) if (!now.has(image)) model.retire();
+  }
+}
