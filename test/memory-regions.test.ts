@@ -77,7 +77,6 @@ test('the parts of a lane lie apart, within its bytes, whatever the shape of the
     features: fc.integer({ min: 1, max: 3000 }),
     outputs: fc.integer({ min: 1, max: 20 }),
     streams: fc.integer({ min: 0, max: 50 }),
-    columns: fc.integer({ min: 0, max: 3000 }),
     views: fc.integer({ min: 0, max: 6000 }),
     explain: fc.constant(undefined),
   });

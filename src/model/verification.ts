@@ -123,7 +123,8 @@ class NativeProcess {
     if (this.#child.pid !== undefined) setPriority(this.#child.pid, constants.priority.PRIORITY_LOW);
     this.#answer = new Promise((resolve) => {
       this.#child.once('message', (message) => resolve(message as NativeAnswer));
-      this.#child.once('error', (error) => resolve({ refused: error.message }));
+      // Every one: being ended is an error too.
+      this.#child.on('error', (error) => resolve({ refused: error.message }));
       this.#child.once('exit', (code, ended) => resolve({ refused: `LightGBM ended with ${ended ?? `exit code ${code}`} on this model` }));
     });
     this.#send({ modelText });
