@@ -35,7 +35,7 @@ test('an acceptor that fails is replaced: the others go on, counters do not go b
   assert.equal(await server.metric('lightscore_acceptor_failures_total'), 3);
   assert.equal(await server.metric('lightscore_queue_rows'), 0);
   const used = await server.metric('lightscore_shared_memory_bytes', '{kind="used"}');
-  assert(used <= before.used + ACCEPTORS * 2 ** 17, `${used - before.used} bytes more`);
+  assert(used <= before.used + ACCEPTORS * 2 ** 19, `${used - before.used} bytes more`);
   assert.deepEqual(await server.terminate(), { code: 0, signal: null });
 });
 

@@ -30,7 +30,7 @@ test('swaps give back memory: images when every acceptor is done with them, lane
   for (let i = 0; i < 8; i++) await swapTwice();
   const after = await settled();
   t.diagnostic(JSON.stringify({ before, after }));
-  const lanes = 3 * ACCEPTORS * 2 ** 17;
+  const lanes = 3 * ACCEPTORS * 2 ** 19;
   assert(after.used <= before.used + lanes, `${after.used - before.used} bytes more in use`);
   assert(after.total <= before.total + lanes, `${after.total - before.total} bytes more`);
 });
@@ -52,5 +52,5 @@ test('one booster, however many acceptors', async (t) => {
   t.diagnostic(JSON.stringify({ image, shared }));
   const [one, four] = shared;
   assert(four - one < image, `${four - one} bytes more for an image of ${image}`);
-  assert(four - one <= 4 * 3 * 2 ** 17, 'lanes only');
+  assert(four - one <= 4 * 3 * 2 ** 19, 'lanes only');
 });

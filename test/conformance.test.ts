@@ -13,7 +13,7 @@ import { readPickledCalibrator } from '../src/artifact/scikit-learn.js';
 import { LightscoreError } from '../src/errors.js';
 import { TOLERANCE, contributionError, firstDifference, mostUlpsApart } from '../src/model/agreement.js';
 import { type Booster, splitImportance } from '../src/model/booster.js';
-import { STRATEGIES } from '../src/model/image.js';
+import { STRATEGIES } from '../src/model/strategies.js';
 import { parseBooster } from '../src/model/parse.js';
 import { type LightGBM, needsNative, openLightGBM } from './native.js';
 import { projectRoot } from './project.js';

@@ -19,6 +19,7 @@ type Request = { readonly bytes: number } | { readonly address: number };
 /** Allocates, and writes to the end of what it got, on a thread of its own. */
 function borrow({ memory, end }: Data): void {
   const leased = new LeasedMemory(memory, end);
+  leased.started();
   parentPort?.on('message', (request: Request) => {
     try {
       if ('address' in request) {

@@ -8,8 +8,8 @@ import { MODELS, type ServerProcess, startServer } from './server.js';
 
 const golden = readGolden();
 const COPIES = 30;
-/** More than the lane in which each worker's first scores were checked. */
-const LANE_BYTES = 2 ** 18;
+/** More than the lane in which each worker's first scores were checked. Most of it is room for answers, touched when used. */
+const LANE_BYTES = 2 ** 19;
 
 /** v1.0.0 with all its trees `copies` times over: a model of any size, without training. */
 function enlarged(text: string, copies: number): string {

@@ -6,7 +6,7 @@ import { splitImportance } from '../src/model/booster.js';
 import { compileImage } from '../src/model/image.js';
 import { parseBooster } from '../src/model/parse.js';
 import type { Batch, BatchObserver, PendingRequest } from '../src/scoring/batcher.js';
-import type { LaneKind } from '../src/scoring/lane.js';
+import type { Lane, LaneKind } from '../src/scoring/lane.js';
 import type { ScoringPool } from '../src/scoring/pool.js';
 import { ServedModel } from '../src/scoring/served-model.js';
 import { projectRoot } from './project.js';
@@ -83,8 +83,9 @@ export class RecordedRequest implements PendingRequest {
     return this.rows.length;
   }
 
-  writeRow(row: number, target: Float64Array, offset: number): void {
-    target.set(this.rows[row].map((value) => value ?? NaN), offset);
+  writeRow(row: number, lane: Lane, at: number): void {
+    lane.rows.set(this.rows[row].map((value) => value ?? NaN), at * lane.plan.features);
+    lane.clearId(at);
   }
 
   scored(row: number, { lane, model }: Batch, laneRow: number): void {

@@ -9,6 +9,7 @@ import type { AcceptorCounts, AcceptorSpeech, AcceptorWorkerData, MainSpeech } f
 import { RelayedLines } from '../src/acceptors/relayed-lines.js';
 import { ScoringPool } from '../src/scoring/pool.js';
 import { PredictionLog } from '../src/telemetry/log.js';
+import { PredictionLines } from '../src/telemetry/prediction-lines.js';
 import { Metrics } from '../src/telemetry/metrics.js';
 
 if (parentPort === null) throw new Error('an acceptor runs on a thread that the server starts');
@@ -32,10 +33,11 @@ const limits = sharedLimits(config, cells, acceptor);
 const leased = new LeasedMemory(memory, lease);
 const models = new AdoptedModels(leased, config.http.acceptors);
 const metrics = new Metrics();
-const predictions = new PredictionLog(new RelayedLines(limits.lineCharacters, (lines, count) => channel.note('lines', { lines, count })), predictionSample);
+const pool = new ScoringPool(workers, { module, memory: leased });
+const predictions = new PredictionLog(new RelayedLines(limits.lineCharacters, (lines, count) => channel.note('lines', { lines, count })), predictionSample, new PredictionLines(pool));
+leased.started();
 const front = new FrontEnd({
-  config, limits, metrics, predictions,
-  pool: new ScoringPool(workers, { module, memory: leased }),
+  config, pool, limits, metrics, predictions,
   serving: () => models.serving,
   administrator: {
     call: (call) => channel.ask('administer', call),

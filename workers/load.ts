@@ -9,7 +9,8 @@ import { type Artifact, type ArtifactFile, fetchArtifact } from '../src/artifact
 import { MODEL_FILE, SELF_CHECK_FILE } from '../src/artifact/files.js';
 import { ArtifactError, type ErrorCode, LightscoreError } from '../src/errors.js';
 import { type Booster, splitImportance } from '../src/model/booster.js';
-import { type LaneShape, type Strategy, compileImage } from '../src/model/image.js';
+import { type LaneShape, compileImage } from '../src/model/image.js';
+import type { Strategy } from '../src/model/strategies.js';
 import { parseBooster } from '../src/model/parse.js';
 import { exampleRow, selfCheck } from '../src/model/self-check.js';
 import { rawScores } from '../src/model/tree-walk.js';

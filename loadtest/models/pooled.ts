@@ -2,7 +2,8 @@
 import { compileImage } from '../../src/model/image.js';
 import { parseBooster } from '../../src/model/parse.js';
 import { type Lane, type LaneKind, createLane } from '../../src/scoring/lane.js';
-import { ScoringPool, scoringGround } from '../../src/scoring/pool.js';
+import { scoringGround } from '../../src/scoring/ground.js';
+import { ScoringPool } from '../../src/scoring/pool.js';
 import { type TrainedModel, describeSize } from './trained.js';
 
 export class PooledModel {
@@ -35,7 +36,7 @@ export class PooledModel {
 
   /** Has a worker score `count` rows. @returns microseconds that the worker spent on them */
   handOver(kind: LaneKind, count: number): Promise<number> {
-    return this.#pool.run({ strategy: this.#strategy, image: this.#image, lane: this.#lanes[kind].address, first: 0, end: count, explain: kind === 'explain' });
+    return this.#pool.run({ strategy: this.#strategy, image: this.#image, text: 0, lane: this.#lanes[kind].address, first: 0, end: count, explain: kind === 'explain' });
   }
 
   close(): Promise<void> {

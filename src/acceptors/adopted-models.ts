@@ -29,8 +29,8 @@ export class AdoptedModels {
   adopt({ champion, requestNames, experiment }: PublishedServing): void {
     const before = this.#models;
     const now = new Map<number, ServedModel>();
-    const adopted = ({ card, strategy, shape, image, imageBytes }: PublishedModel): ServedModel => {
-      const model = before.get(image) ?? new ServedModel(card, strategy, shape, image, imageBytes, this.memory, this.#keptLanes);
+    const adopted = ({ card, strategy, shape, image, imageBytes, text }: PublishedModel): ServedModel => {
+      const model = before.get(image) ?? new ServedModel(card, strategy, shape, image, imageBytes, this.memory, { text, keptLanes: this.#keptLanes });
       now.set(image, model);
       return model;
     };

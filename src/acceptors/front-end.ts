@@ -38,7 +38,7 @@ export class FrontEnd implements Front {
       },
     }, this.#shadow);
     this.#acceptor = new Acceptor({
-      config, limits, metrics, predictions, serving, administrator, scrape,
+      config, pool, limits, metrics, predictions, serving, administrator, scrape,
       batcher: this.#batcher,
       shadow: this.#shadow,
       clock: new TurnClock(),

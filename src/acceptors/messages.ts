@@ -1,7 +1,8 @@
 /** The two sides of the channel between the main thread and an acceptor's, and what travels over it. */
 import type { Config } from '../config.js';
 import type { AdminAnswer, AdminCall } from '../http/administration.js';
-import type { LaneShape, Strategy } from '../model/image.js';
+import type { LaneShape } from '../model/image.js';
+import type { Strategy } from '../model/strategies.js';
 import type { Experiment, Serving } from '../registry/serving.js';
 import type { ModelCard, ServedModel } from '../scoring/served-model.js';
 import type { RequestCounts } from '../telemetry/metrics.js';
@@ -15,6 +16,8 @@ export interface PublishedModel {
   readonly shape: LaneShape;
   readonly image: number;
   readonly imageBytes: number;
+  /** Address of the text of its answers. */
+  readonly text: number;
 }
 
 /** `Serving` as plain data. */
@@ -25,7 +28,7 @@ export interface PublishedServing {
 }
 
 export function published({ champion, requestNames, experiment }: Serving): PublishedServing {
-  const plain = ({ card, strategy, shape, image, imageBytes }: ServedModel): PublishedModel => ({ card, strategy, shape, image, imageBytes });
+  const plain = ({ card, strategy, shape, image, imageBytes, text }: ServedModel): PublishedModel => ({ card, strategy, shape, image, imageBytes, text });
   return { champion: plain(champion), requestNames, experiment: experiment && { ...experiment, challenger: plain(experiment.challenger) } };
 }
 

@@ -6,7 +6,8 @@ import type { Metadata } from '../artifact/metadata.js';
 import { ArtifactError } from '../errors.js';
 import { type Booster, type Tree, splitImportance } from '../model/booster.js';
 import { type Column, buildColumns } from '../model/columns.js';
-import { type Strategy, applicableStrategies, compileImage } from '../model/image.js';
+import { applicableStrategies, compileImage } from '../model/image.js';
+import type { Strategy } from '../model/strategies.js';
 import { ModelFolder, type ModelText } from './model-folder.js';
 import { describeInspection } from './inspect-text.js';
 

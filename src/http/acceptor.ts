@@ -7,6 +7,8 @@ import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket } from '
 import type { Config } from '../config.js';
 import { LightscoreError } from '../errors.js';
 import type { Batcher } from '../scoring/batcher.js';
+import type { Regions } from '../scoring/memory.js';
+import type { ScoringPool } from '../scoring/pool.js';
 import type { TurnClock } from '../scoring/turn-clock.js';
 import type { Limits } from '../acceptors/limits.js';
 import type { Serving } from '../registry/serving.js';
@@ -21,11 +23,13 @@ import { DOCS_PAGE } from './docs-page.js';
 import { Exchange, type ExchangeHost } from './exchange.js';
 import { openApiDocument } from './openapi.js';
 import type { ProblemCode } from './problem.js';
+import { RequestReader } from './request-reader.js';
 import { ScoreRoutes } from './score-routes.js';
 
 /** What an acceptor serves. */
 export interface Served {
   readonly config: Config;
+  readonly pool: ScoringPool<Regions>;
   readonly batcher: Batcher;
   readonly shadow: ShadowQueue;
   /** What answers now; undefined until a model is warm. */
@@ -133,7 +137,7 @@ export class Acceptor implements ExchangeHost {
 
   #addRoutes(): void {
     const { served } = this;
-    const scores = new ScoreRoutes(served, this.#bodies, this.#access);
+    const scores = new ScoreRoutes(served, this.#bodies, this.#access, new RequestReader(served.pool.memory, served.pool.kernels.text));
     this.#route('/score', ['POST'], (exchange, req, res) => scores.score(exchange, req, res));
     this.#route('/score_batch', ['POST'], (exchange, req, res) => scores.scoreBatch(exchange, req, res));
     this.#route('/healthz', ['GET', 'HEAD'], (exchange) => exchange.json(this.#health()));

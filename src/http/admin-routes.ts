@@ -57,6 +57,7 @@ export class AdminRoutes {
     if (method !== 'PUT' || this.draining()) void this.#answer(exchange, call);
     else {
       this.bodies.read(res, exchange, length === '' ? NaN : Number(length), {
+        onBytes: () => false,
         onBody: (text) => void this.#answer(exchange, { ...call, body: { text } }),
         onBodyRefused: (code) => void this.#answer(exchange, { ...call, body: { refused: code } }),
       });

@@ -1,31 +1,26 @@
 /** Writes the answers of `/score`: JSON, with everything that a model fixes prepared once. */
-import { RANKED } from '../../workers/kernel/layout.js';
+import { NUMBER_BYTES, RANKED } from '../../workers/kernel/layout.js';
 import type { Batch } from '../scoring/batcher.js';
+import { type AnswerPieces, answerPieces } from '../scoring/answer-text.js';
 import type { ModelCard } from '../scoring/served-model.js';
 import type { ScoreQuery } from './query.js';
 
-/** A double as text is at most this long. */
-const NUMBER_CHARACTERS = 25;
 /** All of a row but versions, features and request id. */
 const ROW_CHARACTERS = 160;
 
 export class AnswerWriter {
-  /** Per feature: the JSON up to its value, and from there to its contribution. */
-  readonly #beforeValue: readonly string[];
-  readonly #afterValue: readonly string[];
-  readonly #versions: string;
+  readonly #pieces: AnswerPieces;
   readonly #mostOfFeature: number;
 
   constructor(private readonly card: ModelCard) {
-    this.#beforeValue = card.featureNames.map((name) => `{"feature_name":${JSON.stringify(name)},"feature_value":`);
-    this.#afterValue = card.importance.map((importance) => `,"importance":${importance},"contribution":`);
-    this.#mostOfFeature = Math.max(...this.#beforeValue.map((before, f) => before.length + this.#afterValue[f].length)) + 2 * NUMBER_CHARACTERS + 2;
-    this.#versions = `],"model_version":${JSON.stringify(card.modelVersion)},"calibration_version":${JSON.stringify(card.calibrationVersion)},"inference_time_ms":`;
+    this.#pieces = answerPieces(card);
+    const { beforeValue, afterValue } = this.#pieces;
+    this.#mostOfFeature = beforeValue.reduce((most, before, f) => Math.max(most, before.length + afterValue[f].length), 0) + 2 * NUMBER_BYTES + 2;
   }
 
   /** Most characters of one row's answer, without its request id. */
   mostCharacters({ topK }: ScoreQuery): number {
-    return this.#versions.length + ROW_CHARACTERS + Math.min(topK, this.card.featureNames.length) * this.#mostOfFeature;
+    return this.#pieces.versions.length + ROW_CHARACTERS + Math.min(topK, this.card.featureNames.length) * this.#mostOfFeature;
   }
 
   /**
@@ -44,7 +39,8 @@ export class AnswerWriter {
     } else {
       features = query.topK <= RANKED ? this.#ranked(batch, laneRow, query.topK) : this.#byImportance(batch, laneRow, query.topK);
     }
-    return `{"confidence_score":${lane.calibrated[laneRow]},"top_features":[${features}${this.#versions}${milliseconds},"request_id":${requestId}${expected}}`;
+    const { head, features: list, versions, id } = this.#pieces;
+    return `${head}${lane.calibrated[laneRow]}${list}${features}${versions}${milliseconds}${id}${requestId}${expected}}`;
   }
 
   /** The features that the kernel has ranked. */
@@ -78,7 +74,7 @@ export class AnswerWriter {
   #feature(feature: number, value: number, contribution: number): string {
     // A value is finite or missing; only missing differs from itself.
     const shown = value === value ? `${value}` : 'null';
-    return `${this.#beforeValue[feature]}${shown}${this.#afterValue[feature]}${contribution}}`;
+    return `${this.#pieces.beforeValue[feature]}${shown}${this.#pieces.afterValue[feature]}${contribution}}`;
   }
 }
 

@@ -11,8 +11,14 @@ const SWEEP_MS = 500;
 /** Bytes of all bodies that are not whole yet; more are refused with 503. */
 export const MOST_PARTIAL_BYTES = 256 * 2 ** 20;
 
-/** Gets the whole body as text, or the reason why there is none; one of them, once, unless the exchange is over before. */
+/** Gets the whole body, or the reason why there is none; one of them, once, unless the exchange is over before. */
 export interface BodyTaker {
+  /**
+   * Offered first.
+   * @param bytes gone when this returns
+   * @returns false where it is wanted as text
+   */
+  onBytes(bytes: Uint8Array): boolean;
   onBody(text: string): void;
   onBodyRefused(code: ProblemCode): void;
 }
@@ -140,6 +146,11 @@ class IncomingBody {
   }
 
   #finish(bytes: Buffer): void {
+    if (this.taker.onBytes(bytes)) {
+      this.#finished = true;
+      this.drop();
+      return;
+    }
     const text = bytes.toString('utf8');
     // Decoding replaces what is not UTF-8 by U+FFFD; only then is it worth asking whether the client sent it so.
     if (text.includes('\uFFFD') && !isUtf8(bytes)) {

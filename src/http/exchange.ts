@@ -38,10 +38,13 @@ export class Exchange {
     return this.#over;
   }
 
-  /** Answers 200. The path of every score: nothing is allocated here but the cork's closure. */
-  json(body: string): void {
+  /**
+   * Answers 200. The path of every score: nothing is allocated here but the cork's closure.
+   * @param body text, or its bytes, which are read before this returns
+   */
+  json(body: string | Uint8Array): void {
     if (this.withoutBody || this.host.draining) {
-      this.send(OK, body, JSON_HEADERS);
+      this.send(OK, typeof body === 'string' ? body : new TextDecoder().decode(body.slice()), JSON_HEADERS);
       return;
     }
     if (this.#over) return;

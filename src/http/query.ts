@@ -15,7 +15,8 @@ export const DEFAULT_TOP_K = 3;
 /** Ceiling of `top_k`; a model with fewer features answers with all it has. */
 export const MAX_TOP_K = 1000;
 
-const DEFAULT_QUERY: ScoreQuery = Object.freeze({ explain: 'importance', topK: DEFAULT_TOP_K });
+/** Of every request without a query, this very object. */
+export const DEFAULT_QUERY: ScoreQuery = Object.freeze({ explain: 'importance', topK: DEFAULT_TOP_K });
 
 /**
  * Reads the query of a scoring request.

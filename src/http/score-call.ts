@@ -4,9 +4,10 @@ import type { ModelMetrics } from '../telemetry/metrics.js';
 import type { PredictionLog } from '../telemetry/log.js';
 import type { Distribution } from '../telemetry/counts.js';
 import type { Batch, PendingRequest } from '../scoring/batcher.js';
-import type { LaneKind } from '../scoring/lane.js';
+import type { Lane, LaneKind } from '../scoring/lane.js';
 import type { Shadow, ShadowQueue } from '../scoring/shadow.js';
 import type { AnswerWriter } from './answer.js';
+import type { BatchAnswer } from './batch-answer.js';
 import type { Exchange } from './exchange.js';
 import type { FeatureOrder } from './feature-order.js';
 import type { ScoreQuery } from './query.js';
@@ -51,8 +52,8 @@ export class SingleCall implements PendingRequest {
     return this.exchange.over;
   }
 
-  writeRow(_row: number, target: Float64Array, offset: number): void {
-    writeFeatures(this.request.features, this.order, target, offset);
+  writeRow(_row: number, lane: Lane, at: number): void {
+    writeFeatures(this.request.features, this.order, lane, at);
   }
 
   scored(_row: number, batch: Batch, laneRow: number): void {
@@ -72,24 +73,6 @@ export class SingleCall implements PendingRequest {
 
   #problemId(): { requestId: string } {
     return { requestId: JSON.parse(this.#requestId) as string };
-  }
-}
-
-/** The answer of a batch, put together from its rows' answers: in an experiment they come from two models. */
-export class BatchAnswer {
-  readonly #parts: string[];
-  #left: number;
-
-  constructor(rows: number) {
-    this.#parts = Array.from({ length: rows });
-    this.#left = rows;
-  }
-
-  /** @returns the whole answer with its last row, else undefined */
-  add(place: number, answer: string): string | undefined {
-    this.#parts[place] = answer;
-    this.#left--;
-    return this.#left === 0 ? `[${this.#parts.join()}]` : undefined;
   }
 }
 
@@ -126,8 +109,8 @@ export class BatchCall implements PendingRequest {
     return this.exchange.over;
   }
 
-  writeRow(row: number, target: Float64Array, offset: number): void {
-    writeFeatures(this.requests[row].features, this.orders[row], target, offset);
+  writeRow(row: number, lane: Lane, at: number): void {
+    writeFeatures(this.requests[row].features, this.orders[row], lane, at);
   }
 
   scored(row: number, batch: Batch, laneRow: number): void {
@@ -149,7 +132,7 @@ export class BatchCall implements PendingRequest {
   }
 }
 
-const NOT_FINITE = 'The score is not a finite number.';
+export const NOT_FINITE = 'The score is not a finite number.';
 
 /** Characters that JSON writes as they are. */
 const PLAIN = /^[\w.:/ -]*$/;
@@ -159,7 +142,10 @@ function idAsJson(id: string | undefined): string {
   return PLAIN.test(id) ? `"${id}"` : JSON.stringify(id);
 }
 
-function writeFeatures(features: ScoreRequest['features'], order: FeatureOrder, target: Float64Array, offset: number): void {
+function writeFeatures(features: ScoreRequest['features'], order: FeatureOrder, lane: Lane, at: number): void {
+  lane.clearId(at);
+  const target = lane.rows;
+  const offset = at * lane.plan.features;
   if (order === null) {
     for (let i = 0; i < features.length; i++) {
       const value = features[i];
@@ -174,7 +160,7 @@ function writeFeatures(features: ScoreRequest['features'], order: FeatureOrder, 
 }
 
 /** Counts and logs one scored row. Returns its answer; undefined where the score is no number that JSON could carry. */
-function answerRow(context: CallContext, batch: Batch, laneRow: number, query: ScoreQuery, requestId: string, arrived: number): string | undefined {
+export function answerRow(context: CallContext, batch: Batch, laneRow: number, query: ScoreQuery, requestId: string, arrived: number): string | undefined {
   const score = batch.lane.calibrated[laneRow];
   if (!Number.isFinite(score)) return undefined;
   const milliseconds = Math.trunc(batch.delivered - arrived);

@@ -2,14 +2,17 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import type { Access } from './access.js';
 import type { Served } from './acceptor.js';
+import { BatchAnswer } from './batch-answer.js';
 import type { BodyReader, BodyTaker } from './body.js';
 import type { Exchange } from './exchange.js';
 import { FeatureMismatch, type FeatureOrder } from './feature-order.js';
 import { explainMalformedJson, explainMismatch } from './mismatch.js';
 import type { ProblemCode } from './problem.js';
-import { type ScoreQuery, parseScoreQuery } from './query.js';
+import { DEFAULT_QUERY, type ScoreQuery, parseScoreQuery } from './query.js';
 import { CEILING, type ScoreRequest } from './schemas.js';
-import { BatchAnswer, BatchCall, SingleCall } from './score-call.js';
+import type { RequestReader } from './request-reader.js';
+import { PlainBatchCall, PlainCall } from './plain-call.js';
+import { BatchCall, SingleCall } from './score-call.js';
 import { type ModelFace, type Variants, variantsOf } from './variants.js';
 import { type Validator, validateScoreBatchRequest, validateScoreRequest } from './validators.generated.js';
 
@@ -25,6 +28,7 @@ export class ScoreRoutes {
     private readonly served: Served,
     private readonly bodies: BodyReader,
     private readonly access: Access,
+    private readonly reader: RequestReader,
   ) {}
 
   score(exchange: Exchange, req: HttpRequest, res: HttpResponse): void {
@@ -44,7 +48,8 @@ export class ScoreRoutes {
       exchange.refuse('UNSUPPORTED_MEDIA_TYPE');
       return;
     }
-    const query = parseScoreQuery(req.getQuery());
+    // Undefined where there is none, whatever its types say.
+    const query = parseScoreQuery(req.getQuery() ?? '');
     if (!('topK' in query)) {
       exchange.refuse('INVALID_QUERY', query);
       return;
@@ -56,6 +61,46 @@ export class ScoreRoutes {
 
   bodyRefused(exchange: Exchange, code: ProblemCode): void {
     exchange.refuse(code, code === 'BODY_TOO_LARGE' ? { detail: `The body is larger than ${this.served.config.http.maxBodyBytes} bytes.` } : {});
+  }
+
+  /**
+   * Requests as nearly all clients send them: read and answered by the kernel. Every other one, right or wrong, is `bodyArrived`'s.
+   * @returns whether it was taken
+   */
+  plainArrived(exchange: Exchange, bytes: Uint8Array, query: ScoreQuery, key: string, single: boolean): boolean {
+    if (query !== DEFAULT_QUERY) return false;
+    try {
+      const variants = this.#variantsNow();
+      if (variants === undefined) return false;
+      return single ? this.#takeSingle(exchange, bytes, key, variants) : this.#takeBatch(exchange, bytes, key, variants);
+    } catch (error) {
+      exchange.fail(error);
+      return true;
+    }
+  }
+
+  #takeSingle(exchange: Exchange, bytes: Uint8Array, key: string, variants: Variants): boolean {
+    const { reader, served } = this;
+    if (!reader.readSingle(bytes)) return false;
+    const arrived = served.clock.now();
+    const { model, columns, context } = variants.choose(key !== '' || !variants.byRow ? key : reader.requestId, DEFAULT_QUERY);
+    const call = new PlainCall(exchange, context, reader, columns === undefined ? null : columns.of(null), arrived, arrived + served.config.http.requestTimeoutMs);
+    if (!served.batcher.admit(call, model)) exchange.refuse('OVERLOADED', requestIdOf({ request_id: reader.requestId }));
+    return true;
+  }
+
+  #takeBatch(exchange: Exchange, bytes: Uint8Array, key: string, variants: Variants): boolean {
+    const { reader, served } = this;
+    // Rows that go to different models are the host's.
+    if (key === '' && variants.byRow) return false;
+    const arrived = served.clock.now();
+    const rows = reader.readBatch(bytes);
+    // Refused by the host, with its words.
+    if (rows === 0 || rows > served.config.http.maxBatchRows || rows * variants.champion.context.answers.mostCharacters(DEFAULT_QUERY) > MOST_ANSWER_CHARACTERS) return false;
+    const { model, columns, context } = variants.choose(key, DEFAULT_QUERY);
+    const call = new PlainBatchCall(exchange, context, reader, columns === undefined ? null : columns.of(null), rows, arrived, arrived + served.config.http.requestTimeoutMs);
+    if (!served.batcher.admit(call, model)) exchange.refuse('OVERLOADED');
+    return true;
   }
 
   bodyArrived(exchange: Exchange, text: string, query: ScoreQuery, key: string, single: boolean): void {
@@ -129,15 +174,24 @@ export class ScoreRoutes {
 
   /** The models that answer now, or a refusal. */
   #ready(exchange: Exchange, query: ScoreQuery, request?: ScoreRequest): Variants | undefined {
-    const serving = this.served.serving();
-    if (serving === undefined) {
+    const variants = this.#variantsNow();
+    if (variants === undefined) {
       exchange.refuse('NOT_READY', requestIdOf(request));
       return undefined;
     }
-    if (this.#variants?.serving !== serving) this.#variants = variantsOf(serving, this.served);
-    if (query.explain === 'shap' && !this.#variants.champion.model.explainable) {
+    if (query.explain === 'shap' && !variants.champion.model.explainable) {
       exchange.refuse('EXPLAIN_UNSUPPORTED', requestIdOf(request));
       return undefined;
+    }
+    return variants;
+  }
+
+  #variantsNow(): Variants | undefined {
+    const serving = this.served.serving();
+    if (serving === undefined) return undefined;
+    if (this.#variants?.serving !== serving) {
+      this.#variants = variantsOf(serving, this.served);
+      this.reader.expect(serving.requestNames);
     }
     return this.#variants;
   }
@@ -175,6 +229,10 @@ class ScoreBody implements BodyTaker {
     private readonly key: string,
     private readonly single: boolean,
   ) {}
+
+  onBytes(bytes: Uint8Array): boolean {
+    return this.routes.plainArrived(this.exchange, bytes, this.query, this.key, this.single);
+  }
 
   onBody(text: string): void {
     this.routes.bodyArrived(this.exchange, text, this.query, this.key, this.single);

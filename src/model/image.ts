@@ -12,10 +12,8 @@ import { nodeSection } from './sections/nodes.js';
 import { scoreSection } from './sections/scores.js';
 import { Plan, Sheet } from './sections/sheet.js';
 import { paddedTrees, streamSection } from './sections/streams.js';
+import type { Strategy } from './strategies.js';
 import { fitsMask, planStreams, tableBytes } from './streams.js';
-
-export const STRATEGIES = ['mask32', 'mask64', 'walk'] as const;
-export type Strategy = (typeof STRATEGIES)[number];
 
 /** 32-bit words of a mask. */
 const WORDS: Readonly<Record<Strategy, number>> = { mask32: 1, mask64: 2, walk: 0 };

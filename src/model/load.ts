@@ -4,7 +4,7 @@
  */
 import type { LoadedImage } from '../../workers/load.js';
 import { ArtifactError, LightscoreError } from '../errors.js';
-import type { Scorer, ScoringGround } from '../scoring/pool.js';
+import type { Scorer, ScoringGround } from '../scoring/ground.js';
 import { ServedModel } from '../scoring/served-model.js';
 import type { ModelLoader } from './loader.js';
 
@@ -41,7 +41,7 @@ async function warmUp(model: ServedModel, { card, exampleRaw }: LoadedImage, poo
   if (lane === undefined) throw new LightscoreError('MODEL_UNSUPPORTED', `${card.version}: no room in the shared memory for a batch`);
   try {
     lane.rows.set(card.exampleRow);
-    await pool.run({ strategy: model.strategy, image: model.image, lane: lane.address, first: 0, end: 1, explain: false });
+    await pool.run({ strategy: model.strategy, image: model.image, text: 0, lane: lane.address, first: 0, end: 1, explain: false });
     if (!Object.is(lane.raw[0], exampleRaw)) throw new ArtifactError(card.version, `warm-up: a worker scores the example row as ${lane.raw[0]}, the plain tree walk as ${exampleRaw}`);
   } finally {
     model.releaseLane(lane);

@@ -26,8 +26,8 @@ export interface PendingRequest {
   readonly settled: boolean;
   /** When it is given up if no worker has taken it, performance.now() milliseconds. */
   readonly deadline: number;
-  /** Writes row `row` to `target` at `offset`, in the model's order of features. */
-  writeRow(row: number, target: Float64Array, offset: number): void;
+  /** Writes row `row` to the lane's row `at`, in the model's order of features, and whether the kernel is to answer it. */
+  writeRow(row: number, lane: Lane, at: number): void;
   /** Row `row` stands scored in `batch` at `laneRow`. Called once per row, also when settled. */
   scored(row: number, batch: Batch, laneRow: number): void;
   /** Its rows will not be scored. */
@@ -140,7 +140,6 @@ export class Batcher {
   admit(request: PendingRequest, model: ServedModel): boolean {
     const { kind, rowCount } = request;
     if (!this.#waiting.take(rowCount)) return false;
-    const features = model.shape.features;
     for (let row = 0; row < rowCount; row++) {
       const batch = this.#openBatch(kind, model);
       if (batch === undefined) {
@@ -148,7 +147,7 @@ export class Batcher {
         return false;
       }
       const at = batch.count++;
-      request.writeRow(row, batch.lane.rows, at * features);
+      request.writeRow(row, batch.lane, at);
       batch.requests.push(request);
       batch.rows.push(row);
       if (batch.count === batch.lane.plan.capacity) {
@@ -265,6 +264,7 @@ export class Batcher {
       const kernel = this.pool.kernels[batch.model.strategy];
       kernel.score(batch.model.image, batch.lane.address, batch.first, end);
       if (kind === 'explain') kernel.explain(batch.model.image, batch.lane.address, batch.first, end);
+      else this.pool.kernels.text.writeAnswers(batch.model.image, batch.model.text, batch.lane.address, batch.first, end);
       this.#learn(kind, rows, (performance.now() - started) * 1000);
       this.#deliver(batch, end);
       return true;
@@ -279,7 +279,8 @@ export class Batcher {
     const { kind } = batch.lane.plan;
     const { strategy, image } = batch.model;
     const rows = end - batch.first;
-    const task = { strategy, image, lane: batch.lane.address, first: batch.first, end, explain: kind === 'explain' };
+    const explain = kind === 'explain';
+    const task = { strategy, image, text: explain ? 0 : batch.model.text, lane: batch.lane.address, first: batch.first, end, explain };
     this.pool.run(task).then(
       (micros) => {
         this.#idleWorkers++;
@@ -321,7 +322,7 @@ export class Batcher {
       this.#idleWorkers++;
       this.#dispatch();
     };
-    this.pool.run({ strategy, image, lane: batch.lane.address, first: 0, end: batch.count, explain: false }).then(
+    this.pool.run({ strategy, image, text: 0, lane: batch.lane.address, first: 0, end: batch.count, explain: false }).then(
       () => {
         over();
         this.#hand(batch, batch.count);

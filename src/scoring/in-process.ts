@@ -2,7 +2,8 @@
 import type { IsotonicCalibrator } from '../artifact/calibrator.js';
 import { LightscoreError } from '../errors.js';
 import type { Booster } from '../model/booster.js';
-import { type Image, type Strategy, compileImage } from '../model/image.js';
+import { type Image, compileImage } from '../model/image.js';
+import type { Strategy } from '../model/strategies.js';
 import { type BoundKernel, compileKernel, instantiateKernel } from './kernel.js';
 import { type LaneKind, type Lane, createLane, planLane } from './lane.js';
 import { SharedMemory } from './memory.js';

@@ -1,6 +1,6 @@
 /** The compiled kernel: one WebAssembly module, instantiated over the shared memory by every thread that scores. */
 import { readFileSync } from 'node:fs';
-import type { Strategy } from '../model/image.js';
+import type { Strategy } from '../model/strategies.js';
 
 /** (image address, lane address, first row, end row); rows first..end of the lane must be filled. */
 type KernelFunction = (image: number, lane: number, first: number, end: number) => void;
@@ -16,6 +16,19 @@ interface KernelExports {
   readonly calibrate: KernelFunction;
   readonly explain: KernelFunction;
 }
+
+/** What reads requests and writes answers; drawn in `workers/kernel/layout.ts`. All but the numbers of `milliseconds` are addresses and rows. */
+export interface TextKernel {
+  readonly indexNames: (reader: number) => void;
+  /** @returns how many requests the body has; 0 where the host must read it */
+  readonly readSingle: (reader: number, at: number, row: number, id: number) => number;
+  readonly readBatch: (reader: number, at: number, rows: number, ids: number, most: number) => number;
+  readonly putId: (id: number, lane: number, row: number) => void;
+  readonly writeAnswers: (image: number, text: number, lane: number, first: number, end: number) => void;
+  readonly appendLine: (lines: number, text: number, lane: number, row: number, milliseconds: number) => void;
+}
+
+export type Kernels = Readonly<Record<Strategy, BoundKernel>> & { readonly text: TextKernel };
 
 /** The kernel's functions for one strategy, chosen once when a model is loaded. */
 export interface BoundKernel {
@@ -33,12 +46,13 @@ export function compileKernel(): WebAssembly.Module {
   return new WebAssembly.Module(readFileSync(new URL('../../workers/kernel.wasm', import.meta.url)));
 }
 
-export function instantiateKernel(module: WebAssembly.Module, memory: WebAssembly.Memory): Readonly<Record<Strategy, BoundKernel>> {
-  const kernel = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as KernelExports;
+export function instantiateKernel(module: WebAssembly.Module, memory: WebAssembly.Memory): Kernels {
+  const kernel = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as KernelExports & TextKernel;
   const { predict, explain } = kernel;
   return {
     mask32: { raw: kernel.rawMask32, score: kernel.scoreMask32, predict, explain },
     mask64: { raw: kernel.rawMask64, score: kernel.scoreMask64, predict, explain },
     walk: { raw: kernel.rawWalk, score: kernel.scoreWalk, predict, explain },
+    text: kernel,
   };
 }

@@ -3,12 +3,13 @@
  * the front end's thread. Memory never shrinks, so regions are reused; nothing here is left to a garbage collector.
  */
 import { LightscoreError } from '../errors.js';
+import { writePowersOfTen } from './powers.js';
 
 const PAGE = 65_536;
 const ALIGNMENT = 64;
 /** 4 GiB, all that 32-bit addresses reach; reserved as addresses only, committed as it grows. */
 const MAXIMUM_PAGES = 65_536;
-/** The first page holds the kernel's constant tables (exp), written alike by every instance. */
+/** The first page holds constant tables: the kernel's own (exp), written alike by every instance, and powers of ten. */
 const FIRST_ADDRESS = PAGE;
 
 interface Region {
@@ -29,6 +30,10 @@ export class SharedMemory implements Regions {
   /** Ascending by address, never touching each other. */
   readonly #free: Region[] = [{ address: FIRST_ADDRESS, bytes: PAGE }];
   readonly #used = new Map<number, number>();
+
+  constructor() {
+    writePowersOfTen(this.memory);
+  }
 
   /** Bytes of all regions in use. */
   get usedBytes(): number {

@@ -1,65 +1,59 @@
-/** The pool of scoring workers, one shared memory under all of them, and the kernel of this thread for scoring on the spot. */
+/**
+ * The pool of scoring workers, one shared memory under all of them, and the kernel of this thread for scoring on the spot. Piscina
+ * keeps the threads: each runs one task of its own, which is to wait at a mailbox for batches, and ends with the thread.
+ */
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
-import type { ScoreTask, ScoreWorkerData } from '../../workers/score.js';
-import type { Strategy } from '../model/image.js';
-import { type BoundKernel, compileKernel, instantiateKernel } from './kernel.js';
-import { type Regions, SharedMemory } from './memory.js';
+import { Mailbox, type ScoreTask } from '../../workers/mailbox.js';
+import type { ScoreWorkerData } from '../../workers/score.js';
+import type { Scorer, ScoringGround } from './ground.js';
+import { type Kernels, instantiateKernel } from './kernel.js';
+import type { Regions, SharedMemory } from './memory.js';
 
-/** What all threads that score have in common. */
-export interface ScoringGround<Memory extends Regions = Regions> {
-  readonly memory: Memory;
-  /** The compiled kernel, which every thread instantiates for itself. */
-  readonly module: WebAssembly.Module;
+/**
+ * How long this thread, with nothing else to do, looks for a result before it goes to sleep, milliseconds. Waking it takes longer
+ * than most batches. With one core the worker would wait for it instead.
+ */
+const LOOK_MS = availableParallelism() > 1 ? 0.05 : 0;
+
+interface Waiting {
+  readonly task: ScoreTask;
+  resolve(microseconds: number): void;
+  reject(error: unknown): void;
 }
 
-export function scoringGround(): ScoringGround<SharedMemory> {
-  return { memory: new SharedMemory(), module: compileKernel() };
-}
-
-/** Scores a lane, somewhere. */
-export interface Scorer {
-  /** Lanes that are scored at the same time. */
-  readonly workers: number;
-  /**
-   * @returns microseconds spent
-   * @throws whatever ended the worker; the lane's rows are untouched then, so the same task may be run again
-   */
-  run(task: ScoreTask): Promise<number>;
-}
-
-/** Scores on the calling thread. */
-export class OnTheSpot implements Scorer {
-  readonly workers = 1;
-  readonly memory: Regions;
-  readonly #kernels: Readonly<Record<Strategy, BoundKernel>>;
-
-  constructor({ memory, module }: ScoringGround) {
-    this.memory = memory;
-    this.#kernels = instantiateKernel(module, memory.memory);
-  }
-
-  run({ strategy, image, lane, first, end, explain }: ScoreTask): Promise<number> {
-    const started = performance.now();
-    this.#kernels[strategy].score(image, lane, first, end);
-    if (explain) this.#kernels[strategy].explain(image, lane, first, end);
-    return Promise.resolve((performance.now() - started) * 1000);
-  }
+/** One worker's place: thread after thread, should they die. */
+interface Slot {
+  readonly index: number;
+  readonly mailbox: Mailbox;
+  /** A thread waits at the mailbox, or will once it has started. */
+  attended: boolean;
+  /** That thread has done a task. */
+  proven: boolean;
+  running: Waiting | undefined;
 }
 
 export class ScoringPool<Memory extends Regions = SharedMemory> implements Scorer, ScoringGround<Memory> {
   readonly memory: Memory;
   readonly module: WebAssembly.Module;
   /** This thread's own kernels over the same memory. */
-  readonly kernels: Readonly<Record<Strategy, BoundKernel>>;
+  readonly kernels: Kernels;
   readonly #piscina: Piscina;
+  readonly #slots: readonly Slot[];
+  readonly #queue: Waiting[] = [];
+  #running = 0;
+  #looking = false;
+  #looksUntil = 0;
+  #closing = false;
 
   /** @param workers threads, at least 1, started at once and kept */
   constructor(readonly workers: number, { memory, module }: ScoringGround<Memory>) {
     this.memory = memory;
     this.module = module;
     this.kernels = instantiateKernel(module, memory.memory);
-    const workerData: ScoreWorkerData = { module, memory: memory.memory };
+    const mailboxes = Mailbox.bufferFor(workers);
+    const workerData: ScoreWorkerData = { module, memory: memory.memory, mailboxes };
     this.#piscina = new Piscina({
       filename: fileURLToPath(new URL('../../workers/score.js', import.meta.url)),
       minThreads: workers,
@@ -69,10 +63,18 @@ export class ScoringPool<Memory extends Regions = SharedMemory> implements Score
       recordTiming: false,
       workerData,
     });
+    this.#piscina.on('message', () => this.#collect());
+    this.#slots = Array.from({ length: workers }, (_, index) => ({ index, mailbox: new Mailbox(mailboxes, index), attended: false, proven: false, running: undefined }));
+    for (const slot of this.#slots) this.#attend(slot);
   }
 
   run(task: ScoreTask): Promise<number> {
-    return this.#piscina.run(task) as Promise<number>;
+    return new Promise((resolve, reject) => {
+      const waiting = { task, resolve, reject };
+      const free = this.#slots.find(({ running }) => running === undefined);
+      if (free === undefined) this.#queue.push(waiting);
+      else this.#give(free, waiting);
+    });
   }
 
   /** Threads alive now. */
@@ -81,6 +83,70 @@ export class ScoringPool<Memory extends Regions = SharedMemory> implements Score
   }
 
   async close(): Promise<void> {
+    this.#closing = true;
     await this.#piscina.destroy();
+  }
+
+  #give(slot: Slot, waiting: Waiting): void {
+    slot.running = waiting;
+    this.#running++;
+    slot.mailbox.post(waiting.task);
+    if (!slot.attended) this.#attend(slot);
+    this.#looksUntil = performance.now() + LOOK_MS;
+    if (this.#looking) return;
+    this.#looking = true;
+    setImmediate(() => this.#look());
+  }
+
+  /** Has a thread wait at the mailbox; a task may be in it already. */
+  #attend(slot: Slot): void {
+    slot.attended = true;
+    slot.proven = false;
+    (this.#piscina.run({ slot: slot.index }) as Promise<void>).catch((error: unknown) => {
+      if (this.#closing) return;
+      slot.attended = false;
+      // What was done before the thread ended is done.
+      this.#collect();
+      const { running } = slot;
+      slot.mailbox.reset();
+      if (running !== undefined) {
+        this.#release(slot);
+        running.reject(error);
+      }
+      // One that died before it had done anything is replaced when there is work for it: the next one might die as well.
+      if (slot.proven && !slot.attended) this.#attend(slot);
+    });
+  }
+
+  /** Once per turn of the event loop while batches are under way. */
+  #look(): void {
+    this.#collect();
+    if (this.#running === 0) {
+      this.#looking = false;
+    } else if (performance.now() < this.#looksUntil) {
+      setImmediate(() => this.#look());
+    } else {
+      this.#looking = false;
+      for (const { mailbox, running } of this.#slots) if (running !== undefined) mailbox.askToBeWoken();
+      this.#collect();
+    }
+  }
+
+  #collect(): void {
+    for (const slot of this.#slots) {
+      const { running, mailbox } = slot;
+      if (running === undefined || !mailbox.isDone) continue;
+      const { microseconds } = mailbox;
+      slot.proven = true;
+      this.#release(slot);
+      running.resolve(microseconds);
+    }
+  }
+
+  #release(slot: Slot): void {
+    slot.running = undefined;
+    this.#running--;
+    const next = this.#queue.shift();
+    if (next !== undefined) this.#give(slot, next);
   }
 }

@@ -1,6 +1,8 @@
 /** A model that is ready to score: its image in shared memory, the kernel chosen for it, its lanes. */
 import { LightscoreError } from '../errors.js';
-import type { LaneShape, Strategy } from '../model/image.js';
+import type { LaneShape } from '../model/image.js';
+import type { Strategy } from '../model/strategies.js';
+import { AnswerText } from './answer-text.js';
 import { type Lane, type LaneKind, createLane, planLane } from './lane.js';
 import type { Regions } from './memory.js';
 
@@ -34,6 +36,9 @@ export class ServedModel {
   readonly #kept: Record<LaneKind, Lane[]> = { score: [], explain: [] };
   readonly #capacity: Record<LaneKind, number>;
   readonly #bytes: Record<LaneKind, number>;
+  readonly #answerText: AnswerText;
+  /** Address of the text of its answers. */
+  readonly text: number;
 
   constructor(
     readonly card: ModelCard,
@@ -43,13 +48,16 @@ export class ServedModel {
     readonly image: number,
     readonly imageBytes: number,
     private readonly memory: Regions,
-    /** Most lanes of a kind that wait for the next batch. */
-    private readonly keptLanes: number = LANE_LIMITS.kept,
+    /** Another thread's model of the same image: the text of its answers, which stays there like the image, and most idle lanes to keep of a kind. */
+    private readonly lent?: { readonly text: number; readonly keptLanes: number },
   ) {
+    this.#answerText = new AnswerText(card);
+    this.text = lent?.text ?? memory.allocate(this.#answerText.bytes);
+    if (lent === undefined) this.#answerText.write(memory.memory, this.text);
     const capacity = (kind: LaneKind): number =>
-      Math.max(1, Math.min(LANE_LIMITS.rows[kind], Math.floor(LANE_LIMITS.bytes / planLane(shape, 1, kind).bytes)));
+      Math.max(1, Math.min(LANE_LIMITS.rows[kind], Math.floor(LANE_LIMITS.bytes / planLane(shape, 1, kind, this.#answerBytes(kind)).bytes)));
     this.#capacity = { score: capacity('score'), explain: shape.explain === undefined ? 0 : capacity('explain') };
-    const bytes = (kind: LaneKind): number => planLane(shape, this.#capacity[kind], kind).bytes;
+    const bytes = (kind: LaneKind): number => planLane(shape, this.#capacity[kind], kind, this.#answerBytes(kind)).bytes;
     this.#bytes = { score: bytes('score'), explain: bytes('explain') };
   }
 
@@ -60,6 +68,15 @@ export class ServedModel {
 
   get explainable(): boolean {
     return this.#capacity.explain > 0;
+  }
+
+  /** Most bytes of a prediction's log line, but for what begins and ends it. */
+  get lineBytes(): number {
+    return this.#answerText.lineBytes;
+  }
+
+  #answerBytes(kind: LaneKind): number {
+    return kind === 'score' ? this.#answerText.answerBytes : 0;
   }
 
   /** Bytes of one lane. */
@@ -76,7 +93,7 @@ export class ServedModel {
 
   #createLane(kind: LaneKind): Lane | undefined {
     try {
-      return createLane(this.memory, this.shape, this.#capacity[kind], kind);
+      return createLane(this.memory, this.shape, this.#capacity[kind], kind, this.#answerBytes(kind));
     } catch (error) {
       if (error instanceof LightscoreError && error.code === 'MODEL_UNSUPPORTED') return undefined;
       throw error;
@@ -86,7 +103,7 @@ export class ServedModel {
   releaseLane(lane: Lane): void {
     this.#batches--;
     const kept = this.#kept[lane.plan.kind];
-    if (this.#retired || kept.length >= this.keptLanes) this.memory.free(lane.address);
+    if (this.#retired || kept.length >= (this.lent?.keptLanes ?? LANE_LIMITS.kept)) this.memory.free(lane.address);
     else kept.push(lane);
     this.#freeWhenUnused();
   }
@@ -101,10 +118,10 @@ export class ServedModel {
     this.#freeWhenUnused();
   }
 
-  /** Bytes of shared memory: the image, and the lanes kept for the next batches. */
+  /** Bytes of shared memory: the image, the text of answers, and the lanes kept for the next batches. */
   get memoryBytes(): number {
     const lanes = [...this.#kept.score, ...this.#kept.explain];
-    return lanes.reduce((sum, lane) => sum + lane.plan.bytes, this.imageBytes);
+    return lanes.reduce((sum, lane) => sum + lane.plan.bytes, this.imageBytes + this.#answerText.bytes);
   }
 
   /**
@@ -124,6 +141,7 @@ export class ServedModel {
   #freeWhenUnused(): void {
     if (!this.#retired || this.#batches > 0) return;
     this.memory.free(this.image);
+    if (this.lent === undefined) this.memory.free(this.text);
     this.#whenFreed?.();
   }
 }

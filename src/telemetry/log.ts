@@ -1,6 +1,9 @@
 /** Logs as JSON lines on standard output: pino for what happens, and the prediction events beside it, written once per batch. */
 import { type Logger, pino } from 'pino';
 import type { LogLevel } from '../config.js';
+import type { Batch } from '../scoring/batcher.js';
+import type { ScoringPool } from '../scoring/pool.js';
+import { PredictionLines } from './prediction-lines.js';
 
 export type { Logger };
 /** Where prediction events go: standard output, or the thread that writes to it. */
@@ -32,15 +35,16 @@ export interface Log {
 
 /**
  * @param sample share of the predictions that are logged, 0 to 1
+ * @param pool whose kernel writes lines of predictions; without it there are none of those
  * @param fd where lines go: standard output
  */
-export function openLog(level: LogLevel, sample: number, fd = 1): Log {
+export function openLog(level: LogLevel, sample: number, pool?: ScoringPool, fd = 1): Log {
   const destination = pino.destination({ dest: fd, sync: false, minLength: 0, maxLength: MOST_WAITING_BYTES });
   // The reader is gone or its disk full: there is nowhere left to say so, and no reason to stop scoring.
   let broken = false;
   destination.on('error', () => (broken = true));
   const logger = pino({ level, base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime }, destination);
-  const predictions = new PredictionLog(destination, logger.isLevelEnabled('info') ? sample : 0);
+  const predictions = new PredictionLog(destination, logger.isLevelEnabled('info') ? sample : 0, pool && new PredictionLines(pool));
   return {
     logger,
     predictions,
@@ -68,7 +72,7 @@ export function openLog(level: LogLevel, sample: number, fd = 1): Log {
 
 /** One `prediction` event per scored row, in pino's own line format, gathered until `flush`. */
 export class PredictionLog {
-  #lines = '';
+  #texts = '';
   #count = 0;
   #owed = 0;
   /** The parts of a line that are the same for all rows of a batch, and that batch. */
@@ -82,6 +86,7 @@ export class PredictionLog {
   constructor(
     private readonly destination: LineDestination,
     readonly sample: number,
+    private readonly lines: PredictionLines | undefined,
   ) {
     destination.on('drop', () => this.dropped++);
   }
@@ -93,18 +98,32 @@ export class PredictionLog {
    * @param milliseconds whole
    */
   append(requestId: string, score: number, milliseconds: number, modelVersion: string, at: number): void {
-    // Every 1/sample-th row, spread evenly.
-    this.#owed += this.sample;
-    if (this.#owed < 1) return;
-    this.#owed -= 1;
+    if (!this.#isDue()) return;
     if (at !== this.#batch) this.#begin(at);
-    this.#lines += `${this.#head}${requestId},"confidence_score":${score},"inference_time_ms":${milliseconds},"model_version":${modelVersion}${this.#tail}`;
+    this.#texts += `${this.#head}${requestId},"confidence_score":${score},"inference_time_ms":${milliseconds},"model_version":${modelVersion}${this.#tail}`;
     this.#count++;
+  }
+
+  /** The same for a row that the kernel has answered. */
+  appendAnswered(batch: Batch, laneRow: number, milliseconds: number): void {
+    if (this.lines === undefined || !this.#isDue()) return;
+    if (batch.delivered !== this.#batch) this.#begin(batch.delivered);
+    if (this.lines.isFull(batch)) this.flush();
+    this.lines.append(batch, laneRow, milliseconds);
+    this.#count++;
+  }
+
+  /** Every 1/sample-th row, spread evenly. */
+  #isDue(): boolean {
+    this.#owed += this.sample;
+    if (this.#owed < 1) return false;
+    this.#owed -= 1;
+    return true;
   }
 
   /** Call once per batch: writes what was gathered, unless it is little and young. */
   batchDone(): void {
-    if (this.#lines.length >= FULL_CHARACTERS) this.flush();
+    if (this.#texts.length + (this.lines?.length ?? 0) >= FULL_CHARACTERS) this.flush();
     else if (this.#count > 0) this.#timer ??= setTimeout(() => this.flush(), FLUSH_MS);
   }
 
@@ -113,6 +132,7 @@ export class PredictionLog {
     const timestamp = new Date().toISOString();
     this.#head = `{"level":${LEVEL_INFO},"time":"${timestamp}","pid":${process.pid},"event":"prediction","request_id":`;
     this.#tail = `,"timestamp":"${timestamp}"}\n`;
+    this.lines?.begin(this.#head, this.#tail);
   }
 
   /** Writes `count` whole lines, of this thread or of another. */
@@ -127,9 +147,9 @@ export class PredictionLog {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#count === 0) return;
-    const lines = this.#lines;
+    const lines = this.#texts + (this.lines?.take() ?? '');
     const count = this.#count;
-    this.#lines = '';
+    this.#texts = '';
     this.#count = 0;
     this.write(lines, count);
   }

@@ -4,7 +4,9 @@ import { rawMask32, rawMask64 } from './mask';
 import { calibrate, predict, rank } from './output';
 import { rawWalk } from './walk';
 
+export { appendLine, writeAnswers } from './answer';
 export { explain } from './explain';
+export { indexNames, putId, readBatch, readSingle } from './request';
 export { rawMask32, rawMask64, rawWalk, predict, calibrate };
 
 function finish(image: usize, lane: usize, first: i32, end: i32): void {

@@ -184,6 +184,9 @@ export const TREE_BLOCK = 4;
  *   calibrated   f64 [capacity]             single-output models with a calibrator
  *   ranking      i32 [capacity][RANKED]     the features with the largest |value * importance|, -1 past the last
  *   scratch      i32 [capacity][streams], i32 [capacity][columns], u16 [capacity][views]
+ * and where rows are answered with text that the kernel writes (see ANSWER TEXT)
+ *   ids          [capacity][ID_BYTES]       u8 length (0: the kernel writes no answer), then the request id as JSON, in its quotes
+ *   answers      [capacity][answer bytes]   the i32 fields below, then the text, in which the fields count
  * and in explain lanes
  *   contributions f64 [capacity][outputs][features + 1]   TreeSHAP in raw-score space, expected value last
  *   scratch      v128 [capacity][features] sums; of the largest tree: i32 [splits][2] flags, f64 [splits + leaves][2][2p] work
@@ -199,6 +202,88 @@ export const LANE_SLOTS = 24;
 export const LANE_VIEWS = 28;
 export const LANE_CONTRIBUTIONS = 32;
 export const LANE_EXPLAIN = 36;
+export const LANE_IDS = 40;
+export const LANE_ANSWERS = 44;
+/** Bytes from one answer to the next. */
+export const LANE_ANSWER_BYTES = 48;
+
+/** A request id with its quotes, and its length before it. */
+export const ID_BYTES = 64;
+/** 0: none was written. */
+export const ANSWER_LENGTH = 0;
+export const ANSWER_SCORE_END = 4;
+/** Where the milliseconds stand: 0 until the front end, which knows them, writes them. */
+export const ANSWER_TIME = 8;
+export const ANSWER_TEXT = 16;
 
 export const RANKED = 3;
 export const RANKING_BYTES = 12;
+
+/*
+ * POWERS: 10^e for e from POWERS_LEAST to POWERS_MOST, u64 low and high half each: ceil(10^e * 2^s), s such that the highest bit of
+ * 128 is set. They stand in the memory's first page, whose beginning is the kernel's own (tables of exp). Written once by the host.
+ */
+export const POWERS = 0x8000;
+export const POWERS_LEAST = -27;
+export const POWERS_MOST = 55;
+
+/** Most characters of a double as text. */
+export const NUMBER_BYTES = 25;
+/** Text is copied in pieces of this size: so much is read and written past its end. */
+export const COPY_BYTES = 16;
+
+/*
+ * REQUEST READER: what the kernel needs to read requests for one set of features, and what it found in the last one. It belongs to
+ * one thread. Byte offsets count from the reader's own start.
+ *
+ *   header       READER_HEADER_BYTES, i32 fields below
+ *   names        i32 offset, i32 length [count] of each feature's name as JSON, in its quotes
+ *   slots        i32 [2^bits]   hash table of the names: 1 + index, 0 where empty
+ *   values       f64 [count]    in the request's order
+ *   order        i32 [count]    where each feature stands in the request
+ *
+ * What was read goes elsewhere: rows f64 [requests][count] in the order of the names, ids [requests] of REQUEST_ID_BYTES.
+ */
+export const READER_HEADER_BYTES = 64;
+export const READER_COUNT = 0;
+export const READER_BITS = 4;
+export const READER_NAMES = 8;
+export const READER_SLOTS = 12;
+export const READER_VALUES = 16;
+export const READER_ORDER = 20;
+/** Where the last reading ended: an address. */
+export const READER_END = 24;
+/** Address and length of a request id, with its quotes; length 0 without one. */
+export const REQUEST_ID_BYTES = 8;
+
+/*
+ * ANSWER TEXT: everything in an answer that a model fixes. Pieces are i32 offset (from the text's own start) and i32 length.
+ *
+ *   header       TEXT_HEADER_BYTES, the pieces below
+ *   features     [features]     piece up to the value, piece from there to the contribution
+ */
+export const TEXT_HEADER_BYTES = 64;
+/** Up to the score. */
+export const TEXT_HEAD = 0;
+/** From the score to the first feature. */
+export const TEXT_FEATURES = 8;
+/** From the last feature to the milliseconds. */
+export const TEXT_VERSIONS = 16;
+/** From the milliseconds to the request id. */
+export const TEXT_ID = 24;
+/** Of a prediction's log line: from the request id to the score, to the milliseconds, to what ends every line of a batch. */
+export const TEXT_LOG_SCORE = 32;
+export const TEXT_LOG_TIME = 40;
+export const TEXT_LOG_VERSION = 48;
+export const TEXT_FEATURE_BYTES = 16;
+
+/*
+ * PREDICTION LINES: the log of predictions, gathered until it is written.
+ *
+ *   header       LINES_HEADER_BYTES: i32 address where the next line begins; pieces (address, length): begin and end of a line,
+ *                the same for all rows of a batch
+ */
+export const LINES_HEADER_BYTES = 32;
+export const LINES_NEXT = 0;
+export const LINES_BEGIN = 8;
+export const LINES_END = 16;

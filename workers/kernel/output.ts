@@ -117,9 +117,16 @@ function isotonic32(x: usize, y: usize, count: i32, p64: f64): f64 {
   return <f64>(slope * (p - x0) + y0);
 }
 
+/** |value * importance|: 0 for a missing value, the largest double for an overflow. */
+// @ts-ignore: decorator
+@inline
+export function product(value: f64, importance: f64): f64 {
+  const size = abs(value * importance);
+  return size == size ? min(size, f64.MAX_VALUE) : 0.0;
+}
+
 /**
- * The RANKED features with the largest |value * importance| of rows first..end: a missing value counts 0, an overflow the largest
- * double, ties keep the model's order.
+ * The RANKED features with the largest |value * importance| of rows first..end; ties keep the model's order.
  */
 export function rank(image: usize, lane: usize, first: i32, end: i32): void {
   const features = field(image, HEADER_FEATURES);
@@ -131,8 +138,7 @@ export function rank(image: usize, lane: usize, first: i32, end: i32): void {
     let i = -1, j = -1, k = -1;
     for (let f = 0; f < features; f++) {
       const at = <usize>f << 3;
-      const product = abs(load<f64>(row + at) * load<f64>(importance + at));
-      const score = product == product ? min(product, f64.MAX_VALUE) : 0.0;
+      const score = product(load<f64>(row + at), load<f64>(importance + at));
       if (score > c) {
         if (score > b) {
           c = b;

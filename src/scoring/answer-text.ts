@@ -1,0 +1,81 @@
+/** What a model fixes in every answer and in every log line, prepared once: for the kernel in shared memory, for the host as strings. */
+import * as L from '../../workers/kernel/layout.js';
+import type { ModelCard } from './served-model.js';
+
+export interface AnswerPieces {
+  /** Up to the score. */
+  readonly head: string;
+  /** From the score to the first feature. */
+  readonly features: string;
+  /** Per feature: up to its value, and from there to its contribution. */
+  readonly beforeValue: readonly string[];
+  readonly afterValue: readonly string[];
+  /** From the last feature to the milliseconds. */
+  readonly versions: string;
+  /** From the milliseconds to the request id. */
+  readonly id: string;
+  /** Of a log line: from the request id to the score, to the milliseconds, to what ends every line of a batch. */
+  readonly logScore: string;
+  readonly logTime: string;
+  readonly logVersion: string;
+}
+
+export function answerPieces({ featureNames, importance, modelVersion, calibrationVersion }: ModelCard): AnswerPieces {
+  const version = `"model_version":${JSON.stringify(modelVersion)}`;
+  return {
+    head: '{"confidence_score":',
+    features: ',"top_features":[',
+    beforeValue: featureNames.map((name) => `{"feature_name":${JSON.stringify(name)},"feature_value":`),
+    afterValue: importance.map((value) => `,"importance":${value},"contribution":`),
+    versions: `],${version},"calibration_version":${JSON.stringify(calibrationVersion)},"inference_time_ms":`,
+    id: ',"request_id":',
+    logScore: ',"confidence_score":',
+    logTime: ',"inference_time_ms":',
+    logVersion: `,${version}`,
+  };
+}
+
+/** Pieces in the header. */
+const FIXED_PIECES = 7;
+
+/** The pieces as the kernel reads them; the layout is drawn in `workers/kernel/layout.ts`. */
+export class AnswerText {
+  readonly #pieces: readonly Buffer[];
+  /** Bytes of shared memory that it takes. */
+  readonly bytes: number;
+  /** Bytes from one answer to the next in a lane. */
+  readonly answerBytes: number;
+  /** Most bytes of a log line, but for what begins and ends it. */
+  readonly lineBytes: number;
+
+  constructor(card: ModelCard) {
+    const pieces = answerPieces(card);
+    const { head, features, versions, id, logScore, logTime, logVersion } = pieces;
+    // In the order of the header's fields.
+    const fixed = [head, features, versions, id, logScore, logTime, logVersion].map((piece) => Buffer.from(piece));
+    const before = pieces.beforeValue.map((piece) => Buffer.from(piece));
+    const after = pieces.afterValue.map((piece) => Buffer.from(piece));
+    this.#pieces = [...fixed, ...before.flatMap((piece, f) => [piece, after[f]])];
+    this.bytes = L.TEXT_HEADER_BYTES + L.TEXT_FEATURE_BYTES * before.length + this.#pieces.reduce((sum, piece) => sum + piece.length, 0) + L.COPY_BYTES;
+    const ofFeature = before.map((piece, f) => piece.length + after[f].length + 2 * L.NUMBER_BYTES + 2).toSorted((a, b) => b - a);
+    const ofFeatures = ofFeature.slice(0, L.RANKED).reduce((a, b) => a + b, 0);
+    const [ofHead, ofTop, ofVersions, ofId, ofLogScore, ofLogTime, ofLogVersion] = fixed.map((piece) => piece.length);
+    const most = L.ANSWER_TEXT + ofHead + L.NUMBER_BYTES + ofTop + ofFeatures + ofVersions + L.NUMBER_BYTES + ofId + L.ID_BYTES + L.COPY_BYTES;
+    this.answerBytes = Math.ceil(most / L.COPY_BYTES) * L.COPY_BYTES;
+    this.lineBytes = L.ID_BYTES + ofLogScore + L.NUMBER_BYTES + ofLogTime + L.NUMBER_BYTES + ofLogVersion + L.COPY_BYTES;
+  }
+
+  /** @param address where `bytes` of the memory are free for it */
+  write({ buffer }: WebAssembly.Memory, address: number): void {
+    const header = new Int32Array(buffer, address, L.TEXT_HEADER_BYTES / 4 + 2 * (this.#pieces.length - FIXED_PIECES));
+    const text = new Uint8Array(buffer, address, this.bytes);
+    let at = 4 * header.length;
+    for (const [i, piece] of this.#pieces.entries()) {
+      const field = i < FIXED_PIECES ? 2 * i : L.TEXT_HEADER_BYTES / 4 + 2 * (i - FIXED_PIECES);
+      header[field] = at;
+      header[field + 1] = piece.length;
+      text.set(piece, at);
+      at += piece.length;
+    }
+  }
+}

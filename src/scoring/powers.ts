@@ -1,0 +1,23 @@
+/** The powers of ten with which the kernel reads and writes decimal numbers. The layout is drawn in `workers/kernel/layout.ts`. */
+import { POWERS, POWERS_LEAST, POWERS_MOST } from '../../workers/kernel/layout.js';
+
+const BITS = 128n;
+
+export function writePowersOfTen({ buffer }: WebAssembly.Memory): void {
+  const words = new BigUint64Array(buffer, POWERS, 2 * (POWERS_MOST - POWERS_LEAST + 1));
+  for (let exponent = POWERS_LEAST; exponent <= POWERS_MOST; exponent++) {
+    const power = normalized(exponent);
+    const at = 2 * (exponent - POWERS_LEAST);
+    words[at] = BigInt.asUintN(64, power);
+    words[at + 1] = power >> 64n;
+  }
+}
+
+/** 10^exponent as an integer of exactly 128 bits, times a power of two; rounded up where it is not exact. */
+function normalized(exponent: number): bigint {
+  const power = 10n ** BigInt(Math.abs(exponent));
+  const bits = BigInt(power.toString(2).length);
+  if (exponent >= 0) return power << (BITS - bits);
+  const reciprocal = (1n << (BITS - 1n + bits)) / power + 1n;
+  return reciprocal >> BITS === 0n ? reciprocal : (reciprocal + 1n) >> 1n;
+}

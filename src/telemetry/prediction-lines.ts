@@ -1,0 +1,63 @@
+/** Log lines of predictions that the kernel has answered: it writes them too, as most of a line stands in the answer already. */
+import * as L from '../../workers/kernel/layout.js';
+import type { Batch } from '../scoring/batcher.js';
+import type { TextKernel } from '../scoring/kernel.js';
+import type { Regions } from '../scoring/memory.js';
+import type { ScoringPool } from '../scoring/pool.js';
+
+/** Bytes of lines that can gather. */
+const LINES_BYTES = 131_072;
+/** Bytes of what begins and what ends a line. */
+const BEGIN_BYTES = 256;
+const END_BYTES = 128;
+const FIRST_LINE = L.LINES_HEADER_BYTES + BEGIN_BYTES + END_BYTES;
+
+export class PredictionLines {
+  readonly #kernel: TextKernel;
+  /** Where it stands in the shared memory. */
+  readonly #address: number;
+  readonly #bytes: Buffer;
+  readonly #header: Int32Array;
+  #ends = 0;
+
+  constructor({ memory, kernels }: Pick<ScoringPool<Regions>, 'memory' | 'kernels'>) {
+    this.#kernel = kernels.text;
+    this.#address = memory.allocate(FIRST_LINE + LINES_BYTES);
+    const { buffer } = memory.memory;
+    this.#bytes = Buffer.from(buffer, this.#address, FIRST_LINE + LINES_BYTES);
+    this.#header = new Int32Array(buffer, this.#address, L.LINES_HEADER_BYTES / 4);
+    this.#header[L.LINES_NEXT / 4] = this.#address + FIRST_LINE;
+  }
+
+  /** Bytes that have gathered. */
+  get length(): number {
+    return this.#header[L.LINES_NEXT / 4] - this.#address - FIRST_LINE;
+  }
+
+  /** What begins and ends the next lines: ASCII, up to the request id and from the model version on. */
+  begin(begin: string, end: string): void {
+    const at = L.LINES_HEADER_BYTES;
+    const header = this.#header;
+    header[L.LINES_BEGIN / 4] = this.#address + at;
+    header[L.LINES_BEGIN / 4 + 1] = this.#bytes.write(begin, at, BEGIN_BYTES, 'latin1');
+    header[L.LINES_END / 4] = this.#address + at + BEGIN_BYTES;
+    header[L.LINES_END / 4 + 1] = this.#bytes.write(end, at + BEGIN_BYTES, END_BYTES, 'latin1');
+    this.#ends = header[L.LINES_BEGIN / 4 + 1] + header[L.LINES_END / 4 + 1];
+  }
+
+  /** Whether there may be no room for another line. */
+  isFull({ model }: Batch): boolean {
+    return this.length + this.#ends + model.lineBytes > LINES_BYTES;
+  }
+
+  append({ lane, model }: Batch, laneRow: number, milliseconds: number): void {
+    this.#kernel.appendLine(this.#address, model.text, lane.address, laneRow, milliseconds);
+  }
+
+  /** The lines, which are then gone from here. */
+  take(): string {
+    const end = FIRST_LINE + this.length;
+    this.#header[L.LINES_NEXT / 4] = this.#address + FIRST_LINE;
+    return this.#bytes.toString('utf8', FIRST_LINE, end);
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * A mailbox: how one worker is given a task and gives its result back, in shared memory. Posting a message from thread to thread and
+ * back costs the front end's thread 10 us or more; storing a task and waking who waits for it a third of that.
+ *
+ * The front end fills the task, then counts POSTED up and wakes the worker. The worker runs it, then counts DONE up. The front end
+ * looks at DONE once per turn of its event loop; before it goes to sleep it sets WAKE, and a worker that finds it set posts a message.
+ * (Set, then look again: whichever of the two counts and flags comes last sees the other's.)
+ */
+import { STRATEGIES, type Strategy } from '../src/model/strategies.js';
+
+/** Addresses in the shared memory; everything a worker needs to know travels with the task. */
+export interface ScoreTask {
+  readonly strategy: Strategy;
+  readonly image: number;
+  /** Of the model's answers; 0: none are to be written. */
+  readonly text: number;
+  readonly lane: number;
+  readonly first: number;
+  readonly end: number;
+  /** Contributions too; the lane is an explain lane. */
+  readonly explain: boolean;
+}
+
+// Fields, 32 bits each. What the two sides poll stands on another cache line than the task.
+const POSTED = 0;
+const DONE = 1;
+const WAKE = 2;
+const STRATEGY = 16;
+const IMAGE = 17;
+const TEXT = 18;
+const LANE = 19;
+const FIRST = 20;
+const END = 21;
+const EXPLAIN = 22;
+const NANOSECONDS = 23;
+const FIELDS = 32;
+
+export class Mailbox {
+  readonly #state: Int32Array;
+  readonly #task: Uint32Array;
+
+  /** @param slot which of the mailboxes in `buffer` */
+  constructor(buffer: SharedArrayBuffer, slot: number) {
+    this.#state = new Int32Array(buffer, 4 * FIELDS * slot, FIELDS);
+    this.#task = new Uint32Array(buffer, 4 * FIELDS * slot, FIELDS);
+  }
+
+  static bufferFor(slots: number): SharedArrayBuffer {
+    return new SharedArrayBuffer(4 * FIELDS * slots);
+  }
+
+  // The front end's side.
+
+  /** The task before it must be done. */
+  post({ strategy, image, text, lane, first, end, explain }: ScoreTask): void {
+    const task = this.#task;
+    task[STRATEGY] = STRATEGIES.indexOf(strategy);
+    task[IMAGE] = image;
+    task[TEXT] = text;
+    task[LANE] = lane;
+    task[FIRST] = first;
+    task[END] = end;
+    task[EXPLAIN] = Number(explain);
+    Atomics.add(this.#state, POSTED, 1);
+    Atomics.notify(this.#state, POSTED, 1);
+  }
+
+  get isDone(): boolean {
+    return Atomics.load(this.#state, DONE) === this.#state[POSTED];
+  }
+
+  /** What the worker spent on the last task. */
+  get microseconds(): number {
+    return this.#task[NANOSECONDS] / 1000;
+  }
+
+  /** From now on the worker posts a message when it is done; look at `isDone` once more behind this. */
+  askToBeWoken(): void {
+    Atomics.store(this.#state, WAKE, 1);
+  }
+
+  /** A new worker takes over: there is no task for it. */
+  reset(): void {
+    Atomics.store(this.#state, WAKE, 0);
+    Atomics.store(this.#state, DONE, Atomics.load(this.#state, POSTED));
+  }
+
+  // The worker's side.
+
+  /** Sleeps until there is a task, which may be the case already. */
+  wait(): ScoreTask {
+    const done = this.#state[DONE];
+    while (Atomics.load(this.#state, POSTED) === done) Atomics.wait(this.#state, POSTED, done);
+    const task = this.#task;
+    return { strategy: STRATEGIES[task[STRATEGY]], image: task[IMAGE], text: task[TEXT], lane: task[LANE], first: task[FIRST], end: task[END], explain: task[EXPLAIN] === 1 };
+  }
+
+  /** @returns whether the front end wants a message */
+  finish(milliseconds: number): boolean {
+    this.#task[NANOSECONDS] = Math.min(milliseconds * 1e6, 0xffff_ffff);
+    Atomics.add(this.#state, DONE, 1);
+    return Atomics.exchange(this.#state, WAKE, 0) === 1;
+  }
+}
