@@ -12,9 +12,8 @@ import { StoreFollower } from './registry/follower.js';
 import type { ModelVersion } from './registry/model-version.js';
 import { ModelRegistry } from './registry/registry.js';
 import { VersionSource } from './registry/source.js';
-import { OnTheSpot, scoringGround } from './scoring/ground.js';
 import type { SharedMemory } from './scoring/memory.js';
-import { ScoringPool } from './scoring/pool.js';
+import { OnTheSpot, ScoringPool, scoringGround } from './scoring/pool.js';
 import type { ServedModel } from './scoring/served-model.js';
 import { openStore } from './store/open.js';
 import type { ArtifactStore } from './store/store.js';
@@ -42,13 +41,12 @@ export class Server {
   /** @throws LightscoreError CONFIG_INVALID where AUDIT_LOG cannot be continued */
   constructor(private readonly config: Config) {
     const { log, scoring } = config;
-    const ground = scoringGround();
-    this.#memory = ground.memory;
-    const pool = config.http.acceptors === 1 ? new ScoringPool(scoring.workers, ground) : undefined;
-    this.log = openLog(log.level, log.predictionSample, pool);
+    this.log = openLog(log.level, log.predictionSample);
     const { logger, predictions } = this.log;
     const metrics = this.#metrics;
     this.#audit = new AuditTrail(log.auditFile, logger);
+    const ground = scoringGround();
+    this.#memory = ground.memory;
     this.#loader = new ModelLoader(ground, config.models);
     const source = new VersionSource(() => (this.#store ??= openStore(config.models.store)), config.models.version);
     this.#registry = metrics.registry(() => this.#readings());
@@ -60,7 +58,8 @@ export class Server {
       noteRefused: (method, path, address) => administration.noteRefused(method, path, address),
     };
     const parts = { source, loader: this.#loader, audit: this.#audit, metrics, logger };
-    if (pool !== undefined) {
+    if (config.http.acceptors === 1) {
+      const pool = new ScoringPool(scoring.workers, ground);
       this.#front = new FrontEnd({ config, pool, limits: ownLimits(config), metrics, predictions, logger, administrator, serving: () => this.#models.serving, scrape: () => this.#registry.metrics() });
       this.#models = new ModelRegistry({ ...parts, pool });
     } else {

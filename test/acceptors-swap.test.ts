@@ -19,7 +19,7 @@ for (const scoring of ['pool', 'auto']) {
     }
     const traffic = new VersionedTraffic(server.port, bodies.map((body, i) => ({ body, scores: new Map(VERSIONS.map((version, v) => [version, scores[v][i]])) })));
     // A loader runs at the lowest priority: more traffic would only keep it from its core.
-    traffic.start(4);
+    traffic.start(8);
     for (let i = 0; i < 12; i++) {
       const version = VERSIONS[i % 2];
       if (i % 6 === 0) {

@@ -9,7 +9,6 @@ import type { AcceptorCounts, AcceptorSpeech, AcceptorWorkerData, MainSpeech } f
 import { RelayedLines } from '../src/acceptors/relayed-lines.js';
 import { ScoringPool } from '../src/scoring/pool.js';
 import { PredictionLog } from '../src/telemetry/log.js';
-import { PredictionLines } from '../src/telemetry/prediction-lines.js';
 import { Metrics } from '../src/telemetry/metrics.js';
 
 if (parentPort === null) throw new Error('an acceptor runs on a thread that the server starts');
@@ -33,11 +32,10 @@ const limits = sharedLimits(config, cells, acceptor);
 const leased = new LeasedMemory(memory, lease);
 const models = new AdoptedModels(leased, config.http.acceptors);
 const metrics = new Metrics();
-const pool = new ScoringPool(workers, { module, memory: leased });
-const predictions = new PredictionLog(new RelayedLines(limits.lineCharacters, (lines, count) => channel.note('lines', { lines, count })), predictionSample, new PredictionLines(pool));
-leased.started();
+const predictions = new PredictionLog(new RelayedLines(limits.lineCharacters, (lines, count) => channel.note('lines', { lines, count })), predictionSample);
 const front = new FrontEnd({
-  config, pool, limits, metrics, predictions,
+  config, limits, metrics, predictions,
+  pool: new ScoringPool(workers, { module, memory: leased }),
   serving: () => models.serving,
   administrator: {
     call: (call) => channel.ask('administer', call),
@@ -46,6 +44,7 @@ const front = new FrontEnd({
   scrape: () => channel.ask('scrape', undefined),
   logger: { error: (fields, message) => channel.note('error', { fields: 'err' in fields ? { ...fields, err: sendable(fields['err']) } : fields, message }) },
 });
+leased.started();
 
 function counts(): AcceptorCounts {
   const { workers: alive, predictionLinesDropped, acceptors } = front.readings();

@@ -2,8 +2,7 @@
 import { compileImage } from '../../src/model/image.js';
 import { parseBooster } from '../../src/model/parse.js';
 import { type Lane, type LaneKind, createLane } from '../../src/scoring/lane.js';
-import { scoringGround } from '../../src/scoring/ground.js';
-import { ScoringPool } from '../../src/scoring/pool.js';
+import { ScoringPool, scoringGround } from '../../src/scoring/pool.js';
 import { type TrainedModel, describeSize } from './trained.js';
 
 export class PooledModel {

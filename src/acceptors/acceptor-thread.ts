@@ -6,7 +6,7 @@ import { LightscoreError } from '../errors.js';
 import type { AdminCall, Administrator } from '../http/administration.js';
 import type { Serving } from '../registry/serving.js';
 import type { SharedMemory } from '../scoring/memory.js';
-import type { ScoringGround } from '../scoring/ground.js';
+import type { ScoringGround } from '../scoring/pool.js';
 import type { ServedModel } from '../scoring/served-model.js';
 import type { Logger, PredictionLog } from '../telemetry/log.js';
 import { Channel, sendable } from './channel.js';

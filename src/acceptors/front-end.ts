@@ -7,6 +7,7 @@ import type { ScoringPool } from '../scoring/pool.js';
 import { ShadowQueue } from '../scoring/shadow.js';
 import { TurnClock } from '../scoring/turn-clock.js';
 import type { PredictionLog } from '../telemetry/log.js';
+import { PredictionLines } from '../telemetry/prediction-lines.js';
 import { type Metrics, answersOf } from '../telemetry/metrics.js';
 import { VERSION } from '../version.js';
 import type { Front, FrontReadings } from './front.js';
@@ -37,8 +38,9 @@ export class FrontEnd implements Front {
         logger.error({ event: 'worker_failed', err: error }, 'a scoring worker died; its batch goes to another');
       },
     }, this.#shadow);
+    predictions.lines = new PredictionLines(pool);
     this.#acceptor = new Acceptor({
-      config, pool, limits, metrics, predictions, serving, administrator, scrape,
+      pool, config, limits, metrics, predictions, serving, administrator, scrape,
       batcher: this.#batcher,
       shadow: this.#shadow,
       clock: new TurnClock(),

@@ -8,7 +8,7 @@ import type { Regions } from '../scoring/memory.js';
 /** What ends a body, and what the kernel reads behind it. */
 const SLACK_BYTES = 2 * L.COPY_BYTES;
 /** Room for bodies at first, and the largest: those beyond are the host's. */
-const FIRST_BODY_BYTES = 65_536;
+const FIRST_BODY_BYTES = 16_384;
 const MOST_BODY_BYTES = 4 * 2 ** 20;
 /** Fewest bytes of a request, but for its features, and of each feature: `{"features":[` `]}` and a digit and a comma. */
 const LEAST_REQUEST_BYTES = 15;

@@ -4,7 +4,7 @@
  */
 import type { LoadedImage } from '../../workers/load.js';
 import { ArtifactError, LightscoreError } from '../errors.js';
-import type { Scorer, ScoringGround } from '../scoring/ground.js';
+import type { Scorer, ScoringGround } from '../scoring/pool.js';
 import { ServedModel } from '../scoring/served-model.js';
 import type { ModelLoader } from './loader.js';
 

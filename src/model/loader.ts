@@ -5,7 +5,7 @@ import { Piscina } from 'piscina';
 import type { LoadResult, LoadTask, LoadWorkerData, LoadedImage, MemoryRequest } from '../../workers/load.js';
 import type { Config } from '../config.js';
 import { ArtifactError, LightscoreError } from '../errors.js';
-import type { ScoringGround } from '../scoring/ground.js';
+import type { ScoringGround } from '../scoring/pool.js';
 
 const IDLE_MS = 5000;
 /**

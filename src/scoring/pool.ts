@@ -7,9 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import { Mailbox, type ScoreTask } from '../../workers/mailbox.js';
 import type { ScoreWorkerData } from '../../workers/score.js';
-import type { Scorer, ScoringGround } from './ground.js';
-import { type Kernels, instantiateKernel } from './kernel.js';
-import type { Regions, SharedMemory } from './memory.js';
+import { type Kernels, compileKernel, instantiateKernel } from './kernel.js';
+import { type Regions, SharedMemory } from './memory.js';
 
 /**
  * How long this thread, with nothing else to do, looks for a result before it goes to sleep, milliseconds. Waking it takes longer
@@ -32,6 +31,48 @@ interface Slot {
   /** That thread has done a task. */
   proven: boolean;
   running: Waiting | undefined;
+}
+
+/** What all threads that score have in common. */
+export interface ScoringGround<Memory extends Regions = Regions> {
+  readonly memory: Memory;
+  /** The compiled kernel, which every thread instantiates for itself. */
+  readonly module: WebAssembly.Module;
+}
+
+export function scoringGround(): ScoringGround<SharedMemory> {
+  return { memory: new SharedMemory(), module: compileKernel() };
+}
+
+/** Scores a lane, somewhere. */
+export interface Scorer {
+  /** Lanes that are scored at the same time. */
+  readonly workers: number;
+  /**
+   * @returns microseconds spent
+   * @throws whatever ended the worker; the lane's rows are untouched then, so the same task may be run again
+   */
+  run(task: ScoreTask): Promise<number>;
+}
+
+/** Scores on the calling thread. */
+export class OnTheSpot implements Scorer {
+  readonly workers = 1;
+  readonly memory: Regions;
+  readonly #kernels: Kernels;
+
+  constructor({ memory, module }: ScoringGround) {
+    this.memory = memory;
+    this.#kernels = instantiateKernel(module, memory.memory);
+  }
+
+  run({ strategy, image, text, lane, first, end, explain }: ScoreTask): Promise<number> {
+    const started = performance.now();
+    this.#kernels[strategy].score(image, lane, first, end);
+    if (explain) this.#kernels[strategy].explain(image, lane, first, end);
+    if (text > 0) this.#kernels.text.writeAnswers(image, text, lane, first, end);
+    return Promise.resolve((performance.now() - started) * 1000);
+  }
 }
 
 export class ScoringPool<Memory extends Regions = SharedMemory> implements Scorer, ScoringGround<Memory> {

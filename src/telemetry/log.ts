@@ -2,8 +2,7 @@
 import { type Logger, pino } from 'pino';
 import type { LogLevel } from '../config.js';
 import type { Batch } from '../scoring/batcher.js';
-import type { ScoringPool } from '../scoring/pool.js';
-import { PredictionLines } from './prediction-lines.js';
+import type { PredictionLines } from './prediction-lines.js';
 
 export type { Logger };
 /** Where prediction events go: standard output, or the thread that writes to it. */
@@ -35,16 +34,15 @@ export interface Log {
 
 /**
  * @param sample share of the predictions that are logged, 0 to 1
- * @param pool whose kernel writes lines of predictions; without it there are none of those
  * @param fd where lines go: standard output
  */
-export function openLog(level: LogLevel, sample: number, pool?: ScoringPool, fd = 1): Log {
+export function openLog(level: LogLevel, sample: number, fd = 1): Log {
   const destination = pino.destination({ dest: fd, sync: false, minLength: 0, maxLength: MOST_WAITING_BYTES });
   // The reader is gone or its disk full: there is nowhere left to say so, and no reason to stop scoring.
   let broken = false;
   destination.on('error', () => (broken = true));
   const logger = pino({ level, base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime }, destination);
-  const predictions = new PredictionLog(destination, logger.isLevelEnabled('info') ? sample : 0, pool && new PredictionLines(pool));
+  const predictions = new PredictionLog(destination, logger.isLevelEnabled('info') ? sample : 0);
   return {
     logger,
     predictions,
@@ -82,11 +80,12 @@ export class PredictionLog {
   #timer: NodeJS.Timeout | undefined;
   /** Events that were dropped, because the reader of the log fell behind. */
   dropped = 0;
+  /** Of rows that a kernel has answered, where one does. */
+  lines: PredictionLines | undefined;
 
   constructor(
     private readonly destination: LineDestination,
     readonly sample: number,
-    private readonly lines: PredictionLines | undefined,
   ) {
     destination.on('drop', () => this.dropped++);
   }

@@ -6,7 +6,7 @@ import type { Regions } from '../scoring/memory.js';
 import type { ScoringPool } from '../scoring/pool.js';
 
 /** Bytes of lines that can gather. */
-const LINES_BYTES = 131_072;
+const LINES_BYTES = 65_536;
 /** Bytes of what begins and what ends a line. */
 const BEGIN_BYTES = 256;
 const END_BYTES = 128;
@@ -20,7 +20,7 @@ export class PredictionLines {
   readonly #header: Int32Array;
   #ends = 0;
 
-  constructor({ memory, kernels }: Pick<ScoringPool<Regions>, 'memory' | 'kernels'>) {
+  constructor({ memory, kernels }: ScoringPool<Regions>) {
     this.#kernel = kernels.text;
     this.#address = memory.allocate(FIRST_LINE + LINES_BYTES);
     const { buffer } = memory.memory;
