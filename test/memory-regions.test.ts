@@ -94,7 +94,7 @@ test('the parts of a lane lie apart, within its bytes, whatever the shape of the
     { numRuns: 200, seed: 5 },
   );
   const memory = new SharedMemory();
-  const lane = createLane(memory, { features: 7, outputs: 1, streams: 3, columns: 5, views: 6, explain: undefined }, 33, 'score');
+  const lane = createLane(memory, { features: 7, outputs: 1, streams: 3, views: 6, explain: undefined }, 33, 'score');
   const parts = { rows: lane.rows, raw: lane.raw, prediction: lane.prediction, calibrated: lane.calibrated, ranking: lane.ranking };
   const marks = new Map(Object.keys(parts).map((name, i) => [name, i + 1]));
   for (const [name, part] of Object.entries(parts)) part.fill(marks.get(name) ?? 0);

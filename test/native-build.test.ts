@@ -75,9 +75,12 @@ test('one holder of the build lock at a time; the next is told that it waits', a
   const release = new EventEmitter();
   const first = withBuildLock(path, () => undefined, async () => {
     events.push('first in');
+    release.emit('taken');
     await once(release, 'now');
     events.push('first out');
   });
+  // Whoever asks first is not always first to get it.
+  await once(release, 'taken');
   const second = withBuildLock(
     path,
     (line) => {

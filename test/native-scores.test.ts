@@ -4,23 +4,25 @@ import { test } from 'node:test';
 import { ArtifactError } from '../src/errors.js';
 import { parseBooster } from '../src/model/parse.js';
 import { selfCheck } from '../src/model/self-check.js';
-import { nativeScores } from '../src/model/verification.js';
+import { type KnownScores, startNative } from '../src/model/verification.js';
 import { needsNative, openLightGBM } from './native.js';
 import { projectRoot } from './project.js';
 
 const text = readFileSync(`${projectRoot}/test/data/models/v1.0.0/lightgbm_model.txt`, 'utf8');
+const nativeScores = (modelText: string, rows: Float64Array, count: number): Promise<KnownScores | undefined> =>
+  startNative(modelText, 'model', new AbortController().signal)(rows, count);
 
 test('native LightGBM joins the self-check from a process of its own', needsNative(), async () => {
   await openLightGBM();
   const { rows, raw, count } = selfCheck(parseBooster(text), 64);
-  const native = await nativeScores(text, rows, count, 'model');
+  const native = await nativeScores(text, rows, count);
   assert.deepEqual(native?.raw, raw);
 });
 
 test('a model whose tree_sizes an edit made wrong is read all the same', needsNative(), async () => {
   await openLightGBM();
   const { rows, raw, count } = selfCheck(parseBooster(text), 8);
-  const native = await nativeScores(text.replace('tree_sizes=3373 ', 'tree_sizes=3370 '), rows, count, 'model');
+  const native = await nativeScores(text.replace('tree_sizes=3373 ', 'tree_sizes=3370 '), rows, count);
   assert.deepEqual(native?.raw, raw);
 });
 
@@ -28,6 +30,6 @@ test('a model text that LightGBM refuses, or on which it aborts, is refused, and
   await openLightGBM();
   const { rows, count } = selfCheck(parseBooster(text), 8);
   for (const broken of [text.replace('num_class=1', 'num_klass=1'), text.replace('feature_names=age', 'feature_names=age extra'), 'tree\n']) {
-    await assert.rejects(nativeScores(broken, rows, count, 'model'), (error) => error instanceof ArtifactError && error.reason.startsWith('self-check: '));
+    await assert.rejects(nativeScores(broken, rows, count), (error) => error instanceof ArtifactError && error.reason.startsWith('self-check: '));
   }
 });

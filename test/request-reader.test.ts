@@ -13,7 +13,7 @@ const memory = new SharedMemory();
 const reader = new RequestReader(memory, instantiateKernel(compileKernel(), memory.memory).text);
 
 /** Ids go there. */
-const lane = createLane(memory, { features: 1, outputs: 1, streams: 0, columns: 0, views: 1, explain: undefined }, 1, 'score', 256);
+const lane = createLane(memory, { features: 1, outputs: 1, streams: 0, views: 1, explain: undefined }, 1, 'score', 256);
 
 interface Read {
   readonly row: number[];

@@ -9,12 +9,12 @@ import { type Artifact, type ArtifactFile, fetchArtifact } from '../src/artifact
 import { MODEL_FILE, SELF_CHECK_FILE } from '../src/artifact/files.js';
 import { ArtifactError, type ErrorCode, LightscoreError } from '../src/errors.js';
 import { type Booster, splitImportance } from '../src/model/booster.js';
-import { type LaneShape, compileImage } from '../src/model/image.js';
+import { type LaneShape, planImage } from '../src/model/image.js';
 import type { Strategy } from '../src/model/strategies.js';
 import { parseBooster } from '../src/model/parse.js';
 import { exampleRow, selfCheck } from '../src/model/self-check.js';
 import { rawScores } from '../src/model/tree-walk.js';
-import { nativeScores, readSelfCheck, verifyKernel } from '../src/model/verification.js';
+import { readSelfCheck, startNative, verifyKernel } from '../src/model/verification.js';
 import { instantiateKernel } from '../src/scoring/kernel.js';
 import { Lane, planLane } from '../src/scoring/lane.js';
 import type { ModelCard } from '../src/scoring/served-model.js';
@@ -31,6 +31,8 @@ export interface LoadTask {
   readonly requireChecksums: boolean;
   /** MODEL_PUBLIC_KEY, PEM. */
   readonly publicKey: string | undefined;
+  /** Nothing serves yet: what can run side by side does. Later loads keep to one core. */
+  readonly hurried: boolean;
   /** Gets MemoryRequests, answers with addresses: the front end's thread alone hands out memory. */
   readonly port: MessagePort;
 }
@@ -82,13 +84,15 @@ const kernels = instantiateKernel(module, memory);
 const store = openStore(storeConfig);
 
 export default async function load(task: LoadTask): Promise<LoadResult> {
+  const ended = new AbortController();
   try {
-    const { version, requireChecksums, publicKey } = task;
+    const { version, requireChecksums, publicKey, hurried } = task;
     const artifact = await fetchArtifact(await store, version, { requireChecksums, ...(publicKey !== undefined && { publicKey: createPublicKey(publicKey) }) });
-    return { loaded: await compile(artifact, task.port) };
+    return { loaded: await compile(artifact, hurried, task.port, ended.signal) };
   } catch (error) {
     return { refused: refusal(error, task.version) };
   } finally {
+    ended.abort();
     task.port.close();
   }
 }
@@ -101,15 +105,16 @@ function refusal(error: unknown, version: string): Refusal {
   throw error;
 }
 
-async function compile(artifact: Artifact, port: MessagePort): Promise<LoadedImage> {
+async function compile(artifact: Artifact, hurried: boolean, port: MessagePort, ended: AbortSignal): Promise<LoadedImage> {
   const file = artifact.modelFile;
   const modelText = new TextDecoder().decode(artifact.modelText);
+  const early = hurried ? startNative(modelText, file, ended) : undefined;
   const booster = parseBooster(modelText, file);
   if (booster.outputs !== 1) throw new ArtifactError(file, `the model has ${booster.outputs} outputs; only single-output models can be served`);
   const card = describe(artifact, booster);
-  const compiled = compileImage(booster, artifact.calibrator);
-  const image = await place(port, compiled.bytes.length);
-  new Uint8Array(memory.buffer, image).set(compiled.bytes);
+  const compiled = planImage(booster, artifact.calibrator);
+  const image = await place(port, compiled.byteLength);
+  compiled.write(new Uint8Array(memory.buffer, image, compiled.byteLength));
 
   const plan = planLane(compiled.shape, CHECK_ROWS, 'score');
   const lane = new Lane(plan, { memory }, await place(port, plan.bytes));
@@ -123,7 +128,8 @@ async function compile(artifact: Artifact, port: MessagePort): Promise<LoadedIma
     verifyKernel(kernel, image, lane, trainer, file);
     checked.trainer = trainer.count;
   }
-  const native = await nativeScores(modelText, walked.rows, walked.count, file);
+  const nativeScores = early ?? startNative(modelText, file, ended);
+  const native = await nativeScores(walked.rows, walked.count);
   if (native !== undefined) {
     verifyKernel(kernel, image, lane, native, file);
     checked.native = native.count;
@@ -133,8 +139,9 @@ async function compile(artifact: Artifact, port: MessagePort): Promise<LoadedIma
     strategy: compiled.strategy,
     shape: compiled.shape,
     image,
-    imageBytes: compiled.bytes.length,
-    exampleRaw: rawScores(booster, card.exampleRow)[0],
+    imageBytes: compiled.byteLength,
+    // Typed, as the rows of the self-check: a walk that has met both kinds of arrays makes an object of every value.
+    exampleRaw: rawScores(booster, Float64Array.from(card.exampleRow))[0],
     files: artifact.files,
     signed: artifact.signed,
     fingerprint: artifact.fingerprint,

@@ -51,17 +51,22 @@ export interface View {
   readonly zero: 'left' | 'right' | 'value';
 }
 
-/** How one node decides. */
-export type Decision =
-  | { readonly kind: 'numerical'; readonly column: number; readonly view: number; /** Slots up to it go left. */ readonly cut: number }
-  | { readonly kind: 'categorical'; readonly column: number; /** Index in the column's `sets`; members go left. */ readonly set: number };
+/** How nodes decide. Tree t's are numbered from first[t] on, in plain arrays: a thousand trees have 30,000. */
+export interface Decisions {
+  /** By tree, in training order. */
+  readonly first: Int32Array;
+  readonly column: Int32Array;
+  /** Numerical: the view. Categorical: index in the column's `sets`; members go left. */
+  readonly view: Int32Array;
+  /** Numerical: slots up to it go left. */
+  readonly cut: Int32Array;
+}
 
 export interface Columns {
   /** Numerical ones first. */
   readonly columns: readonly Column[];
   readonly views: readonly View[];
-  /** Per tree, in training order, per node. */
-  readonly decisions: readonly (readonly Decision[])[];
+  readonly decisions: Decisions;
 }
 
 /** @throws RangeError where categories are too many for a table */
@@ -106,10 +111,14 @@ export function buildColumns(booster: Booster): Columns {
 
   const views: View[] = [];
   const viewIndex = new Map<number, number>();
-  const decide = (tree: Tree, node: number): Decision => {
+  const total = booster.trees.reduce((sum, { leafCount }) => sum + leafCount - 1, 0);
+  const decisions = { first: new Int32Array(booster.trees.length), column: new Int32Array(total), view: new Int32Array(total), cut: new Int32Array(total) };
+  const decide = (tree: Tree, node: number, at: number): void => {
     const feature = tree.splitFeature[node];
     if (isCategorical(tree, node)) {
-      return { kind: 'categorical', column: firstCategorical.get(feature) as number, set: (categorical.get(feature) as SetCollection).indexOf(categorySet(tree, node)) };
+      decisions.column[at] = firstCategorical.get(feature) as number;
+      decisions.view[at] = (categorical.get(feature) as SetCollection).indexOf(categorySet(tree, node));
+      return;
     }
     const { first, ends } = stretches.get(feature) as { first: number; ends: Float64Array };
     const threshold = snapToZero(tree.threshold[node]);
@@ -122,9 +131,15 @@ export function buildColumns(booster: Booster): Columns {
       viewIndex.set(key, (view = views.length));
       views.push({ column, missing: type === Missing.none ? 'value' : side, zero: type === Missing.zero ? side : 'value' });
     }
-    return { kind: 'numerical', column, view, cut: countBelow((columns[column] as NumericalColumn).cuts, threshold) };
+    decisions.column[at] = column;
+    decisions.view[at] = view;
+    decisions.cut[at] = countBelow((columns[column] as NumericalColumn).cuts, threshold);
   };
-  const decisions = booster.trees.map((tree) => Array.from({ length: tree.leafCount - 1 }, (_, node) => decide(tree, node)));
+  let at = 0;
+  booster.trees.forEach((tree, t) => {
+    decisions.first[t] = at;
+    for (let node = 0; node < tree.leafCount - 1; node++) decide(tree, node, at++);
+  });
   return { columns, views, decisions };
 }
 
@@ -218,16 +233,9 @@ function membersOf(set: Uint32Array): number[] {
 const inSet = (set: Uint32Array, category: number): boolean =>
   category >= 0 && category >> 5 < set.length && ((set[category >> 5] >>> (category & 31)) & 1) === 1;
 
-/** [slots] 1 where a value of that slot goes left. */
-export function leftSlots({ columns, views }: Columns, decision: Decision): Uint8Array {
-  const column = columns[decision.column];
-  if (decision.kind === 'categorical') return (column as CategoricalColumn).members[decision.set];
-  const { zeroSlot, missingSlot, slots } = column as NumericalColumn;
-  const { missing, zero } = views[decision.view];
-  const left = new Uint8Array(slots).fill(1, 0, decision.cut + 1);
-  const zeroGoes = zero === 'value' ? left[zeroSlot] : zero === 'left' ? 1 : 0;
-  left[zeroSlot] = zeroGoes;
-  // Where they share a slot no node has missing values of its own, so both writes say the same.
-  left[missingSlot] = missing === 'value' || missingSlot === zeroSlot ? zeroGoes : missing === 'left' ? 1 : 0;
-  return left;
+/** Whether zero and missing values go left at a node of `view` and `cut`. */
+export function specialSides({ zeroSlot, missingSlot }: NumericalColumn, { missing, zero }: View, cut: number): { readonly zero: boolean; readonly missing: boolean } {
+  const zeroLeft = zero === 'value' ? zeroSlot <= cut : zero === 'left';
+  // Where they share a slot no node has missing values of its own.
+  return { zero: zeroLeft, missing: missing === 'value' || missingSlot === zeroSlot ? zeroLeft : missing === 'left' };
 }

@@ -21,12 +21,22 @@ const WORDS: Readonly<Record<Strategy, number>> = { mask32: 1, mask64: 2, walk: 
 /** Past these a row's streams are no longer a short straight read, and the walk is faster. */
 const MASK_LIMITS = { tableBytes: 64 * 2 ** 20, streams: 40 } as const;
 
-export interface Image {
-  /** The image; written to an address that is a multiple of IMAGE_ALIGNMENT. */
-  readonly bytes: Uint8Array;
+interface ImageFacts {
   readonly strategy: Strategy;
   readonly explainable: boolean;
   readonly shape: LaneShape;
+}
+
+export interface Image extends ImageFacts {
+  /** The image; written to an address that is a multiple of IMAGE_ALIGNMENT. */
+  readonly bytes: Uint8Array;
+}
+
+/** An image of which everything is known but its bytes. */
+export interface PlannedImage extends ImageFacts {
+  readonly byteLength: number;
+  /** Writes it to `byteLength` bytes whose address is a multiple of IMAGE_ALIGNMENT, whatever they held before. */
+  write(bytes: Uint8Array): void;
 }
 
 /** What a lane's layout depends on. */
@@ -34,7 +44,6 @@ export interface LaneShape {
   readonly features: number;
   readonly outputs: number;
   readonly streams: number;
-  readonly columns: number;
   /** Views of a row, u16 each. */
   readonly views: number;
   /** Undefined where the model cannot be explained. */
@@ -56,7 +65,7 @@ export function applicableStrategies(booster: Booster, columns: Columns = buildC
  * @param strategy one of `applicableStrategies`; by default the preferred one
  * @throws RangeError where the model is larger than the image's fields can say
  */
-export function compileImage(booster: Booster, calibrator?: IsotonicCalibrator, strategy?: Strategy): Image {
+export function planImage(booster: Booster, calibrator?: IsotonicCalibrator, strategy?: Strategy): PlannedImage {
   const columns = buildColumns(booster);
   const chosen = strategy ?? applicableStrategies(booster, columns)[0];
   const words = WORDS[chosen];
@@ -71,12 +80,22 @@ export function compileImage(booster: Booster, calibrator?: IsotonicCalibrator, 
   if (words > 0) writers.push(streamSection(plan, booster, columns, streams, words));
   const explanation = isExplainable(booster) ? explanationSection(plan, booster, columns, places) : undefined;
   if (explanation !== undefined) writers.push(explanation.write);
-
-  const sheet = new Sheet(new Uint8Array(plan.bytes));
-  sheet.i32(L.HEADER_MAGIC, L.MAGIC);
-  for (const write of writers) write(sheet);
   return {
-    bytes: sheet.bytes, strategy: chosen, explainable: explanation !== undefined,
-    shape: { features: booster.featureCount, outputs: booster.outputs, streams: streams.length, columns: columns.columns.length, views: places.total, explain: explanation?.shape },
+    byteLength: plan.bytes, strategy: chosen, explainable: explanation !== undefined,
+    shape: { features: booster.featureCount, outputs: booster.outputs, streams: streams.length, views: places.total, explain: explanation?.shape },
+    write(bytes) {
+      bytes.fill(0);
+      const sheet = new Sheet(bytes);
+      sheet.i32(L.HEADER_MAGIC, L.MAGIC);
+      for (const write of writers) write(sheet);
+    },
   };
+}
+
+/** A planned image, written to memory of its own. */
+export function compileImage(booster: Booster, calibrator?: IsotonicCalibrator, strategy?: Strategy): Image {
+  const { write, byteLength, ...facts } = planImage(booster, calibrator, strategy);
+  const bytes = new Uint8Array(byteLength);
+  write(bytes);
+  return { bytes, ...facts };
 }

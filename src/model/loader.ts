@@ -16,6 +16,7 @@ const NICENESS = 19;
 
 export class ModelLoader {
   readonly #piscina: Piscina;
+  #loads = 0;
 
   constructor(
     private readonly ground: ScoringGround,
@@ -55,7 +56,7 @@ export class ModelLoader {
       }
     });
     const { requireChecksums, publicKey } = this.models;
-    const task: LoadTask = { version, requireChecksums, publicKey, port: port2 };
+    const task: LoadTask = { version, requireChecksums, publicKey, hurried: this.#loads++ === 0, port: port2 };
     try {
       const result = await this.#run(task, abort.signal);
       if ('refused' in result) {

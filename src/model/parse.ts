@@ -124,27 +124,37 @@ function readTree(fields: Map<string, string>, featureCount: number, where: stri
   const leafCount = count('num_leaves', 1, LIMITS.leaves);
   const categoryCount = count('num_cat', 0, LIMITS.leaves);
   const nodes = leafCount - 1;
-  const perNode = (key: string, low: number, high: number): Int32Array => integers(text(key), nodes, low, high, `${where}: ${key}`);
-  const rows = (key: string, length: number): Float64Array | undefined => {
+  requireRoom(text('leaf_value'), leafCount, `${where}: leaf_value`);
+  // One buffer for all lists, the wider numbers first: one for each costs the allocator and the collector more than reading it does.
+  const buffer = new ArrayBuffer(16 * leafCount + 37 * nodes);
+  let used = 0;
+  const take = (bytes: number): number => (used += bytes) - bytes;
+  const [leafValue, leafRows] = [new Float64Array(buffer, take(8 * leafCount), leafCount), new Float64Array(buffer, take(8 * leafCount), leafCount)];
+  const [threshold, splitGain, nodeRows] = [0, 1, 2].map(() => new Float64Array(buffer, take(8 * nodes), nodes));
+  const [splitFeature, leftChild, rightChild] = [0, 1, 2].map(() => new Int32Array(buffer, take(4 * nodes), nodes));
+  const decisionType = new Uint8Array(buffer, take(nodes), nodes);
+  const given = (key: string, values: Float64Array): Float64Array | undefined => {
     const value = fields.get(key);
-    return value === undefined || (value === '' && length > 0) ? undefined : numbers(value, length, `${where}: ${key}`);
+    return value === undefined || (value === '' && values.length > 0) ? undefined : readNumbers(value, values, `${where}: ${key}`);
   };
 
-  const leafValue = numbers(text('leaf_value'), leafCount, `${where}: leaf_value`);
+  readNumbers(text('leaf_value'), leafValue, `${where}: leaf_value`);
   const linear = fields.get('is_linear')?.trim() === '1' ? readLinearLeaves(fields, leafCount, featureCount, where) : undefined;
-  const splitFeature = nodes === 0 ? NO_INT32 : perNode('split_feature', 0, featureCount - 1);
-  const threshold = nodes === 0 ? new Float64Array(0) : numbers(text('threshold'), nodes, `${where}: threshold`);
-  const leftChild = nodes === 0 ? NO_INT32 : perNode('left_child', -leafCount, nodes - 1);
-  const rightChild = nodes === 0 ? NO_INT32 : perNode('right_child', -leafCount, nodes - 1);
-  const decisionType = fields.has('decision_type') && nodes > 0 ? Uint8Array.from(perNode('decision_type', 0, 15)) : new Uint8Array(nodes);
-  const splitGain = fields.has('split_gain') ? numbers(text('split_gain'), nodes, `${where}: split_gain`) : new Float64Array(nodes);
+  if (nodes > 0) {
+    readIntegers(text('split_feature'), splitFeature, 0, featureCount - 1, `${where}: split_feature`);
+    readNumbers(text('threshold'), threshold, `${where}: threshold`);
+    readIntegers(text('left_child'), leftChild, -leafCount, nodes - 1, `${where}: left_child`);
+    readIntegers(text('right_child'), rightChild, -leafCount, nodes - 1, `${where}: right_child`);
+    if (fields.has('decision_type')) readIntegers(text('decision_type'), decisionType, 0, 15, `${where}: decision_type`);
+  }
+  if (fields.has('split_gain')) readNumbers(text('split_gain'), splitGain, `${where}: split_gain`);
   requireProperTree(leftChild, rightChild, where);
 
   const catBoundaries = categoryCount === 0 ? NO_INT32 : integers(text('cat_boundaries'), categoryCount + 1, 0, 2 ** 31 - 1, `${where}: cat_boundaries`);
   for (let i = 0; i < categoryCount; i++) {
     if (catBoundaries[0] !== 0 || catBoundaries[i + 1] < catBoundaries[i]) refuse(`${where}: cat_boundaries do not ascend from 0`);
   }
-  const catBits = categoryCount === 0 ? NO_UINT32 : Uint32Array.from(wholeNumbers(text('cat_threshold'), catBoundaries[categoryCount], 0, 2 ** 32 - 1, `${where}: cat_threshold`));
+  const catBits = categoryCount === 0 ? NO_UINT32 : readCategoryBits(text('cat_threshold'), catBoundaries[categoryCount], `${where}: cat_threshold`);
   for (let node = 0; node < nodes; node++) {
     const categorical = (decisionType[node] & 1) === 1;
     if (categorical && !(Number.isInteger(threshold[node]) && threshold[node] >= 0 && threshold[node] < categoryCount)) {
@@ -155,8 +165,8 @@ function readTree(fields: Map<string, string>, featureCount: number, where: stri
   }
   return {
     leafCount, splitFeature, threshold, decisionType, leftChild, rightChild, splitGain, leafValue,
-    leafRows: rows('leaf_count', leafCount),
-    nodeRows: rows('internal_count', nodes),
+    leafRows: given('leaf_count', leafRows),
+    nodeRows: given('internal_count', nodeRows),
     catBoundaries, catBits, linear,
   };
 }
@@ -204,36 +214,83 @@ function headerInteger(header: Map<string, string>, key: string, low: number, hi
 }
 
 function integers(text: string, length: number, low: number, high: number, where: string): Int32Array {
-  return Int32Array.from(wholeNumbers(text, length, low, high, where));
+  requireRoom(text, length, where);
+  return readIntegers(text, new Int32Array(length), low, high, where);
 }
 
-function wholeNumbers(text: string, length: number, low: number, high: number, where: string): Float64Array {
-  const values = numbers(text, length, where);
-  for (const value of values) {
-    if (!Number.isInteger(value) || value < low || value > high) refuse(`${where}: ${value} is not a whole number from ${low} to ${high}`);
+function numbers(text: string, length: number, where: string): Float64Array {
+  requireRoom(text, length, where);
+  return readNumbers(text, new Float64Array(length), where);
+}
+
+function readCategoryBits(text: string, length: number, where: string): Uint32Array {
+  requireRoom(text, length, where);
+  return readIntegers(text, new Uint32Array(length), 0, 2 ** 32 - 1, where);
+}
+
+/** Of lengths that the text cannot hold, none is worth asking for memory. */
+function requireRoom(text: string, length: number, where: string): void {
+  if (length > (text.length + 1) >> 1) refuse(`${where}: no room for ${length} values in ${text.length} characters`);
+}
+
+/** What is read before it is known to be whole; used again. */
+let unchecked = new Float64Array(256);
+
+function readIntegers<List extends Int32Array | Uint32Array | Uint8Array>(text: string, values: List, low: number, high: number, where: string): List {
+  if (values.length > unchecked.length) unchecked = new Float64Array(values.length);
+  const read = unchecked.subarray(0, values.length);
+  readNumbers(text, read, where);
+  for (let i = 0; i < values.length; i++) {
+    if (!Number.isInteger(read[i]) || read[i] < low || read[i] > high) refuse(`${where}: ${read[i]} is not a whole number from ${low} to ${high}`);
+    values[i] = read[i];
   }
   return values;
 }
+
+/** Decimal text to double, correctly rounded as LightGBM's precise reader does; `inf`, `-inf` and `nan` as written by it. */
+function readNumbers(text: string, values: Float64Array, where: string): Float64Array {
+  const { length } = values;
+  let found = 0;
+  for (let start = 0; start < text.length; start++) {
+    const word = start;
+    // The word's digits as a whole number, and how many stand behind its point.
+    let mantissa = 0;
+    let scale = -1;
+    let digits = 0;
+    let isShort = true;
+    for (; start < text.length; start++) {
+      const code = text.charCodeAt(start);
+      if (code >= ZERO && code <= NINE) {
+        mantissa = mantissa * 10 + (code - ZERO);
+        digits++;
+        if (scale >= 0) scale++;
+      } else if (code === SPACE) break;
+      else if (code === POINT && scale < 0) scale = 0;
+      else if (code !== MINUS || start !== word) isShort = false;
+    }
+    if (start === word) continue;
+    if (start - word === 1 && text.charCodeAt(word) === CARRIAGE_RETURN) continue;
+    if (found === length) refuse(`${where}: more than ${length} values`);
+    if (isShort && digits > 0 && digits <= EXACT_DIGITS) {
+      // Where mantissa and power of ten are doubles themselves, one division is correctly rounded.
+      const magnitude = scale > 0 ? mantissa / POWERS_OF_TEN[scale] : mantissa;
+      values[found++] = text.charCodeAt(word) === MINUS ? -magnitude : magnitude;
+    } else values[found++] = longNumber(text.slice(word, start), where);
+  }
+  if (found !== length) refuse(`${where}: ${found} values where ${length} belong`);
+  return values;
+}
+
+const [SPACE, CARRIAGE_RETURN, MINUS, POINT, ZERO, NINE] = [' ', '\r', '-', '.', '0', '9'].map((character) => character.charCodeAt(0));
+/** Whole numbers of so many digits are doubles, and so are powers of ten up to 10^22. */
+const EXACT_DIGITS = 15;
+const POWERS_OF_TEN = Float64Array.from({ length: EXACT_DIGITS + 1 }, (_, exponent) => 10 ** exponent);
 
 const SPECIAL: Readonly<Record<string, number>> = { inf: Infinity, '-inf': -Infinity, nan: NaN, '-nan': NaN };
 const DECIMAL = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i;
 
-/** Decimal text to double, correctly rounded as LightGBM's precise reader does; `inf`, `-inf` and `nan` as written by it. */
-function numbers(text: string, length: number, where: string): Float64Array {
-  // Of lengths that the text cannot hold, none is worth asking for memory.
-  if (length > (text.length + 1) >> 1) refuse(`${where}: no room for ${length} values in ${text.length} characters`);
-  const words = text.split(' ');
-  const values = new Float64Array(length);
-  let found = 0;
-  for (const word of words) {
-    if (word === '' || word === '\r') continue;
-    if (found === length) refuse(`${where}: more than ${length} values`);
-    const value = DECIMAL.test(word) ? Number(word) : SPECIAL[word.toLowerCase()];
-    if (value === undefined) refuse(`${where}: ${show(word)} is not a number`);
-    values[found++] = value;
-  }
-  if (found !== length) refuse(`${where}: ${found} values where ${length} belong`);
-  return values;
+function longNumber(word: string, where: string): number {
+  return DECIMAL.test(word) ? Number(word) : (SPECIAL[word.toLowerCase()] ?? refuse(`${where}: ${show(word)} is not a number`));
 }
 
 const chomp = (line: string): string => (line.endsWith('\r') ? line.slice(0, -1) : line);

@@ -82,7 +82,11 @@ const bits = new DataView(new ArrayBuffer(8));
 export function neighbour(value: number, direction: 1 | -1): number {
   if (!Number.isFinite(value)) return value;
   if (value === 0) return direction * 5e-324;
+  const step = value > 0 ? direction : -direction;
   bits.setFloat64(0, value);
-  bits.setBigInt64(0, bits.getBigInt64(0) + BigInt(value > 0 ? direction : -direction));
+  const low = bits.getInt32(4);
+  bits.setInt32(4, low + step);
+  // Past the end of the lower half the upper one carries, or lends.
+  if (low === (step > 0 ? -1 : 0)) bits.setInt32(0, bits.getInt32(0) + step);
   return bits.getFloat64(0);
 }

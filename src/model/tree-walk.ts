@@ -44,9 +44,9 @@ function leafOutput(tree: Tree, leaf: number, row: ArrayLike<number>): number {
 /** [outputs] raw scores of one row, trees added in training order in double precision. */
 export function rawScores(booster: Booster, row: ArrayLike<number>): Float64Array {
   const scores = new Float64Array(booster.outputs);
-  for (const [t, tree] of booster.trees.entries()) {
-    scores[t % booster.outputs] += leafOutput(tree, findLeaf(tree, row), row);
-  }
+  const { trees, outputs } = booster;
+  // By index: the pairs that entries() makes are 200 MB of garbage in a self-check of 1,000 trees.
+  for (let t = 0; t < trees.length; t++) scores[t % outputs] += leafOutput(trees[t], findLeaf(trees[t], row), row);
   return scores;
 }
 

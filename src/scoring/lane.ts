@@ -35,7 +35,6 @@ export function planLane(shape: LaneShape, capacity: number, kind: LaneKind, ans
   part(L.LANE_CALIBRATED, 8 * capacity);
   part(L.LANE_RANKING, L.RANKING_BYTES * capacity);
   part(L.LANE_STREAMS, 4 * capacity * shape.streams);
-  part(L.LANE_SLOTS, 4 * capacity * shape.columns);
   part(L.LANE_VIEWS, 2 * capacity * shape.views);
   if (answerBytes > 0) {
     part(L.LANE_IDS, L.ID_BYTES * capacity);

@@ -7,18 +7,20 @@
 // is a polynomial of degree m - 1, so a Gauss-Legendre rule of m / 2 points is exact. For each point t:
 //     products  P of a split: the weight of t, times the f of all features on the path down to it
 //     means     T of a split or leaf: what is below it, leaf values times the f of the features below
-// A split on feature i whose path has not met i before sends the row to one child, h (share z_h), and not to the other, c. With
-//     A = z_h * T_h + z_c * T_c        its mean is (1 - t) * A + t * T_h, and it adds P * (T_h - A) to i's contribution.
-// Where the path has met i before, with share z and the row let through, the shares are those of all splits on i so far, the mean is
-// divided by the f above, and P * (z * T_h - A) / f_above^2 is added; where the row was not let through, f above has o = 0, the
-// terms with t fall away, and nothing is added. (Add up the terms of all splits on i above one leaf: they telescope to the leaf's
-// own.) Nothing is divided at run time: 1 / f_above is tabulated for both cases.
+// Take a split on feature i, below others on i that together let the share z of rows through, and this row (o = 1) or not (o = 0; above
+// the first split on i, z = o = 1). The row goes to child h, not to c; with this split the shares are z_h and z_c, and z_h + z_c = z.
+// The f of i was f(t) = z * (1 - t) + o * t above; below it is f - z_c * (1 - t) towards h and z_c * (1 - t) towards c. So with
+//     g = (1 - t) / f      P_c = z_c * g * P              P_h = P - P_c
+//     d = z_c * (T_h - T_c)                               T = T_h - g * d
+// The split adds P * d / f^2 to i's contribution where o = 1, and nothing where o = 0. (Add up the terms of all splits on i above one
+// leaf: they telescope to the leaf's own.) Nothing is divided at run time: g and 1 / f^2 are tabulated for both cases, and for a split
+// whose path has not met i before f = 1.
 import {
-  EXPLAIN_TREE_BYTES, EXPLAIN_TREE_LEAF_COUNT, EXPLAIN_TREE_LEAVES, EXPLAIN_TREE_PAIRS, EXPLAIN_TREE_RULE, EXPLAIN_TREE_RUNS,
-  EXPLAIN_TREE_RUN_COUNT, EXPLAIN_TREE_SPLITS, EXPLAIN_TREE_VECTORS, FLAGS_BYTES, HEADER_EXPECTED, HEADER_EXPLAIN_SPLITS,
-  HEADER_EXPLAIN_TREES, HEADER_FEATURES, HEADER_OUTPUTS, HEADER_TREES_PER_OUTPUT, HEADER_VIEW_TOTAL, LANE_CONTRIBUTIONS, LANE_EXPLAIN,
-  LANE_VIEWS, RUN_BYTES, RUN_LAST_OWN, RUN_OWN, RUN_REPEATED, SPLIT_ABOVE, SPLIT_ABOVE_SHARE, SPLIT_ABOVE_SIDE, SPLIT_BYTES,
-  SPLIT_CHILDREN, SPLIT_FEATURE, SPLIT_INVERSE, SPLIT_K, SPLIT_SHARES, SPLIT_VIEW,
+  EXPLAIN_TREE_BYTES, EXPLAIN_TREE_INNER, EXPLAIN_TREE_LAST_OWN, EXPLAIN_TREE_LEAF_COUNT, EXPLAIN_TREE_LEAVES, EXPLAIN_TREE_OWN,
+  EXPLAIN_TREE_PAIRS, EXPLAIN_TREE_RULE, EXPLAIN_TREE_SPLITS, EXPLAIN_TREE_SPLIT_COUNT, FLAGS_BYTES, HEADER_EXPECTED,
+  HEADER_EXPLAIN_SPLITS, HEADER_EXPLAIN_TREES, HEADER_FEATURES, HEADER_OUTPUTS, HEADER_TREES_PER_OUTPUT, HEADER_VIEW_TOTAL,
+  LANE_CONTRIBUTIONS, LANE_EXPLAIN, LANE_VIEWS, SPLIT_ABOVE, SPLIT_ABOVE_SIDE, SPLIT_BYTES, SPLIT_CHILDREN, SPLIT_DIFFERENCES,
+  SPLIT_FEATURE, SPLIT_K, SPLIT_OTHER_SHARES, SPLIT_VALUES, SPLIT_VECTORS, SPLIT_VIEW,
 } from './layout';
 import { field, searchViews } from './search';
 
@@ -40,129 +42,117 @@ function letsThrough(split: usize, flags: usize): i32 {
   return load<i32>(over + FLAG_THROUGH) & ((load<i32>(over + FLAG_SIDE) ^ load<i32>(split + SPLIT_ABOVE_SIDE)) - 1);
 }
 
+/** The vector g of a split: 1 - t, or its own where its path has split on the feature before. */
 // @ts-ignore: decorator
 @inline
-function inverseOf(split: usize, through: i32, vectors: usize, vector: usize): usize {
-  return vectors + load<u32>(split + SPLIT_INVERSE) + (vector & ~<usize>through);
+function gOf(split: usize, repeated: bool, through: i32, rule: usize, image: usize, vector: usize): usize {
+  return repeated ? image + load<u32>(split + SPLIT_VECTORS) + (vector & ~<usize>through) : rule;
 }
 
-/** Products of both children at the pair of points `v`. `mask` is 0 where the row was not let through. */
+/** The vector 1 / f^2 of a repeated split. */
 // @ts-ignore: decorator
 @inline
-function down(repeated: bool, at: usize, inverse: usize, here: usize, there: usize, zHere: v128, zThere: v128, mask: v128, rule: usize, vector: usize, v: usize): void {
-  let product = v128.load(at + v);
-  if (repeated) product = f64x2.mul(product, v128.load(inverse + v));
-  const t = v128.load(rule + v);
-  const rest = f64x2.mul(product, v128.load(rule + vector + v));
-  v128.store(here + v, f64x2.add(f64x2.mul(zHere, rest), f64x2.mul(product, repeated ? v128.and(t, mask) : t)));
-  v128.store(there + v, f64x2.mul(zThere, rest));
+function overSquare(split: usize, image: usize, vector: usize): usize {
+  return image + load<u32>(split + SPLIT_VECTORS) + 2 * vector;
 }
 
-/** Mean of a split at the pair of points `v`, from A and T_h. */
+/** Products of both children at the pair of points `v`. */
 // @ts-ignore: decorator
 @inline
-function meanOf(repeated: bool, at: usize, inverse: usize, a: v128, h: v128, mask: v128, rule: usize, vector: usize, v: usize): void {
-  const t = v128.load(rule + v);
-  const mean = f64x2.add(f64x2.mul(a, v128.load(rule + vector + v)), f64x2.mul(h, repeated ? v128.and(t, mask) : t));
-  v128.store(at + vector + v, repeated ? f64x2.mul(mean, v128.load(inverse + v)) : mean);
-}
-
-/** Product of a split, over f_above^2 where repeated. */
-// @ts-ignore: decorator
-@inline
-function productOf(repeated: bool, at: usize, inverse: usize, v: usize): v128 {
+function down(at: usize, g: v128, here: usize, there: usize, zThere: v128, v: usize): void {
   const product = v128.load(at + v);
-  if (!repeated) return product;
-  const over = v128.load(inverse + v);
-  return f64x2.mul(product, f64x2.mul(over, over));
+  const away = f64x2.mul(f64x2.mul(zThere, product), g);
+  v128.store(there + v, away);
+  v128.store(here + v, f64x2.sub(product, away));
 }
 
-/** Adds the pair of points `v` of an inner split to `sum`. */
+/** Adds the pair of points `v` of an inner split to `sum`, and leaves its mean. */
 // @ts-ignore: decorator
 @inline
-function up(repeated: bool, sum: v128, at: usize, inverse: usize, here: usize, there: usize, zHere: v128, zThere: v128, z: v128, mask: v128, rule: usize, vector: usize, v: usize): v128 {
+function up(repeated: bool, sum: v128, at: usize, g: v128, over: usize, here: usize, there: usize, zThere: v128, vector: usize, v: usize): v128 {
   const h = v128.load(here + vector + v);
-  const a = f64x2.add(f64x2.mul(zHere, h), f64x2.mul(zThere, v128.load(there + vector + v)));
-  meanOf(repeated, at, inverse, a, h, mask, rule, vector, v);
-  return f64x2.add(sum, f64x2.mul(productOf(repeated, at, inverse, v), f64x2.sub(repeated ? f64x2.mul(z, h) : h, a)));
+  const d = f64x2.mul(zThere, f64x2.sub(h, v128.load(there + vector + v)));
+  v128.store(at + vector + v, f64x2.sub(h, f64x2.mul(g, d)));
+  let product = v128.load(at + v);
+  if (repeated) product = f64x2.mul(product, v128.load(over + v));
+  return f64x2.add(sum, f64x2.mul(product, d));
 }
 
 // @ts-ignore: decorator
 @inline
-function descend(split: usize, repeated: bool, last: usize, at: usize, flag: usize, pairs: i32, vector: usize, rule: usize, vectors: usize, views: usize, flags: usize, work: usize): void {
+function descend(split: usize, repeated: bool, last: usize, at: usize, flag: usize, pairs: i32, vector: usize, rule: usize, image: usize, views: usize, flags: usize, work: usize): void {
+  const g0 = v128.load(rule);
+  const g1 = pairs > 1 ? v128.load(rule + 16) : g0;
+  const g2 = pairs > 2 ? v128.load(rule + 32) : g0;
   for (; split < last; split += SPLIT_BYTES, at += 2 * vector, flag += FLAGS_BYTES) {
     const side = sideOf(split, views);
     const through = repeated ? letsThrough(split, flags) : -1;
-    store<i32>(flag + FLAG_SIDE, side);
-    store<i32>(flag + FLAG_THROUGH, through);
+    store<u64>(flag, <u64>side | (<u64>through << 32));
     const here = work + load<u32>(split + (side << 2), SPLIT_CHILDREN);
-    const there = work + load<u32>(split + 4 - (side << 2), SPLIT_CHILDREN);
-    const zHere = v128.load64_splat(split + (side << 3), SPLIT_SHARES);
-    const zThere = v128.load64_splat(split + 8 - (side << 3), SPLIT_SHARES);
-    const mask = i64x2.splat(<i64>through);
-    const inverse = repeated ? inverseOf(split, through, vectors, vector) : 0;
-    down(repeated, at, inverse, here, there, zHere, zThere, mask, rule, vector, 0);
-    if (pairs > 1) down(repeated, at, inverse, here, there, zHere, zThere, mask, rule, vector, 16);
-    if (pairs > 2) down(repeated, at, inverse, here, there, zHere, zThere, mask, rule, vector, 32);
-    if (pairs > 3) for (let v: usize = 48; v < vector; v += 16) down(repeated, at, inverse, here, there, zHere, zThere, mask, rule, vector, v);
+    const there = work + load<u32>(split + (side << 2), SPLIT_CHILDREN + 4);
+    const zThere = v128.load64_splat(split + (side << 3), SPLIT_OTHER_SHARES);
+    const g = gOf(split, repeated, through, rule, image, vector);
+    down(at, repeated ? v128.load(g) : g0, here, there, zThere, 0);
+    if (pairs > 1) down(at, repeated ? v128.load(g + 16) : g1, here, there, zThere, 16);
+    if (pairs > 2) down(at, repeated ? v128.load(g + 32) : g2, here, there, zThere, 32);
+    if (pairs > 3) for (let v: usize = 48; v < vector; v += 16) down(at, v128.load(g + v), here, there, zThere, v);
   }
 }
 
 // @ts-ignore: decorator
 @inline
-function ascend(split: usize, repeated: bool, first: usize, at: usize, flag: usize, pairs: i32, vector: usize, rule: usize, vectors: usize, work: usize, sums: usize): void {
+function ascend(split: usize, repeated: bool, first: usize, at: usize, flag: usize, pairs: i32, vector: usize, rule: usize, image: usize, work: usize, sums: usize): void {
+  const g0 = v128.load(rule);
+  const g1 = pairs > 1 ? v128.load(rule + 16) : g0;
+  const g2 = pairs > 2 ? v128.load(rule + 32) : g0;
   for (; split >= first; split -= SPLIT_BYTES, at -= 2 * vector, flag -= FLAGS_BYTES) {
     const side = <usize>load<u32>(flag + FLAG_SIDE);
     const through = repeated ? load<i32>(flag + FLAG_THROUGH) : -1;
     const here = work + load<u32>(split + (side << 2), SPLIT_CHILDREN);
-    const there = work + load<u32>(split + 4 - (side << 2), SPLIT_CHILDREN);
-    const zHere = v128.load64_splat(split + (side << 3), SPLIT_SHARES);
-    const zThere = v128.load64_splat(split + 8 - (side << 3), SPLIT_SHARES);
-    const mask = i64x2.splat(<i64>through);
-    const z = v128.load64_splat(split + SPLIT_ABOVE_SHARE);
-    const inverse = repeated ? inverseOf(split, through, vectors, vector) : 0;
+    const there = work + load<u32>(split + (side << 2), SPLIT_CHILDREN + 4);
+    const zThere = v128.load64_splat(split + (side << 3), SPLIT_OTHER_SHARES);
+    const g = gOf(split, repeated, through, rule, image, vector);
+    const over = repeated ? overSquare(split, image, vector) : 0;
     const target = sums + load<u32>(split + SPLIT_FEATURE);
     let sum = repeated ? f64x2.splat(0) : v128.load(target);
-    sum = up(repeated, sum, at, inverse, here, there, zHere, zThere, z, mask, rule, vector, 0);
-    if (pairs > 1) sum = up(repeated, sum, at, inverse, here, there, zHere, zThere, z, mask, rule, vector, 16);
-    if (pairs > 2) sum = up(repeated, sum, at, inverse, here, there, zHere, zThere, z, mask, rule, vector, 32);
-    if (pairs > 3) for (let v: usize = 48; v < vector; v += 16) sum = up(repeated, sum, at, inverse, here, there, zHere, zThere, z, mask, rule, vector, v);
-    v128.store(target, repeated ? f64x2.add(v128.load(target), v128.and(sum, mask)) : sum);
+    sum = up(repeated, sum, at, repeated ? v128.load(g) : g0, over, here, there, zThere, vector, 0);
+    if (pairs > 1) sum = up(repeated, sum, at, repeated ? v128.load(g + 16) : g1, over, here, there, zThere, vector, 16);
+    if (pairs > 2) sum = up(repeated, sum, at, repeated ? v128.load(g + 32) : g2, over, here, there, zThere, vector, 32);
+    if (pairs > 3) for (let v: usize = 48; v < vector; v += 16) sum = up(repeated, sum, at, v128.load(g + v), over, here, there, zThere, vector, v);
+    v128.store(target, repeated ? f64x2.add(v128.load(target), v128.and(sum, i64x2.splat(<i64>through))) : sum);
   }
 }
 
-/** As ascend, for splits between two leaves: their means are the same at all points. */
+/** Leaves the mean of a split between two leaves at the pair of points `v`. @returns its product, over f^2 where repeated */
 // @ts-ignore: decorator
 @inline
-function ascendLast(split: usize, repeated: bool, first: usize, at: usize, pairs: i32, vector: usize, rule: usize, vectors: usize, views: usize, flags: usize, work: usize, sums: usize): void {
+function upLast(repeated: bool, at: usize, g: v128, over: usize, h: v128, d: v128, vector: usize, v: usize): v128 {
+  v128.store(at + vector + v, f64x2.sub(h, f64x2.mul(g, d)));
+  const product = v128.load(at + v);
+  return repeated ? f64x2.mul(product, v128.load(over + v)) : product;
+}
+
+/** As ascend, for splits between two leaves: T_h and d are the same at all points, and tabulated. */
+// @ts-ignore: decorator
+@inline
+function ascendLast(split: usize, repeated: bool, first: usize, at: usize, pairs: i32, vector: usize, rule: usize, image: usize, views: usize, flags: usize, sums: usize): void {
+  const g0 = v128.load(rule);
+  const g1 = pairs > 1 ? v128.load(rule + 16) : g0;
+  const g2 = pairs > 2 ? v128.load(rule + 32) : g0;
   for (; split >= first; split -= SPLIT_BYTES, at -= 2 * vector) {
     const side = sideOf(split, views);
     const through = repeated ? letsThrough(split, flags) : -1;
-    const h = v128.load(work + load<u32>(split + (side << 2), SPLIT_CHILDREN) + vector);
-    const zHere = v128.load64_splat(split + (side << 3), SPLIT_SHARES);
-    const zThere = v128.load64_splat(split + 8 - (side << 3), SPLIT_SHARES);
-    const a = f64x2.add(f64x2.mul(zHere, h), f64x2.mul(zThere, v128.load(work + load<u32>(split + 4 - (side << 2), SPLIT_CHILDREN) + vector)));
-    const mask = i64x2.splat(<i64>through);
-    const inverse = repeated ? inverseOf(split, through, vectors, vector) : 0;
+    const h = v128.load64_splat(split + (side << 3), SPLIT_VALUES);
+    const d = v128.load64_splat(split + (side << 3), SPLIT_DIFFERENCES);
+    const g = gOf(split, repeated, through, rule, image, vector);
+    const over = repeated ? overSquare(split, image, vector) : 0;
     const target = sums + load<u32>(split + SPLIT_FEATURE);
-    let product = productOf(repeated, at, inverse, 0);
-    meanOf(repeated, at, inverse, a, h, mask, rule, vector, 0);
-    if (pairs > 1) {
-      product = f64x2.add(product, productOf(repeated, at, inverse, 16));
-      meanOf(repeated, at, inverse, a, h, mask, rule, vector, 16);
-    }
-    if (pairs > 2) {
-      product = f64x2.add(product, productOf(repeated, at, inverse, 32));
-      meanOf(repeated, at, inverse, a, h, mask, rule, vector, 32);
-    }
-    if (pairs > 3) {
-      for (let v: usize = 48; v < vector; v += 16) {
-        product = f64x2.add(product, productOf(repeated, at, inverse, v));
-        meanOf(repeated, at, inverse, a, h, mask, rule, vector, v);
-      }
-    }
-    const added = f64x2.mul(product, f64x2.sub(repeated ? f64x2.mul(v128.load64_splat(split + SPLIT_ABOVE_SHARE), h) : h, a));
-    v128.store(target, f64x2.add(v128.load(target), repeated ? v128.and(added, mask) : added));
+    let product = upLast(repeated, at, repeated ? v128.load(g) : g0, over, h, d, vector, 0);
+    if (pairs > 1) product = f64x2.add(product, upLast(repeated, at, repeated ? v128.load(g + 16) : g1, over, h, d, vector, 16));
+    if (pairs > 2) product = f64x2.add(product, upLast(repeated, at, repeated ? v128.load(g + 32) : g2, over, h, d, vector, 32));
+    if (pairs > 3) for (let v: usize = 48; v < vector; v += 16) product = f64x2.add(product, upLast(repeated, at, v128.load(g + v), over, h, d, vector, v));
+    const added = f64x2.mul(product, d);
+    v128.store(target, f64x2.add(v128.load(target), repeated ? v128.and(added, i64x2.splat(<i64>through)) : added));
   }
 }
 
@@ -171,48 +161,36 @@ function ascendLast(split: usize, repeated: bool, first: usize, at: usize, pairs
 @inline
 function explainTree(image: usize, tree: usize, pairs: i32, vector: usize, views: usize, flags: usize, work: usize, sums: usize): void {
   const rule = image + load<u32>(tree + EXPLAIN_TREE_RULE);
-  const vectors = image + load<u32>(tree + EXPLAIN_TREE_VECTORS);
-  const firstRun = image + load<u32>(tree + EXPLAIN_TREE_RUNS);
-  const lastRun = firstRun + <usize>load<u32>(tree + EXPLAIN_TREE_RUN_COUNT) * RUN_BYTES;
-  for (let v: usize = 0; v < vector; v += 16) v128.store(work + v, v128.load(rule + 2 * vector + v));
-  let split = image + load<u32>(tree + EXPLAIN_TREE_SPLITS);
-  let at = work;
-  let flag = flags;
-  let run = firstRun;
-  for (; run < lastRun; run += RUN_BYTES) {
-    const kind = load<i32>(run);
-    const count = <usize>load<u32>(run, 4);
-    const end = split + count * SPLIT_BYTES;
-    // The products of the last splits come from their parents, and they have none to hand on.
-    if (kind == RUN_OWN) descend(split, false, end, at, flag, pairs, vector, rule, vectors, views, flags, work);
-    else if (kind == RUN_REPEATED) descend(split, true, end, at, flag, pairs, vector, rule, vectors, views, flags, work);
-    split = end;
-    at += count * 2 * vector;
-    flag += count * FLAGS_BYTES;
-  }
-  while (run > firstRun) {
-    run -= RUN_BYTES;
-    const kind = load<i32>(run);
-    const count = <usize>load<u32>(run, 4);
-    const first = split - count * SPLIT_BYTES;
-    const last = split - SPLIT_BYTES;
-    if (kind == RUN_LAST_OWN) ascendLast(last, false, first, at - 2 * vector, pairs, vector, rule, vectors, views, flags, work, sums);
-    else if (kind == RUN_OWN) ascend(last, false, first, at - 2 * vector, flag - FLAGS_BYTES, pairs, vector, rule, vectors, work, sums);
-    else if (kind == RUN_REPEATED) ascend(last, true, first, at - 2 * vector, flag - FLAGS_BYTES, pairs, vector, rule, vectors, work, sums);
-    else ascendLast(last, true, first, at - 2 * vector, pairs, vector, rule, vectors, views, flags, work, sums);
-    split = first;
-    at -= count * 2 * vector;
-    flag -= count * FLAGS_BYTES;
-  }
+  for (let v: usize = 0; v < vector; v += 16) v128.store(work + v, v128.load(rule + vector + v));
+  const own = image + load<u32>(tree + EXPLAIN_TREE_SPLITS);
+  const owns = <usize>load<u32>(tree + EXPLAIN_TREE_OWN);
+  const inner = <usize>load<u32>(tree + EXPLAIN_TREE_INNER);
+  const lastOwns = <usize>load<u32>(tree + EXPLAIN_TREE_LAST_OWN);
+  const splits = <usize>load<u32>(tree + EXPLAIN_TREE_SPLIT_COUNT);
+  const repeated = own + owns * SPLIT_BYTES;
+  const last = own + inner * SPLIT_BYTES;
+  const lastRepeated = own + lastOwns * SPLIT_BYTES;
+  const stop = own + splits * SPLIT_BYTES;
+  const place: usize = 2 * vector;
+  // The products of the last splits come from their parents, and they have none to hand on.
+  descend(own, false, repeated, work, flags, pairs, vector, rule, image, views, flags, work);
+  descend(repeated, true, last, work + owns * place, flags + owns * FLAGS_BYTES, pairs, vector, rule, image, views, flags, work);
+  ascendLast(stop - SPLIT_BYTES, true, lastRepeated, work + (splits - 1) * place, pairs, vector, rule, image, views, flags, sums);
+  ascendLast(lastRepeated - SPLIT_BYTES, false, last, work + (lastOwns - 1) * place, pairs, vector, rule, image, views, flags, sums);
+  ascend(last - SPLIT_BYTES, true, repeated, work + (inner - 1) * place, flags + (inner - 1) * FLAGS_BYTES, pairs, vector, rule, image, work, sums);
+  ascend(repeated - SPLIT_BYTES, false, own, work + (owns - 1) * place, flags + (owns - 1) * FLAGS_BYTES, pairs, vector, rule, image, work, sums);
 }
 
-/** Puts the leaves' values where the means of nodes are looked for. */
-function placeLeaves(image: usize, tree: usize, splits: i32, vector: usize, work: usize): void {
-  let at = work + <usize>splits * 2 * vector + vector;
+/** Puts the values of leaves beside a split where the means of nodes are looked for. */
+function placeLeaves(image: usize, tree: usize, pairs: i32, vector: usize, work: usize): void {
+  let at = work + <usize>load<u32>(tree + EXPLAIN_TREE_SPLIT_COUNT) * 2 * vector + vector;
   let leaf = image + load<u32>(tree + EXPLAIN_TREE_LEAVES);
   for (const stop = leaf + (<usize>load<u32>(tree + EXPLAIN_TREE_LEAF_COUNT) << 3); leaf < stop; leaf += 8, at += 2 * vector) {
     const value = v128.load64_splat(leaf);
-    for (let v: usize = 0; v < vector; v += 16) v128.store(at + v, value);
+    v128.store(at, value);
+    if (pairs > 1) v128.store(at, value, 16);
+    if (pairs > 2) v128.store(at, value, 32);
+    if (pairs > 3) for (let v: usize = 48; v < vector; v += 16) v128.store(at + v, value);
   }
 }
 
@@ -226,18 +204,20 @@ export function explain(image: usize, lane: usize, first: i32, end: i32): void {
   const viewBytes = <usize>field(image, HEADER_VIEW_TOTAL) << 1;
   const firstSums = lane + load<u32>(lane + LANE_EXPLAIN);
   const flags = firstSums + <usize>(end - first) * sumBytes;
-  const work = flags + ((<usize>field(image, HEADER_EXPLAIN_SPLITS) * FLAGS_BYTES + 15) & ~15);
+  const everThrough = flags + <usize>field(image, HEADER_EXPLAIN_SPLITS) * FLAGS_BYTES;
+  const work = (everThrough + FLAGS_BYTES + 15) & ~15;
   const firstViews = lane + load<u32>(lane + LANE_VIEWS) + <usize>first * viewBytes;
   const lastViews = firstViews + <usize>(end - first) * viewBytes;
   const contributions = lane + load<u32>(lane + LANE_CONTRIBUTIONS);
   let tree = image + field(image, HEADER_EXPLAIN_TREES);
+  store<u64>(everThrough, <u64>0xffffffff << 32);
   for (let k = 0; k < outputs; k++) {
     memory.fill(firstSums, 0, <usize>(end - first) * sumBytes);
     // All rows of the batch go through one tree, then through the next: a tree stays in the nearest cache meanwhile.
     for (let n = 0; n < trees; n++, tree += EXPLAIN_TREE_BYTES) {
       const pairs = load<i32>(tree + EXPLAIN_TREE_PAIRS);
       const vector = <usize>pairs << 4;
-      placeLeaves(image, tree, load<i32>(tree + EXPLAIN_TREE_LEAF_COUNT) - 1, vector, work);
+      placeLeaves(image, tree, pairs, vector, work);
       let sums = firstSums;
       for (let views = firstViews; views < lastViews; views += viewBytes, sums += sumBytes) {
         // Straight code for the usual lengths of paths.

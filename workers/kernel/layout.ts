@@ -8,14 +8,17 @@
  *
  *   header                      HEADER_BYTES, the i32 and f64 fields below
  *   columns   [columns]         COLUMN_BYTES each: how a feature's value becomes a slot; numerical ones first
- *   cuts      f64               per numerical column 2^depth - 1 ascending cuts, padded with +inf; slot = number of cuts < value
+ *   cuts      f64               per numerical column its ascending cuts, padded with +inf: an even number of a short column, 2^depth - 1 of
+ *                               a long one; slot = number of cuts < value
  *   groups    u16               per categorical column: category -> slot, slot 0 for every other category and for missing
  *   importance f64 [features]   split importance
  *   calibrator f64 x, f64 y     isotonic thresholds
  *
  * nodes, in every image (strategy walk, and TreeSHAP)
- *   views     [numerical views] VIEW_BYTES each. A view is what a node compares, a u16 per row: 1 + slot, or with missing values
- *                               (and zero) moved to VIEW_LEFT or VIEW_RIGHT, the side that the node sends them to
+ *   views                       A view is what a node compares, a u16 per row: 1 + slot, or where a value is missing VIEW_LEFT or
+ *                               VIEW_RIGHT, the side that the node sends it to. Every numerical column has two, in the order of columns:
+ *                               missing values left, and right. What else nodes ask for (missing values as zero where other nodes tell them
+ *                               apart, zero as missing) is a special view, VIEW_BYTES each, made from its column's first
  *   sets      u16 [slots][sets] per categorical column: VIEW_LEFT where the slot is in the set, else VIEW_RIGHT; a row's
  *                               slot picks a line, which becomes its views of this column
  *   nodes                       a tree's nodes in preorder, so that the left child follows its parent:
@@ -34,12 +37,13 @@
  *   leaves    f64               [trees][2^leafShift] leaf values
  *
  * explanation, where the text carries row counts and leaves are constant (HEADER_EXPLAIN_TREES is not 0)
- *   rules     f64               per number of pairs p: points t [2p], 1 - t [2p] and weights [2p] of the Gauss-Legendre rule
+ *   rules     f64               per number of pairs p: 1 - t [2p] of the points t of the Gauss-Legendre rule, and weights [2p]; then
+ *                               the vectors of splits that their path has not met: 1 - t, 1 - t, 1
  *   trees     [trees]           EXPLAIN_TREE_BYTES each
- *   runs      [runs]            RUN_BYTES each: how many splits of one kind follow each other
- *   splits    [nodes]           SPLIT_BYTES each, parents before children, in runs of one kind
- *   vectors   f64 [2][2p]       for each split whose feature its path has split on before: 1 / f (see explain.ts)
- *   leaves    f64               leaf values of each tree
+ *   splits    [nodes]           SPLIT_BYTES each, parents before children
+ *   vectors   f64 [3][2p]       for each split whose feature its path has split on before: g where those splits let a row through, g
+ *                               where not, and 1 / f^2 (see explain.ts)
+ *   leaves    f64               leaf values of each tree, of leaves that stand beside a split
  *   expected  f64 [outputs]     expected value
  *
  * Trees are ordered output by output. In the tables and leaves of streams each output's are padded to streamTrees, a multiple of
@@ -67,7 +71,7 @@ export const HEADER_STREAM_COUNT = 52;
 export const HEADER_STREAMS = 56;
 export const HEADER_LEAVES = 60;
 export const HEADER_LEAF_SHIFT = 64;
-export const HEADER_NUMERICAL_VIEWS = 68;
+export const HEADER_SPECIAL_VIEWS = 68;
 export const HEADER_VIEWS = 72;
 /** u16 views of a row, categorical ones included; at least 1. */
 export const HEADER_VIEW_TOTAL = 76;
@@ -87,6 +91,8 @@ export const HEADER_EXPLAIN_SPLITS = 124;
 // Header, f64 fields
 export const HEADER_SIGMOID = 128;
 export const HEADER_AVERAGE_DIVISOR = 136;
+/** i32: numerical columns whose cuts are all compared; they stand first. */
+export const HEADER_SHORT_COLUMNS = 144;
 
 export const MAGIC = 0x3142534c; // "LSB1"
 
@@ -101,8 +107,8 @@ export const TRANSFORM_SIGNED_SQUARE = 5;
 // Column record
 export const COLUMN_BYTES = 40;
 export const COLUMN_FEATURE = 0;
-/** Numerical: 2^depth - 1 cuts. */
-export const COLUMN_DEPTH = 4;
+/** Numerical: pairs of cuts of a short column; depth of a long one, which is searched. */
+export const COLUMN_LENGTH = 4;
 /** Offset of the cuts, or of the category groups. */
 export const COLUMN_TABLE = 8;
 /** Numerical: slot of a missing value. Categorical: number of categories in the group table. */
@@ -115,39 +121,35 @@ export const COLUMN_FIRST = 24;
 export const COLUMN_SETS = 28;
 export const COLUMN_SET_TABLE = 32;
 export const COLUMN_FIRST_VIEW = 36;
+/** Numerical: both views of a missing value, the second one in the upper half. */
+export const COLUMN_MISSING_VIEWS = 28;
 
-// View record, of numerical columns: view = missing column slot ? missing : zero slot ? zero : 1 + slot
-export const VIEW_BYTES = 20;
-export const VIEW_COLUMN = 0;
-export const VIEW_MISSING_SLOT = 4;
-export const VIEW_MISSING = 8;
-export const VIEW_ZERO_SLOT = 12;
-export const VIEW_ZERO = 16;
+// Special view record: from the first view v of a column, v == VIEW_LEFT ? missing : v == zero's first view ? zero : v
+export const VIEW_BYTES = 16;
+/** Place of the first view. */
+export const VIEW_SOURCE = 0;
+export const VIEW_MISSING = 4;
+export const VIEW_ZERO_SOURCE = 8;
+export const VIEW_ZERO = 12;
 export const VIEW_LEFT = 0;
 export const VIEW_RIGHT = 0xffff;
 
-// Explanation: one tree
-export const EXPLAIN_TREE_BYTES = 32;
+// Explanation: one tree. Splits stand in four runs of one kind each, so that the kernel branches once a run. "Repeated": the path has
+// split on the feature before. "Last": both children are leaves.
+//   own | repeated, and whatever else stands below a repeated one | last, own | last, repeated
+export const EXPLAIN_TREE_BYTES = 40;
 export const EXPLAIN_TREE_SPLITS = 0;
-/** Runs: i32 kind, i32 number of splits; then the number of runs. */
-export const EXPLAIN_TREE_RUNS = 4;
-export const EXPLAIN_TREE_RUN_COUNT = 8;
+/** Where runs end: splits up to there. */
+export const EXPLAIN_TREE_OWN = 4;
+export const EXPLAIN_TREE_INNER = 8;
+export const EXPLAIN_TREE_LAST_OWN = 12;
+export const EXPLAIN_TREE_SPLIT_COUNT = 16;
 /** Pairs of quadrature points: enough to be exact for the longest path of the tree. */
-export const EXPLAIN_TREE_PAIRS = 12;
-export const EXPLAIN_TREE_RULE = 16;
-/** Vectors of the repeated splits. */
-export const EXPLAIN_TREE_VECTORS = 20;
-/** Leaf values, f64, and how many. */
-export const EXPLAIN_TREE_LEAVES = 24;
-export const EXPLAIN_TREE_LEAF_COUNT = 28;
-
-// Splits stand in runs of one kind, so that the kernel branches once a run. "Repeated": the path has split on the feature before.
-// "Last": both children are leaves. The last ones stand behind all others.
-export const RUN_OWN = 0;
-export const RUN_REPEATED = 1;
-export const RUN_LAST_OWN = 2;
-export const RUN_LAST_REPEATED = 3;
-export const RUN_BYTES = 8;
+export const EXPLAIN_TREE_PAIRS = 20;
+export const EXPLAIN_TREE_RULE = 24;
+/** Values of the leaves beside a split, f64, and how many; the leaves of last splits are in their splits. */
+export const EXPLAIN_TREE_LEAVES = 28;
+export const EXPLAIN_TREE_LEAF_COUNT = 32;
 
 // Explanation: one split. Splits and leaves have a place each in the workspace of a tree, two vectors (products and means): splits
 // first, in their order, then leaves.
@@ -157,16 +159,17 @@ export const SPLIT_K = 0;
 export const SPLIT_VIEW = 4;
 /** 16 * feature: place of its sum. */
 export const SPLIT_FEATURE = 8;
-/** Repeated: place of the flags of the nearest split above on the same feature; 0 where this one is on its left, 1 on its right. */
+/** Repeated: place of the flags of the nearest split above on the same feature (without one, of flags that let everything through); 0 where this one is on its left, 1 on its right. */
 export const SPLIT_ABOVE = 12;
 export const SPLIT_ABOVE_SIDE = 16;
-/** Repeated: place of two vectors, 1 / f of the feature's splits above where they let a row through and where not. */
-export const SPLIT_INVERSE = 20;
-/** Workspaces of the children, left and right. */
+/** Repeated: place of its vectors. */
+export const SPLIT_VECTORS = 20;
+/** Inner splits: workspaces of the children, left, right and left again; the share that all of the path's splits on the feature let to the other side of left, and of right. */
 export const SPLIT_CHILDREN = 24;
-/** Shares that all of the path's splits on the feature let through: with this one to either side, left and right, and those above (1 without any). */
-export const SPLIT_SHARES = 32;
-export const SPLIT_ABOVE_SHARE = 48;
+export const SPLIT_OTHER_SHARES = 40;
+/** Last splits: by the side that a row goes to, its leaf's value, and how far that is from the other, times the other's share. */
+export const SPLIT_VALUES = 24;
+export const SPLIT_DIFFERENCES = 40;
 export const FLAGS_BYTES = 8;
 
 /** Trees walked side by side. */
@@ -183,7 +186,7 @@ export const TREE_BLOCK = 4;
  *   prediction   f64 [capacity][outputs]    after the objective's transform
  *   calibrated   f64 [capacity]             single-output models with a calibrator
  *   ranking      i32 [capacity][RANKED]     the features with the largest |value * importance|, -1 past the last
- *   scratch      i32 [capacity][streams], i32 [capacity][columns], u16 [capacity][views]
+ *   scratch      i32 [capacity][streams], u16 [capacity][views]
  * and where rows are answered with text that the kernel writes (see ANSWER TEXT)
  *   ids          [capacity][ID_BYTES]       u8 length (0: the kernel writes no answer), then the request id as JSON, in its quotes
  *   answers      [capacity][answer bytes]   the i32 fields below, then the text, in which the fields count
@@ -198,7 +201,6 @@ export const LANE_PREDICTION = 8;
 export const LANE_CALIBRATED = 12;
 export const LANE_RANKING = 16;
 export const LANE_STREAMS = 20;
-export const LANE_SLOTS = 24;
 export const LANE_VIEWS = 28;
 export const LANE_CONTRIBUTIONS = 32;
 export const LANE_EXPLAIN = 36;

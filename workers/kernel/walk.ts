@@ -14,8 +14,7 @@ const ZERO_THRESHOLD: f64 = 1.0000000180025095e-35;
 @inline
 function step(at: usize, node: u64, views: usize): usize {
   const view = <u32>load<u16>(views + <usize>((node >> 16) & 0xffffff));
-  const right = <usize>(node >> 40) << 3;
-  return at + right + ((8 - right) & (0 - <usize>(view < <u32>(node & 0xffff))));
+  return at + select<usize>(8, <usize>(node >> 40) << 3, view < <u32>(node & 0xffff));
 }
 
 // @ts-ignore: decorator

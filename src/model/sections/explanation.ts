@@ -4,14 +4,26 @@ import { type Booster, type Tree, iterationCount } from '../booster.js';
 import type { Columns } from '../columns.js';
 import { gaussLegendre } from '../quadrature.js';
 import type { ViewPlaces } from './columns.js';
-import { comparison, outputOrder, rootOf } from './nodes.js';
+import { comparison, outputOrder } from './nodes.js';
 import type { Plan, Write } from './sheet.js';
+
+/** The runs that splits stand in, in this order (layout.ts). */
+const RUN = { own: 0, repeated: 1, lastOwn: 2, lastRepeated: 3 } as const;
 
 /** TreeSHAP is defined by the training rows in each node; LightGBM does not define it for linear leaves. */
 export const isExplainable = (booster: Booster): boolean =>
   booster.trees.every(
-    (tree) => tree.linear === undefined && (tree.leafCount === 1 || (tree.leafRows !== undefined && tree.nodeRows !== undefined && tree.nodeRows.every((rows) => rows > 0))),
+    (tree) => tree.linear === undefined && (tree.leafCount === 1 || (tree.leafRows !== undefined && tree.nodeRows !== undefined && addUp(tree, tree.leafRows, tree.nodeRows))),
   );
+
+/** Whether every node has rows, and its children's add up to them, as LightGBM writes them. */
+function addUp({ leftChild, rightChild }: Tree, leafRows: Float64Array, nodeRows: Float64Array): boolean {
+  const rowsOf = (child: number): number => (child < 0 ? leafRows[~child] : nodeRows[child]);
+  for (let node = 0; node < nodeRows.length; node++) {
+    if (!(nodeRows[node] > 0 && rowsOf(leftChild[node]) + rowsOf(rightChild[node]) === nodeRows[node])) return false;
+  }
+  return true;
+}
 
 /** What a lane needs to know: -1 splits where the model cannot be explained. */
 export interface ExplainShape {
@@ -21,166 +33,227 @@ export interface ExplainShape {
   readonly pairs: number;
 }
 
-interface Split {
-  readonly node: number;
-  readonly feature: number;
-  /** The nearest split above on the same feature, and on which side of it this one is. */
-  readonly above: { readonly split: Split; readonly isLeft: boolean } | undefined;
-  /** Shares that the path's splits on the feature let through: those above, and with this one to either side. */
-  readonly aboveShare: number;
-  readonly leftShare: number;
-  readonly rightShare: number;
-  /** Children: a split, or ~leaf. */
-  left: Split | number;
-  right: Split | number;
-  /** Place in the order of the kernel. */
-  place: number;
-}
-
-interface Run {
-  readonly kind: number;
-  readonly splits: Split[];
-}
-
+/** How the splits of one tree are explained. Arrays over all trees' splits start at `first` here, and are indexed by node or, where said, by place. */
 interface ExplainedTree {
-  readonly runs: readonly Run[];
+  readonly first: number;
   readonly splitCount: number;
+  /** Splits whose path has split on their feature before. */
   readonly repeatedCount: number;
   /** Different features on the longest path. */
   readonly longest: number;
+  /** By run, the place after its last split. */
+  readonly runEnds: readonly number[];
 }
 
-function explainedTree(tree: Tree): ExplainedTree {
-  const splits: Split[] = [];
-  let longest = 0;
-  const nodeRows = tree.nodeRows as Float64Array;
-  const rowsOf = (child: number): number => (child < 0 ? (tree.leafRows as Float64Array)[~child] : nodeRows[child]);
-  // An explicit stack: trees may be deeper than a call stack. `path` holds the nearest split above by feature.
-  type Path = ReadonlyMap<number, { readonly split: Split; readonly isLeft: boolean }>;
-  const pending: { child: number; parent: Split | undefined; isLeft: boolean; path: Path }[] = [{ child: rootOf(tree), parent: undefined, isLeft: false, path: new Map() }];
-  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    const { child, parent, isLeft, path } = next;
-    if (child < 0) {
-      longest = Math.max(longest, path.size);
-      if (parent !== undefined) parent[isLeft ? 'left' : 'right'] = child;
-      continue;
-    }
-    const feature = tree.splitFeature[child];
-    const above = path.get(feature);
-    const aboveShare = above === undefined ? 1 : above.isLeft ? above.split.leftShare : above.split.rightShare;
-    const leftShare = (aboveShare * rowsOf(tree.leftChild[child])) / nodeRows[child];
-    const rightShare = (aboveShare * rowsOf(tree.rightChild[child])) / nodeRows[child];
-    const split: Split = { node: child, feature, above, aboveShare, leftShare, rightShare, left: 0, right: 0, place: 0 };
-    splits.push(split);
-    if (parent !== undefined) parent[isLeft ? 'left' : 'right'] = split;
-    for (const left of [false, true]) {
-      pending.push({ child: (left ? tree.leftChild : tree.rightChild)[child], parent: split, isLeft: left, path: new Map(path).set(feature, { split, isLeft: left }) });
-    }
+/** The splits of all trees, in plain arrays: a thousand trees have 30,000. */
+class SplitPaths {
+  /** Nearest split above on the same feature: 2 * node, and 1 more where the split is on its right; -1 without any. */
+  readonly above: Int32Array;
+  /** Shares that the path's splits on the feature let through: those above, and with this one to either side. */
+  readonly aboveShare: Float64Array;
+  readonly leftShare: Float64Array;
+  readonly rightShare: Float64Array;
+  /** Place in the order of the kernel. */
+  readonly place: Int32Array;
+  /** By place: the node. */
+  readonly order: Int32Array;
+  readonly trees: readonly ExplainedTree[];
+  /** By feature: the nearest split on the path down to the node at hand, as in `above`. */
+  readonly #nearest: Int32Array;
+  /** Of one tree: nodes to come back to, and per run its nodes. */
+  readonly #pending: Int32Array;
+  readonly #members: readonly Int32Array[];
+
+  constructor(trees: readonly Tree[], featureCount: number) {
+    const total = trees.reduce((sum, { leafCount }) => sum + leafCount - 1, 0);
+    const mostSplits = trees.reduce((most, { leafCount }) => Math.max(most, leafCount - 1), 0);
+    this.above = new Int32Array(total);
+    this.aboveShare = new Float64Array(total);
+    this.leftShare = new Float64Array(total);
+    this.rightShare = new Float64Array(total);
+    this.place = new Int32Array(total);
+    this.order = new Int32Array(total);
+    this.#nearest = new Int32Array(featureCount).fill(-1);
+    this.#pending = new Int32Array(mostSplits + 1);
+    this.#members = Object.values(RUN).map(() => new Int32Array(mostSplits));
+    let first = 0;
+    this.trees = trees.map((tree) => {
+      const splitCount = tree.leafCount - 1;
+      const explained = { first, splitCount, ...this.#follow(tree, first), runEnds: this.#inRuns(tree, first) };
+      first += splitCount;
+      return explained;
+    });
   }
-  const runs = inRuns(splits);
-  runs.flatMap((run) => run.splits).forEach((split, place) => (split.place = place));
-  return { runs, splitCount: splits.length, repeatedCount: splits.filter(({ above }) => above !== undefined).length, longest };
-}
 
-/** Parents before children, splits of one kind together as far as that goes; those with two leaves last. */
-function inRuns(splits: readonly Split[]): Run[] {
-  const isLast = ({ left, right }: Split): boolean => typeof left === 'number' && typeof right === 'number';
-  const runs: Run[] = [];
-  const available: Record<number, Split[]> = { [L.RUN_OWN]: [], [L.RUN_REPEATED]: [], [L.RUN_LAST_OWN]: [], [L.RUN_LAST_REPEATED]: [] };
-  const offer = (split: Split | number): void => {
-    if (typeof split === 'number') return;
-    available[(split.above === undefined ? L.RUN_OWN : L.RUN_REPEATED) + (isLast(split) ? 2 : 0)].push(split);
-  };
-  if (splits.length > 0) offer(splits[0]);
-  for (const kinds of [[L.RUN_OWN, L.RUN_REPEATED], [L.RUN_LAST_OWN], [L.RUN_LAST_REPEATED]]) {
-    for (let turn = 0; kinds.some((kind) => available[kind].length > 0); turn++) {
-      const kind = kinds[turn % kinds.length];
-      const run: Run = { kind, splits: [] };
-      // Taking a split offers its children, which may join the same run.
-      for (let split = available[kind].shift(); split !== undefined; split = available[kind].shift()) {
-        run.splits.push(split);
-        offer(split.left);
-        offer(split.right);
+  /** Depth first; each node is met going to its left child, to its right child, and back up. */
+  #follow({ leafCount, splitFeature, leftChild, rightChild, leafRows, nodeRows }: Tree, first: number): { repeatedCount: number; longest: number } {
+    if (leafCount === 1) return { repeatedCount: 0, longest: 0 };
+    const { above, aboveShare, leftShare, rightShare } = this;
+    const rowsOf = (child: number): number => (child < 0 ? (leafRows as Float64Array)[~child] : (nodeRows as Float64Array)[child]);
+    const nearest = this.#nearest;
+    const pending = this.#pending;
+    let repeatedCount = 0;
+    let longest = 0;
+    let features = 0;
+    let depth = 0;
+    pending[depth++] = 0;
+    while (depth > 0) {
+      const visit = pending[--depth];
+      const node = Math.floor(visit / 3);
+      const feature = splitFeature[node];
+      const at = first + node;
+      if (visit % 3 === 2) {
+        if (above[at] < 0) features--;
+        nearest[feature] = above[at];
+        continue;
       }
-      if (run.splits.length > 0) runs.push(run);
+      if (visit % 3 === 0) {
+        const over = nearest[feature];
+        above[at] = over;
+        if (over < 0) features++;
+        else repeatedCount++;
+        aboveShare[at] = over < 0 ? 1 : ((over & 1) === 0 ? leftShare : rightShare)[first + (over >> 1)];
+        leftShare[at] = (aboveShare[at] * rowsOf(leftChild[node])) / rowsOf(node);
+        rightShare[at] = (aboveShare[at] * rowsOf(rightChild[node])) / rowsOf(node);
+      }
+      nearest[feature] = 2 * node + (visit % 3);
+      pending[depth++] = visit + 1;
+      const child = (visit % 3 === 0 ? leftChild : rightChild)[node];
+      if (child < 0) longest = Math.max(longest, features);
+      else pending[depth++] = 3 * child;
     }
+    return { repeatedCount, longest };
   }
-  return runs;
+
+  /** Places parents before children, run by run. */
+  #inRuns({ leafCount, leftChild, rightChild }: Tree, first: number): number[] {
+    const members = this.#members;
+    const counts = [0, 0, 0, 0];
+    const join = (node: number, below: number): void => {
+      if (node < 0) return;
+      const isOwn = this.above[first + node] < 0;
+      const isLast = leftChild[node] < 0 && rightChild[node] < 0;
+      const run = isLast ? (isOwn ? RUN.lastOwn : RUN.lastRepeated) : isOwn ? below : RUN.repeated;
+      members[run][counts[run]++] = node;
+    };
+    if (leafCount > 1) join(0, RUN.own);
+    let placed = 0;
+    return Object.values(RUN).map((run) => {
+      // Children join the run at hand or a later one.
+      for (let i = 0; i < counts[run]; i++) {
+        const node = members[run][i];
+        this.order[first + placed] = node;
+        this.place[first + node] = placed++;
+        join(leftChild[node], run);
+        join(rightChild[node], run);
+      }
+      return placed;
+    });
+  }
 }
 
 /** LightGBM's `ExpectedValue`: the leaf values weighted by their share of training rows. */
-function expectedValue(tree: Tree): number {
-  if (tree.leafCount === 1) return tree.leafValue[0];
-  const total = (tree.nodeRows as Float64Array)[0];
-  return tree.leafValue.reduce((sum, value, leaf) => sum + ((tree.leafRows as Float64Array)[leaf] / total) * value, 0);
+function expectedValue({ leafCount, leafValue, leafRows, nodeRows }: Tree): number {
+  if (leafCount === 1) return leafValue[0];
+  const total = (nodeRows as Float64Array)[0];
+  let sum = 0;
+  for (let leaf = 0; leaf < leafCount; leaf++) sum += ((leafRows as Float64Array)[leaf] / total) * leafValue[leaf];
+  return sum;
 }
 
 /** @param booster an explainable one */
 export function explanationSection(plan: Plan, booster: Booster, columns: Columns, places: ViewPlaces): { readonly write: Write; readonly shape: ExplainShape } {
   const order = outputOrder(booster);
-  const explained = order.map((t) => explainedTree(booster.trees[t]));
+  const paths = new SplitPaths(order.map((t) => booster.trees[t]), booster.featureCount);
   // Exact for a polynomial of degree length - 1 with length / 2 points; points come in pairs, a v128 each.
-  const pairs = explained.map(({ longest }) => Math.max(1, Math.ceil(Math.ceil(longest / 2) / 2)));
-  const rules = new Map([...new Set(pairs)].map((count) => [count, plan.reserve(8 * 3 * 2 * count, 16)]));
+  const pairs = paths.trees.map(({ longest }) => Math.max(1, Math.ceil(Math.ceil(longest / 2) / 2)));
+  const rules = new Map([...new Set(pairs)].map((count) => [count, plan.reserve(5 * 16 * count, 16)]));
   const records = plan.reserve(L.EXPLAIN_TREE_BYTES * order.length);
-  const runs = explained.map((tree) => plan.reserve(L.RUN_BYTES * tree.runs.length));
-  const splits = explained.map((tree) => plan.reserve(L.SPLIT_BYTES * tree.splitCount));
-  const vectors = explained.map((tree, i) => plan.reserve(32 * pairs[i] * tree.repeatedCount, 16));
+  const splits = paths.trees.map((tree) => plan.reserve(L.SPLIT_BYTES * tree.splitCount));
+  const vectors = paths.trees.map((tree, i) => plan.reserve(3 * 16 * pairs[i] * tree.repeatedCount, 16));
   const leaves = order.map((t) => plan.reserve(8 * booster.trees[t].leafCount));
   const expected = plan.reserve(8 * booster.outputs);
-  const shape = { splits: Math.max(0, ...explained.map((tree) => tree.splitCount)), pairs: Math.max(1, ...pairs) };
+  const shape = { splits: paths.trees.reduce((most, tree) => Math.max(most, tree.splitCount), 0), pairs: pairs.reduce((most, count) => Math.max(most, count), 1) };
   const write: Write = ({ i32, f64, i32s, f64s }) => {
     i32(L.HEADER_EXPLAIN_TREES, records);
     i32(L.HEADER_EXPECTED, expected);
     i32(L.HEADER_EXPLAIN_SPLITS, shape.splits);
     const points = new Map([...rules].map(([count, at]) => {
       const { points: t, weights } = gaussLegendre(2 * count);
-      f64s(at, t);
-      f64s(at + 16 * count, t.map((x) => 1 - x));
-      f64s(at + 32 * count, weights);
+      const rest = t.map((x) => 1 - x);
+      [rest, weights, rest, rest, t.map(() => 1)].forEach((vector, i) => f64s(at + 16 * count * i, vector));
       return [count, t];
     }));
-    explained.forEach((tree, i) => {
-      const { leafValue } = booster.trees[order[i]];
+    paths.trees.forEach((tree, i) => {
+      const { splitFeature, leftChild, rightChild, leafValue } = booster.trees[order[i]];
+      const firstDecision = columns.decisions.first[order[i]];
       const vectorBytes = 16 * pairs[i];
       const t = points.get(pairs[i]) as Float64Array;
       const record = records + L.EXPLAIN_TREE_BYTES * i;
+      const rule = rules.get(pairs[i]) as number;
+      const [own, inner, lastOwn] = tree.runEnds;
       i32(record + L.EXPLAIN_TREE_SPLITS, splits[i]);
-      i32(record + L.EXPLAIN_TREE_RUNS, runs[i]);
-      i32(record + L.EXPLAIN_TREE_RUN_COUNT, tree.runs.length);
+      i32s(record + L.EXPLAIN_TREE_OWN, [own, inner, lastOwn, tree.splitCount]);
       i32(record + L.EXPLAIN_TREE_PAIRS, pairs[i]);
-      i32(record + L.EXPLAIN_TREE_RULE, rules.get(pairs[i]) as number);
-      i32(record + L.EXPLAIN_TREE_VECTORS, vectors[i]);
+      i32(record + L.EXPLAIN_TREE_RULE, rule);
       i32(record + L.EXPLAIN_TREE_LEAVES, leaves[i]);
-      i32(record + L.EXPLAIN_TREE_LEAF_COUNT, leafValue.length);
-      f64s(leaves[i], leafValue);
-      const workspace = (child: Split | number): number => 2 * vectorBytes * (typeof child === 'number' ? tree.splitCount + ~child : child.place);
-      let inverse = 0;
-      tree.runs.forEach((run, r) => {
-        i32(runs[i] + L.RUN_BYTES * r, run.kind);
-        i32(runs[i] + L.RUN_BYTES * r + 4, run.splits.length);
-        for (const split of run.splits) {
-          const at = splits[i] + L.SPLIT_BYTES * split.place;
-          const { k, view } = comparison(columns.decisions[order[i]][split.node], places);
-          i32(at + L.SPLIT_K, k);
-          i32(at + L.SPLIT_VIEW, view);
-          i32(at + L.SPLIT_FEATURE, 16 * split.feature);
-          i32s(at + L.SPLIT_CHILDREN, [workspace(split.left), workspace(split.right)]);
-          f64s(at + L.SPLIT_SHARES, [split.leftShare, split.rightShare]);
-          f64(at + L.SPLIT_ABOVE_SHARE, split.aboveShare);
-          if (split.above === undefined) continue;
-          i32(at + L.SPLIT_ABOVE, L.FLAGS_BYTES * split.above.split.place);
-          i32(at + L.SPLIT_ABOVE_SIDE, split.above.isLeft ? 0 : 1);
-          i32(at + L.SPLIT_INVERSE, inverse);
-          f64s(vectors[i] + inverse, t.map((x) => 1 / (split.aboveShare * (1 - x) + x)));
-          // Where no training row got through, the product is 0 whatever it is divided by.
-          f64s(vectors[i] + inverse + vectorBytes, t.map((x) => (split.aboveShare === 0 ? 0 : 1 / (split.aboveShare * (1 - x)))));
-          inverse += 2 * vectorBytes;
+      let placed = 0;
+      // A leaf beside a split gets its place when its split is written, which is once.
+      const workspace = (child: number): number => {
+        if (child >= 0) return 2 * vectorBytes * paths.place[tree.first + child];
+        f64(leaves[i] + 8 * placed, leafValue[~child]);
+        return 2 * vectorBytes * (tree.splitCount + placed++);
+      };
+      let nextVectors = vectors[i];
+      for (let place = 0; place < tree.splitCount; place++) {
+        const node = paths.order[tree.first + place];
+        const split = tree.first + node;
+        const at = splits[i] + L.SPLIT_BYTES * place;
+        const { k, view } = comparison(columns, firstDecision + node, places);
+        const aboveShare = paths.aboveShare[split];
+        i32(at + L.SPLIT_K, k);
+        i32(at + L.SPLIT_VIEW, view);
+        i32(at + L.SPLIT_FEATURE, 16 * splitFeature[node]);
+        const [left, right] = [leftChild[node], rightChild[node]];
+        const [leftShare, rightShare] = [paths.leftShare[split], paths.rightShare[split]];
+        if (left < 0 && right < 0) {
+          const [leftValue, rightValue] = [leafValue[~left], leafValue[~right]];
+          f64(at + L.SPLIT_VALUES, leftValue);
+          f64(at + L.SPLIT_VALUES + 8, rightValue);
+          f64(at + L.SPLIT_DIFFERENCES, rightShare * (leftValue - rightValue));
+          f64(at + L.SPLIT_DIFFERENCES + 8, leftShare * (rightValue - leftValue));
+        } else {
+          const [leftPlace, rightPlace] = [workspace(left), workspace(right)];
+          i32s(at + L.SPLIT_CHILDREN, [leftPlace, rightPlace, leftPlace]);
+          f64(at + L.SPLIT_OTHER_SHARES, rightShare);
+          f64(at + L.SPLIT_OTHER_SHARES + 8, leftShare);
         }
-      });
+        const above = paths.above[split];
+        if (above < 0) {
+          i32(at + L.SPLIT_ABOVE, L.FLAGS_BYTES * shape.splits);
+          i32(at + L.SPLIT_VECTORS, rule + 2 * vectorBytes);
+          continue;
+        }
+        i32(at + L.SPLIT_ABOVE, L.FLAGS_BYTES * paths.place[tree.first + (above >> 1)]);
+        i32(at + L.SPLIT_ABOVE_SIDE, above & 1);
+        i32(at + L.SPLIT_VECTORS, nextVectors);
+        for (let point = 0; point < t.length; point++) {
+          const to = nextVectors + 8 * point;
+          const rest = 1 - t[point];
+          const f = aboveShare * rest + t[point];
+          f64(to, rest / f);
+          // Where no training row got through, products below are 0 whatever the share.
+          f64(to + vectorBytes, aboveShare === 0 ? 0 : 1 / aboveShare);
+          f64(to + 2 * vectorBytes, 1 / (f * f));
+        }
+        nextVectors += 3 * vectorBytes;
+      }
+      i32(record + L.EXPLAIN_TREE_LEAF_COUNT, placed);
     });
     const perOutput = iterationCount(booster);
-    f64s(expected, Array.from({ length: booster.outputs }, (_, k) => order.slice(k * perOutput, (k + 1) * perOutput).reduce((sum, tree) => sum + expectedValue(booster.trees[tree]), 0)));
+    for (let k = 0; k < booster.outputs; k++) {
+      f64(expected + 8 * k, order.slice(k * perOutput, (k + 1) * perOutput).reduce((sum, tree) => sum + expectedValue(booster.trees[tree]), 0));
+    }
   };
   return { write, shape };
 }

@@ -1,7 +1,7 @@
 /** Section of the image: the nodes of strategy walk, and linear leaves. */
 import * as L from '../../../workers/kernel/layout.js';
 import type { Booster, Tree } from '../booster.js';
-import type { Columns, Decision } from '../columns.js';
+import type { Columns } from '../columns.js';
 import type { ViewPlaces } from './columns.js';
 import type { Plan, Write } from './sheet.js';
 
@@ -14,11 +14,12 @@ const LEAF_BYTES = 16;
 export const outputOrder = ({ trees, outputs }: Booster): number[] =>
   Array.from({ length: outputs }, (_, output) => trees.flatMap((_tree, t) => (t % outputs === output ? [t] : []))).flat();
 
-/** k and the byte offset of the view: a row goes left where its view < k. */
-export function comparison(decision: Decision, places: ViewPlaces): { readonly k: number; readonly view: number } {
-  return decision.kind === 'numerical'
-    ? { k: decision.cut + 2, view: 2 * decision.view }
-    : { k: 1, view: 2 * (places.firstOfColumn[decision.column] + decision.set) };
+/** k and the byte offset of the view of a decision: a row goes left where its view < k. */
+export function comparison({ columns, decisions }: Columns, decision: number, places: ViewPlaces): { readonly k: number; readonly view: number } {
+  const column = decisions.column[decision];
+  return columns[column].kind === 'numerical'
+    ? { k: decisions.cut[decision] + 2, view: 2 * places.ofView[decisions.view[decision]] }
+    : { k: 1, view: 2 * (places.firstOfColumn[column] + decisions.view[decision]) };
 }
 
 /** A child as it is visited in preorder: a node of the tree, or ~leaf. */
@@ -46,14 +47,16 @@ export function nodeSection(plan: Plan, booster: Booster, columns: Columns, plac
     trees.forEach((t, place) => {
       const tree = booster.trees[t];
       i32(roots + 4 * (Math.floor(place / perOutput) * rootsPerOutput + (place % perOutput)), at - nodes);
-      // Preorder with an explicit stack; `above` is the node whose right child comes next.
-      const pending: { child: number; above: number }[] = [{ child: rootOf(tree), above: -1 }];
-      for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-        const { child, above } = next;
+      // Preorder with an explicit stack, of children and the place of the node whose right child they are.
+      const pending = [rootOf(tree), -1];
+      while (pending.length > 0) {
+        const above = pending.pop() as number;
+        const child = pending.pop() as number;
         if (above >= 0) {
           const distance = (at - above) / 8;
           if (distance >= LIMITS.distance) throw new RangeError(`tree ${t} is too large to be served`);
-          view.setBigUint64(above, view.getBigUint64(above, true) | (BigInt(distance) << 40n), true);
+          view.setUint8(above + 5, distance & 0xff);
+          view.setUint16(above + 6, distance >> 8, true);
         }
         if (child < 0) {
           if (linear === undefined) f64(at + 8, tree.leafValue[~child]);
@@ -61,9 +64,11 @@ export function nodeSection(plan: Plan, booster: Booster, columns: Columns, plac
           at += LEAF_BYTES;
           continue;
         }
-        const { k, view: viewBytes } = comparison(columns.decisions[t][child], places);
-        view.setBigUint64(at, BigInt(k) | (BigInt(viewBytes) << 16n), true);
-        pending.push({ child: tree.rightChild[child], above: at }, { child: tree.leftChild[child], above: -1 });
+        const { k, view: viewBytes } = comparison(columns, columns.decisions.first[t] + child, places);
+        view.setUint16(at, k, true);
+        view.setUint16(at + 2, viewBytes & 0xffff, true);
+        view.setUint8(at + 4, viewBytes >> 16);
+        pending.push(tree.rightChild[child], at, tree.leftChild[child], -1);
         at += NODE_BYTES;
       }
       leaf += tree.leafCount;

@@ -17,8 +17,8 @@ export class Plan {
 export class Sheet {
   readonly view: DataView;
 
-  constructor(readonly bytes: Uint8Array<ArrayBuffer>) {
-    this.view = new DataView(bytes.buffer);
+  constructor(readonly bytes: Uint8Array) {
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   i32 = (at: number, value: number): void => this.view.setInt32(at, value, true);

@@ -25,7 +25,7 @@ export function streamSection(plan: Plan, booster: Booster, columns: Columns, st
     i32(L.HEADER_LEAF_SHIFT, leafShift);
     i32s(bases, tables);
     booster.trees.forEach((tree, t) => f64s(leaves + ((8 * place(t)) << leafShift), tree.leafValue));
-    const image = new Uint32Array(bytes.buffer, 0, bytes.length >> 2);
+    const image = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2);
     writeTables(booster, columns, streams, words, image, tables.map((table) => table >> 2), treesPerRow, place);
   };
 }
