@@ -18,7 +18,7 @@ export const MODELS = join(projectRoot, 'test/data/models');
  * What servers of tests get unless told otherwise; `undefined` takes a variable away. Nothing else is inherited but PATH.
  * The deadline is long, as the machines that run tests are busy. `ACCEPTORS=2 npm test` holds several acceptors to the same tests.
  */
-const ENVIRONMENT: Environment = { HOST: '127.0.0.1', PORT: '0', MODEL_DIR: MODELS, MODEL_VERSION: 'v1.0.0', WORKERS: '1', REQUEST_TIMEOUT_MS: '20000', ACCEPTORS: process.env['ACCEPTORS'] };
+const ENVIRONMENT: Environment = { HOST: '127.0.0.1', PORT: '0', MODEL_DIR: MODELS, MODEL_VERSION: 'v1.0.0', WORKERS: process.env['ACCEPTORS'] ?? '1', REQUEST_TIMEOUT_MS: '20000', ACCEPTORS: process.env['ACCEPTORS'] };
 
 const START_MS = 30_000;
 

@@ -44,6 +44,7 @@ const front = new FrontEnd({
   scrape: () => channel.ask('scrape', undefined),
   logger: { error: (fields, message) => channel.note('error', { fields: 'err' in fields ? { ...fields, err: sendable(fields['err']) } : fields, message }) },
 });
+leased.started();
 
 function counts(): AcceptorCounts {
   const { workers: alive, predictionLinesDropped, acceptors } = front.readings();

@@ -1,4 +1,5 @@
 /** The models of other threads as an acceptor's thread has them: the same images, lanes of its own. */
+import { columnsOf } from '../http/feature-order.js';
 import type { Serving } from '../registry/serving.js';
 import type { Regions } from '../scoring/memory.js';
 import { LANE_LIMITS, ServedModel } from '../scoring/served-model.js';
@@ -29,13 +30,19 @@ export class AdoptedModels {
   adopt({ champion, requestNames, experiment }: PublishedServing): void {
     const before = this.#models;
     const now = new Map<number, ServedModel>();
-    const adopted = ({ card, strategy, shape, image, imageBytes }: PublishedModel): ServedModel => {
-      const model = before.get(image) ?? new ServedModel(card, strategy, shape, image, imageBytes, this.memory, this.#keptLanes);
+    const adopted = ({ card, strategy, shape, image, imageBytes, text }: PublishedModel): ServedModel => {
+      const model = before.get(image) ?? new ServedModel(card, strategy, shape, image, imageBytes, this.memory, { text, keptLanes: this.#keptLanes });
       now.set(image, model);
       return model;
     };
+    const names = this.#serving?.requestNames;
     this.#models = now;
-    this.#serving = { champion: adopted(champion), requestNames, experiment: experiment && { ...experiment, challenger: adopted(experiment.challenger) } };
+    this.#serving = {
+      champion: adopted(champion),
+      // The same array for the same names, as on one thread: what reads requests is made anew for others.
+      requestNames: names !== undefined && columnsOf(requestNames, names) === null ? names : requestNames,
+      experiment: experiment && { ...experiment, challenger: adopted(experiment.challenger) },
+    };
     for (const [image, model] of before) if (!now.has(image)) model.retire();
   }
 }

@@ -10,6 +10,8 @@ import type { ServedModel } from '../scoring/served-model.js';
 
 /** How long an acceptor's event loop may stand still for a lane; past it the rows are refused like those for which there is no room. */
 const PATIENCE_MS = 1000;
+/** The same while the thread starts and the main thread with it. */
+const START_PATIENCE_MS = 30_000;
 
 interface LaneQuestion {
   readonly id: number;
@@ -37,18 +39,24 @@ export interface LeaseEnd {
 /** The shared memory as one acceptor's thread sees it. `free` takes lanes, and images that were published to it, too. */
 export class LeasedMemory implements Regions {
   #asked = 0;
+  #patienceMs = START_PATIENCE_MS;
 
   constructor(
     readonly memory: WebAssembly.Memory,
     private readonly end: LeaseEnd,
   ) {}
 
+  /** From now on nobody may be kept waiting for long. */
+  started(): void {
+    this.#patienceMs = PATIENCE_MS;
+  }
+
   allocate(bytes: number): number {
     const { port, answers } = this.end;
     const id = ++this.#asked;
     const question: LaneQuestion = { id, bytes };
     port.postMessage(question);
-    const deadline = performance.now() + PATIENCE_MS;
+    const deadline = performance.now() + this.#patienceMs;
     for (;;) {
       const answered = Atomics.load(answers, 0);
       const answer = this.#answer(id);

@@ -16,6 +16,8 @@ export interface PublishedModel {
   readonly shape: LaneShape;
   readonly image: number;
   readonly imageBytes: number;
+  /** Address of the text of its answers. */
+  readonly text: number;
 }
 
 /** `Serving` as plain data. */
@@ -26,7 +28,7 @@ export interface PublishedServing {
 }
 
 export function published({ champion, requestNames, experiment }: Serving): PublishedServing {
-  const plain = ({ card, strategy, shape, image, imageBytes }: ServedModel): PublishedModel => ({ card, strategy, shape, image, imageBytes });
+  const plain = ({ card, strategy, shape, image, imageBytes, text }: ServedModel): PublishedModel => ({ card, strategy, shape, image, imageBytes, text });
   return { champion: plain(champion), requestNames, experiment: experiment && { ...experiment, challenger: plain(experiment.challenger) } };
 }
 

@@ -48,12 +48,12 @@ export class ServedModel {
     readonly image: number,
     readonly imageBytes: number,
     private readonly memory: Regions,
-    /** Most lanes of a kind that wait for the next batch. */
-    private readonly keptLanes: number = LANE_LIMITS.kept,
+    /** Another thread's model of the same image: the text of its answers, which stays there like the image, and most idle lanes to keep of a kind. */
+    private readonly lent?: { readonly text: number; readonly keptLanes: number },
   ) {
     this.#answerText = new AnswerText(card);
-    this.text = memory.allocate(this.#answerText.bytes);
-    this.#answerText.write(memory.memory, this.text);
+    this.text = lent?.text ?? memory.allocate(this.#answerText.bytes);
+    if (lent === undefined) this.#answerText.write(memory.memory, this.text);
     const capacity = (kind: LaneKind): number =>
       Math.max(1, Math.min(LANE_LIMITS.rows[kind], Math.floor(LANE_LIMITS.bytes / planLane(shape, 1, kind, this.#answerBytes(kind)).bytes)));
     this.#capacity = { score: capacity('score'), explain: shape.explain === undefined ? 0 : capacity('explain') };
@@ -103,7 +103,7 @@ export class ServedModel {
   releaseLane(lane: Lane): void {
     this.#batches--;
     const kept = this.#kept[lane.plan.kind];
-    if (this.#retired || kept.length >= this.keptLanes) this.memory.free(lane.address);
+    if (this.#retired || kept.length >= (this.lent?.keptLanes ?? LANE_LIMITS.kept)) this.memory.free(lane.address);
     else kept.push(lane);
     this.#freeWhenUnused();
   }
@@ -141,7 +141,7 @@ export class ServedModel {
   #freeWhenUnused(): void {
     if (!this.#retired || this.#batches > 0) return;
     this.memory.free(this.image);
-    this.memory.free(this.text);
+    if (this.lent === undefined) this.memory.free(this.text);
     this.#whenFreed?.();
   }
 }
