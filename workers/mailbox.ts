@@ -25,6 +25,8 @@ export interface ScoreTask {
 const POSTED = 0;
 const DONE = 1;
 const WAKE = 2;
+const TENURE = 3;
+const ATTENDED = 4;
 const STRATEGY = 16;
 const IMAGE = 17;
 const TEXT = 18;
@@ -79,13 +81,31 @@ export class Mailbox {
     Atomics.store(this.#state, WAKE, 1);
   }
 
-  /** A new worker takes over: there is no task for it. */
+  /** A worker waits here, or runs a task. */
+  get isAttended(): boolean {
+    return Atomics.load(this.#state, ATTENDED) === this.tenure;
+  }
+
+  /** Which worker's turn it is to attend it, from 1: one that is late for its own must not. */
+  get tenure(): number {
+    return 1 + Atomics.load(this.#state, TENURE);
+  }
+
+  /** The worker has ended: there is no task for the next one. */
   reset(): void {
+    Atomics.add(this.#state, TENURE, 1);
     Atomics.store(this.#state, WAKE, 0);
     Atomics.store(this.#state, DONE, Atomics.load(this.#state, POSTED));
   }
 
   // The worker's side.
+
+  /** @returns false where another worker's turn has come */
+  attend(tenure: number): boolean {
+    if (tenure !== this.tenure) return false;
+    Atomics.store(this.#state, ATTENDED, tenure);
+    return true;
+  }
 
   /** Sleeps until there is a task, which may be the case already. */
   wait(): ScoreTask {

@@ -14,8 +14,9 @@ const { module, memory, mailboxes } = (Array.isArray(workerData) ? workerData[1]
 const kernels = instantiateKernel(module, memory);
 
 /** Scores what comes to a mailbox, until the thread is ended. */
-export default function score({ slot }: { readonly slot: number }): never {
+export default function score({ slot, tenure }: { readonly slot: number; readonly tenure: number }): void {
   const mailbox = new Mailbox(mailboxes, slot);
+  if (!mailbox.attend(tenure)) return;
   for (;;) {
     const { strategy, image, text, lane, first, end, explain } = mailbox.wait();
     const started = performance.now();

@@ -26,8 +26,8 @@ interface Waiting {
 interface Slot {
   readonly index: number;
   readonly mailbox: Mailbox;
-  /** A thread waits at the mailbox, or will once it has started. */
-  attended: boolean;
+  /** Ends the wait for a thread that is to attend the mailbox; undefined where none is or will be there. */
+  attendance: AbortController | undefined;
   /** That thread has done a task. */
   proven: boolean;
   running: Waiting | undefined;
@@ -105,7 +105,8 @@ export class ScoringPool<Memory extends Regions = SharedMemory> implements Score
       workerData,
     });
     this.#piscina.on('message', () => this.#collect());
-    this.#slots = Array.from({ length: workers }, (_, index) => ({ index, mailbox: new Mailbox(mailboxes, index), attended: false, proven: false, running: undefined }));
+    this.#piscina.on('workerDestroy', () => setImmediate(() => this.#giveUpWaiting()));
+    this.#slots = Array.from({ length: workers }, (_, index) => ({ index, mailbox: new Mailbox(mailboxes, index), attendance: undefined, proven: false, running: undefined }));
     for (const slot of this.#slots) this.#attend(slot);
   }
 
@@ -132,7 +133,7 @@ export class ScoringPool<Memory extends Regions = SharedMemory> implements Score
     slot.running = waiting;
     this.#running++;
     slot.mailbox.post(waiting.task);
-    if (!slot.attended) this.#attend(slot);
+    if (slot.attendance === undefined) this.#attend(slot);
     this.#looksUntil = performance.now() + LOOK_MS;
     if (this.#looking) return;
     this.#looking = true;
@@ -141,11 +142,12 @@ export class ScoringPool<Memory extends Regions = SharedMemory> implements Score
 
   /** Has a thread wait at the mailbox; a task may be in it already. */
   #attend(slot: Slot): void {
-    slot.attended = true;
+    const attendance = new AbortController();
+    slot.attendance = attendance;
     slot.proven = false;
-    (this.#piscina.run({ slot: slot.index }) as Promise<void>).catch((error: unknown) => {
+    (this.#piscina.run({ slot: slot.index, tenure: slot.mailbox.tenure }, { signal: attendance.signal }) as Promise<void>).catch((error: unknown) => {
       if (this.#closing) return;
-      slot.attended = false;
+      slot.attendance = undefined;
       // What was done before the thread ended is done.
       this.#collect();
       const { running } = slot;
@@ -155,8 +157,17 @@ export class ScoringPool<Memory extends Regions = SharedMemory> implements Score
         running.reject(error);
       }
       // One that died before it had done anything is replaced when there is work for it: the next one might die as well.
-      if (slot.proven && !slot.attended) this.#attend(slot);
+      if (slot.proven && slot.attendance === undefined) this.#attend(slot);
     });
+  }
+
+  /**
+   * A thread has ended. Where it was still starting piscina starts no other by itself, and a mailbox that it would have attended waits
+   * for ever: its batch is told so, and whatever comes next has a thread started.
+   */
+  #giveUpWaiting(): void {
+    if (this.#closing || this.threads.length >= this.workers) return;
+    for (const { attendance, mailbox } of this.#slots) if (!mailbox.isAttended) attendance?.abort(new Error('the worker ended while it started'));
   }
 
   /** Once per turn of the event loop while batches are under way. */
