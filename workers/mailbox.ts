@@ -3,8 +3,9 @@
  * back costs the front end's thread 10 us or more; storing a task and waking who waits for it a third of that.
  *
  * The front end fills the task, then counts POSTED up and wakes the worker. The worker runs it, then counts DONE up. The front end
- * looks at DONE once per turn of its event loop; before it goes to sleep it sets WAKE, and a worker that finds it set posts a message.
- * (Set, then look again: whichever of the two counts and flags comes last sees the other's.)
+ * looks at DONE once per turn of its event loop; before it goes to sleep it writes to WAKE for which task it waits, and the worker that has
+ * done that very task posts a message. (The front end writes WAKE, then reads DONE; the worker writes DONE, then reads WAKE: one of them
+ * sees the other's. WAKE names the task, as a worker may read it so late that the front end waits for the next one already.)
  */
 import { STRATEGIES, type Strategy } from '../src/model/strategies.js';
 
@@ -76,9 +77,9 @@ export class Mailbox {
     return this.#task[NANOSECONDS] / 1000;
   }
 
-  /** From now on the worker posts a message when it is done; look at `isDone` once more behind this. */
+  /** The worker shall post a message when it has done the task; look at `isDone` once more behind this. */
   askToBeWoken(): void {
-    Atomics.store(this.#state, WAKE, 1);
+    Atomics.store(this.#state, WAKE, this.#state[POSTED]);
   }
 
   /** A worker waits here, or runs a task. */
@@ -94,7 +95,6 @@ export class Mailbox {
   /** The worker has ended: there is no task for the next one. */
   reset(): void {
     Atomics.add(this.#state, TENURE, 1);
-    Atomics.store(this.#state, WAKE, 0);
     Atomics.store(this.#state, DONE, Atomics.load(this.#state, POSTED));
   }
 
@@ -115,10 +115,14 @@ export class Mailbox {
     return { strategy: STRATEGIES[task[STRATEGY]], image: task[IMAGE], text: task[TEXT], lane: task[LANE], first: task[FIRST], end: task[END], explain: task[EXPLAIN] === 1 };
   }
 
-  /** @returns whether the front end wants a message */
-  finish(milliseconds: number): boolean {
+  /** @returns the number of the task, for `isAwaited` */
+  finish(milliseconds: number): number {
     this.#task[NANOSECONDS] = Math.min(milliseconds * 1e6, 0xffff_ffff);
-    Atomics.add(this.#state, DONE, 1);
-    return Atomics.exchange(this.#state, WAKE, 0) === 1;
+    return (Atomics.add(this.#state, DONE, 1) + 1) | 0;
+  }
+
+  /** Whether the front end wants a message about a task that is finished. */
+  isAwaited(task: number): boolean {
+    return Atomics.load(this.#state, WAKE) === task;
   }
 }

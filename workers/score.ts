@@ -24,6 +24,6 @@ export default function score({ slot, tenure }: { readonly slot: number; readonl
     kernel.score(image, lane, first, end);
     if (explain) kernel.explain(image, lane, first, end);
     if (text > 0) kernels.text.writeAnswers(image, text, lane, first, end);
-    if (mailbox.finish(performance.now() - started)) parentPort?.postMessage(slot, []);
+    if (mailbox.isAwaited(mailbox.finish(performance.now() - started))) parentPort?.postMessage(slot, []);
   }
 }
