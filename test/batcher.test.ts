@@ -3,6 +3,7 @@ import { type TestContext, describe, test } from 'node:test';
 import * as fc from 'fast-check';
 import { Batcher, type BatcherOptions } from '../src/scoring/batcher.js';
 import { ScoringPool, scoringGround } from '../src/scoring/pool.js';
+import { OwnQuota } from '../src/scoring/quota.js';
 import { ServedModel } from '../src/scoring/served-model.js';
 import { close, readGolden } from './golden.js';
 import { Observed, RecordedRequest, placeModel } from './scoring.js';
@@ -94,6 +95,23 @@ test('no more than queueRows wait; a request that does not fit leaves nothing be
   assert(tooMany.deliveries.every((count) => count === 0));
   assert.equal(batcher.waitingRows, 0);
   assert(batcher.admit(new RecordedRequest(rowsFrom(0, 100)), model), 'there is room again');
+});
+
+test('a request that finds no memory for all of its rows gives back what it took, though nothing else is under way', async (t) => {
+  const laneBytes = new OwnQuota(4_000_000);
+  const { batcher, model } = setUp(t, 1, { quotas: { rows: new OwnQuota(20_000), laneBytes } });
+  const lanes = Math.floor(4_000_000 / model.laneBytes('score'));
+  const tooLarge = new RecordedRequest(rowsFrom(0, lanes * 256 + 1));
+  assert(!batcher.admit(tooLarge, model));
+  // It is refused then, as the HTTP routes do.
+  tooLarge.failed('worker');
+  assert(laneBytes.taken > 0);
+  while (laneBytes.taken > 0) await new Promise((resolve) => setImmediate(resolve));
+  const next = new RecordedRequest(rowsFrom(0, 300));
+  assert(batcher.admit(next, model));
+  assert.equal(await next.outcome, 'scored');
+  isRight(next, 0);
+  assert(tooLarge.deliveries.every((count) => count === 0));
 });
 
 test('a request past its deadline is given up once, and costs no worker', async (t) => {

@@ -126,12 +126,11 @@ test('a batch of MAX_BATCH_ROWS is scored, and one row more is a 413', async () 
   assert.match(problem.detail, /101.*100/);
 });
 
-test('a body of MAX_BODY_BYTES is read, and a longer one is a 413 whose connection is closed', async () => {
+test('a body of MAX_BODY_BYTES is read, and a longer one is a 413', async () => {
   const exact = JSON.stringify(good);
   assert.equal((await server.score(exact + ' '.repeat(200_000 - exact.length))).status, 200);
   const answer = await server.score(exact + ' '.repeat(200_001 - exact.length));
   refused(answer, 413, 'body-too-large');
-  assert.equal(answer.headers['connection'], 'close');
 });
 
 test('another type than JSON is a 415', async () => {

@@ -10,7 +10,7 @@ import { createLane } from '../src/scoring/lane.js';
 import { SharedMemory } from '../src/scoring/memory.js';
 
 const memory = new SharedMemory();
-const reader = new RequestReader(memory, instantiateKernel(compileKernel(), memory.memory).text);
+const reader = new RequestReader(memory, instantiateKernel(compileKernel(), memory.memory).text, 250_000);
 
 /** Ids go there. */
 const lane = createLane(memory, { features: 1, outputs: 1, streams: 0, views: 1, explain: undefined }, 1, 'score', 256);

@@ -1,7 +1,8 @@
 /**
- * Lanes for acceptors on threads of their own. The main thread alone hands out the shared memory; an acceptor that needs another lane
- * asks it and waits for the answer, some tens of microseconds. That is rare: lanes are kept for the next batch, so that a model takes a
- * few when it begins to serve, and more only under a load that it has not seen before.
+ * Shared memory for acceptors on threads of their own: lanes, and what reads requests and writes log lines. The main thread alone
+ * hands it out; an acceptor that needs another lane asks and waits for the answer, some tens of microseconds where the main thread is
+ * busy. That is rare: lanes are kept for the next batch, so that a model takes a few when it begins to serve, and more only under a
+ * load that it has not seen before.
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { LightscoreError } from '../errors.js';

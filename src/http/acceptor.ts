@@ -137,7 +137,7 @@ export class Acceptor implements ExchangeHost {
 
   #addRoutes(): void {
     const { served } = this;
-    const scores = new ScoreRoutes(served, this.#bodies, this.#access, new RequestReader(served.pool.memory, served.pool.kernels.text));
+    const scores = new ScoreRoutes(served, this.#bodies, this.#access, new RequestReader(served.pool.memory, served.pool.kernels.text, served.config.http.maxBatchRows));
     this.#route('/score', ['POST'], (exchange, req, res) => scores.score(exchange, req, res));
     this.#route('/score_batch', ['POST'], (exchange, req, res) => scores.scoreBatch(exchange, req, res));
     this.#route('/healthz', ['GET', 'HEAD'], (exchange) => exchange.json(this.#health()));

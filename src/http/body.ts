@@ -8,6 +8,11 @@ import type { ProblemCode } from './problem.js';
 /** A body has this long from its headers to its last byte; uWebSockets.js itself closes a silent socket after 10 s. */
 const BODY_TIMEOUT_MS = 8000;
 const SWEEP_MS = 500;
+/**
+ * So much of a body that is too large is read and thrown away: a socket that is closed with bytes unread is reset, and a client that still
+ * sends may never see its answer.
+ */
+const MOST_DISCARDED_BYTES = 16 * 2 ** 20;
 /** Bytes of all bodies that are not whole yet; more are refused with 503. */
 export const MOST_PARTIAL_BYTES = 256 * 2 ** 20;
 
@@ -20,7 +25,8 @@ export interface BodyTaker {
    */
   onBytes(bytes: Uint8Array): boolean;
   onBody(text: string): void;
-  onBodyRefused(code: ProblemCode): void;
+  /** @param inStep the rest of the body, if there is one, will be read and thrown away: the connection may stay */
+  onBodyRefused(code: ProblemCode, inStep: boolean): void;
 }
 
 /** Bodies on their way in, and the one timer for all of them. */
@@ -53,7 +59,8 @@ export class BodyReader {
    */
   read(res: HttpResponse, exchange: Exchange, declaredBytes: number, taker: BodyTaker): void {
     if (declaredBytes > this.maxBytes) {
-      taker.onBodyRefused('BODY_TOO_LARGE');
+      // What was declared uWebSockets.js reads by itself, when the answer is out.
+      taker.onBodyRefused('BODY_TOO_LARGE', declaredBytes <= this.maxBytes + MOST_DISCARDED_BYTES);
       return;
     }
     const body = new IncomingBody(this, this.maxBytes, exchange, taker);
@@ -82,7 +89,7 @@ export class BodyReader {
         body.drop();
       } else if (body.started <= before) {
         this.#late.delete(body);
-        body.refuse('BODY_TIMEOUT');
+        body.refuse(body.isTooLarge ? 'BODY_TOO_LARGE' : 'BODY_TIMEOUT');
       }
     }
     if (this.#late.size === 0) this.close();
@@ -105,6 +112,10 @@ class IncomingBody {
     private readonly taker: BodyTaker,
   ) {}
 
+  get isTooLarge(): boolean {
+    return this.#bytes > this.maxBytes;
+  }
+
   get done(): boolean {
     return this.#finished || this.exchange.over;
   }
@@ -112,8 +123,9 @@ class IncomingBody {
   take(chunk: ArrayBuffer, isLast: boolean): void {
     if (this.done) return;
     this.#bytes += chunk.byteLength;
-    if (this.#bytes > this.maxBytes) {
-      this.refuse('BODY_TOO_LARGE');
+    if (this.isTooLarge) {
+      this.drop();
+      if (isLast || this.#bytes > this.maxBytes + MOST_DISCARDED_BYTES) this.refuse('BODY_TOO_LARGE', isLast);
       return;
     }
     if (isLast && this.#chunks === undefined) {
@@ -131,11 +143,11 @@ class IncomingBody {
     if (isLast) this.#finish(Buffer.concat(this.#chunks));
   }
 
-  refuse(code: ProblemCode): void {
+  refuse(code: ProblemCode, inStep = false): void {
     if (this.done) return;
     this.#finished = true;
     this.drop();
-    this.taker.onBodyRefused(code);
+    this.taker.onBodyRefused(code, inStep);
   }
 
   /** Lets the chunks go. */

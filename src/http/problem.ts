@@ -75,6 +75,8 @@ export interface ProblemOptions {
   readonly allow?: readonly string[];
   /** UNAUTHENTICATED: a key was sent, and it is none of ours. */
   readonly keyRejected?: boolean;
+  /** The connection stays, though problems of this kind usually close it. */
+  readonly keepsConnection?: boolean;
 }
 
 /** A refusal, ready to be written. */
@@ -125,6 +127,6 @@ export function problem(code: ProblemCode, options: ProblemOptions = {}): Proble
     statusLine: `${kind.status} ${REASONS[kind.status]}`,
     headers,
     body: JSON.stringify(problemDetails(code, options)),
-    closesConnection: kind.closesConnection ?? false,
+    closesConnection: (kind.closesConnection ?? false) && options.keepsConnection !== true,
   };
 }

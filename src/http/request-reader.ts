@@ -4,6 +4,7 @@ import { LightscoreError } from '../errors.js';
 import type { TextKernel } from '../scoring/kernel.js';
 import type { Lane } from '../scoring/lane.js';
 import type { Regions } from '../scoring/memory.js';
+import { CEILING } from './schemas.js';
 
 /** What ends a body, and what the kernel reads behind it. */
 const SLACK_BYTES = 2 * L.COPY_BYTES;
@@ -24,14 +25,17 @@ export class RequestReader {
   #ids = 0;
   /** Requests for which there is room. */
   #most = 0;
-  #header: Int32Array = new Int32Array(0);
+  /** Addresses reach past 2 GiB. */
+  #header: Uint32Array = new Uint32Array(0);
   #bodyBytes: Buffer = Buffer.alloc(0);
   #rowValues: Float64Array = new Float64Array(0);
-  #idFields: Int32Array = new Int32Array(0);
+  #idFields: Uint32Array = new Uint32Array(0);
 
   constructor(
     private readonly memory: Regions,
     private readonly kernel: TextKernel,
+    /** Batches of more rows are the host's. */
+    private readonly maxRows: number,
   ) {}
 
   /** Of one row. */
@@ -49,6 +53,8 @@ export class RequestReader {
     if (names === this.#names) return;
     this.#free();
     this.#names = names;
+    // The schema refuses requests that name or fill such features.
+    if (names.length > CEILING.features || names.some(({ length }) => length > CEILING.featureNameLength)) return;
     const texts = names.map((name) => Buffer.from(JSON.stringify(name)));
     const count = names.length;
     // At most half full.
@@ -66,7 +72,7 @@ export class RequestReader {
     this.#reader = this.#allocate(bytes);
     if (this.#reader === 0) return;
     const { buffer } = this.memory.memory;
-    const words = new Int32Array(buffer, this.#reader, bytes / 4);
+    const words = new Uint32Array(buffer, this.#reader, bytes / 4);
     const text = new Uint8Array(buffer, this.#reader, bytes);
     for (const [field, value] of fields) words[field / 4] = value;
     texts.forEach((name, i) => {
@@ -130,8 +136,8 @@ export class RequestReader {
   #reserve(bytes: number): boolean {
     if (bytes > MOST_BODY_BYTES) return false;
     const features = this.#names.length;
-    const room = 2 ** Math.ceil(Math.log2(bytes)) + SLACK_BYTES;
-    const most = Math.ceil(room / (LEAST_REQUEST_BYTES + LEAST_FEATURE_BYTES * features));
+    const room = Math.max(FIRST_BODY_BYTES, 2 ** Math.ceil(Math.log2(bytes))) + SLACK_BYTES;
+    const most = Math.min(this.maxRows, Math.ceil(room / (LEAST_REQUEST_BYTES + LEAST_FEATURE_BYTES * features)));
     if (this.#body > 0) this.memory.free(this.#body);
     this.#body = this.#allocate(room + most * (8 * features + L.REQUEST_ID_BYTES));
     if (this.#body === 0) {
@@ -144,7 +150,7 @@ export class RequestReader {
     this.#ids = this.#rows + 8 * features * most;
     this.#bodyBytes = Buffer.from(buffer, this.#body, room);
     this.#rowValues = new Float64Array(buffer, this.#rows, features * most);
-    this.#idFields = new Int32Array(buffer, this.#ids, (L.REQUEST_ID_BYTES / 4) * most);
+    this.#idFields = new Uint32Array(buffer, this.#ids, (L.REQUEST_ID_BYTES / 4) * most);
     return true;
   }
 

@@ -16,7 +16,7 @@ import { BatchCall, SingleCall } from './score-call.js';
 import { type ModelFace, type Variants, variantsOf } from './variants.js';
 import { type Validator, validateScoreBatchRequest, validateScoreRequest } from './validators.generated.js';
 
-/** An answer is one string until it is sent, and must stay well below what one can be. */
+/** An answer stands in one piece of memory until it is sent, for some requests as one string. */
 const MOST_ANSWER_CHARACTERS = 64 * 2 ** 20;
 
 const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i;
@@ -59,8 +59,8 @@ export class ScoreRoutes {
     this.bodies.read(res, exchange, length === '' ? NaN : Number(length), new ScoreBody(this, exchange, query, key, single));
   }
 
-  bodyRefused(exchange: Exchange, code: ProblemCode): void {
-    exchange.refuse(code, code === 'BODY_TOO_LARGE' ? { detail: `The body is larger than ${this.served.config.http.maxBodyBytes} bytes.` } : {});
+  bodyRefused(exchange: Exchange, code: ProblemCode, keepsConnection: boolean): void {
+    exchange.refuse(code, { keepsConnection, ...(code === 'BODY_TOO_LARGE' && { detail: `The body is larger than ${this.served.config.http.maxBodyBytes} bytes.` }) });
   }
 
   /**
@@ -96,7 +96,7 @@ export class ScoreRoutes {
     const arrived = served.clock.now();
     const rows = reader.readBatch(bytes);
     // Refused by the host, with its words.
-    if (rows === 0 || rows > served.config.http.maxBatchRows || rows * variants.champion.context.answers.mostCharacters(DEFAULT_QUERY) > MOST_ANSWER_CHARACTERS) return false;
+    if (rows === 0 || rows * variants.champion.context.answers.mostCharacters(DEFAULT_QUERY) > MOST_ANSWER_CHARACTERS) return false;
     const { model, columns, context } = variants.choose(key, DEFAULT_QUERY);
     const call = new PlainBatchCall(exchange, context, reader, columns === undefined ? null : columns.of(null), rows, arrived, arrived + served.config.http.requestTimeoutMs);
     if (!served.batcher.admit(call, model)) exchange.refuse('OVERLOADED');
@@ -238,8 +238,8 @@ class ScoreBody implements BodyTaker {
     this.routes.bodyArrived(this.exchange, text, this.query, this.key, this.single);
   }
 
-  onBodyRefused(code: ProblemCode): void {
-    this.routes.bodyRefused(this.exchange, code);
+  onBodyRefused(code: ProblemCode, inStep: boolean): void {
+    this.routes.bodyRefused(this.exchange, code, inStep);
   }
 }
 

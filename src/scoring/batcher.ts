@@ -144,6 +144,8 @@ export class Batcher {
       const batch = this.#openBatch(kind, model);
       if (batch === undefined) {
         this.#waiting.give(rowCount - row);
+        // What was queued of it is dropped in the next turn, and the lanes that it took are free again.
+        this.#schedule();
         return false;
       }
       const at = batch.count++;

@@ -17,15 +17,19 @@ interface KernelExports {
   readonly explain: KernelFunction;
 }
 
-/** What reads requests and writes answers; drawn in `workers/kernel/layout.ts`. All but the numbers of `milliseconds` are addresses and rows. */
+/**
+ * What reads requests and writes answers; drawn in `workers/kernel/layout.ts`. `reader`, `at` (a text), `row`, `rows`, `id`, `ids`, `image`, `text`,
+ * `lane` and `lines` are addresses; `place`, `first` and `end` are rows of a lane.
+ */
 export interface TextKernel {
   readonly indexNames: (reader: number) => void;
-  /** @returns how many requests the body has; 0 where the host must read it */
+  /** @returns 1; 0 where the host must read it */
   readonly readSingle: (reader: number, at: number, row: number, id: number) => number;
+  /** @returns how many requests the body has, at most `most`; 0 where the host must read it */
   readonly readBatch: (reader: number, at: number, rows: number, ids: number, most: number) => number;
-  readonly putId: (id: number, lane: number, row: number) => void;
+  readonly putId: (id: number, lane: number, place: number) => void;
   readonly writeAnswers: (image: number, text: number, lane: number, first: number, end: number) => void;
-  readonly appendLine: (lines: number, text: number, lane: number, row: number, milliseconds: number) => void;
+  readonly appendLine: (lines: number, text: number, lane: number, place: number, milliseconds: number) => void;
 }
 
 export type Kernels = Readonly<Record<Strategy, BoundKernel>> & { readonly text: TextKernel };

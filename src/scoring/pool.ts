@@ -106,6 +106,8 @@ export class ScoringPool<Memory extends Regions = SharedMemory> implements Score
     });
     this.#piscina.on('message', () => this.#collect());
     this.#piscina.on('workerDestroy', () => setImmediate(() => this.#giveUpWaiting()));
+    // Of a thread that failed before it had a task. The batch that waits for it hears of it by `workerDestroy`.
+    this.#piscina.on('error', () => undefined);
     this.#slots = Array.from({ length: workers }, (_, index) => ({ index, mailbox: new Mailbox(mailboxes, index), attendance: undefined, proven: false, running: undefined }));
     for (const slot of this.#slots) this.#attend(slot);
   }
@@ -148,13 +150,15 @@ export class ScoringPool<Memory extends Regions = SharedMemory> implements Score
     (this.#piscina.run({ slot: slot.index, tenure: slot.mailbox.tenure }, { signal: attendance.signal }) as Promise<void>).catch((error: unknown) => {
       if (this.#closing) return;
       slot.attendance = undefined;
-      // What was done before the thread ended is done.
-      this.#collect();
-      const { running } = slot;
-      slot.mailbox.reset();
+      const { running, mailbox } = slot;
+      // What was done before the thread ended is done. Nothing may be posted before the reset, which would count it as done.
+      const { isDone, microseconds } = mailbox;
+      mailbox.reset();
       if (running !== undefined) {
+        slot.proven ||= isDone;
+        if (isDone) running.resolve(microseconds);
+        else running.reject(error);
         this.#release(slot);
-        running.reject(error);
       }
       // One that died before it had done anything is replaced when there is work for it: the next one might die as well.
       if (slot.proven && slot.attendance === undefined) this.#attend(slot);

@@ -17,7 +17,8 @@ export class PredictionLines {
   /** Where it stands in the shared memory. */
   readonly #address: number;
   readonly #bytes: Buffer;
-  readonly #header: Int32Array;
+  /** Addresses reach past 2 GiB. */
+  readonly #header: Uint32Array;
   #ends = 0;
 
   constructor({ memory, kernels }: ScoringPool<Regions>) {
@@ -25,7 +26,7 @@ export class PredictionLines {
     this.#address = memory.allocate(FIRST_LINE + LINES_BYTES);
     const { buffer } = memory.memory;
     this.#bytes = Buffer.from(buffer, this.#address, FIRST_LINE + LINES_BYTES);
-    this.#header = new Int32Array(buffer, this.#address, L.LINES_HEADER_BYTES / 4);
+    this.#header = new Uint32Array(buffer, this.#address, L.LINES_HEADER_BYTES / 4);
     this.#header[L.LINES_NEXT / 4] = this.#address + FIRST_LINE;
   }
 

@@ -209,8 +209,10 @@ export const LANE_ANSWERS = 44;
 /** Bytes from one answer to the next. */
 export const LANE_ANSWER_BYTES = 48;
 
-/** A request id with its quotes, and its length before it. */
-export const ID_BYTES = 64;
+/** Longest request id that the kernel takes, with its quotes. */
+export const MOST_ID_BYTES = 63;
+/** Its length, the id, and what copying writes behind it. */
+export const ID_BYTES = 80;
 /** 0: none was written. */
 export const ANSWER_LENGTH = 0;
 export const ANSWER_SCORE_END = 4;

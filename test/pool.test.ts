@@ -1,0 +1,44 @@
+/** The pool of workers and its mailboxes when threads die at bad moments. */
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { ScoringPool, scoringGround } from '../src/scoring/pool.js';
+import type { ScoreTask } from '../workers/mailbox.js';
+import { placeModel } from './scoring.js';
+
+function setUp(t: TestContext, workers: number): { pool: ScoringPool; task: ScoreTask } {
+  const pool = new ScoringPool(workers, scoringGround());
+  t.after(() => pool.close());
+  const model = placeModel(pool, 'v1.0.0');
+  const lane = model.takeLane('score');
+  assert(lane !== undefined);
+  return { pool, task: { strategy: model.strategy, image: model.image, text: 0, lane: lane.address, first: 0, end: 1, explain: false } };
+}
+
+/** Keeps this thread from looking at anything, as a long turn of its event loop does. */
+function stall(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+}
+
+test('a worker that dies when it is done and another task waits: what was done is done, and the pool goes on', async (t) => {
+  const { pool, task } = setUp(t, 1);
+  await pool.run(task);
+  for (let round = 0; round < 5; round++) {
+    const [first, second] = [pool.run(task), pool.run(task)];
+    stall(20);
+    const killed = pool.threads[0].terminate();
+    stall(50);
+    await Promise.all([first, second, killed]);
+    await pool.run(task);
+  }
+});
+
+test('more tasks than workers wait their turn, whichever workers die', async (t) => {
+  const { pool, task } = setUp(t, 2);
+  await pool.run(task);
+  let failed = 0;
+  const running = Array.from({ length: 200 }, () => pool.run(task).catch(() => failed++));
+  const killed = pool.threads[0].terminate();
+  await Promise.all([...running, killed]);
+  assert(failed <= 1, `${failed} failed`);
+  await Promise.all([pool.run(task), pool.run(task), pool.run(task)]);
+});
