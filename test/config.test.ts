@@ -138,6 +138,10 @@ describe('mistakes', () => {
     assert.deepEqual(mistakes({ TLS_CERT_FILE: certFile, TLS_KEY_FILE: other }), [`TLS_KEY_FILE: ${other}: is not the key of the certificate ${certFile}`]);
   });
 
+  test('a path with line ends is shown on one line', () => {
+    assert.deepEqual(mistakes({ AUDIT_LOG: '/no/such\r\n/folder/a\u0007' }), ['AUDIT_LOG: /no/such\\r\\n/folder/a\\u0007: the folder /no/such\\r\\n/folder does not exist']);
+  });
+
   test('any environment gives a configuration or CONFIG_INVALID with as many lines as mistakes', () => {
     const names = ['PORT', 'HOST', 'API_KEYS', 'ADMIN_API_KEYS', 'LOG_LEVEL', 'MODEL_VERSION', 'MODEL_S3_BUCKET', 'MODEL_PUBLIC_KEY', 'PREDICTION_LOG_SAMPLE', 'MODEL_POLL_SECONDS', 'TLS_KEY_FILE', 'X_PORT'];
     const environment = fc.dictionary(fc.constantFrom(...names), fc.oneof(fc.string({ unit: 'binary' }), fc.double().map(String), fc.constantFrom('a:b', 'a:b,a:c', '1e3', '.5', '::')));

@@ -23,8 +23,9 @@ export class Reader {
     this.#env = env;
   }
 
+  /** One line each, though a path may have line ends in it. */
   mistake(line: string): undefined {
-    this.mistakes.push(line);
+    this.mistakes.push(line.replaceAll(/\p{Cc}/gu, (control) => JSON.stringify(control).slice(1, -1)));
   }
 
   /** The trimmed value; undefined where the variable is not set or blank. */
