@@ -1,6 +1,6 @@
 /** A scoring worker: runs the kernel on lanes that the front end has filled. Booster, rows and scores stay where they are. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { instantiateKernel } from '../src/scoring/kernel.js';
+import { carryOut, instantiateKernel } from '../src/scoring/kernel.js';
 import { Mailbox } from './mailbox.js';
 
 export interface ScoreWorkerData {
@@ -18,12 +18,7 @@ export default function score({ slot, tenure }: { readonly slot: number; readonl
   const mailbox = new Mailbox(mailboxes, slot);
   if (!mailbox.attend(tenure)) return;
   for (;;) {
-    const { strategy, image, text, lane, first, end, explain } = mailbox.wait();
-    const started = performance.now();
-    const kernel = kernels[strategy];
-    kernel.score(image, lane, first, end);
-    if (explain) kernel.explain(image, lane, first, end);
-    if (text > 0) kernels.text.writeAnswers(image, text, lane, first, end);
-    if (mailbox.isAwaited(mailbox.finish(performance.now() - started))) parentPort?.postMessage(slot, []);
+    const task = mailbox.finish(carryOut(kernels, mailbox.wait()));
+    if (mailbox.isAwaited(task)) parentPort?.postMessage(slot, []);
   }
 }

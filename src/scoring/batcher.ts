@@ -12,6 +12,8 @@
  * Everything here runs on one thread; the races are with workers that die, and with requests that are answered early
  * (client gone, deadline passed) while their rows are on the way.
  */
+import type { ScoreTask } from '../../workers/mailbox.js';
+import { carryOut } from './kernel.js';
 import type { Lane, LaneKind } from './lane.js';
 import type { Regions } from './memory.js';
 import type { ScoringPool } from './pool.js';
@@ -263,11 +265,7 @@ export class Batcher {
     const inline = mode === 'inline' || (mode === 'auto' && rows * this.#rowCostUs[kind] < this.#handoverUs);
     this.observer.dispatched(rows, (started - batch.opened) / 1000, inline);
     if (inline) {
-      const kernel = this.pool.kernels[batch.model.strategy];
-      kernel.score(batch.model.image, batch.lane.address, batch.first, end);
-      if (kind === 'explain') kernel.explain(batch.model.image, batch.lane.address, batch.first, end);
-      else this.pool.kernels.text.writeAnswers(batch.model.image, batch.model.text, batch.lane.address, batch.first, end);
-      this.#learn(kind, rows, (performance.now() - started) * 1000);
+      this.#learn(kind, rows, carryOut(this.pool.kernels, taskOf(batch, end)) * 1000);
       this.#deliver(batch, end);
       return true;
     }
@@ -279,11 +277,8 @@ export class Batcher {
 
   #run(batch: Batch, end: number, attempt: number, started: number): void {
     const { kind } = batch.lane.plan;
-    const { strategy, image } = batch.model;
     const rows = end - batch.first;
-    const explain = kind === 'explain';
-    const task = { strategy, image, text: explain ? 0 : batch.model.text, lane: batch.lane.address, first: batch.first, end, explain };
-    this.pool.run(task).then(
+    this.pool.run(taskOf(batch, end)).then(
       (micros) => {
         this.#idleWorkers++;
         this.#runningRows -= rows;
@@ -390,4 +385,10 @@ export class Batcher {
       }
     }
   }
+}
+
+/** The rows of a batch from its first on: explained, or answered. */
+function taskOf({ model, lane, first }: Batch, end: number): ScoreTask {
+  const explain = lane.plan.kind === 'explain';
+  return { strategy: model.strategy, image: model.image, text: explain ? 0 : model.text, lane: lane.address, first, end, explain };
 }

@@ -1,5 +1,6 @@
 /** The compiled kernel: one WebAssembly module, instantiated over the shared memory by every thread that scores. */
 import { readFileSync } from 'node:fs';
+import type { ScoreTask } from '../../workers/mailbox.js';
 import type { Strategy } from '../model/strategies.js';
 
 /** (image address, lane address, first row, end row); rows first..end of the lane must be filled. */
@@ -59,4 +60,17 @@ export function instantiateKernel(module: WebAssembly.Module, memory: WebAssembl
     walk: { raw: kernel.rawWalk, score: kernel.scoreWalk, predict, explain },
     text: kernel,
   };
+}
+
+/**
+ * Scores the rows of a task, with their contributions or the text of their answers where it asks for them.
+ * @returns milliseconds spent
+ */
+export function carryOut(kernels: Kernels, { strategy, image, text, lane, first, end, explain }: ScoreTask): number {
+  const started = performance.now();
+  const kernel = kernels[strategy];
+  kernel.score(image, lane, first, end);
+  if (explain) kernel.explain(image, lane, first, end);
+  if (text > 0) kernels.text.writeAnswers(image, text, lane, first, end);
+  return performance.now() - started;
 }

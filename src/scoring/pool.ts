@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import { Mailbox, type ScoreTask } from '../../workers/mailbox.js';
 import type { ScoreWorkerData } from '../../workers/score.js';
-import { type Kernels, compileKernel, instantiateKernel } from './kernel.js';
+import { type Kernels, carryOut, compileKernel, instantiateKernel } from './kernel.js';
 import { type Regions, SharedMemory } from './memory.js';
 
 /**
@@ -66,12 +66,8 @@ export class OnTheSpot implements Scorer {
     this.#kernels = instantiateKernel(module, memory.memory);
   }
 
-  run({ strategy, image, text, lane, first, end, explain }: ScoreTask): Promise<number> {
-    const started = performance.now();
-    this.#kernels[strategy].score(image, lane, first, end);
-    if (explain) this.#kernels[strategy].explain(image, lane, first, end);
-    if (text > 0) this.#kernels.text.writeAnswers(image, text, lane, first, end);
-    return Promise.resolve((performance.now() - started) * 1000);
+  run(task: ScoreTask): Promise<number> {
+    return Promise.resolve(carryOut(this.#kernels, task) * 1000);
   }
 }
 
