@@ -12,7 +12,13 @@ const out = join(root, 'dist');
 function newest(path) {
   const stat = statSync(path);
   if (!stat.isDirectory()) return stat.mtimeMs;
-  return Math.max(0, stat.mtimeMs, ...readdirSync(path).filter((name) => name !== 'node_modules').map((name) => newest(join(path, name))));
+  return Math.max(
+    0,
+    stat.mtimeMs,
+    ...readdirSync(path)
+      .filter((name) => name !== 'node_modules')
+      .map((name) => newest(join(path, name))),
+  );
 }
 
 function step(name, stamp, inputs, run) {
@@ -26,7 +32,8 @@ function step(name, stamp, inputs, run) {
 }
 
 const path = (...parts) => join(root, ...parts);
-const node = (script, args) => execFileSync(process.execPath, [script, ...args], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+const node = (script, args) =>
+  execFileSync(process.execPath, [script, ...args], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
 const here = [path('build.mjs'), path('package.json')];
 
 mkdirSync(join(out, 'workers'), { recursive: true });
@@ -34,14 +41,34 @@ mkdirSync(join(out, 'workers'), { recursive: true });
 step('kernel', '.kernel', [...here, path('workers/kernel')], () => {
   node(path('node_modules/assemblyscript/bin/asc.js'), [
     relative(root, path('workers/kernel/kernel.ts')),
-    '--outFile', 'dist/workers/kernel.wasm',
-    '-O3', '--noAssert', '--runtime', 'stub', '--importMemory', '--sharedMemory', '--maximumMemory', '65536',
-    '--enable', 'simd', '--enable', 'threads', '--memoryBase', '1024', '--use', 'abort=',
+    '--outFile',
+    'dist/workers/kernel.wasm',
+    '-O3',
+    '--noAssert',
+    '--runtime',
+    'stub',
+    '--importMemory',
+    '--sharedMemory',
+    '--maximumMemory',
+    '65536',
+    '--enable',
+    'simd',
+    '--enable',
+    'threads',
+    '--memoryBase',
+    '1024',
+    '--use',
+    'abort=',
   ]);
 });
 
-step('server', '.server', [...here, path('tsconfig.json'), path('src'), path('workers'), path('test'), path('loadtest')], () => {
-  for (const folder of ['src', 'test', 'loadtest']) rmSync(join(out, folder), { recursive: true, force: true });
-  node(path('node_modules/typescript/bin/tsc'), ['-p', 'tsconfig.json']);
-  copyFileSync(path('package.json'), join(out, 'package.json'));
-});
+step(
+  'server',
+  '.server',
+  [...here, path('tsconfig.json'), path('src'), path('workers'), path('test'), path('loadtest')],
+  () => {
+    for (const folder of ['src', 'test', 'loadtest']) rmSync(join(out, folder), { recursive: true, force: true });
+    node(path('node_modules/typescript/bin/tsc'), ['-p', 'tsconfig.json']);
+    copyFileSync(path('package.json'), join(out, 'package.json'));
+  },
+);

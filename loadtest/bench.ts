@@ -21,7 +21,9 @@ interface Options {
 const BUSY = 0.5;
 
 const { only, quick, json, out } = new Command('bench')
-  .description('Benchmarks of Lightscore. Ratios come from one run, so they hold on a busy machine better than the figures do.')
+  .description(
+    'Benchmarks of Lightscore. Ratios come from one run, so they hold on a busy machine better than the figures do.',
+  )
   .addOption(new Option('--only <sections>', `comma-separated: ${Object.keys(SECTIONS).join(', ')}`))
   .option('--quick', 'fewer sizes and shorter rounds: a first impression in a minute or two', false)
   .option('--json <file>', 'write every figure as JSON too')
@@ -33,13 +35,18 @@ const { only, quick, json, out } = new Command('bench')
 const names = only?.split(',') ?? Object.keys(SECTIONS);
 const unknown = names.filter((name) => !Object.hasOwn(SECTIONS, name));
 if (unknown.length > 0) {
-  process.stderr.write(`bench: there is no section ${unknown.join(', ')}; there are ${Object.keys(SECTIONS).join(', ')}\n`);
+  process.stderr.write(
+    `bench: there is no section ${unknown.join(', ')}; there are ${Object.keys(SECTIONS).join(', ')}\n`,
+  );
   process.exit(2);
 }
 
 const progress = (line: string): void => void process.stderr.write(`${line}\n`);
 const [load] = loadavg();
-if (load > BUSY) progress(`bench: other programs keep this machine busy (load average ${load.toFixed(1)}): ratios will be rough, figures worthless`);
+if (load > BUSY)
+  progress(
+    `bench: other programs keep this machine busy (load average ${load.toFixed(1)}): ratios will be rough, figures worthless`,
+  );
 const sections: Section[] = [];
 for (const name of names) {
   const started = performance.now();

@@ -1,4 +1,7 @@
-/** `node dist/loadtest/hostile.js --requests 100000`: hostile requests against a server of its own, and whether it bore them. */
+/**
+ * `node dist/loadtest/hostile.js --requests 100000`: hostile requests against a server of its own, and whether it bore
+ * them.
+ */
 import { parseArgs } from 'node:util';
 import { readGolden } from '../test/golden.js';
 import { sendHostile } from '../test/hostile-requests.js';
@@ -6,10 +9,19 @@ import { startServer } from '../test/server.js';
 
 /** Until then memory is still being warmed up: code is compiled, pools and lanes are filled. */
 const WARM_UP_SHARE = 0.3;
-/** What the process may have grown by from then on, in bytes: less than a thousandth of what a leak of one body a request would be. */
+/**
+ * What the process may have grown by from then on, in bytes: less than a thousandth of what a leak of one body a
+ * request would be.
+ */
 const GROWTH = 48 * 2 ** 20;
 
-const { values } = parseArgs({ options: { requests: { type: 'string', default: '100000' }, seed: { type: 'string', default: '1' }, connections: { type: 'string', default: '16' } } });
+const { values } = parseArgs({
+  options: {
+    requests: { type: 'string', default: '100000' },
+    seed: { type: 'string', default: '1' },
+    connections: { type: 'string', default: '16' },
+  },
+});
 const [requests, seed, connections] = [Number(values.requests), Number(values.seed), Number(values.connections)];
 const golden = readGolden();
 const server = await startServer({ PREDICTION_LOG_SAMPLE: '0' });
@@ -44,7 +56,9 @@ for (const line of server.logs) if (line.level >= 50) problems.push(`the server 
 console.log(`${requests} hostile requests and ${first.good + second.good} good ones in ${seconds.toFixed(1)} s`);
 console.log('sent:', total('sent'));
 console.log('answers:', total('answers'));
-console.log(`resident memory: ${mebibytes(start)} at the start, ${mebibytes(warm)} after ${warmUp} requests, ${mebibytes(end)} at the end`);
+console.log(
+  `resident memory: ${mebibytes(start)} at the start, ${mebibytes(warm)} after ${warmUp} requests, ${mebibytes(end)} at the end`,
+);
 for (const problem of problems.slice(0, 20)) console.error(`FAULT ${problem}`);
 if (problems.length > 0) {
   console.error(`${problems.length} faults`);

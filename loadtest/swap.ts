@@ -1,6 +1,7 @@
 /**
- * Models change under load: `node dist/loadtest/swap.js [CHECK...]`, where a check is one of those below; all of them without any.
- * Prints one line for each figure and ends with exit code 1 where a bound is broken. Latency needs an otherwise idle machine.
+ * Models change under load: `node dist/loadtest/swap.js [CHECK...]`, where a check is one of those below; all of them
+ * without any. Prints one line for each figure and ends with exit code 1 where a bound is broken. Latency needs an
+ * otherwise idle machine.
  */
 import { once } from 'node:events';
 import { readFileSync, readdirSync } from 'node:fs';
@@ -27,13 +28,29 @@ function report(what: string, value: string, right: boolean): void {
   process.stdout.write(`${right ? 'ok    ' : 'BROKEN'} ${what}: ${value}\n`);
 }
 
-const bodies = exampleRows().slice(0, BODIES).map((features, i) => JSON.stringify({ features, request_id: `row-${i}` }));
+const bodies = exampleRows()
+  .slice(0, BODIES)
+  .map((features, i) => JSON.stringify({ features, request_id: `row-${i}` }));
 
 async function serverOn(store: ModelStore, env: Readonly<Record<string, string>> = {}): Promise<ServerProcess> {
-  return startServer({ MODEL_DIR: store.folder, MODEL_VERSION: undefined, ADMIN_API_KEYS: `loadtest:${ADMIN['X-API-Key']}`, PREDICTION_LOG_SAMPLE: '0', ...env }, { pauseLogs: false });
+  return startServer(
+    {
+      MODEL_DIR: store.folder,
+      MODEL_VERSION: undefined,
+      ADMIN_API_KEYS: `loadtest:${ADMIN['X-API-Key']}`,
+      PREDICTION_LOG_SAMPLE: '0',
+      ...env,
+    },
+    { pauseLogs: false },
+  );
 }
 
-async function admin(server: ServerProcess, method: string, path: string, body?: object): Promise<{ readonly status: number; readonly detail: string }> {
+async function admin(
+  server: ServerProcess,
+  method: string,
+  path: string,
+  body?: object,
+): Promise<{ readonly status: number; readonly detail: string }> {
   const answer = await server.request(`/admin${path}`, { method, headers: ADMIN, ...(body !== undefined && { body }) });
   return { status: answer.status, detail: answer.text };
 }
@@ -45,7 +62,10 @@ async function versionedBodies(server: ServerProcess): Promise<VersionedBody[]> 
     await admin(server, 'POST', `/models/${version}/activate`);
     scores.set(version, await scoresOf(server.url, bodies, version));
   }
-  return bodies.map((body, i) => ({ body, scores: new Map(VERSIONS.map((version) => [version, scores.get(version)?.[i] ?? ''])) }));
+  return bodies.map((body, i) => ({
+    body,
+    scores: new Map(VERSIONS.map((version) => [version, scores.get(version)?.[i] ?? ''])),
+  }));
 }
 
 type Signal = 'sighup' | 'http' | 'polling';
@@ -80,7 +100,11 @@ async function exactness(): Promise<void> {
     const { answers, byVersion, wrong, complaints, dropped } = await traffic.stop();
     const seconds = (performance.now() - started) / 1000;
     const loads = await server.metric('lightscore_model_loads_total', '{outcome="loaded"}');
-    report(`${SWAPS} swaps by ${signal}`, `${answers} answers (${Math.round(answers / seconds)}/s; ${[...byVersion].map(([version, count]) => `${version} ${count}`).join(', ')}), ${wrong} wrong, ${dropped} dropped; ${loads} loads; ${differing} of ${BODIES} bodies tell the versions apart`, wrong === 0 && dropped === 0 && byVersion.size === 2);
+    report(
+      `${SWAPS} swaps by ${signal}`,
+      `${answers} answers (${Math.round(answers / seconds)}/s; ${[...byVersion].map(([version, count]) => `${version} ${count}`).join(', ')}), ${wrong} wrong, ${dropped} dropped; ${loads} loads; ${differing} of ${BODIES} bodies tell the versions apart`,
+      wrong === 0 && dropped === 0 && byVersion.size === 2,
+    );
     for (const complaint of complaints) process.stdout.write(`       ${complaint}\n`);
     await server.terminate();
   }
@@ -100,13 +124,30 @@ const TICKS_PER_SECOND = 100;
 
 /** Seconds of CPU that all processes have had, and that server and generator have had. */
 function cpuSeconds(server: ServerProcess): { readonly all: number; readonly own: number } {
-  const [user, nice, system, , , irq, softIrq] = readFileSync('/proc/stat', 'utf8').split('\n')[0].split(/ +/).slice(1).map(Number);
-  const [userTicks, systemTicks] = readFileSync(`/proc/${server.pid}/stat`, 'utf8').split(') ')[1].split(' ').slice(11, 13).map(Number);
+  const [user, nice, system, , , irq, softIrq] = readFileSync('/proc/stat', 'utf8')
+    .split('\n')[0]
+    .split(/ +/)
+    .slice(1)
+    .map(Number);
+  const [userTicks, systemTicks] = readFileSync(`/proc/${server.pid}/stat`, 'utf8')
+    .split(') ')[1]
+    .split(' ')
+    .slice(11, 13)
+    .map(Number);
   const self = process.cpuUsage();
-  return { all: (user + nice + system + irq + softIrq) / TICKS_PER_SECOND, own: (userTicks + systemTicks) / TICKS_PER_SECOND + (self.user + self.system) / 1e6 };
+  return {
+    all: (user + nice + system + irq + softIrq) / TICKS_PER_SECOND,
+    own: (userTicks + systemTicks) / TICKS_PER_SECOND + (self.user + self.system) / 1e6,
+  };
 }
 
-async function measure(server: ServerProcess, generator: LoadGenerator, seconds: number, rate?: number, change?: () => Promise<void>): Promise<Measured> {
+async function measure(
+  server: ServerProcess,
+  generator: LoadGenerator,
+  seconds: number,
+  rate?: number,
+  change?: () => Promise<void>,
+): Promise<Measured> {
   let over = false;
   const changing = (async () => {
     while (change !== undefined && !over) {
@@ -116,7 +157,15 @@ async function measure(server: ServerProcess, generator: LoadGenerator, seconds:
   })();
   const before = cpuSeconds(server);
   const started = performance.now();
-  const result = await generator.run({ port: server.port, path: '/score', requests: bodies.map(anyAnswer), connections: CONNECTIONS, warmupSeconds: 1, seconds, ...(rate !== undefined && { rate }) });
+  const result = await generator.run({
+    port: server.port,
+    path: '/score',
+    requests: bodies.map(anyAnswer),
+    connections: CONNECTIONS,
+    warmupSeconds: 1,
+    seconds,
+    ...(rate !== undefined && { rate }),
+  });
   const after = cpuSeconds(server);
   const foreign = (after.all - before.all - (after.own - before.own)) / ((performance.now() - started) / 1000);
   over = true;
@@ -125,7 +174,8 @@ async function measure(server: ServerProcess, generator: LoadGenerator, seconds:
   return { latencies: result.latencies, perSecond: result.requests / result.seconds, foreign };
 }
 
-const quantiles = (latencies: LatencyHistogram): string => [0.5, 0.99, 0.999].map((share) => `p${share * 100} ${latencies.quantile(share).toFixed(2)}`).join(', ');
+const quantiles = (latencies: LatencyHistogram): string =>
+  [0.5, 0.99, 0.999].map((share) => `p${share * 100} ${latencies.quantile(share).toFixed(2)}`).join(', ');
 
 /** Between two swaps. */
 const SWAP_PAUSE_MS = 250;
@@ -136,7 +186,15 @@ const MOST_ROUNDS = 40;
 const MOST_FOREIGN = 0.1;
 
 /** Rounds of `plain` and `other` in turn, until there are enough that nobody disturbed. */
-async function compare(plain: () => Promise<Measured>, other: () => Promise<Measured>): Promise<{ readonly plain: LatencyHistogram; readonly other: LatencyHistogram; readonly rounds: readonly [number, number]; readonly disturbed: number }> {
+async function compare(
+  plain: () => Promise<Measured>,
+  other: () => Promise<Measured>,
+): Promise<{
+  readonly plain: LatencyHistogram;
+  readonly other: LatencyHistogram;
+  readonly rounds: readonly [number, number];
+  readonly disturbed: number;
+}> {
   const kept = [new LatencyHistogram(), new LatencyHistogram()] as const;
   const rounds: [number, number] = [0, 0];
   let disturbed = 0;
@@ -165,11 +223,17 @@ async function latency(): Promise<void> {
   let swaps = 0;
   const swapping = await compare(
     () => measure(server, generator, ROUND_SECONDS, rate),
-    () => measure(server, generator, ROUND_SECONDS, rate, () => swapBy('http', server, store, VERSIONS[(1 + swaps++) % 2])),
+    () =>
+      measure(server, generator, ROUND_SECONDS, rate, () => swapBy('http', server, store, VERSIONS[(1 + swaps++) % 2])),
   );
   const ratio = swapping.other.quantile(0.999) / swapping.plain.quantile(0.999);
-  const of = ({ rounds, disturbed }: { rounds: readonly [number, number]; disturbed: number }): string => `${rounds.join(' and ')} rounds of ${ROUND_SECONDS} s, ${disturbed} disturbed by other processes left out`;
-  report(`p99.9 at ${rate}/s (half of ${Math.round(fastest)}) with ${swaps} swaps over without`, `${ratio.toFixed(2)} (bound 1.5); ms without: ${quantiles(swapping.plain)}; with: ${quantiles(swapping.other)}; ${of(swapping)}`, ratio <= 1.5);
+  const of = ({ rounds, disturbed }: { rounds: readonly [number, number]; disturbed: number }): string =>
+    `${rounds.join(' and ')} rounds of ${ROUND_SECONDS} s, ${disturbed} disturbed by other processes left out`;
+  report(
+    `p99.9 at ${rate}/s (half of ${Math.round(fastest)}) with ${swaps} swaps over without`,
+    `${ratio.toFixed(2)} (bound 1.5); ms without: ${quantiles(swapping.plain)}; with: ${quantiles(swapping.other)}; ${of(swapping)}`,
+    ratio <= 1.5,
+  );
 
   await admin(server, 'POST', '/models/v1.1.0/load');
   await admin(server, 'POST', '/models/v1.0.0/activate');
@@ -186,7 +250,11 @@ async function latency(): Promise<void> {
   const compared = await server.metric('lightscore_shadow_score_difference_count', labels);
   const dropped = await server.metric('lightscore_shadow_dropped_total', labels);
   const times = (share: number): number => shadowed.other.quantile(share) / shadowed.plain.quantile(share);
-  report(`shadow at ${rate}/s`, `p50 ${times(0.5).toFixed(2)}, p99 ${times(0.99).toFixed(2)} times without (bounds 1.2 and 1.5); ms without: ${quantiles(shadowed.plain)}; with: ${quantiles(shadowed.other)}; ${compared} rows compared, ${dropped} dropped; ${of(shadowed)}`, times(0.5) <= 1.2 && times(0.99) <= 1.5);
+  report(
+    `shadow at ${rate}/s`,
+    `p50 ${times(0.5).toFixed(2)}, p99 ${times(0.99).toFixed(2)} times without (bounds 1.2 and 1.5); ms without: ${quantiles(shadowed.plain)}; with: ${quantiles(shadowed.other)}; ${compared} rows compared, ${dropped} dropped; ${of(shadowed)}`,
+    times(0.5) <= 1.2 && times(0.99) <= 1.5,
+  );
   await generator.close();
   await server.terminate();
   await store.remove();
@@ -224,11 +292,22 @@ async function memory(): Promise<void> {
     if (i % 250 === 0) points.push([i, await footprint(server)]);
   }
   const { wrong, dropped, answers } = await traffic.stop();
-  for (const [i, { residentMiB, threads, descriptors, sharedMiB }] of points) process.stdout.write(`       after ${i} swaps: ${residentMiB} MiB resident (${sharedMiB} shared), ${threads} threads, ${descriptors} descriptors\n`);
+  for (const [i, { residentMiB, threads, descriptors, sharedMiB }] of points)
+    process.stdout.write(
+      `       after ${i} swaps: ${residentMiB} MiB resident (${sharedMiB} shared), ${threads} threads, ${descriptors} descriptors\n`,
+    );
   const [, settled] = points[1];
   const [, last] = points[points.length - 1];
-  report(`${swaps} swaps`, `${last.residentMiB - settled.residentMiB} MiB, ${last.threads - settled.threads} threads, ${last.descriptors - settled.descriptors} descriptors more than after 250; ${answers} answers, ${wrong} wrong, ${dropped} dropped`,
-    last.residentMiB - settled.residentMiB <= 32 && last.threads <= settled.threads + 1 && last.descriptors <= settled.descriptors + 2 && last.sharedMiB <= settled.sharedMiB + 2 && wrong === 0 && dropped === 0);
+  report(
+    `${swaps} swaps`,
+    `${last.residentMiB - settled.residentMiB} MiB, ${last.threads - settled.threads} threads, ${last.descriptors - settled.descriptors} descriptors more than after 250; ${answers} answers, ${wrong} wrong, ${dropped} dropped`,
+    last.residentMiB - settled.residentMiB <= 32 &&
+      last.threads <= settled.threads + 1 &&
+      last.descriptors <= settled.descriptors + 2 &&
+      last.sharedMiB <= settled.sharedMiB + 2 &&
+      wrong === 0 &&
+      dropped === 0,
+  );
   await server.terminate();
   await store.remove();
 }
@@ -245,14 +324,21 @@ async function shares(): Promise<void> {
     const answers: string[] = [];
     for (let pass = 0; pass < 2; pass++) {
       for (let start = 0; start < keys; start += 5000) {
-        const batch = Array.from({ length: 5000 }, (_, i) => ({ features: rows[(start + i) % rows.length], request_id: `applicant-${start + i}` }));
+        const batch = Array.from({ length: 5000 }, (_, i) => ({
+          features: rows[(start + i) % rows.length],
+          request_id: `applicant-${start + i}`,
+        }));
         const answer = await server.score(batch, '/score_batch');
         answers.push(...answer.scoredBatch.map(({ model_version }) => model_version));
       }
     }
     const challenger = answers.slice(0, keys).filter((version) => version === 'v1.1.0').length;
     const moved = answers.slice(0, keys).filter((version, i) => version !== answers[keys + i]).length;
-    report(`A/B at ${share}`, `${((100 * challenger) / keys).toFixed(2)}% of ${keys} keys to the challenger, ${moved} keys answered by another version the second time`, Math.abs(challenger / keys - share) <= 0.01 && moved === 0);
+    report(
+      `A/B at ${share}`,
+      `${((100 * challenger) / keys).toFixed(2)}% of ${keys} keys to the challenger, ${moved} keys answered by another version the second time`,
+      Math.abs(challenger / keys - share) <= 0.01 && moved === 0,
+    );
   }
   await server.terminate();
   await store.remove();

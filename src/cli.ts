@@ -11,7 +11,9 @@ const program = new Command('lightscore')
   .enablePositionalOptions()
   .exitOverride()
   .showHelpAfterError('(lightscore --help shows what there is)');
-/** In the order of the help. Only the one that is asked for is loaded: `serve` should not wait for what reads parquet. */
+/**
+ * In the order of the help. Only the one that is asked for is loaded: `serve` should not wait for what reads parquet.
+ */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   serve: async () => (await import('./commands/serve.js')).serveCommand(),
   score: async () => (await import('./commands/score.js')).scoreCommand(),

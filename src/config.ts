@@ -14,7 +14,10 @@ import type { ApiKey } from './http/keys.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Scoring threads unless told otherwise: every acceptor's event loop has a core, workers have the others, and each acceptor has a worker. */
+/**
+ * Scoring threads unless told otherwise: every acceptor's event loop has a core, workers have the others, and each
+ * acceptor has a worker.
+ */
 function workersFor(acceptors: number): number {
   return Math.max(acceptors, availableParallelism() - acceptors);
 }
@@ -94,8 +97,13 @@ export interface Config {
     readonly rateLimit: number;
   };
   readonly models: {
-    /** Where the artifacts are: a bucket where MODEL_S3_BUCKET is set, else a folder. The prefix is empty or ends in a slash. */
-    readonly store: { readonly kind: 'folder'; readonly folder: string } | { readonly kind: 's3'; readonly bucket: string; readonly prefix: string };
+    /**
+     * Where the artifacts are: a bucket where MODEL_S3_BUCKET is set, else a folder. The prefix is empty or ends in a
+     * slash.
+     */
+    readonly store:
+      | { readonly kind: 'folder'; readonly folder: string }
+      | { readonly kind: 's3'; readonly bucket: string; readonly prefix: string };
     /** The version to serve; undefined: what current.json names, else the highest. */
     readonly version: string | undefined;
     /** Seconds between two looks at the store for another version; 0 is off. */
@@ -185,7 +193,9 @@ function readTls(read: Reader): Config['http']['tls'] {
   const certFile = read.existingFile('TLS_CERT_FILE');
   const keyFile = read.existingFile('TLS_KEY_FILE');
   if (read.isSet('TLS_CERT_FILE') !== read.isSet('TLS_KEY_FILE')) {
-    const [set, missing] = read.isSet('TLS_CERT_FILE') ? ['TLS_CERT_FILE', 'TLS_KEY_FILE'] : ['TLS_KEY_FILE', 'TLS_CERT_FILE'];
+    const [set, missing] = read.isSet('TLS_CERT_FILE')
+      ? ['TLS_CERT_FILE', 'TLS_KEY_FILE']
+      : ['TLS_KEY_FILE', 'TLS_CERT_FILE'];
     read.mistake(`${missing} is not set, but ${set} is: TLS needs both`);
   }
   if (certFile === undefined || keyFile === undefined) return undefined;
@@ -200,7 +210,9 @@ function tlsMistake(certFile: string, keyFile: string): string | undefined {
     const certificate = new X509Certificate(readFileSync(certFile));
     place = `TLS_KEY_FILE: ${keyFile}: is not a PEM private key without a passphrase`;
     const key = createPrivateKey(readFileSync(keyFile));
-    return certificate.checkPrivateKey(key) ? undefined : `TLS_KEY_FILE: ${keyFile}: is not the key of the certificate ${certFile}`;
+    return certificate.checkPrivateKey(key)
+      ? undefined
+      : `TLS_KEY_FILE: ${keyFile}: is not the key of the certificate ${certFile}`;
   } catch {
     return place;
   }
@@ -229,21 +241,33 @@ function readChallenger(read: Reader): Challenger | undefined {
 /** What no variable tells on its own. */
 function checkTogether({ access, http, models, scoring }: Config, read: Reader): void {
   const { challenger, version } = models;
-  if (challenger !== undefined && challenger.version === version) read.mistake(`CHALLENGER_VERSION is ${challenger.version}, the same as MODEL_VERSION`);
-  if (challenger !== undefined && challenger.share === 0) read.warnings.push(`the challenger ${challenger.version} takes part in no request: CHALLENGER_SHARE is 0`);
+  if (challenger !== undefined && challenger.version === version)
+    read.mistake(`CHALLENGER_VERSION is ${challenger.version}, the same as MODEL_VERSION`);
+  if (challenger !== undefined && challenger.share === 0)
+    read.warnings.push(`the challenger ${challenger.version} takes part in no request: CHALLENGER_SHARE is 0`);
   for (const { id, digest } of access.adminApiKeys) {
     const same = access.apiKeys.find((key) => key.digest.equals(digest));
-    if (same !== undefined) read.mistake(`ADMIN_API_KEYS: the key of ${JSON.stringify(id)} is also ${JSON.stringify(same.id)} of API_KEYS: admin keys must be keys of their own`);
+    if (same !== undefined)
+      read.mistake(
+        `ADMIN_API_KEYS: the key of ${JSON.stringify(id)} is also ${JSON.stringify(same.id)} of API_KEYS: admin keys must be keys of their own`,
+      );
   }
-  if (access.metricsAuth && access.apiKeys.length + access.adminApiKeys.length === 0) read.mistake('METRICS_AUTH is 1, but neither API_KEYS nor ADMIN_API_KEYS is set: nobody could read the metrics');
-  if (scoring.workers < http.acceptors) read.warnings.push(`WORKERS (${scoring.workers}) is less than ACCEPTORS (${http.acceptors}): there are ${http.acceptors} scoring threads, one for each acceptor`);
+  if (access.metricsAuth && access.apiKeys.length + access.adminApiKeys.length === 0)
+    read.mistake('METRICS_AUTH is 1, but neither API_KEYS nor ADMIN_API_KEYS is set: nobody could read the metrics');
+  if (scoring.workers < http.acceptors)
+    read.warnings.push(
+      `WORKERS (${scoring.workers}) is less than ACCEPTORS (${http.acceptors}): there are ${http.acceptors} scoring threads, one for each acceptor`,
+    );
   if (scoring.queueRows < http.maxBatchRows) {
-    read.warnings.push(`QUEUE_ROWS (${scoring.queueRows}) is less than MAX_BATCH_ROWS (${http.maxBatchRows}): larger batches than the queue are always refused`);
+    read.warnings.push(
+      `QUEUE_ROWS (${scoring.queueRows}) is less than MAX_BATCH_ROWS (${http.maxBatchRows}): larger batches than the queue are always refused`,
+    );
   }
 }
 
 function deepFreeze<T extends object>(value: T): T {
   // A Buffer cannot be frozen; the digests of keys are the only ones.
-  for (const part of Object.values(value)) if (typeof part === 'object' && part !== null && !Buffer.isBuffer(part)) deepFreeze(part);
+  for (const part of Object.values(value))
+    if (typeof part === 'object' && part !== null && !Buffer.isBuffer(part)) deepFreeze(part);
   return Object.freeze(value);
 }

@@ -60,12 +60,35 @@ export class Server {
     const parts = { source, loader: this.#loader, audit: this.#audit, metrics, logger };
     if (config.http.acceptors === 1) {
       const pool = new ScoringPool(scoring.workers, ground);
-      this.#front = new FrontEnd({ config, pool, limits: ownLimits(config), metrics, predictions, logger, administrator, serving: () => this.#models.serving, scrape: () => this.#registry.metrics() });
+      this.#front = new FrontEnd({
+        config,
+        pool,
+        limits: ownLimits(config),
+        metrics,
+        predictions,
+        logger,
+        administrator,
+        serving: () => this.#models.serving,
+        scrape: () => this.#registry.metrics(),
+      });
       this.#models = new ModelRegistry({ ...parts, pool });
     } else {
-      const threads = new AcceptorThreads({ config, ground, metrics, predictions, logger, administrator, scrape: () => threads.count().then(() => this.#registry.metrics()), onGivenUp: giveUp });
+      const threads = new AcceptorThreads({
+        config,
+        ground,
+        metrics,
+        predictions,
+        logger,
+        administrator,
+        scrape: () => threads.count().then(() => this.#registry.metrics()),
+        onGivenUp: giveUp,
+      });
       this.#front = threads;
-      this.#models = new ModelRegistry({ ...parts, pool: new OnTheSpot(ground), spread: (serving) => threads.serve(serving) });
+      this.#models = new ModelRegistry({
+        ...parts,
+        pool: new OnTheSpot(ground),
+        spread: (serving) => threads.serve(serving),
+      });
     }
     const administration = new Administration(this.#models, source, this.#audit, () => this.#draining);
     this.#follower = new StoreFollower(config.models, this.#models, source, metrics, logger);
@@ -85,27 +108,34 @@ export class Server {
   }
 
   /**
-   * Serves the model that settings and store name, waiting for the store where it cannot be reached, and follows the store from there.
+   * Serves the model that settings and store name, waiting for the store where it cannot be reached, and follows the
+   * store from there.
    * @throws ArtifactError, LightscoreError VERSION_NOT_FOUND
    */
   loadModel(): Promise<void> {
     return this.#follower.start();
   }
 
-  /** SIGHUP: serves what settings and store name now. A version that cannot be served is in the log; what served goes on. */
+  /**
+   * SIGHUP: serves what settings and store name now. A version that cannot be served is in the log; what served goes
+   * on.
+   */
   async reload(actor: string): Promise<void> {
     const { logger } = this.log;
     try {
       const { outcome, version, detail } = await this.#models.reload(actor);
       logger.info({ event: 'reloaded', outcome, version }, detail);
     } catch (error) {
-      logger.error({ event: 'reload_failed', err: error }, `not reloaded: ${error instanceof Error ? error.message : String(error)}`);
+      logger.error(
+        { event: 'reload_failed', err: error },
+        `not reloaded: ${error instanceof Error ? error.message : String(error)}`,
+      );
     }
   }
 
   /**
-   * Turns `/readyz` to 503, lets load balancers see it, takes no more connections, answers every request under way, and ends what it
-   * started. Resolves within DRAIN_TIMEOUT_MS, or a little later.
+   * Turns `/readyz` to 503, lets load balancers see it, takes no more connections, answers every request under way, and
+   * ends what it started. Resolves within DRAIN_TIMEOUT_MS, or a little later.
    * @returns whether every request was answered
    */
   async drain(): Promise<boolean> {
@@ -113,14 +143,24 @@ export class Server {
     this.#draining = true;
     const { drainTimeoutMs } = this.config.http;
     this.#follower.stop();
-    const pause = (milliseconds: number): Promise<false> => new Promise((resolve) => setTimeout(() => resolve(false), milliseconds));
+    const pause = (milliseconds: number): Promise<false> =>
+      new Promise((resolve) => setTimeout(() => resolve(false), milliseconds));
     const linger = Math.min(LINGER_MS, drainTimeoutMs / 2);
     await Promise.race([this.#front.startDraining(), pause(linger)]);
     this.log.logger.info({ event: 'draining' }, 'draining: answering what was accepted');
     await pause(linger);
-    const answered = await Promise.race([this.#front.drained().then(() => true, () => false), pause(drainTimeoutMs - linger)]);
+    const answered = await Promise.race([
+      this.#front.drained().then(
+        () => true,
+        () => false,
+      ),
+      pause(drainTimeoutMs - linger),
+    ]);
     await this.close();
-    this.log.logger.info({ event: 'stopped', all_answered: answered }, answered ? 'stopped: every accepted request was answered' : 'stopped: DRAIN_TIMEOUT_MS ran out');
+    this.log.logger.info(
+      { event: 'stopped', all_answered: answered },
+      answered ? 'stopped: every accepted request was answered' : 'stopped: DRAIN_TIMEOUT_MS ran out',
+    );
     return answered;
   }
 
@@ -140,9 +180,17 @@ export class Server {
       ...this.#front.readings(),
       sharedBytes: { used: this.#memory.usedBytes, total: this.#memory.totalBytes },
       ready: champion !== undefined && !this.#draining,
-      models: [...modelReading('champion', champion), ...modelReading('previous', previous), ...modelReading('challenger', experiment?.challenger)],
+      models: [
+        ...modelReading('champion', champion),
+        ...modelReading('previous', previous),
+        ...modelReading('challenger', experiment?.challenger),
+      ],
       modelStates,
-      experiment: experiment && { challenger: experiment.challenger.version, mode: experiment.mode, share: experiment.share },
+      experiment: experiment && {
+        challenger: experiment.challenger.version,
+        mode: experiment.mode,
+        share: experiment.share,
+      },
       auditFailures: this.#audit.failures,
     };
   }
@@ -151,13 +199,15 @@ export class Server {
 function modelReading(role: ModelReading['role'], entry: ModelVersion | undefined): ModelReading[] {
   const card = entry?.model?.card;
   if (card === undefined) return [];
-  return [{
-    role,
-    model_version: card.modelVersion,
-    calibration_version: card.calibrationVersion,
-    feature_set_version: card.featureSetVersion ?? '',
-    strategy: entry?.model?.strategy ?? '',
-    trees: String(card.trees),
-    sha256: card.modelSha256,
-  }];
+  return [
+    {
+      role,
+      model_version: card.modelVersion,
+      calibration_version: card.calibrationVersion,
+      feature_set_version: card.featureSetVersion ?? '',
+      strategy: entry?.model?.strategy ?? '',
+      trees: String(card.trees),
+      sha256: card.modelSha256,
+    },
+  ];
 }

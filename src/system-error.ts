@@ -1,8 +1,8 @@
 import { getSystemErrorMap } from 'node:util';
 
 /**
- * What the operating system says is wrong, such as "no such file or directory". Node's own message also has the system call and the
- * path, which messages of this project name already. Of other errors, their message.
+ * What the operating system says is wrong, such as "no such file or directory". Node's own message also has the system
+ * call and the path, which messages of this project name already. Of other errors, their message.
  */
 export function systemReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

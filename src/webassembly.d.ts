@@ -1,4 +1,7 @@
-/** The part of the WebAssembly JavaScript API that is used here: Node has it, @types/node does not describe it, lib.dom brings the rest of a browser. */
+/**
+ * The part of the WebAssembly JavaScript API that is used here: Node has it, @types/node does not describe it, lib.dom
+ * brings the rest of a browser.
+ */
 declare namespace WebAssembly {
   class Memory {
     constructor(descriptor: { initial: number; maximum: number; shared: true });

@@ -18,7 +18,10 @@ test('an acceptor that fails is replaced: the others go on, counters do not go b
   const server = await startServer(WOUNDABLE);
   t.after(() => server.kill());
   await scoresRight(server);
-  const before = { answers: await answersByAcceptor(server), used: await server.metric('lightscore_shared_memory_bytes', '{kind="used"}') };
+  const before = {
+    answers: await answersByAcceptor(server),
+    used: await server.metric('lightscore_shared_memory_bytes', '{kind="used"}'),
+  };
   for (let death = 1; death <= 3; death++) {
     server.signal('SIGUSR2');
     let replaced = 0;
@@ -30,7 +33,10 @@ test('an acceptor that fails is replaced: the others go on, counters do not go b
   assert.equal(failure.level, 50);
   assert.match(JSON.stringify(failure['err']), /is not a function/);
   const after = await answersByAcceptor(server);
-  assert(after.every((count, i) => count > before.answers[i]), `${before.answers.join()} to ${after.join()}`);
+  assert(
+    after.every((count, i) => count > before.answers[i]),
+    `${before.answers.join()} to ${after.join()}`,
+  );
   assert.equal(await server.metric('lightscore_workers'), ACCEPTORS);
   assert.equal(await server.metric('lightscore_acceptor_failures_total'), 3);
   assert.equal(await server.metric('lightscore_queue_rows'), 0);
@@ -45,7 +51,10 @@ test('acceptors that fail again and again end the server: it drains, and its exi
   for (let death = 1; death <= 6; death++) {
     server.signal('SIGUSR2');
     let seen = 0;
-    await server.log(({ event }) => event === (death < 6 ? 'acceptor_replaced' : 'acceptors_given_up') && ++seen === (death < 6 ? death : 1));
+    await server.log(
+      ({ event }) =>
+        event === (death < 6 ? 'acceptor_replaced' : 'acceptors_given_up') && ++seen === (death < 6 ? death : 1),
+    );
   }
   assert.deepEqual(await server.exited, { code: 1, signal: null });
   // Those of the last acceptor that died were not.
@@ -66,19 +75,24 @@ test('a request that is under way in a failing acceptor is cut off, not left wai
   t.after(() => server.kill());
   const outcomes = { answered: 0, cut: 0 };
   let stop = false;
-  const clients = Promise.all(Array.from({ length: 9 }, async () => {
-    while (!stop) {
-      try {
-        const { status, scored } = await server.request('/score', { body: { features: golden.rows[1] } });
-        assert.equal(status, 200);
-        assert(close(scored.confidence_score, golden.calibrated[1]));
-        outcomes.answered++;
-      } catch (error) {
-        assert(error instanceof Error && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE'), String(error));
-        outcomes.cut++;
+  const clients = Promise.all(
+    Array.from({ length: 9 }, async () => {
+      while (!stop) {
+        try {
+          const { status, scored } = await server.request('/score', { body: { features: golden.rows[1] } });
+          assert.equal(status, 200);
+          assert(close(scored.confidence_score, golden.calibrated[1]));
+          outcomes.answered++;
+        } catch (error) {
+          assert(
+            error instanceof Error && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE'),
+            String(error),
+          );
+          outcomes.cut++;
+        }
       }
-    }
-  }));
+    }),
+  );
   while (outcomes.answered < 200) await server.request('/livez');
   server.signal('SIGUSR2');
   await server.event('acceptor_replaced');

@@ -5,17 +5,31 @@ import { type Answer, type ServerProcess, startServer } from './server.js';
 import { SEVERAL, answersByAcceptor } from './several-acceptors.js';
 
 const golden = readGolden();
-const rows = (count: number) => Array.from({ length: count }, (_, i) => ({ features: golden.rows[i % golden.rows.length] }));
+const rows = (count: number) =>
+  Array.from({ length: count }, (_, i) => ({ features: golden.rows[i % golden.rows.length] }));
 
-/** Requests on connections of their own: how many were permitted, and how many windows of a second they may have met. */
-async function permitted(server: ServerProcess, requests: number, headers = {}): Promise<{ count: number; windows: number }> {
+/**
+ * Requests on connections of their own: how many were permitted, and how many windows of a second they may have met.
+ */
+async function permitted(
+  server: ServerProcess,
+  requests: number,
+  headers = {},
+): Promise<{ count: number; windows: number }> {
   const began = performance.now();
-  const answers = await Promise.all(Array.from({ length: requests }, () => server.request('/score', { body: rows(1)[0], headers, ownConnection: true })));
+  const answers = await Promise.all(
+    Array.from({ length: requests }, () =>
+      server.request('/score', { body: rows(1)[0], headers, ownConnection: true }),
+    ),
+  );
   for (const { status, headers: answered } of answers) {
     assert(status === 200 || status === 429);
     if (status === 429) assert.match(String(answered['retry-after']), /^[1-9]\d*$/);
   }
-  return { count: answers.filter(({ status }) => status === 200).length, windows: Math.ceil((performance.now() - began) / 1000) + 1 };
+  return {
+    count: answers.filter(({ status }) => status === 200).length,
+    windows: Math.ceil((performance.now() - began) / 1000) + 1,
+  };
 }
 
 test('RATE_LIMIT counts a caller over all acceptors', async (t) => {
@@ -29,9 +43,15 @@ test('RATE_LIMIT counts a caller over all acceptors', async (t) => {
 });
 
 test('RATE_LIMIT counts each key apart, over all acceptors', async (t) => {
-  const server = await startServer({ ...SEVERAL, RATE_LIMIT: '20', API_KEYS: 'a:the-key-of-caller-a,b:the-key-of-caller-b' });
+  const server = await startServer({
+    ...SEVERAL,
+    RATE_LIMIT: '20',
+    API_KEYS: 'a:the-key-of-caller-a,b:the-key-of-caller-b',
+  });
   t.after(() => server.kill());
-  const [a, b] = await Promise.all(['a', 'b'].map((id) => permitted(server, 60, { 'X-API-Key': `the-key-of-caller-${id}` })));
+  const [a, b] = await Promise.all(
+    ['a', 'b'].map((id) => permitted(server, 60, { 'X-API-Key': `the-key-of-caller-${id}` })),
+  );
   for (const { count, windows } of [a, b]) assert(count >= 20 && count <= 20 * windows, `${count} permitted`);
 });
 
@@ -51,13 +71,18 @@ test('QUEUE_ROWS is one queue for all acceptors: rows of one leave no room for t
   const watched = (async () => {
     while (!over) most.waiting = Math.max(most.waiting, await server.metric('lightscore_queue_rows'));
   })();
-  const answers = await Promise.all(Array.from({ length: 60 }, () => server.request('/score_batch?explain=shap', { body: rows(100), ownConnection: true })));
+  const answers = await Promise.all(
+    Array.from({ length: 60 }, () =>
+      server.request('/score_batch?explain=shap', { body: rows(100), ownConnection: true }),
+    ),
+  );
   over = true;
   await watched;
   const scored = answers.filter(({ status }) => status === 200);
   const refused = answers.filter(({ status }) => status !== 200);
   assert(scored.length >= 3 && refused.length > 0, `${scored.length} scored, ${refused.length} refused`);
-  for (const { scoredBatch } of scored) assert(scoredBatch.every(({ confidence_score }, i) => close(confidence_score, golden.calibrated[i])));
+  for (const { scoredBatch } of scored)
+    assert(scoredBatch.every(({ confidence_score }, i) => close(confidence_score, golden.calibrated[i])));
   for (const answer of refused) isRefused(answer);
   assert(most.waiting <= 300, `${most.waiting} waited`);
   assert((await answersByAcceptor(server)).filter((count) => count > 0).length > 1);

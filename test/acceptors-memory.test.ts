@@ -17,13 +17,20 @@ test('swaps give back memory: images when every acceptor is done with them, lane
       await admin('DELETE', `/models/${version}`);
       await store.touch(version);
       assert.equal((await admin('POST', `/models/${version}/activate`)).status, 200);
-      await Promise.all(Array.from({ length: 4 * ACCEPTORS }, (_, i) => server.request('/score', { body: { features: golden.rows[i] }, ownConnection: true })));
+      await Promise.all(
+        Array.from({ length: 4 * ACCEPTORS }, (_, i) =>
+          server.request('/score', { body: { features: golden.rows[i] }, ownConnection: true }),
+        ),
+      );
     }
   };
   /** Of the models with a role, once nothing drains: lanes come and go with the luck of connections. */
   const settled = async (): Promise<{ used: number; total: number }> => {
     while ((await server.metric('lightscore_models', '{state="draining"}')) > 0);
-    return { used: await server.metric('lightscore_shared_memory_bytes', '{kind="used"}'), total: await server.metric('lightscore_shared_memory_bytes', '{kind="total"}') };
+    return {
+      used: await server.metric('lightscore_shared_memory_bytes', '{kind="used"}'),
+      total: await server.metric('lightscore_shared_memory_bytes', '{kind="total"}'),
+    };
   };
   for (let i = 0; i < 3; i++) await swapTwice();
   const before = await settled();
@@ -42,9 +49,15 @@ test('one booster, however many acceptors', async (t) => {
   const shared: number[] = [];
   let image = 0;
   for (const acceptors of ['1', '4']) {
-    const server = await startServer({ MODEL_DIR: folder, MODEL_VERSION: undefined, ACCEPTORS: acceptors, WORKERS: '4' });
+    const server = await startServer({
+      MODEL_DIR: folder,
+      MODEL_VERSION: undefined,
+      ACCEPTORS: acceptors,
+      WORKERS: '4',
+    });
     t.after(() => server.kill());
-    for (let i = 0; i < 40; i++) await server.request('/score', { body: { features: golden.rows[i] }, ownConnection: true });
+    for (let i = 0; i < 40; i++)
+      await server.request('/score', { body: { features: golden.rows[i] }, ownConnection: true });
     shared.push(await server.metric('lightscore_shared_memory_bytes', '{kind="used"}'));
     image = Number((await server.event('model_loaded'))['image_bytes']);
     await server.kill();

@@ -17,7 +17,10 @@ for (const scoring of ['pool', 'auto']) {
       await admin('POST', `/models/${version}/activate`);
       scores.push(await scoresOf(server.url, bodies, version));
     }
-    const traffic = new VersionedTraffic(server.port, bodies.map((body, i) => ({ body, scores: new Map(VERSIONS.map((version, v) => [version, scores[v][i]])) })));
+    const traffic = new VersionedTraffic(
+      server.port,
+      bodies.map((body, i) => ({ body, scores: new Map(VERSIONS.map((version, v) => [version, scores[v][i]])) })),
+    );
     // A loader runs at the lowest priority: more traffic would only keep it from its core.
     traffic.start(8);
     for (let i = 0; i < 12; i++) {
@@ -28,8 +31,16 @@ for (const scoring of ['pool', 'auto']) {
         await store.touch(version);
       }
       assert.equal((await admin('POST', `/models/${version}/activate`)).status, 200);
-      const answers = await Promise.all(Array.from({ length: 2 * ACCEPTORS }, () => server.request('/score', { body: { features: golden.rows[0] }, ownConnection: true })));
-      assert.deepEqual([...new Set(answers.map(({ scored }) => scored.model_version))], [version], 'at once, on every acceptor');
+      const answers = await Promise.all(
+        Array.from({ length: 2 * ACCEPTORS }, () =>
+          server.request('/score', { body: { features: golden.rows[0] }, ownConnection: true }),
+        ),
+      );
+      assert.deepEqual(
+        [...new Set(answers.map(({ scored }) => scored.model_version))],
+        [version],
+        'at once, on every acceptor',
+      );
     }
     const { answers, byVersion, wrong, complaints, dropped } = await traffic.stop();
     assert.deepEqual({ wrong, complaints, dropped }, { wrong: 0, complaints: [], dropped: 0 });

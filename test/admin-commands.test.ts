@@ -9,7 +9,9 @@ import { ModelStore } from './model-store.js';
 test('the admin commands do what the routes do, and say it in one line', async (t) => {
   const { server, served, store } = await startAdministered(t);
   const run = async (...args: string[]): Promise<string> => {
-    const { code, stdout, stderr } = await runCli(args, { env: { LIGHTSCORE_URL: server.url, LIGHTSCORE_ADMIN_KEY: ADMIN_KEY } });
+    const { code, stdout, stderr } = await runCli(args, {
+      env: { LIGHTSCORE_URL: server.url, LIGHTSCORE_ADMIN_KEY: ADMIN_KEY },
+    });
     return code === 0 ? stdout : `${code}: ${stderr}`;
   };
   assert.match(await run('models'), /^VERSION +STATE +ROLE[^\n]*\nv1\.0\.0 +active +champion /);
@@ -18,7 +20,10 @@ test('the admin commands do what the routes do, and say it in one line', async (
   assert.match(await run('experiment'), /^v1\.1\.0 against v1\.0\.0: ab, share 0\.25, since .* by key:tester\n$/);
   assert.equal(await run('promote'), 'v1.1.0 is promoted and served\n');
   assert.equal(await run('experiment'), 'no experiment is running\n');
-  assert.equal(await run('rollback'), 'v1.0.0 is served again instead of v1.1.0, which stays warm until the next swap\n');
+  assert.equal(
+    await run('rollback'),
+    'v1.0.0 is served again instead of v1.1.0, which stays warm until the next swap\n',
+  );
   assert.match(await run('rollback'), /^1: lightscore: http:\S+: there is no previous version to go back to/);
   await store.copy('v1.1.0', 'v1.1.1');
   await store.point('v1.1.1');
@@ -26,15 +31,25 @@ test('the admin commands do what the routes do, and say it in one line', async (
   assert.equal(await served(), 'v1.1.1');
   const listed: { champion: string } = JSON.parse(await run('models', '--json'));
   assert.equal(listed.champion, 'v1.1.1');
-  assert.match(await run('models', 'delete', 'v1.1.1'), /^1: lightscore: http:\S+: v1\.1\.1 is serving: activate another version first\n$/);
+  assert.match(
+    await run('models', 'delete', 'v1.1.1'),
+    /^1: lightscore: http:\S+: v1\.1\.1 is serving: activate another version first\n$/,
+  );
 });
 
 test('the admin commands name what is missing or wrong', async () => {
-  const run = (args: string[], env: NodeJS.ProcessEnv) => runCli(args, { env: { LIGHTSCORE_URL: '', LIGHTSCORE_ADMIN_KEY: '', ...env } });
+  const run = (args: string[], env: NodeJS.ProcessEnv) =>
+    runCli(args, { env: { LIGHTSCORE_URL: '', LIGHTSCORE_ADMIN_KEY: '', ...env } });
   const none = await run(['models'], {});
-  assert.deepEqual([none.code, none.stderr], [1, "lightscore: LIGHTSCORE_ADMIN_KEY is not set: it must be one of the server's ADMIN_API_KEYS, without the id\n"]);
+  assert.deepEqual(
+    [none.code, none.stderr],
+    [1, "lightscore: LIGHTSCORE_ADMIN_KEY is not set: it must be one of the server's ADMIN_API_KEYS, without the id\n"],
+  );
   const url = await run(['rollback'], { LIGHTSCORE_ADMIN_KEY: 'x', LIGHTSCORE_URL: 'not a url' });
-  assert.deepEqual([url.code, url.stderr], [1, 'lightscore: LIGHTSCORE_URL must be a URL such as http://localhost:8000, not "not a url"\n']);
+  assert.deepEqual(
+    [url.code, url.stderr],
+    [1, 'lightscore: LIGHTSCORE_URL must be a URL such as http://localhost:8000, not "not a url"\n'],
+  );
   const nobody = await run(['reload'], { LIGHTSCORE_ADMIN_KEY: 'x', LIGHTSCORE_URL: 'http://127.0.0.1:9' });
   assert.equal(nobody.code, 1);
   assert.match(nobody.stderr, /^lightscore: http:\/\/127\.0\.0\.1:9 does not answer: .*\n$/);
@@ -54,7 +69,10 @@ test('audit verify ends with 0 for a whole trail, and names the first broken ent
   assert.equal((await runCli(['audit', 'verify', trail, '--head', head])).code, 0);
   await writeFile(trail, (await readFile(trail, 'utf8')).replace('"signed":false', '"signed":true'));
   const broken = await runCli(['audit', 'verify', trail]);
-  assert.deepEqual([broken.code, broken.stderr], [1, `lightscore: ${trail}: entry 2 is broken: its contents do not match its hash\n`]);
+  assert.deepEqual(
+    [broken.code, broken.stderr],
+    [1, `lightscore: ${trail}: entry 2 is broken: its contents do not match its hash\n`],
+  );
 });
 
 test('sign covers every file of a version, and refuses what it could not vouch for', async (t) => {
@@ -65,7 +83,10 @@ test('sign covers every file of a version, and refuses what it could not vouch f
   const sign = (...args: string[]) => runCli(['sign', store.path('v1.0.0'), '--key', key, ...args]);
   const uncovered = await sign();
   assert.equal(uncovered.code, 1);
-  assert.match(uncovered.stderr, /has no checksum in metadata\.json, so that a signature would not cover it \(--checksums writes them\)\n$/);
+  assert.match(
+    uncovered.stderr,
+    /has no checksum in metadata\.json, so that a signature would not cover it \(--checksums writes them\)\n$/,
+  );
   const signed = await sign('--checksums');
   assert.equal(signed.code, 0, signed.stderr);
   assert.match(signed.stdout, /v1\.0\.0: signed, with checksums of /);

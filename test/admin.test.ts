@@ -8,14 +8,27 @@ import { startServer } from './server.js';
 interface Models {
   readonly champion: string | null;
   readonly previous: string | null;
-  readonly models: readonly { readonly version: string; readonly state: string; readonly role: string | null; readonly reason: string | null; readonly files: readonly { readonly name: string; readonly sha256: string }[]; readonly memory_bytes: number | null; readonly self_check_rows: { readonly tree_walk: number } | null }[];
+  readonly models: readonly {
+    readonly version: string;
+    readonly state: string;
+    readonly role: string | null;
+    readonly reason: string | null;
+    readonly files: readonly { readonly name: string; readonly sha256: string }[];
+    readonly memory_bytes: number | null;
+    readonly self_check_rows: { readonly tree_walk: number } | null;
+  }[];
 }
 
 test('without ADMIN_API_KEYS there are no admin routes, and SIGHUP still works', async (t) => {
   const server = await startServer({ MODEL_VERSION: 'v1.1.0' });
   t.after(() => server.kill());
   const unknown = await server.request('/no/such/route');
-  for (const [method, path] of [['GET', '/admin/models'], ['POST', '/admin/reload'], ['PUT', '/admin/experiment'], ['DELETE', '/admin/models/v1.0.0']]) {
+  for (const [method, path] of [
+    ['GET', '/admin/models'],
+    ['POST', '/admin/reload'],
+    ['PUT', '/admin/experiment'],
+    ['DELETE', '/admin/models/v1.0.0'],
+  ]) {
     const answer = await server.request(path, { method });
     assert.equal(answer.status, 404);
     assert.deepEqual({ ...answer.problem, request_id: '' }, { ...unknown.problem, request_id: '' });
@@ -28,12 +41,15 @@ test('without ADMIN_API_KEYS there are no admin routes, and SIGHUP still works',
 
 test('admin routes ask for an admin key, which opens nothing else', async (t) => {
   const { server, admin } = await startAdministered(t, { API_KEYS: 'client:a-key-of-a-client-1234' });
-  const call = (key: string | undefined) => server.request('/admin/models', { headers: key === undefined ? {} : { Authorization: `Bearer ${key}` } });
+  const call = (key: string | undefined) =>
+    server.request('/admin/models', { headers: key === undefined ? {} : { Authorization: `Bearer ${key}` } });
   assert.equal((await call(undefined)).status, 401);
   assert.match(String((await call('wrong')).headers['www-authenticate']), /invalid_token/);
   assert.equal((await call('a-key-of-a-client-1234')).status, 403);
   assert.equal((await admin('GET', '/models')).status, 200);
-  const scored = await server.score({ features: Array(15).fill(0) }, '/score', { 'X-API-Key': 'an-admin-key-of-the-tests' });
+  const scored = await server.score({ features: Array(15).fill(0) }, '/score', {
+    'X-API-Key': 'an-admin-key-of-the-tests',
+  });
   assert.equal(scored.status, 403);
 });
 
@@ -48,10 +64,20 @@ test('a version is loaded, activated, rolled back from and deleted, and every st
   assert.equal(warm?.state, 'warm');
   assert.ok((warm?.memory_bytes ?? 0) > 100_000);
   assert.ok((warm?.self_check_rows?.tree_walk ?? 0) > 500);
-  assert.deepEqual(warm?.files.map(({ name }) => name), ['metadata.json', 'lightgbm_model.txt', 'calibrator.pkl']);
+  assert.deepEqual(
+    warm?.files.map(({ name }) => name),
+    ['metadata.json', 'lightgbm_model.txt', 'calibrator.pkl'],
+  );
   assert.equal((await admin('POST', '/models/v1.1.0/load')).json['outcome'], 'unchanged');
 
-  assert.deepEqual((await admin('POST', '/models/v1.1.0/activate')).json, { outcome: 'activated', version: 'v1.1.0', detail: 'v1.1.0 is served', champion: 'v1.1.0', previous: 'v1.0.0', challenger: null });
+  assert.deepEqual((await admin('POST', '/models/v1.1.0/activate')).json, {
+    outcome: 'activated',
+    version: 'v1.1.0',
+    detail: 'v1.1.0 is served',
+    champion: 'v1.1.0',
+    previous: 'v1.0.0',
+    challenger: null,
+  });
   assert.equal(await served(), 'v1.1.0');
   assert.equal((await admin('DELETE', '/models/v1.1.0')).status, 409);
 
@@ -90,10 +116,17 @@ test('the audit trail says who did what to what, whatever became of it, across r
   await second.server.terminate();
 
   const { end } = await verifyTrail(trail.AUDIT_LOG);
-  const entries: Record<string, unknown>[] = (await readFile(trail.AUDIT_LOG, 'utf8')).trim().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
+  const entries: Record<string, unknown>[] = (await readFile(trail.AUDIT_LOG, 'utf8'))
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
   assert.equal(entries.length, end.sequence);
   const told = entries.map(({ event, actor, outcome, version }) => [event, actor, outcome, version]);
-  const has = (...entry: unknown[]) => assert.ok(told.some((candidate) => entry.every((part, i) => candidate[i] === part)), `${JSON.stringify(entry)} is not in ${JSON.stringify(told)}`);
+  const has = (...entry: unknown[]) =>
+    assert.ok(
+      told.some((candidate) => entry.every((part, i) => candidate[i] === part)),
+      `${JSON.stringify(entry)} is not in ${JSON.stringify(told)}`,
+    );
   has('load', 'start', 'done', 'v1.0.0');
   has('verify', 'start', 'done', 'v1.0.0');
   has('swap', 'start', 'done', 'v1.0.0');
@@ -112,8 +145,15 @@ test('the audit trail says who did what to what, whatever became of it, across r
 
 test('of two loads at once one runs and the other is told', async (t) => {
   const { admin, served } = await startAdministered(t);
-  const answers = await Promise.all([admin('POST', '/models/v1.1.0/activate'), admin('POST', '/models/v1.1.0/load'), admin('POST', '/reload')]);
-  assert.deepEqual(answers.map(({ status }) => status).toSorted((a, b) => a - b), [200, 409, 409]);
+  const answers = await Promise.all([
+    admin('POST', '/models/v1.1.0/activate'),
+    admin('POST', '/models/v1.1.0/load'),
+    admin('POST', '/reload'),
+  ]);
+  assert.deepEqual(
+    answers.map(({ status }) => status).toSorted((a, b) => a - b),
+    [200, 409, 409],
+  );
   const told = answers.find(({ status }) => status === 409);
   assert.match(told?.problem.detail ?? '', /\(key:tester\) is under way$/);
   assert.ok(['v1.0.0', 'v1.1.0'].includes(String(await served())));
@@ -150,10 +190,21 @@ test('what cannot be a call of an admin route is refused, and changes nothing', 
 test('the OpenAPI document has the admin routes, and leads nowhere in vain', async (t) => {
   const { server } = await startAdministered(t);
   const { text } = await server.request('/openapi.json');
-  const { paths, components }: { paths: Record<string, object>; components: { schemas: Record<string, object> } } = JSON.parse(text);
-  assert.deepEqual(Object.keys(paths).filter((path) => path.startsWith('/admin')), [
-    '/admin/models', '/admin/models/{version}', '/admin/models/{version}/load', '/admin/models/{version}/activate', '/admin/reload', '/admin/rollback', '/admin/experiment', '/admin/experiment/promote',
-  ]);
+  const { paths, components }: { paths: Record<string, object>; components: { schemas: Record<string, object> } } =
+    JSON.parse(text);
+  assert.deepEqual(
+    Object.keys(paths).filter((path) => path.startsWith('/admin')),
+    [
+      '/admin/models',
+      '/admin/models/{version}',
+      '/admin/models/{version}/load',
+      '/admin/models/{version}/activate',
+      '/admin/reload',
+      '/admin/rollback',
+      '/admin/experiment',
+      '/admin/experiment/promote',
+    ],
+  );
   const references = new Set([...text.matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g)].map(([, name]) => name));
   assert.deepEqual([...references].toSorted(), Object.keys(components.schemas).toSorted());
 });

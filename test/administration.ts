@@ -15,16 +15,32 @@ export interface AdministeredServer {
 }
 
 /** Serves v1.0.0, which current.json names, unless `env` says otherwise; ends with the test. */
-export async function startAdministered(t: TestContext, env: Environment = {}, prepare: (store: ModelStore) => Promise<void> = (store) => store.point('v1.0.0')): Promise<AdministeredServer> {
+export async function startAdministered(
+  t: TestContext,
+  env: Environment = {},
+  prepare: (store: ModelStore) => Promise<void> = (store) => store.point('v1.0.0'),
+): Promise<AdministeredServer> {
   const store = await ModelStore.create();
   t.after(() => store.remove());
   await prepare(store);
-  const server = await startServer({ MODEL_DIR: store.folder, MODEL_VERSION: undefined, ADMIN_API_KEYS: `tester:${ADMIN_KEY}`, PREDICTION_LOG_SAMPLE: '0', DRAIN_TIMEOUT_MS: '200', ...env });
+  const server = await startServer({
+    MODEL_DIR: store.folder,
+    MODEL_VERSION: undefined,
+    ADMIN_API_KEYS: `tester:${ADMIN_KEY}`,
+    PREDICTION_LOG_SAMPLE: '0',
+    DRAIN_TIMEOUT_MS: '200',
+    ...env,
+  });
   t.after(() => server.kill());
   return {
     server,
     store,
-    admin: (method, path, body) => server.request(`/admin${path}`, { method, headers: { 'X-API-Key': ADMIN_KEY }, ...(body !== undefined && { body }) }),
+    admin: (method, path, body) =>
+      server.request(`/admin${path}`, {
+        method,
+        headers: { 'X-API-Key': ADMIN_KEY },
+        ...(body !== undefined && { body }),
+      }),
     served: async () => (await server.request('/healthz')).json['model_version'],
   };
 }

@@ -1,30 +1,52 @@
 import * as fc from 'fast-check';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { calibrate, calibratorFault, type IsotonicCalibrator, readCalibratorJson, writeCalibratorJson } from '../src/artifact/calibrator.js';
+import {
+  calibrate,
+  calibratorFault,
+  type IsotonicCalibrator,
+  readCalibratorJson,
+  writeCalibratorJson,
+} from '../src/artifact/calibrator.js';
 import { ArtifactError } from '../src/errors.js';
 
 const FILE = 'v1.0.0/calibrator.json';
 const read = (text: string): IsotonicCalibrator => readCalibratorJson(Buffer.from(text), FILE);
-const fields = { type: 'isotonic', dtype: 'float64', out_of_bounds: 'clip', x_thresholds: [0.1, 0.5, 0.9], y_thresholds: [0, 0.25, 1] };
+const fields = {
+  type: 'isotonic',
+  dtype: 'float64',
+  out_of_bounds: 'clip',
+  x_thresholds: [0.1, 0.5, 0.9],
+  y_thresholds: [0, 0.25, 1],
+};
 
 /** Strictly increasing x, non-decreasing y; float32 where asked. */
-const calibrators: fc.Arbitrary<IsotonicCalibrator> = fc.constantFrom('float64' as const, 'float32' as const).chain((precision) => {
-  const value = precision === 'float64' ? fc.double({ min: -10, max: 10, noNaN: true }) : fc.float({ min: -10, max: 10, noNaN: true });
-  return fc
-    .uniqueArray(value, { minLength: 1, maxLength: 20, comparator: (a, b) => a === b })
-    .chain((x) => fc.tuple(fc.constant(x), fc.array(value, { minLength: x.length, maxLength: x.length }), fc.boolean()))
-    .map(([x, y, falling]) => ({
-      x: Float64Array.from(x).toSorted(),
-      y: falling ? Float64Array.from(y).toSorted().toReversed() : Float64Array.from(y).toSorted(),
-      precision,
-    }))
-    .filter((calibrator) => calibratorFault(calibrator) === undefined);
-});
+const calibrators: fc.Arbitrary<IsotonicCalibrator> = fc
+  .constantFrom('float64' as const, 'float32' as const)
+  .chain((precision) => {
+    const value =
+      precision === 'float64'
+        ? fc.double({ min: -10, max: 10, noNaN: true })
+        : fc.float({ min: -10, max: 10, noNaN: true });
+    return fc
+      .uniqueArray(value, { minLength: 1, maxLength: 20, comparator: (a, b) => a === b })
+      .chain((x) =>
+        fc.tuple(fc.constant(x), fc.array(value, { minLength: x.length, maxLength: x.length }), fc.boolean()),
+      )
+      .map(([x, y, falling]) => ({
+        x: Float64Array.from(x).toSorted(),
+        y: falling ? Float64Array.from(y).toSorted().toReversed() : Float64Array.from(y).toSorted(),
+        precision,
+      }))
+      .filter((calibrator) => calibratorFault(calibrator) === undefined);
+  });
 
 test('outside the thresholds the outer values answer', () => {
   const calibrator = read(JSON.stringify(fields));
-  assert.deepEqual([-Infinity, -1, 0.1, 0.9, 2, Infinity].map((p) => calibrate(calibrator, p)), [0, 0, 0, 1, 1, 1]);
+  assert.deepEqual(
+    [-Infinity, -1, 0.1, 0.9, 2, Infinity].map((p) => calibrate(calibrator, p)),
+    [0, 0, 0, 1, 1, 1],
+  );
   assert(Number.isNaN(calibrate(calibrator, Number.NaN)));
 });
 
@@ -51,7 +73,9 @@ test('what is written is read back as the same calibrator, with the same answers
       const text = writeCalibratorJson(calibrator);
       const copy = read(text);
       assert.equal(copy.precision, calibrator.precision);
-      assert(copy.x.every((value, i) => value === calibrator.x[i]) && copy.y.every((value, i) => value === calibrator.y[i]));
+      assert(
+        copy.x.every((value, i) => value === calibrator.x[i]) && copy.y.every((value, i) => value === calibrator.y[i]),
+      );
       assert(calibrate(copy, p) === calibrate(calibrator, p));
       assert.equal(writeCalibratorJson(copy), text);
     }),
@@ -79,12 +103,18 @@ for (const [fault, change] of Object.entries({
 }
 
 test('calibrator.json: an infinite threshold is an error', () => {
-  assert.throws(() => read(JSON.stringify(fields).replace('0.9', '1e999')), new ArtifactError(FILE, 'threshold 2 is not finite'));
+  assert.throws(
+    () => read(JSON.stringify(fields).replace('0.9', '1e999')),
+    new ArtifactError(FILE, 'threshold 2 is not finite'),
+  );
 });
 
 test('calibrator.json: what is not a JSON object is an error of one line', () => {
   for (const text of ['', '[]', 'null', '{"type":\n"isotonic",', '\xff\xfe']) {
-    assert.throws(() => readCalibratorJson(Buffer.from(text, 'latin1'), FILE), (error) => error instanceof ArtifactError && /^v1\.0\.0\/calibrator\.json: is [^\n]+$/.test(error.message));
+    assert.throws(
+      () => readCalibratorJson(Buffer.from(text, 'latin1'), FILE),
+      (error) => error instanceof ArtifactError && /^v1\.0\.0\/calibrator\.json: is [^\n]+$/.test(error.message),
+    );
   }
 });
 

@@ -17,7 +17,9 @@ const MODELS = join(projectRoot, 'test/data/models');
 const VERSION = 'v1.0.0';
 
 /** A copy of the reference artifacts that a test may spoil. */
-async function copyOfModels(t: TestContext): Promise<{ store: FolderStore; path: (file: string) => string; changeMetadata: (change: object) => Promise<void> }> {
+async function copyOfModels(
+  t: TestContext,
+): Promise<{ store: FolderStore; path: (file: string) => string; changeMetadata: (change: object) => Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'lightscore-artifact-'));
   t.after(() => rm(folder, { recursive: true }));
   await cp(MODELS, folder, { recursive: true });
@@ -34,7 +36,9 @@ async function copyOfModels(t: TestContext): Promise<{ store: FolderStore; path:
 }
 
 async function checksumsOf(path: (file: string) => string, names: readonly string[]): Promise<Record<string, string>> {
-  return Object.fromEntries(await Promise.all(names.map(async (name) => [name, sha256(await readFile(path(name)))] as const)));
+  return Object.fromEntries(
+    await Promise.all(names.map(async (name) => [name, sha256(await readFile(path(name)))] as const)),
+  );
 }
 
 const invalid = (message: RegExp) => ({ code: 'ARTIFACT_INVALID', message });
@@ -49,7 +53,14 @@ test('an artifact is read whole', async () => {
   assert.equal(artifact.modelSha256, sha256(artifact.modelText));
   assert.equal(artifact.modelFile, join(MODELS, VERSION, 'lightgbm_model.txt'));
   assert(artifact.calibrator.x.length > 1);
-  assert.deepEqual(artifact.files.map(({ name, verified }) => [name, verified]), [['metadata.json', false], ['lightgbm_model.txt', false], ['calibrator.pkl', false]]);
+  assert.deepEqual(
+    artifact.files.map(({ name, verified }) => [name, verified]),
+    [
+      ['metadata.json', false],
+      ['lightgbm_model.txt', false],
+      ['calibrator.pkl', false],
+    ],
+  );
   assert.equal(artifact.fingerprint, filesFingerprint(await store.files(VERSION)));
   assert.deepEqual(artifact.warnings, []);
 });
@@ -61,10 +72,19 @@ test('the same artifact comes out of a bucket', async (t) => {
     store.close();
     await server.close();
   });
-  for (const file of ['lightgbm_model.txt', 'calibrator.pkl', 'metadata.json']) await server.put(`models/${VERSION}/${file}`, await readFile(join(MODELS, VERSION, file)));
+  for (const file of ['lightgbm_model.txt', 'calibrator.pkl', 'metadata.json'])
+    await server.put(`models/${VERSION}/${file}`, await readFile(join(MODELS, VERSION, file)));
   const { modelText, calibrator, metadata, files } = await fetchArtifact(store, VERSION);
   const expected = await fetchArtifact(new FolderStore(MODELS), VERSION);
-  assert.deepEqual({ modelText: Buffer.from(modelText), calibrator, metadata, files }, { modelText: Buffer.from(expected.modelText), calibrator: expected.calibrator, metadata: expected.metadata, files: expected.files });
+  assert.deepEqual(
+    { modelText: Buffer.from(modelText), calibrator, metadata, files },
+    {
+      modelText: Buffer.from(expected.modelText),
+      calibrator: expected.calibrator,
+      metadata: expected.metadata,
+      files: expected.files,
+    },
+  );
 });
 
 test('of two calibrators the portable one is used, with a warning', async (t) => {
@@ -73,7 +93,9 @@ test('of two calibrators the portable one is used, with a warning', async (t) =>
   await writeFile(path('calibrator.json'), writeCalibratorJson(calibrator));
   const artifact = await fetchArtifact(store, VERSION);
   assert.deepEqual(artifact.calibrator, calibrator);
-  assert.deepEqual(artifact.warnings, [`${path('calibrator.pkl')}: is not read, because calibrator.json lies beside it`]);
+  assert.deepEqual(artifact.warnings, [
+    `${path('calibrator.pkl')}: is not read, because calibrator.json lies beside it`,
+  ]);
 });
 
 test('a self-check that is there is handed on', async (t) => {
@@ -96,20 +118,36 @@ for (const [file, message] of [
   test(`an artifact whose ${file} is empty is refused, by name`, async (t) => {
     const { store, path } = await copyOfModels(t);
     await writeFile(path(file), '');
-    await assert.rejects(fetchArtifact(store, VERSION), invalid(new RegExp(`v1\\.0\\.0/${file.replace('.', '\\.')}: is empty$`)));
+    await assert.rejects(
+      fetchArtifact(store, VERSION),
+      invalid(new RegExp(`v1\\.0\\.0/${file.replace('.', '\\.')}: is empty$`)),
+    );
   });
 
   test(`an artifact whose ${file} is too large is refused, by name`, async (t) => {
     const { store } = await copyOfModels(t);
-    const limits = { 'lightgbm_model.txt': { model: 100 }, 'calibrator.pkl': { calibrator: 100 }, 'metadata.json': { metadata: 100 } }[file];
-    await assert.rejects(fetchArtifact(store, VERSION, { limits }), invalid(new RegExp(`v1\\.0\\.0/${file.replace('.', '\\.')}: has \\d+ bytes, more than the limit of 100$`)));
+    const limits = {
+      'lightgbm_model.txt': { model: 100 },
+      'calibrator.pkl': { calibrator: 100 },
+      'metadata.json': { metadata: 100 },
+    }[file];
+    await assert.rejects(
+      fetchArtifact(store, VERSION, { limits }),
+      invalid(new RegExp(`v1\\.0\\.0/${file.replace('.', '\\.')}: has \\d+ bytes, more than the limit of 100$`)),
+    );
   });
 }
 
 test('a version that does not exist, or could not, is not found', async () => {
   const store = new FolderStore(MODELS);
-  await assert.rejects(fetchArtifact(store, 'v9.9.9'), { code: 'VERSION_NOT_FOUND', message: /there is no version v9\.9\.9$/ });
-  await assert.rejects(fetchArtifact(store, '../models/v1.0.0'), { code: 'VERSION_NOT_FOUND', message: /"\.\.\/models\/v1\.0\.0" cannot be the name of a version$/ });
+  await assert.rejects(fetchArtifact(store, 'v9.9.9'), {
+    code: 'VERSION_NOT_FOUND',
+    message: /there is no version v9\.9\.9$/,
+  });
+  await assert.rejects(fetchArtifact(store, '../models/v1.0.0'), {
+    code: 'VERSION_NOT_FOUND',
+    message: /"\.\.\/models\/v1\.0\.0" cannot be the name of a version$/,
+  });
 });
 
 test('a model_version other than the folder is served, with a warning', async (t) => {
@@ -119,7 +157,10 @@ test('a model_version other than the folder is served, with a warning', async (t
   assert.equal(version, VERSION);
   assert.equal(metadata.modelVersion, 'v1.0.0-retrained');
   assert.equal(warnings.length, 1);
-  assert.match(warnings[0], /model_version is "v1\.0\.0-retrained" in the folder of v1\.0\.0; answers carry the former$/);
+  assert.match(
+    warnings[0],
+    /model_version is "v1\.0\.0-retrained" in the folder of v1\.0\.0; answers carry the former$/,
+  );
 });
 
 test('every file that has a checksum is verified, used or not', async (t) => {
@@ -129,42 +170,74 @@ test('every file that has a checksum is verified, used or not', async (t) => {
   const checksums = await checksumsOf(path, names);
   await changeMetadata({ checksums });
   const artifact = await fetchArtifact(store, VERSION, { requireChecksums: true });
-  assert.deepEqual(artifact.files.filter(({ verified }) => verified).map(({ name }) => name), names);
+  assert.deepEqual(
+    artifact.files.filter(({ verified }) => verified).map(({ name }) => name),
+    names,
+  );
   for (const name of names) {
     const whole = await readFile(path(name));
     const damaged = Buffer.from(whole);
     damaged[damaged.length >>> 1] ^= 1;
     await writeFile(path(name), damaged);
-    await assert.rejects(fetchArtifact(store, VERSION), invalid(new RegExp(`v1\\.0\\.0/${name.replace('.', '\\.')}: has SHA-256 [0-9a-f]{64}, but metadata\\.json says ${checksums[name]}$`)));
+    await assert.rejects(
+      fetchArtifact(store, VERSION),
+      invalid(
+        new RegExp(
+          `v1\\.0\\.0/${name.replace('.', '\\.')}: has SHA-256 [0-9a-f]{64}, but metadata\\.json says ${checksums[name]}$`,
+        ),
+      ),
+    );
     await writeFile(path(name), whole);
   }
   await unlink(path('model_card.md'));
-  await assert.rejects(fetchArtifact(store, VERSION), invalid(/model_card\.md: is missing, but metadata\.json has its checksum$/));
+  await assert.rejects(
+    fetchArtifact(store, VERSION),
+    invalid(/model_card\.md: is missing, but metadata\.json has its checksum$/),
+  );
 });
 
 test('a used file without a checksum is a warning where others have one, and an error where checksums are required', async (t) => {
   const { store, path, changeMetadata } = await copyOfModels(t);
-  await assert.rejects(fetchArtifact(store, VERSION, { requireChecksums: true }), invalid(/lightgbm_model\.txt: has no checksum in metadata\.json, and checksums are required$/));
+  await assert.rejects(
+    fetchArtifact(store, VERSION, { requireChecksums: true }),
+    invalid(/lightgbm_model\.txt: has no checksum in metadata\.json, and checksums are required$/),
+  );
   await changeMetadata({ checksums: await checksumsOf(path, ['lightgbm_model.txt']) });
   const { warnings } = await fetchArtifact(store, VERSION);
   assert.deepEqual(warnings, [`${path('calibrator.pkl')}: has no checksum in metadata.json`]);
-  await assert.rejects(fetchArtifact(store, VERSION, { requireChecksums: true }), invalid(/calibrator\.pkl: has no checksum in metadata\.json, and checksums are required$/));
+  await assert.rejects(
+    fetchArtifact(store, VERSION, { requireChecksums: true }),
+    invalid(/calibrator\.pkl: has no checksum in metadata\.json, and checksums are required$/),
+  );
 });
 
 test('with a public key, metadata must be signed and cover what is used', async (t) => {
   const { store, path, changeMetadata } = await copyOfModels(t);
   const { privateKey, publicKey } = generateKeyPairSync('ed25519');
-  await assert.rejects(fetchArtifact(store, VERSION, { publicKey }), invalid(/metadata\.sig: is missing, but MODEL_PUBLIC_KEY asks for a signature$/));
-  const sign = async (): Promise<void> => writeFile(path('metadata.sig'), signMetadata(await readFile(path('metadata.json')), privateKey));
+  await assert.rejects(
+    fetchArtifact(store, VERSION, { publicKey }),
+    invalid(/metadata\.sig: is missing, but MODEL_PUBLIC_KEY asks for a signature$/),
+  );
+  const sign = async (): Promise<void> =>
+    writeFile(path('metadata.sig'), signMetadata(await readFile(path('metadata.json')), privateKey));
   await sign();
   await assert.rejects(fetchArtifact(store, VERSION, { publicKey }), invalid(/lightgbm_model\.txt: has no checksum/));
   await changeMetadata({ checksums: await checksumsOf(path, ['lightgbm_model.txt', 'calibrator.pkl']) });
-  await assert.rejects(fetchArtifact(store, VERSION, { publicKey }), invalid(/metadata\.sig: does not match metadata\.json and MODEL_PUBLIC_KEY$/));
+  await assert.rejects(
+    fetchArtifact(store, VERSION, { publicKey }),
+    invalid(/metadata\.sig: does not match metadata\.json and MODEL_PUBLIC_KEY$/),
+  );
   await sign();
   assert.equal((await fetchArtifact(store, VERSION, { publicKey })).signed, true);
   // The portable form would win: one that was slipped in is not covered by the signature.
-  await writeFile(path('calibrator.json'), writeCalibratorJson({ x: Float64Array.of(0), y: Float64Array.of(0), precision: 'float64' }));
-  await assert.rejects(fetchArtifact(store, VERSION, { publicKey }), invalid(/calibrator\.json: has no checksum in metadata\.json, and checksums are required$/));
+  await writeFile(
+    path('calibrator.json'),
+    writeCalibratorJson({ x: Float64Array.of(0), y: Float64Array.of(0), precision: 'float64' }),
+  );
+  await assert.rejects(
+    fetchArtifact(store, VERSION, { publicKey }),
+    invalid(/calibrator\.json: has no checksum in metadata\.json, and checksums are required$/),
+  );
 });
 
 test('an artifact that changes while it is read is refused', async (t) => {

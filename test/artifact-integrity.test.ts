@@ -20,11 +20,20 @@ test('a signature is accepted in base64 and as bytes, over these very bytes and 
   verifyMetadata(metadata, Buffer.from(text), publicKey, SIGNATURE);
   verifyMetadata(metadata, Buffer.from(text, 'base64'), publicKey, SIGNATURE);
   const mismatch = new ArtifactError(SIGNATURE, 'does not match metadata.json and MODEL_PUBLIC_KEY');
-  assert.throws(() => verifyMetadata(Buffer.concat([metadata, Buffer.from('\n')]), Buffer.from(text), publicKey, SIGNATURE), mismatch);
-  assert.throws(() => verifyMetadata(metadata, Buffer.from(text), generateKeyPairSync('ed25519').publicKey, SIGNATURE), mismatch);
+  assert.throws(
+    () => verifyMetadata(Buffer.concat([metadata, Buffer.from('\n')]), Buffer.from(text), publicKey, SIGNATURE),
+    mismatch,
+  );
+  assert.throws(
+    () => verifyMetadata(metadata, Buffer.from(text), generateKeyPairSync('ed25519').publicKey, SIGNATURE),
+    mismatch,
+  );
   assert.throws(() => verifyMetadata(metadata, Buffer.alloc(64), publicKey, SIGNATURE), mismatch);
   for (const damaged of ['', 'AAAA', '!'.repeat(88), text.slice(0, 80)]) {
-    assert.throws(() => verifyMetadata(metadata, Buffer.from(damaged), publicKey, SIGNATURE), new ArtifactError(SIGNATURE, 'is not an Ed25519 signature (64 bytes, or base64 of them)'));
+    assert.throws(
+      () => verifyMetadata(metadata, Buffer.from(damaged), publicKey, SIGNATURE),
+      new ArtifactError(SIGNATURE, 'is not an Ed25519 signature (64 bytes, or base64 of them)'),
+    );
   }
 });
 
@@ -49,17 +58,28 @@ test('a private key is read from PEM', async (t) => {
   await writeFile(path, privateKey.export({ type: 'pkcs8', format: 'pem' }));
   assert(createPublicKey(readPrivateKey(path)).equals(publicKey));
   await writeFile(path, 'no key');
-  assert.throws(() => readPrivateKey(path), { code: 'CONFIG_INVALID', message: `${path}: is not a private key in PEM without a pass phrase` });
+  assert.throws(() => readPrivateKey(path), {
+    code: 'CONFIG_INVALID',
+    message: `${path}: is not a private key in PEM without a pass phrase`,
+  });
 });
 
 test('what is no Ed25519 public key is a mistake in the configuration', () => {
-  const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey.export({ type: 'spki', format: 'pem' }).toString();
+  const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
+    .publicKey.export({ type: 'spki', format: 'pem' })
+    .toString();
   const secret = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   for (const [setting, message] of [
     [rsa, /^MODEL_PUBLIC_KEY: is a key of type rsa, expected ed25519$/],
     [secret, /^MODEL_PUBLIC_KEY: is a private key; only the public key belongs on a server$/],
-    ['-----BEGIN PUBLIC KEY-----\nxx\n-----END PUBLIC KEY-----', /^MODEL_PUBLIC_KEY: is not a public key in PEM or base64$/],
-    ['/nowhere/key.pem', /^MODEL_PUBLIC_KEY: is no key in PEM or base64, and no file "\/nowhere\/key\.pem" can be read$/],
+    [
+      '-----BEGIN PUBLIC KEY-----\nxx\n-----END PUBLIC KEY-----',
+      /^MODEL_PUBLIC_KEY: is not a public key in PEM or base64$/,
+    ],
+    [
+      '/nowhere/key.pem',
+      /^MODEL_PUBLIC_KEY: is no key in PEM or base64, and no file "\/nowhere\/key\.pem" can be read$/,
+    ],
   ] as const) {
     assert.throws(() => readPublicKey(setting), { code: 'CONFIG_INVALID', message });
   }

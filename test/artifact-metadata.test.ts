@@ -6,16 +6,32 @@ import { ArtifactError } from '../src/errors.js';
 
 const FILE = 'v1.0.0/metadata.json';
 const SUM = 'ab'.repeat(32);
-const fields = { model_version: 'v1.0.0', calibration_version: 'c1', feature_set_version: 'f1', feature_names: ['age', 'ltv_ratio'], training_metrics: { auc_roc: 0.85 } };
+const fields = {
+  model_version: 'v1.0.0',
+  calibration_version: 'c1',
+  feature_set_version: 'f1',
+  feature_names: ['age', 'ltv_ratio'],
+  training_metrics: { auc_roc: 0.85 },
+};
 const read = (value: unknown) => readMetadata(Buffer.from(JSON.stringify(value)), FILE);
 
 test('the fields of the Python service are read, and all others are kept', () => {
-  const { metadata, warnings } = read({ ...fields, notes: ['x'], checksums: { 'lightgbm_model.txt': SUM.toUpperCase(), 'calibrator.pkl': `sha256:${SUM}` } });
+  const { metadata, warnings } = read({
+    ...fields,
+    notes: ['x'],
+    checksums: { 'lightgbm_model.txt': SUM.toUpperCase(), 'calibrator.pkl': `sha256:${SUM}` },
+  });
   assert.equal(metadata.modelVersion, 'v1.0.0');
   assert.equal(metadata.calibrationVersion, 'c1');
   assert.equal(metadata.featureSetVersion, 'f1');
   assert.deepEqual(metadata.featureNames, ['age', 'ltv_ratio']);
-  assert.deepEqual(metadata.checksums, new Map([['lightgbm_model.txt', SUM], ['calibrator.pkl', SUM]]));
+  assert.deepEqual(
+    metadata.checksums,
+    new Map([
+      ['lightgbm_model.txt', SUM],
+      ['calibrator.pkl', SUM],
+    ]),
+  );
   assert.deepEqual(metadata.fields['training_metrics'], { auc_roc: 0.85 });
   assert.deepEqual(metadata.fields['notes'], ['x']);
   assert.deepEqual(warnings, []);
@@ -30,7 +46,8 @@ test('the version of the feature set and the checksums may be left out', () => {
 });
 
 test("Python's NaN and Infinity are read as null, with a warning, and left alone inside texts", () => {
-  const text = '{"model_version": "NaN \\" NaN", "calibration_version": "c", "feature_names": ["a"], "auc": NaN, "low": -Infinity, "high": Infinity}';
+  const text =
+    '{"model_version": "NaN \\" NaN", "calibration_version": "c", "feature_names": ["a"], "auc": NaN, "low": -Infinity, "high": Infinity}';
   const { metadata, warnings } = readMetadata(Buffer.from(text), FILE);
   assert.equal(metadata.modelVersion, 'NaN " NaN');
   assert.deepEqual([metadata.fields['auc'], metadata.fields['low'], metadata.fields['high']], [null, null, null]);
@@ -58,12 +75,21 @@ for (const [fault, change] of Object.entries({
 test('metadata.json: a half-written file is an error that names it', () => {
   const whole = JSON.stringify(fields);
   for (let length = 0; length < whole.length; length++) {
-    assert.throws(() => readMetadata(Buffer.from(whole.slice(0, length)), FILE), (error) => error instanceof ArtifactError && error.file === FILE);
+    assert.throws(
+      () => readMetadata(Buffer.from(whole.slice(0, length)), FILE),
+      (error) => error instanceof ArtifactError && error.file === FILE,
+    );
   }
 });
 
 test('metadata.json: any bytes and any JSON give metadata or an ArtifactError of one line', () => {
-  const any = fc.oneof(fc.uint8Array(), fc.json().map((text) => Buffer.from(text)), fc.record({ model_version: fc.jsonValue(), feature_names: fc.jsonValue(), checksums: fc.jsonValue() }).map((value) => Buffer.from(JSON.stringify({ ...fields, ...value }))));
+  const any = fc.oneof(
+    fc.uint8Array(),
+    fc.json().map((text) => Buffer.from(text)),
+    fc
+      .record({ model_version: fc.jsonValue(), feature_names: fc.jsonValue(), checksums: fc.jsonValue() })
+      .map((value) => Buffer.from(JSON.stringify({ ...fields, ...value }))),
+  );
   fc.assert(
     fc.property(any, (bytes) => {
       try {

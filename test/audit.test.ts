@@ -18,7 +18,14 @@ async function scratch(t: TestContext): Promise<string> {
 
 async function write(file: string, events: number, from = 0): Promise<AuditTrail> {
   const trail = new AuditTrail(file, logger);
-  for (let i = from; i < from + events; i++) void trail.append({ event: 'swap', actor: 'key:ops', outcome: 'done', version: `v${i}`, reason: i % 3 === 0 ? `«${i}» "quoted"\n` : 'plain' });
+  for (let i = from; i < from + events; i++)
+    void trail.append({
+      event: 'swap',
+      actor: 'key:ops',
+      outcome: 'done',
+      version: `v${i}`,
+      reason: i % 3 === 0 ? `«${i}» "quoted"\n` : 'plain',
+    });
   await trail.close();
   return trail;
 }
@@ -40,7 +47,10 @@ test('a trail is proven whole, and its chain goes on after a restart', async (t)
   assert.equal(end.sequence, 10);
   await verifyTrail(file, end.hash.toUpperCase());
   const entries = (await lines(file)).map((line) => JSON.parse(line) as Record<string, unknown>);
-  assert.deepEqual(entries.map(({ version }) => version), Array.from({ length: 10 }, (_, i) => `v${i}`));
+  assert.deepEqual(
+    entries.map(({ version }) => version),
+    Array.from({ length: 10 }, (_, i) => `v${i}`),
+  );
   assert.equal(entries[0]['previous'], '0'.repeat(64));
 });
 
@@ -59,7 +69,12 @@ test('edits, removals, repetitions and exchanges are found at the first entry th
 
   await put(at(3, whole[3].replace('"key:ops"', '"key:eve"')));
   await assert.rejects(verifyTrail(file), broken(4, /contents do not match its hash/));
-  await put(at(3, whole[3].replace(/[0-9a-f]"\}$/, (end) => `${end.startsWith('0') ? '1' : '0'}"}`)));
+  await put(
+    at(
+      3,
+      whole[3].replace(/[0-9a-f]"\}$/, (end) => `${end.startsWith('0') ? '1' : '0'}"}`),
+    ),
+  );
   await assert.rejects(verifyTrail(file), broken(4, /contents do not match its hash/));
   await put(whole.toSpliced(2, 1));
   await assert.rejects(verifyTrail(file), broken(3, /sequence is 4, expected 3/));
@@ -88,7 +103,13 @@ test('an entry of another trail does not fit in, though whole in itself', async 
 test('a trail cut off at its end shows against a hash kept elsewhere', async (t) => {
   const file = await scratch(t);
   const { end } = await write(file, 5);
-  await writeFile(file, (await lines(file)).slice(0, 4).map((line) => `${line}\n`).join(''));
+  await writeFile(
+    file,
+    (await lines(file))
+      .slice(0, 4)
+      .map((line) => `${line}\n`)
+      .join(''),
+  );
   await verifyTrail(file);
   await assert.rejects(verifyTrail(file, end.hash), /entry 4, the last, has hash .*: entries behind it were cut off/);
 });
@@ -97,12 +118,15 @@ test('whatever byte is changed, the trail is broken', async (t) => {
   const file = await scratch(t);
   await write(file, 6);
   const whole = await readFile(file);
-  await fc.assert(fc.asyncProperty(fc.nat(whole.length - 1), fc.integer({ min: 1, max: 255 }), async (at, change) => {
-    const changed = Buffer.from(whole);
-    changed[at] ^= change;
-    await writeFile(file, changed);
-    await assert.rejects(verifyTrail(file), { code: 'AUDIT_BROKEN' });
-  }), { numRuns: 200 });
+  await fc.assert(
+    fc.asyncProperty(fc.nat(whole.length - 1), fc.integer({ min: 1, max: 255 }), async (at, change) => {
+      const changed = Buffer.from(whole);
+      changed[at] ^= change;
+      await writeFile(file, changed);
+      await assert.rejects(verifyTrail(file), { code: 'AUDIT_BROKEN' });
+    }),
+    { numRuns: 200 },
+  );
 });
 
 test('an entry that the machine stopped in is taken away, and the chain says so', async (t) => {
@@ -121,7 +145,10 @@ test('a file whose last entry is broken is not continued', async (t) => {
   const file = await scratch(t);
   await write(file, 3);
   await writeFile(file, (await readFile(file, 'utf8')).replace('"v2"', '"v9"'));
-  assert.throws(() => new AuditTrail(file, logger), { code: 'CONFIG_INVALID', message: /AUDIT_LOG: .*cannot be continued: its last entry is broken/ });
+  assert.throws(() => new AuditTrail(file, logger), {
+    code: 'CONFIG_INVALID',
+    message: /AUDIT_LOG: .*cannot be continued: its last entry is broken/,
+  });
   await writeFile(file, 'not a trail\n');
   assert.throws(() => new AuditTrail(file, logger), { code: 'CONFIG_INVALID' });
 });
@@ -153,9 +180,18 @@ test('a trail that cannot be written loses nothing once it can again', async (t)
 
 test('a file that cannot be opened is named once, with the reason', async (t) => {
   const file = await scratch(t);
-  await assert.rejects(verifyTrail(file), { code: 'CONFIG_INVALID', message: `${file}: cannot be read: no such file or directory` });
+  await assert.rejects(verifyTrail(file), {
+    code: 'CONFIG_INVALID',
+    message: `${file}: cannot be read: no such file or directory`,
+  });
   const below = join(file, 'below');
-  assert.throws(() => new AuditTrail(below, logger), { code: 'CONFIG_INVALID', message: `AUDIT_LOG: ${below}: cannot be opened for writing: no such file or directory` });
+  assert.throws(() => new AuditTrail(below, logger), {
+    code: 'CONFIG_INVALID',
+    message: `AUDIT_LOG: ${below}: cannot be opened for writing: no such file or directory`,
+  });
   await mkdir(file);
-  assert.throws(() => new AuditTrail(file, logger), { code: 'CONFIG_INVALID', message: `AUDIT_LOG: ${file}: cannot be opened for writing: it is a folder, not a file` });
+  assert.throws(() => new AuditTrail(file, logger), {
+    code: 'CONFIG_INVALID',
+    message: `AUDIT_LOG: ${file}: cannot be opened for writing: it is a folder, not a file`,
+  });
 });

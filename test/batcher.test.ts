@@ -9,7 +9,8 @@ import { close, readGolden } from './golden.js';
 import { Observed, RecordedRequest, placeModel } from './scoring.js';
 
 const golden = readGolden();
-const rowsFrom = (start: number, count: number) => Array.from({ length: count }, (_, i) => golden.rows[(start + i) % golden.rows.length]);
+const rowsFrom = (start: number, count: number) =>
+  Array.from({ length: count }, (_, i) => golden.rows[(start + i) % golden.rows.length]);
 
 interface Setup {
   readonly pool: ScoringPool;
@@ -31,19 +32,30 @@ function setUp(t: TestContext, workers = 2, options: Partial<BatcherOptions> = {
 
 /** That each row was delivered once, with its own score. */
 function isRight(request: RecordedRequest, start: number): void {
-  assert(request.deliveries.every((count) => count === 1), 'every row once');
+  assert(
+    request.deliveries.every((count) => count === 1),
+    'every row once',
+  );
   assert.equal(request.failures, 0);
-  for (const [i, score] of request.calibrated.entries()) assert(close(score, golden.calibrated[(start + i) % golden.rows.length]), `row ${start + i}`);
+  for (const [i, score] of request.calibrated.entries())
+    assert(close(score, golden.calibrated[(start + i) % golden.rows.length]), `row ${start + i}`);
   for (const [i, contributions] of request.contributions.entries()) {
     const expected = golden.contributions[start + i];
-    if (expected !== undefined) assert(contributions.every((value, f) => close(value, expected[f])), `row ${start + i}`);
+    if (expected !== undefined)
+      assert(
+        contributions.every((value, f) => close(value, expected[f])),
+        `row ${start + i}`,
+      );
   }
 }
 
 for (const mode of ['pool', 'auto', 'inline'] as const) {
   test(`any mixture of requests is scored row by row, once each (${mode})`, async (t) => {
     const { batcher, model, observed, pool } = setUp(t, 2, { mode });
-    const sizes = fc.array(fc.tuple(fc.integer({ min: 1, max: 700 }), fc.boolean(), fc.integer({ min: 0, max: 1999 }), fc.boolean()), { minLength: 1, maxLength: 12 });
+    const sizes = fc.array(
+      fc.tuple(fc.integer({ min: 1, max: 700 }), fc.boolean(), fc.integer({ min: 0, max: 1999 }), fc.boolean()),
+      { minLength: 1, maxLength: 12 },
+    );
     await fc.assert(
       fc.asyncProperty(sizes, async (specs) => {
         const requests = [];
@@ -162,7 +174,11 @@ test('each request is scored by the model it was admitted for, also where the mo
   assert(batcher.admit(reference, newer));
   await reference.outcome;
   const before = pool.memory.usedBytes;
-  const requests = Array.from({ length: 200 }, (_, i) => ({ request: new RecordedRequest([golden.rows[i]], i % 7 === 0 ? 'explain' : 'score'), by: i % 5 < 2 ? model : newer, row: i }));
+  const requests = Array.from({ length: 200 }, (_, i) => ({
+    request: new RecordedRequest([golden.rows[i]], i % 7 === 0 ? 'explain' : 'score'),
+    by: i % 5 < 2 ? model : newer,
+    row: i,
+  }));
   for (const { request, by } of requests) assert(batcher.admit(request, by));
   let freed = false;
   model.retire(() => (freed = true));
@@ -190,7 +206,10 @@ describe('a worker that dies', () => {
     };
     for (let round = 0; round < 6; round++) {
       kill = true;
-      const requests = Array.from({ length: 30 }, (_, i) => new RecordedRequest(rowsFrom(i, 20), i % 2 === 0 ? 'explain' : 'score'));
+      const requests = Array.from(
+        { length: 30 },
+        (_, i) => new RecordedRequest(rowsFrom(i, 20), i % 2 === 0 ? 'explain' : 'score'),
+      );
       for (const request of requests) assert(batcher.admit(request, model));
       for (const [i, request] of requests.entries()) {
         assert.equal(await request.outcome, 'scored');
@@ -222,7 +241,10 @@ describe('a worker that dies', () => {
 test('lanes are used again: memory does not grow with the number of batches', async (t) => {
   const { batcher, model, pool } = setUp(t, 2);
   const wave = async (): Promise<void> => {
-    const requests = Array.from({ length: 20 }, (_, i) => new RecordedRequest(rowsFrom(i, 300), i % 4 === 0 ? 'explain' : 'score'));
+    const requests = Array.from(
+      { length: 20 },
+      (_, i) => new RecordedRequest(rowsFrom(i, 300), i % 4 === 0 ? 'explain' : 'score'),
+    );
     for (const request of requests) assert(batcher.admit(request, model));
     await Promise.all(requests.map(({ outcome }) => outcome));
   };

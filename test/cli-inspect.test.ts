@@ -29,24 +29,54 @@ async function inspect(path: string): Promise<Inspection> {
 
 test('a version: model, trees, features by importance, strategy, calibrator, metadata, checksums', async () => {
   const text = await readFile(join(version, 'lightgbm_model.txt'));
-  const golden: { split_importance: number[]; feature_names: string[] } = JSON.parse(await readFile(join(data, 'golden.v1.0.0.json'), 'utf8'));
+  const golden: { split_importance: number[]; feature_names: string[] } = JSON.parse(
+    await readFile(join(data, 'golden.v1.0.0.json'), 'utf8'),
+  );
   const { model, trees, features, run, calibrator, metadata, files, warnings } = await inspect(version);
-  assert.deepEqual({ ...model, file: '' }, { file: '', bytes: text.length, sha256: sha256(text), format: 'v4', objective: 'binary', transform: 'sigmoid', outputs: 1, average_output: false });
+  assert.deepEqual(
+    { ...model, file: '' },
+    {
+      file: '',
+      bytes: text.length,
+      sha256: sha256(text),
+      format: 'v4',
+      objective: 'binary',
+      transform: 'sigmoid',
+      outputs: 1,
+      average_output: false,
+    },
+  );
   assert.deepEqual(trees, { count: 98, leaves: 3038, most_leaves: 31, most_depth: 19, linear: 0, single_leaf: 0 });
-  assert.deepEqual(features.map(({ name }) => name), golden.feature_names);
-  assert.deepEqual(features.map(({ importance }) => importance), golden.split_importance);
+  assert.deepEqual(
+    features.map(({ name }) => name),
+    golden.feature_names,
+  );
+  assert.deepEqual(
+    features.map(({ importance }) => importance),
+    golden.split_importance,
+  );
   assert.deepEqual(run.applicable, applicableStrategies(parseBooster(text.toString())));
   assert.equal(run.strategy, run.applicable[0]);
   assert.ok(run.explainable && run.image_bytes > 10_000 && run.reason.includes('31 leaves'));
   assert.deepEqual([calibrator?.file, calibrator?.dtype, calibrator?.thresholds], ['calibrator.pkl', 'float64', 68]);
   assert.equal(metadata?.['model_version'], 'v1.0.0');
-  assert.deepEqual(files.map(({ name, checksum }) => [name, checksum]), [['calibrator.pkl', 'none'], ['lightgbm_model.txt', 'none'], ['metadata.json', 'none']]);
+  assert.deepEqual(
+    files.map(({ name, checksum }) => [name, checksum]),
+    [
+      ['calibrator.pkl', 'none'],
+      ['lightgbm_model.txt', 'none'],
+      ['metadata.json', 'none'],
+    ],
+  );
   assert.deepEqual(warnings, []);
 });
 
 test('column kinds: categorical, missing values, features that no tree splits on', async () => {
   const { features } = await inspect(join(data, 'conformance/categorical.txt'));
-  assert.deepEqual(features.filter(({ columns }) => columns.some(({ kind }) => kind === 'categorical')).map(({ name }) => name), ['Column_2', 'Column_6']);
+  assert.deepEqual(
+    features.filter(({ columns }) => columns.some(({ kind }) => kind === 'categorical')).map(({ name }) => name),
+    ['Column_2', 'Column_6'],
+  );
   const constant = await inspect(join(data, 'conformance/constant.txt'));
   assert.ok(constant.features.every(({ columns, importance }) => columns.length === 0 && importance === 0));
   assert.match(constant.warnings.join('\n'), /no tree splits/);
@@ -58,10 +88,19 @@ test('what would keep a version from being served becomes a warning', async () =
   await copyFile(join(version, 'lightgbm_model.txt'), join(folder, 'lightgbm_model.txt'));
   const bare = await inspect(folder);
   assert.equal(bare.calibrator, null);
-  assert.match(bare.warnings.join('\n'), /calibrator\.pkl is missing, and so is calibrator\.json[^]*metadata\.json is missing/);
-  await writeFile(join(folder, 'calibrator.json'), '{"type": "isotonic", "dtype": "float64", "out_of_bounds": "nan", "x_thresholds": [0], "y_thresholds": [0]}');
+  assert.match(
+    bare.warnings.join('\n'),
+    /calibrator\.pkl is missing, and so is calibrator\.json[^]*metadata\.json is missing/,
+  );
+  await writeFile(
+    join(folder, 'calibrator.json'),
+    '{"type": "isotonic", "dtype": "float64", "out_of_bounds": "nan", "x_thresholds": [0], "y_thresholds": [0]}',
+  );
   const metadata: object = JSON.parse(await readFile(join(version, 'metadata.json'), 'utf8'));
-  await writeFile(join(folder, 'metadata.json'), JSON.stringify({ ...metadata, feature_names: ['a', 'b'], checksums: { 'lightgbm_model.txt': '0'.repeat(64) } }));
+  await writeFile(
+    join(folder, 'metadata.json'),
+    JSON.stringify({ ...metadata, feature_names: ['a', 'b'], checksums: { 'lightgbm_model.txt': '0'.repeat(64) } }),
+  );
   const { warnings, files } = await inspect(folder);
   assert.match(warnings.join('\n'), /out_of_bounds is "nan"/);
   assert.match(warnings.join('\n'), /lightgbm_model\.txt: its SHA-256 is not the one in metadata\.json/);
@@ -72,8 +111,12 @@ test('what would keep a version from being served becomes a warning', async () =
 test('a calibrator that is not read because of another one becomes a warning', async () => {
   const path = join(folder, 'two-calibrators');
   await mkdir(path);
-  for (const name of ['lightgbm_model.txt', 'metadata.json', 'calibrator.pkl']) await copyFile(join(version, name), join(path, name));
-  await writeFile(join(path, 'calibrator.json'), '{"type": "isotonic", "dtype": "float64", "out_of_bounds": "clip", "x_thresholds": [0, 1], "y_thresholds": [0, 1]}');
+  for (const name of ['lightgbm_model.txt', 'metadata.json', 'calibrator.pkl'])
+    await copyFile(join(version, name), join(path, name));
+  await writeFile(
+    join(path, 'calibrator.json'),
+    '{"type": "isotonic", "dtype": "float64", "out_of_bounds": "clip", "x_thresholds": [0, 1], "y_thresholds": [0, 1]}',
+  );
   const { calibrator, warnings } = await inspect(path);
   assert.equal(calibrator?.file, 'calibrator.json');
   assert.deepEqual(warnings, [`${join(path, 'calibrator.pkl')}: is not read, because calibrator.json lies beside it`]);
@@ -82,7 +125,19 @@ test('a calibrator that is not read because of another one becomes a warning', a
 test('the text names every part; a truncated model is one line and exit code 1', async () => {
   const { code, stdout } = await runCli(['inspect', version]);
   assert.equal(code, 0);
-  for (const part of ['Model ', 'Objective ', 'Trees ', 'Kernel ', 'Calibrator ', 'Metadata ', 'Files ', 'Features ', 'dealer_fraud_percentile', 'training_date: 2024-01-15']) assert.ok(stdout.includes(part), part);
+  for (const part of [
+    'Model ',
+    'Objective ',
+    'Trees ',
+    'Kernel ',
+    'Calibrator ',
+    'Metadata ',
+    'Files ',
+    'Features ',
+    'dealer_fraud_percentile',
+    'training_date: 2024-01-15',
+  ])
+    assert.ok(stdout.includes(part), part);
   const truncated = join(folder, 'truncated.txt');
   await writeFile(truncated, (await readFile(join(version, 'lightgbm_model.txt'), 'utf8')).slice(0, 100_000));
   const failed = await runCli(['inspect', truncated]);

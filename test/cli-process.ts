@@ -13,7 +13,10 @@ export interface Finished {
 }
 
 /** @param input for standard input, which is empty otherwise */
-export async function runCli(args: readonly string[], options: { readonly input?: string; readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {}): Promise<Finished> {
+export async function runCli(
+  args: readonly string[],
+  options: { readonly input?: string; readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},
+): Promise<Finished> {
   const child = spawn(process.execPath, [CLI, ...args], { cwd: options.cwd, env: { ...process.env, ...options.env } });
   // A command that ends without reading its input closes the pipe.
   child.stdin.on('error', (error: NodeJS.ErrnoException) => {

@@ -65,18 +65,33 @@ async function modelFolder(name: string, text: string): Promise<string> {
 /** Asserts that every number is within `tolerance` of its own size. */
 function close(actual: unknown, expected: readonly number[], tolerance: number): void {
   assert.ok(Array.isArray(actual) && actual.length === expected.length);
-  actual.forEach((value: unknown, i) => assert.ok(typeof value === 'number' && Math.abs(value - expected[i]) <= tolerance * Math.abs(expected[i]), `row ${i}: ${String(value)}, expected ${expected[i]}`));
+  actual.forEach((value: unknown, i) =>
+    assert.ok(
+      typeof value === 'number' && Math.abs(value - expected[i]) <= tolerance * Math.abs(expected[i]),
+      `row ${i}: ${String(value)}, expected ${expected[i]}`,
+    ),
+  );
 }
 
 test('golden rows: raw scores bit for bit, probabilities, calibrated scores, contributions', async () => {
   assert.deepEqual(await score(['--model', version, '--rows', rowsFile, '--raw']), golden.raw_score);
   close(await score(['--model', version, '--rows', rowsFile, '--probability']), golden.probability, 2 ** -51);
   close(await score(['--model', version, '--rows', rowsFile]), golden.calibrated, 1e-12);
-  const contributions = await score(['--model', version, '--rows', '-', '--contributions'], JSON.stringify(golden.rows.slice(0, golden.contributions.length)));
+  const contributions = await score(
+    ['--model', version, '--rows', '-', '--contributions'],
+    JSON.stringify(golden.rows.slice(0, golden.contributions.length)),
+  );
   assert.ok(Array.isArray(contributions));
   contributions.forEach((row: unknown, i) => close(row, golden.contributions[i], 1e-12));
   for (const beside of ['--raw', '--probability']) {
-    assert.deepEqual(await score(['--model', version, '--rows', '-', beside, '--contributions'], JSON.stringify(golden.rows.slice(0, golden.contributions.length))), contributions, beside);
+    assert.deepEqual(
+      await score(
+        ['--model', version, '--rows', '-', beside, '--contributions'],
+        JSON.stringify(golden.rows.slice(0, golden.contributions.length)),
+      ),
+      contributions,
+      beside,
+    );
   }
 });
 
@@ -84,21 +99,44 @@ test('the portable calibrator scores as the pickled one', async () => {
   const path = await modelFolder('portable', await readFile(join(version, 'lightgbm_model.txt'), 'utf8'));
   const pickle = await readFile(join(version, 'calibrator.pkl'));
   await writeFile(join(path, 'calibrator.json'), writeCalibratorJson(readPickledCalibrator(pickle, 'calibrator.pkl')));
-  assert.deepEqual(await score(['--model', path, '--rows', rowsFile]), await score(['--model', version, '--rows', rowsFile]));
+  assert.deepEqual(
+    await score(['--model', path, '--rows', rowsFile]),
+    await score(['--model', version, '--rows', rowsFile]),
+  );
 });
 
 test('every reference model scores from a folder that holds nothing but the model text', async () => {
-  for (const name of ['multiclass', 'multiclassova', 'categorical', 'linear_tree', 'random_forest', 'poisson', 'constant']) {
-    const expected = await readJson<{ rows: (number | null)[][]; raw_score: unknown; prediction: number[] | number[][] }>(join(data, `conformance/${name}.golden.json`));
+  for (const name of [
+    'multiclass',
+    'multiclassova',
+    'categorical',
+    'linear_tree',
+    'random_forest',
+    'poisson',
+    'constant',
+  ]) {
+    const expected = await readJson<{
+      rows: (number | null)[][];
+      raw_score: unknown;
+      prediction: number[] | number[][];
+    }>(join(data, `conformance/${name}.golden.json`));
     // Rows of a reference file hold infinities as numbers too large for a double, which this command refuses.
     const rows = expected.rows.filter((row) => row.every((value) => value === null || Number.isFinite(value)));
     assert.equal(rows.length, expected.rows.length, name);
     const path = await modelFolder(name, await readFile(join(data, `conformance/${name}.txt`), 'utf8'));
-    assert.deepEqual(await score(['--model', path, '--rows', '-', '--raw'], JSON.stringify(rows)), expected.raw_score, name);
+    assert.deepEqual(
+      await score(['--model', path, '--rows', '-', '--raw'], JSON.stringify(rows)),
+      expected.raw_score,
+      name,
+    );
     const predictions = await score(['--model', path, '--rows', '-', '--probability'], JSON.stringify(rows));
     assert.ok(Array.isArray(predictions));
     const flat: unknown[] = predictions.flat();
-    expected.prediction.flat().forEach((value, i) => assert.ok(Math.abs(value - Number(flat[i])) <= 2 ** -51 * Math.abs(value), `${name}: ${value}`));
+    expected.prediction
+      .flat()
+      .forEach((value, i) =>
+        assert.ok(Math.abs(value - Number(flat[i])) <= 2 ** -51 * Math.abs(value), `${name}: ${value}`),
+      );
   }
 });
 
@@ -120,15 +158,32 @@ test('contributions of several classes come class after class and add up to the 
 test('no rows give an empty array; one row as standard input; numbers too small to see', async () => {
   const path = await modelFolder('small', SMALL_MODEL);
   assert.deepEqual(await score(['--model', path, '--rows', '-', '--raw'], '[]'), []);
-  assert.deepEqual(await score(['--model', path, '--rows', '-', '--raw'], ' [[0.5, null, -0]] \n'), [0.125 - 0.375 + 0.03125]);
-  const tiny = SMALL_MODEL.replace('leaf_value=0.125 -0.25 0.5 -1', 'leaf_value=5e-324 -5e-324 0 1.7976931348623157e308').replace('0.0625 0.75 -0.375', '-0 -0 -0').replace('leaf_value=0.03125', 'leaf_value=-0');
-  const { stdout } = await runCli(['score', '--model', await modelFolder('tiny', tiny), '--rows', '-', '--raw'], { input: '[[0.5, null, -1], [0.5, null, 1], [9, null, 0]]' });
+  assert.deepEqual(await score(['--model', path, '--rows', '-', '--raw'], ' [[0.5, null, -0]] \n'), [
+    0.125 - 0.375 + 0.03125,
+  ]);
+  const tiny = SMALL_MODEL.replace(
+    'leaf_value=0.125 -0.25 0.5 -1',
+    'leaf_value=5e-324 -5e-324 0 1.7976931348623157e308',
+  )
+    .replace('0.0625 0.75 -0.375', '-0 -0 -0')
+    .replace('leaf_value=0.03125', 'leaf_value=-0');
+  const { stdout } = await runCli(['score', '--model', await modelFolder('tiny', tiny), '--rows', '-', '--raw'], {
+    input: '[[0.5, null, -1], [0.5, null, 1], [9, null, 0]]',
+  });
   assert.equal(stdout, '[\n5e-324,\n-5e-324,\n1.7976931348623157e+308\n]\n');
 });
 
 test('a score that JSON cannot hold is an error, not null', async () => {
-  const path = await modelFolder('overflow', SMALL_MODEL.replace('binary sigmoid:1', 'poisson').replace('leaf_value=0.125 -0.25', 'leaf_value=0.125 1e300'));
-  await assertFails(['--model', path, '--rows', '-', '--probability'], 1, /row 1 scores as Infinity/, '[[0.5, null, -1], [0.5, null, 1]]');
+  const path = await modelFolder(
+    'overflow',
+    SMALL_MODEL.replace('binary sigmoid:1', 'poisson').replace('leaf_value=0.125 -0.25', 'leaf_value=0.125 1e300'),
+  );
+  await assertFails(
+    ['--model', path, '--rows', '-', '--probability'],
+    1,
+    /row 1 scores as Infinity/,
+    '[[0.5, null, -1], [0.5, null, 1]]',
+  );
 });
 
 test('checksums of the metadata are verified', async () => {
@@ -137,25 +192,61 @@ test('checksums of the metadata are verified', async () => {
   for (const name of ['lightgbm_model.txt', 'calibrator.pkl']) await copyFile(join(version, name), join(path, name));
   const metadata = await readJson<Record<string, unknown>>(join(version, 'metadata.json'));
   const sum = sha256(await readFile(join(version, 'lightgbm_model.txt')));
-  await writeFile(join(path, 'metadata.json'), JSON.stringify({ ...metadata, checksums: { 'lightgbm_model.txt': sum } }));
+  await writeFile(
+    join(path, 'metadata.json'),
+    JSON.stringify({ ...metadata, checksums: { 'lightgbm_model.txt': sum } }),
+  );
   assert.ok(await score(['--model', path, '--rows', rowsFile]));
-  await writeFile(join(path, 'metadata.json'), JSON.stringify({ ...metadata, checksums: { 'lightgbm_model.txt': sum, 'calibrator.pkl': sum } }));
+  await writeFile(
+    join(path, 'metadata.json'),
+    JSON.stringify({ ...metadata, checksums: { 'lightgbm_model.txt': sum, 'calibrator.pkl': sum } }),
+  );
   await assertFails(['--model', path, '--rows', rowsFile], 1, /calibrator\.pkl: has SHA-256/);
 });
 
 test('mistakes are one line and exit code 1', async () => {
   const small = await modelFolder('mistakes', SMALL_MODEL);
-  await assertFails(['--model', small, '--rows', rowsFile], 1, /holds no calibrator\.json or calibrator\.pkl; add --probability or --raw/);
-  await assertFails(['--model', join(data, 'conformance/multiclass.txt'), '--rows', rowsFile], 1, /has 4 outputs.*--probability or --raw/);
-  await assertFails(['--model', join(data, 'conformance/linear_tree.txt'), '--rows', rowsFile, '--contributions'], 1, /no contributions/);
-  await assertFails(['--model', join(data, 'models'), '--rows', rowsFile], 1, /lightgbm_model\.txt: is missing; name one version: .*v1\.0\.0, .*v1\.1\.0/);
+  await assertFails(
+    ['--model', small, '--rows', rowsFile],
+    1,
+    /holds no calibrator\.json or calibrator\.pkl; add --probability or --raw/,
+  );
+  await assertFails(
+    ['--model', join(data, 'conformance/multiclass.txt'), '--rows', rowsFile],
+    1,
+    /has 4 outputs.*--probability or --raw/,
+  );
+  await assertFails(
+    ['--model', join(data, 'conformance/linear_tree.txt'), '--rows', rowsFile, '--contributions'],
+    1,
+    /no contributions/,
+  );
+  await assertFails(
+    ['--model', join(data, 'models'), '--rows', rowsFile],
+    1,
+    /lightgbm_model\.txt: is missing; name one version: .*v1\.0\.0, .*v1\.1\.0/,
+  );
   await assertFails(['--model', join(folder, 'nowhere'), '--rows', rowsFile], 1, /nowhere: does not exist/);
-  await assertFails(['--model', small, '--rows', join(folder, 'nothing.json'), '--raw'], 1, /nothing\.json: does not exist/);
-  await assertFails(['--model', small, '--rows', folder, '--raw'], 1, /^lightscore: [^ ]+: cannot be read: it is a folder, not a file\n$/);
+  await assertFails(
+    ['--model', small, '--rows', join(folder, 'nothing.json'), '--raw'],
+    1,
+    /nothing\.json: does not exist/,
+  );
+  await assertFails(
+    ['--model', small, '--rows', folder, '--raw'],
+    1,
+    /^lightscore: [^ ]+: cannot be read: it is a folder, not a file\n$/,
+  );
   const bad: readonly [string, RegExp][] = [
-    ['', /standard input: is not JSON/], ['[[1,2,3]', /is not JSON/], ['{"rows": []}', /is not a JSON array of rows/], ['[[1,2]]', /row 0 has 2 values, the model has 3 features/],
-    ['[[1,2,3],7]', /row 1 is not an array/], ['[[1,"2",3]]', /row 0, value 1 is "2", expected a number or null/], ['[[1,1e999,3]]', /row 0, value 1 is too large for a double/],
-    ['[[1,true,3]]', /value 1 is true/], ['[[1,NaN,3]]', /is not JSON/],
+    ['', /standard input: is not JSON/],
+    ['[[1,2,3]', /is not JSON/],
+    ['{"rows": []}', /is not a JSON array of rows/],
+    ['[[1,2]]', /row 0 has 2 values, the model has 3 features/],
+    ['[[1,2,3],7]', /row 1 is not an array/],
+    ['[[1,"2",3]]', /row 0, value 1 is "2", expected a number or null/],
+    ['[[1,1e999,3]]', /row 0, value 1 is too large for a double/],
+    ['[[1,true,3]]', /value 1 is true/],
+    ['[[1,NaN,3]]', /is not JSON/],
   ];
   for (const [input, message] of bad) await assertFails(['--model', small, '--rows', '-', '--raw'], 1, message, input);
 });

@@ -21,7 +21,13 @@ before(async () => {
 after(() => rm(folder, { recursive: true }));
 
 test('the models of the repository agree with LightGBM, and the command says so', needsNative(), async () => {
-  for (const path of ['models/v1.0.0', 'models/v1.1.0', 'conformance/categorical.txt', 'conformance/linear_tree.txt', 'conformance/multiclass.txt']) {
+  for (const path of [
+    'models/v1.0.0',
+    'models/v1.1.0',
+    'conformance/categorical.txt',
+    'conformance/linear_tree.txt',
+    'conformance/multiclass.txt',
+  ]) {
     const { code, stdout, stderr } = await runCli(['verify', join(data, path), '--rows', '500']);
     assert.equal(stderr, '', path);
     assert.equal(code, 0, path);
@@ -29,7 +35,8 @@ test('the models of the repository agree with LightGBM, and the command says so'
   }
   const { stdout } = await runCli(['verify', join(data, 'models/v1.0.0'), '--rows', '12']);
   const booster = parseBooster(await readFile(join(data, 'models/v1.0.0/lightgbm_model.txt'), 'utf8'));
-  for (const strategy of applicableStrategies(booster)) assert.match(stdout, new RegExp(`\\n {2}${strategy} +[\\d,]+ rows, raw scores identical`));
+  for (const strategy of applicableStrategies(booster))
+    assert.match(stdout, new RegExp(`\\n {2}${strategy} +[\\d,]+ rows, raw scores identical`));
 });
 
 test('a model that LightGBM reads otherwise is a disagreement: exit code 1', needsNative(), async () => {
@@ -44,14 +51,18 @@ test('a model that LightGBM reads otherwise is a disagreement: exit code 1', nee
   assert.match(stderr, /^lightscore: .*many-fields\.txt: walk and LightGBM disagree\n$/);
 });
 
-test('line ends of another system, and sizes of trees that do not fit them, are no obstacle', needsNative(), async () => {
-  const file = join(folder, 'crlf.txt');
-  await writeFile(file, (await readFile(join(data, 'conformance/categorical.txt'), 'utf8')).replaceAll('\n', '\r\n'));
-  const { code, stdout, stderr } = await runCli(['verify', file, '--rows', '100']);
-  assert.equal(stderr, '');
-  assert.match(stdout, /agree bit for bit/);
-  assert.equal(code, 0);
-});
+test(
+  'line ends of another system, and sizes of trees that do not fit them, are no obstacle',
+  needsNative(),
+  async () => {
+    const file = join(folder, 'crlf.txt');
+    await writeFile(file, (await readFile(join(data, 'conformance/categorical.txt'), 'utf8')).replaceAll('\n', '\r\n'));
+    const { code, stdout, stderr } = await runCli(['verify', file, '--rows', '100']);
+    assert.equal(stderr, '');
+    assert.match(stdout, /agree bit for bit/);
+    assert.equal(code, 0);
+  },
+);
 
 test('one leaf off by its last bit is found in every strategy', needsNative(), async () => {
   const lightgbm = await openLightGBM();
@@ -59,7 +70,10 @@ test('one leaf off by its last bit is found in every strategy', needsNative(), a
   const booster = parseBooster(off);
   const rows = hostileRows(booster, 1000, 1);
   const same = [...compareWithLightGBM(lightgbm, booster, off, rows)];
-  assert.deepEqual(same.map(({ strategy, different, rows: count }) => [strategy, different, count]), applicableStrategies(booster).map((strategy) => [strategy, 0, rows.length / 3]));
+  assert.deepEqual(
+    same.map(({ strategy, different, rows: count }) => [strategy, different, count]),
+    applicableStrategies(booster).map((strategy) => [strategy, 0, rows.length / 3]),
+  );
   for (const { strategy, different, example } of compareWithLightGBM(lightgbm, booster, SMALL_MODEL, rows)) {
     assert.ok(different > 0 && example !== undefined && example.kernel !== example.lightgbm, strategy);
   }
@@ -70,7 +84,11 @@ test('rows are the same for the same seed, and meet every critical value', () =>
   assert.deepEqual(hostileRows(booster, 100, 3), hostileRows(booster, 100, 3));
   assert.notDeepEqual(hostileRows(booster, 100, 3), hostileRows(booster, 100, 4));
   const first = hostileRows(booster, 0, 1).filter((_, i) => i % 3 === 0);
-  for (const value of [0.5, neighbour(0.5, 1), neighbour(0.5, -1), -2.25, NaN, 0, -0, Infinity, -Infinity]) assert.ok(first.some((x) => Object.is(x, value)), String(value));
+  for (const value of [0.5, neighbour(0.5, 1), neighbour(0.5, -1), -2.25, NaN, 0, -0, Infinity, -Infinity])
+    assert.ok(
+      first.some((x) => Object.is(x, value)),
+      String(value),
+    );
 });
 
 test('mistakes are one line: no model is exit code 1, wrong usage 2', async () => {

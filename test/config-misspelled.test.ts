@@ -30,7 +30,11 @@ describe('a misspelled variable draws a warning', () => {
     ['LIGHTSCORE_URI', 'LIGHTSCORE_URL'],
   ];
   for (const [name, ours] of typos) {
-    test(name, () => assert.deepEqual(readConfig({ [name]: '1' }).warnings, [`${name} is not a setting of this server: did you mean ${ours}?`]));
+    test(name, () =>
+      assert.deepEqual(readConfig({ [name]: '1' }).warnings, [
+        `${name} is not a setting of this server: did you mean ${ours}?`,
+      ]),
+    );
   }
 
   test('with any one letter left out, doubled or swapped with the next', () => {
@@ -60,18 +64,57 @@ describe('no warning is drawn by', () => {
     test(`what Kubernetes injects for a service ${service}`, () => assert.deepEqual(misspelled(injected(service)), []));
   }
 
-  test('PORT_8000_TCP and other platforms\' numbered ports', () => {
-    assert.deepEqual(misspelled({ PORT_8000_TCP: 'tcp://10.0.0.7:8000', PORT0: '31000', PORT1: '31001', PORT_8000: '31000' }), []);
+  test("PORT_8000_TCP and other platforms' numbered ports", () => {
+    assert.deepEqual(
+      misspelled({ PORT_8000_TCP: 'tcp://10.0.0.7:8000', PORT0: '31000', PORT1: '31001', PORT_8000: '31000' }),
+      [],
+    );
   });
 
   test('names that are other words', () => {
-    const names = ['HOME', 'PATH', 'USER', 'HOSTNAME', 'TERM', 'SHLVL', 'PWD', 'LANG', 'TZ', 'MAIL', 'SSL_CERT_FILE', 'SSL_CERT_DIR', 'BROKERS', 'MODEL_ID', 'MODEL_URI', 'MODEL_NAME', 'WORKER_ID', 'HTTP_PORT', 'LOG_DIR', 'NODE_ENV', 'NODE_OPTIONS', 'AWS_REGION', 'AWS_ENDPOINT_URL_S3', 'API_URL', 'API_HOST', 'HTTPS_PROXY', 'no_proxy', 'UV_THREADPOOL_SIZE', '_', ''];
+    const names = [
+      'HOME',
+      'PATH',
+      'USER',
+      'HOSTNAME',
+      'TERM',
+      'SHLVL',
+      'PWD',
+      'LANG',
+      'TZ',
+      'MAIL',
+      'SSL_CERT_FILE',
+      'SSL_CERT_DIR',
+      'BROKERS',
+      'MODEL_ID',
+      'MODEL_URI',
+      'MODEL_NAME',
+      'WORKER_ID',
+      'HTTP_PORT',
+      'LOG_DIR',
+      'NODE_ENV',
+      'NODE_OPTIONS',
+      'AWS_REGION',
+      'AWS_ENDPOINT_URL_S3',
+      'API_URL',
+      'API_HOST',
+      'HTTPS_PROXY',
+      'no_proxy',
+      'UV_THREADPOOL_SIZE',
+      '_',
+      '',
+    ];
     assert.deepEqual(misspelled(Object.fromEntries(names.map((name) => [name, 'x']))), []);
   });
 
-  test('our own names', () => assert.deepEqual(misspelled(Object.fromEntries(VARIABLES.map((name) => [name, 'x']))), []));
+  test('our own names', () =>
+    assert.deepEqual(misspelled(Object.fromEntries(VARIABLES.map((name) => [name, 'x']))), []));
 });
 
 test('every default belongs to a variable', () => {
-  for (const name of Object.keys(DEFAULTS)) assert.ok(VARIABLES.some((variable) => variable === name), name);
+  for (const name of Object.keys(DEFAULTS))
+    assert.ok(
+      VARIABLES.some((variable) => variable === name),
+      name,
+    );
 });

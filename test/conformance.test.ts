@@ -1,6 +1,7 @@
 /**
- * The one suite that every strategy passes: the plain tree walk and whatever `applicableStrategies` names, against LightGBM's own
- * answers. Raw scores bit for bit, predictions within 2 units in the last place (the kernels), contributions within 1e-12.
+ * The one suite that every strategy passes: the plain tree walk and whatever `applicableStrategies` names, against
+ * LightGBM's own answers. Raw scores bit for bit, predictions within 2 units in the last place (the kernels),
+ * contributions within 1e-12.
  *
  * LIGHTSCORE_CONFORMANCE_SEEDS=500 (or 500-1000) runs other or more random models than the suite does by default.
  */
@@ -34,7 +35,10 @@ const load = (path: string): Booster => parseBooster(readText(path), path);
 function readGolden(path: string): (name: string) => Float64Array {
   const golden: unknown = JSON.parse(readText(path));
   return (name) => {
-    const list: unknown = typeof golden === 'object' && golden !== null ? Object.entries(golden).find(([key]) => key === name)?.[1] : undefined;
+    const list: unknown =
+      typeof golden === 'object' && golden !== null
+        ? Object.entries(golden).find(([key]) => key === name)?.[1]
+        : undefined;
     assert.ok(Array.isArray(list), `${path} has no list ${name}`);
     return Float64Array.from(list.flat(), (value) => {
       assert.ok(value === null || typeof value === 'number');
@@ -59,12 +63,15 @@ function fault(scorer: Scorer, booster: Booster, { rows, raw, prediction }: Expe
     const at = firstDifference(raw, scores.raw);
     if (at >= 0) {
       const row = Math.floor(at / booster.outputs);
-      const values = [...rows.subarray(row * booster.featureCount, (row + 1) * booster.featureCount)].map((value) => (Object.is(value, -0) ? '-0' : String(value)));
+      const values = [...rows.subarray(row * booster.featureCount, (row + 1) * booster.featureCount)].map((value) =>
+        Object.is(value, -0) ? '-0' : String(value),
+      );
       return `${scorer.name}, ${split}: raw score ${at % booster.outputs} of row ${row} is ${scores.raw[at]}, LightGBM's ${raw[at]}; row [${values.join(', ')}]`;
     }
     const ulps = mostUlpsApart(prediction, scores.prediction);
     if (scorer.name !== 'plain walk') worstUlps = Math.max(worstUlps, ulps);
-    if (ulps > (scorer.name === 'plain walk' ? MOST_PLAIN_ULPS : TOLERANCE.predictionUlps)) return `${scorer.name}, ${split}: a prediction is ${ulps} units in the last place from LightGBM's`;
+    if (ulps > (scorer.name === 'plain walk' ? MOST_PLAIN_ULPS : TOLERANCE.predictionUlps))
+      return `${scorer.name}, ${split}: a prediction is ${ulps} units in the last place from LightGBM's`;
   }
   return undefined;
 }
@@ -95,8 +102,14 @@ test('golden v1.0.0: raw scores bit for bit, probabilities, calibrated scores, s
   const calibrator = readPickledCalibrator(readFileSync(join(data, 'models/v1.0.0/calibrator.pkl')), 'calibrator.pkl');
 
   await t.test('split importance', () => assert.deepEqual(splitImportance(booster), golden('split_importance')));
-  await t.test('the calibrator, given LightGBM\'s probability', () => {
-    assert.equal(firstDifference(calibrated, expected.prediction.map((p) => calibrate(calibrator, p))), -1);
+  await t.test("the calibrator, given LightGBM's probability", () => {
+    assert.equal(
+      firstDifference(
+        calibrated,
+        expected.prediction.map((p) => calibrate(calibrator, p)),
+      ),
+      -1,
+    );
   });
   for (const scorer of scorersFor(booster)) {
     seen.add(scorer.name);
@@ -105,13 +118,21 @@ test('golden v1.0.0: raw scores bit for bit, probabilities, calibrated scores, s
       const { prediction } = scorer.score(expected.rows, 'one batch');
       prediction.forEach((p, i) => {
         const error = Math.abs(calibrate(calibrator, p) - calibrated[i]);
-        assert.ok(error <= 1e-12 * calibrated[i], `row ${i}: calibrated ${calibrate(calibrator, p)}, expected ${calibrated[i]}`);
+        assert.ok(
+          error <= 1e-12 * calibrated[i],
+          `row ${i}: calibrated ${calibrate(calibrator, p)}, expected ${calibrated[i]}`,
+        );
       });
       const count = contributions.length / (booster.featureCount + 1);
       const actual = scorer.contributions(expected.rows.subarray(0, count * booster.featureCount));
       if (actual !== undefined) {
         // Here even each contribution relative to itself.
-        contributions.forEach((value, i) => assert.ok(Math.abs(actual[i] - value) <= TOLERANCE.contribution * Math.abs(value), `contribution ${i}: ${actual[i]}, expected ${value}`));
+        contributions.forEach((value, i) =>
+          assert.ok(
+            Math.abs(actual[i] - value) <= TOLERANCE.contribution * Math.abs(value),
+            `contribution ${i}: ${actual[i]}, expected ${value}`,
+          ),
+        );
         assertAddUp(actual, expected.raw, booster);
       } else assert.equal(scorer.name, 'plain walk');
       scorer.free();
@@ -126,7 +147,10 @@ function assertAddUp(contributions: Float64Array, raw: Float64Array, { featureCo
     const parts = contributions.subarray(i * width, (i + 1) * width);
     const sum = parts.reduce((a, b) => a + b, 0);
     const scale = parts.reduce((a, b) => Math.max(a, Math.abs(b)), Math.abs(raw[i]));
-    assert.ok(Math.abs(sum - raw[i]) <= TOLERANCE.contribution * scale, `score ${i}: contributions add up to ${sum}, the raw score is ${raw[i]}`);
+    assert.ok(
+      Math.abs(sum - raw[i]) <= TOLERANCE.contribution * scale,
+      `score ${i}: contributions add up to ${sum}, the raw score is ${raw[i]}`,
+    );
   }
 }
 
@@ -139,44 +163,57 @@ function seeds(): [number, number] {
   return [Number(match[1] ?? 0), Number(match[2])];
 }
 
-test('random models and hostile rows: every strategy scores and explains as LightGBM does', needsNative(), async (t) => {
-  const lightgbm = await openLightGBM();
-  const [first, end] = seeds();
-  const faults: string[] = [];
-  let models = 0;
-  let scored = 0;
-  let explained = 0;
-  let worstContribution = 0;
-  for (let seed = first; seed < end; seed++) {
-    const model = trained(lightgbm, seed);
-    if (model === undefined) continue;
-    const { modelText, rows, description } = model;
-    models++;
-    const booster = parseBooster(modelText, `seed ${seed}`);
-    const native = lightgbm.load(modelText);
-    const expected = { rows, raw: native.predictRaw(rows), prediction: native.predict(rows) };
-    const sample = sampleRows(rows, booster.featureCount);
-    // LightGBM explains no model that was trained with linear_tree, even where none of its trees is linear.
-    const contributions = /^\[linear_tree: 1\]$/m.test(modelText) ? undefined : native.contributions(sample);
-    for (const scorer of scorersFor(booster)) {
-      seen.add(scorer.name);
-      const found = fault(scorer, booster, expected);
-      if (found !== undefined) faults.push(`${found}; model: ${description}`);
-      scored += rows.length / booster.featureCount;
-      if (contributions !== undefined && scorer.name !== 'plain walk') {
-        const error = contributionError(contributions, scorer.contributions(sample) ?? new Float64Array(0), booster.featureCount);
-        worstContribution = Math.max(worstContribution, error);
-        explained += EXPLAINED_ROWS;
-        if (!(error <= TOLERANCE.contribution)) faults.push(`${scorer.name}: contributions are ${error} of the largest from LightGBM's; model: ${description}`);
+test(
+  'random models and hostile rows: every strategy scores and explains as LightGBM does',
+  needsNative(),
+  async (t) => {
+    const lightgbm = await openLightGBM();
+    const [first, end] = seeds();
+    const faults: string[] = [];
+    let models = 0;
+    let scored = 0;
+    let explained = 0;
+    let worstContribution = 0;
+    for (let seed = first; seed < end; seed++) {
+      const model = trained(lightgbm, seed);
+      if (model === undefined) continue;
+      const { modelText, rows, description } = model;
+      models++;
+      const booster = parseBooster(modelText, `seed ${seed}`);
+      const native = lightgbm.load(modelText);
+      const expected = { rows, raw: native.predictRaw(rows), prediction: native.predict(rows) };
+      const sample = sampleRows(rows, booster.featureCount);
+      // LightGBM explains no model that was trained with linear_tree, even where none of its trees is linear.
+      const contributions = /^\[linear_tree: 1\]$/m.test(modelText) ? undefined : native.contributions(sample);
+      for (const scorer of scorersFor(booster)) {
+        seen.add(scorer.name);
+        const found = fault(scorer, booster, expected);
+        if (found !== undefined) faults.push(`${found}; model: ${description}`);
+        scored += rows.length / booster.featureCount;
+        if (contributions !== undefined && scorer.name !== 'plain walk') {
+          const error = contributionError(
+            contributions,
+            scorer.contributions(sample) ?? new Float64Array(0),
+            booster.featureCount,
+          );
+          worstContribution = Math.max(worstContribution, error);
+          explained += EXPLAINED_ROWS;
+          if (!(error <= TOLERANCE.contribution))
+            faults.push(
+              `${scorer.name}: contributions are ${error} of the largest from LightGBM's; model: ${description}`,
+            );
+        }
+        scorer.free();
       }
-      scorer.free();
+      native.free();
     }
-    native.free();
-  }
-  t.diagnostic(`${models} models, ${scored} rows scored in ${SPLITS.length} splits, ${explained} explained; the kernels' predictions at most ${worstUlps} units in the last place from LightGBM's, contributions ${worstContribution}`);
-  assert.ok(models >= 0.98 * (end - first), `LightGBM trained only ${models} of ${end - first} models`);
-  assert.equal(faults.length, 0, `${faults.length} disagreements with LightGBM:\n${faults.slice(0, 10).join('\n')}`);
-});
+    t.diagnostic(
+      `${models} models, ${scored} rows scored in ${SPLITS.length} splits, ${explained} explained; the kernels' predictions at most ${worstUlps} units in the last place from LightGBM's, contributions ${worstContribution}`,
+    );
+    assert.ok(models >= 0.98 * (end - first), `LightGBM trained only ${models} of ${end - first} models`);
+    assert.equal(faults.length, 0, `${faults.length} disagreements with LightGBM:\n${faults.slice(0, 10).join('\n')}`);
+  },
+);
 
 /** undefined where LightGBM's training stops at a check of its own, as it does on a few of the random parameters. */
 function trained(lightgbm: LightGBM, seed: number): RandomModel | undefined {
@@ -199,4 +236,10 @@ function sampleRows(rows: Float64Array, featureCount: number): Float64Array {
   return sample;
 }
 
-after(() => assert.deepEqual([...seen].toSorted(), ['plain walk', ...STRATEGIES].toSorted(), 'a strategy that no model here takes is not tested'));
+after(() =>
+  assert.deepEqual(
+    [...seen].toSorted(),
+    ['plain walk', ...STRATEGIES].toSorted(),
+    'a strategy that no model here takes is not tested',
+  ),
+);

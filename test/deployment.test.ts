@@ -17,12 +17,17 @@ function ruleExpressions(yaml: string): string[] {
 /** Every `expr` and `query` of a dashboard. */
 function dashboardExpressions(value: unknown): string[] {
   if (typeof value !== 'object' || value === null) return [];
-  return Object.entries(value).flatMap(([key, part]: [string, unknown]) => ((key === 'expr' || key === 'query') && typeof part === 'string' ? [part] : dashboardExpressions(part)));
+  return Object.entries(value).flatMap(([key, part]: [string, unknown]) =>
+    (key === 'expr' || key === 'query') && typeof part === 'string' ? [part] : dashboardExpressions(part),
+  );
 }
 
 /** Names of our metrics in PromQL, without the suffixes of a histogram's series. */
 function metricNames(expression: string): string[] {
-  const names = expression.replaceAll(/"[^"]*"/g, '').match(/\b(?:lightscore|predictions|prediction|model_confidence|process|nodejs)_[a-z0-9_]+/g) ?? [];
+  const names =
+    expression
+      .replaceAll(/"[^"]*"/g, '')
+      .match(/\b(?:lightscore|predictions|prediction|model_confidence|process|nodejs)_[a-z0-9_]+/g) ?? [];
   return names.map((name) => name.replace(/_(?:bucket|sum|count)$/, ''));
 }
 
@@ -44,13 +49,21 @@ describe('metrics', () => {
     test(`${what} ask only for metrics that the server has`, () => {
       const asked = new Set(expressions.flatMap(metricNames));
       assert.ok(asked.size > 8, `found only ${[...asked].join(' ')}`);
-      assert.deepEqual([...asked].filter((name) => !exported.has(name)), []);
+      assert.deepEqual(
+        [...asked].filter((name) => !exported.has(name)),
+        [],
+      );
     });
   }
 });
 
 describe('Kubernetes', () => {
-  const settings = Object.fromEntries([...deployed('kubernetes/settings.yaml').matchAll(/^ {2}([A-Z][A-Z0-9_]*): "?(.*?)"?$/gm)].map((match) => [match[1], match[2]]));
+  const settings = Object.fromEntries(
+    [...deployed('kubernetes/settings.yaml').matchAll(/^ {2}([A-Z][A-Z0-9_]*): "?(.*?)"?$/gm)].map((match) => [
+      match[1],
+      match[2],
+    ]),
+  );
   const deployment = deployed('kubernetes/deployment.yaml');
   const seconds = (pattern: RegExp): number => Number(pattern.exec(deployment)?.[1]);
 
@@ -77,8 +90,14 @@ describe('the health check of the image', () => {
 
   test('says why it fails, in one line', () => {
     assert.throws(
-      () => execFileSync(process.execPath, [check], { env: { PORT: '1', HOST: '127.0.0.1' }, encoding: 'utf8', stdio: 'pipe' }),
-      (error: Error & { status?: number; stderr?: string }) => error.status === 1 && /^healthcheck: \/readyz: .*ECONNREFUSED.*\n$/.test(String(error.stderr)),
+      () =>
+        execFileSync(process.execPath, [check], {
+          env: { PORT: '1', HOST: '127.0.0.1' },
+          encoding: 'utf8',
+          stdio: 'pipe',
+        }),
+      (error: Error & { status?: number; stderr?: string }) =>
+        error.status === 1 && /^healthcheck: \/readyz: .*ECONNREFUSED.*\n$/.test(String(error.stderr)),
     );
   });
 });

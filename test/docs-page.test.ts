@@ -15,12 +15,21 @@ function between(start: string, end: string): string {
 
 test('the page loads nothing from elsewhere', () => {
   assert.doesNotMatch(html, /https?:\/\/|\b(src|srcset)=|@import|url\(/);
-  assert.deepEqual([...html.matchAll(/href="([^"#]+)"/g)].map(([, target]) => target), ['data:,', '/openapi.json']);
+  assert.deepEqual(
+    [...html.matchAll(/href="([^"#]+)"/g)].map(([, target]) => target),
+    ['data:,', '/openapi.json'],
+  );
 });
 
 test('its policy permits its own script and style, and no others', () => {
-  for (const [directive, text] of [['script-src', between('<script>', '</script>')], ['style-src', between('<style>', '</style>')]]) {
-    assert.ok(policy.includes(`${directive} 'sha256-${createHash('sha256').update(text).digest('base64')}'`), directive);
+  for (const [directive, text] of [
+    ['script-src', between('<script>', '</script>')],
+    ['style-src', between('<style>', '</style>')],
+  ]) {
+    assert.ok(
+      policy.includes(`${directive} 'sha256-${createHash('sha256').update(text).digest('base64')}'`),
+      directive,
+    );
   }
   assert.match(policy, /^default-src 'none'/);
   assert.doesNotMatch(policy, /unsafe|\*/);
@@ -35,7 +44,8 @@ test('its script is well-formed and writes no HTML', () => {
 
 test('every element that the script looks up is there, and every field has a label', () => {
   for (const [, id] of html.matchAll(/byId\('([^']+)'\)/g)) assert.ok(html.includes(`id="${id}"`), id);
-  for (const [, id] of html.matchAll(/<input id="([^"]+)"(?! type="checkbox")/g)) assert.ok(html.includes(`for="${id}"`), id);
+  for (const [, id] of html.matchAll(/<input id="([^"]+)"(?! type="checkbox")/g))
+    assert.ok(html.includes(`for="${id}"`), id);
 });
 
 test('the type of every problem leads to its explanation', () => {

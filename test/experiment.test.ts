@@ -10,7 +10,11 @@ const rows = readGolden().rows.slice(0, 200);
 
 test('the share of the keys is the one asked for, within one percentage point over 100,000', () => {
   for (const share of [0, 0.01, 0.1, 0.5, 0.9, 1]) {
-    for (const name of [(i: number) => `applicant-${i}`, (i: number) => String(i), (i: number) => `${(i * 2_654_435_761) % 2 ** 32}-é-${'x'.repeat(i % 40)}`]) {
+    for (const name of [
+      (i: number) => `applicant-${i}`,
+      (i: number) => String(i),
+      (i: number) => `${(i * 2_654_435_761) % 2 ** 32}-é-${'x'.repeat(i % 40)}`,
+    ]) {
       const isDrawn = challengerDraw('v1.1.0', share);
       let drawn = 0;
       for (let i = 0; i < 100_000; i++) if (isDrawn(name(i))) drawn++;
@@ -20,12 +24,19 @@ test('the share of the keys is the one asked for, within one percentage point ov
 });
 
 test('a key goes the same way each time, stays as the share grows, and is drawn anew for another challenger', () => {
-  fc.assert(fc.property(fc.string(), fc.double({ min: 0, max: 1, noNaN: true }), fc.double({ min: 0, max: 1, noNaN: true }), (key, one, other) => {
-    const [less, more] = [Math.min(one, other), Math.max(one, other)];
-    assert.equal(challengerDraw('v2', less)(key), challengerDraw('v2', less)(key));
-    if (challengerDraw('v2', less)(key)) assert.ok(challengerDraw('v2', more)(key));
-    assert.ok(challengerDraw('v2', 1)(key) && !challengerDraw('v2', 0)(key));
-  }));
+  fc.assert(
+    fc.property(
+      fc.string(),
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      (key, one, other) => {
+        const [less, more] = [Math.min(one, other), Math.max(one, other)];
+        assert.equal(challengerDraw('v2', less)(key), challengerDraw('v2', less)(key));
+        if (challengerDraw('v2', less)(key)) assert.ok(challengerDraw('v2', more)(key));
+        assert.ok(challengerDraw('v2', 1)(key) && !challengerDraw('v2', 0)(key));
+      },
+    ),
+  );
   const [one, other] = [challengerDraw('v2', 0.5), challengerDraw('v3', 0.5)];
   const both = Array.from({ length: 20_000 }, (_, i) => `k${i}`).filter((key) => one(key) && other(key)).length;
   assert.ok(Math.abs(both / 20_000 - 0.25) < 0.02);
@@ -35,19 +46,34 @@ test('in an A/B experiment requests are drawn by header, else by request_id, in 
   const { server, admin } = await startAdministered(t);
   const isDrawn = challengerDraw('v1.1.0', 0.5);
   const expected = (key: string) => (isDrawn(key) ? 'v1.1.0' : 'v1.0.0');
-  assert.equal((await admin('PUT', '/experiment', { version: 'v1.1.0', mode: 'ab', share: 0.5 })).json['challenger'], 'v1.1.0');
+  assert.equal(
+    (await admin('PUT', '/experiment', { version: 'v1.1.0', mode: 'ab', share: 0.5 })).json['challenger'],
+    'v1.1.0',
+  );
   for (let i = 0; i < 30; i++) {
     const body = { features: rows[i], request_id: `r${i}` };
     assert.equal((await server.score(body)).scored.model_version, expected(`r${i}`));
-    assert.equal((await server.score(body, '/score', { 'X-Experiment-Key': `k${i}` })).scored.model_version, expected(`k${i}`));
+    assert.equal(
+      (await server.score(body, '/score', { 'X-Experiment-Key': `k${i}` })).scored.model_version,
+      expected(`k${i}`),
+    );
   }
   const batch = rows.map((features, i) => ({ features, request_id: `r${i}` }));
   const answers = (await server.score(batch, '/score_batch')).scoredBatch;
-  assert.deepEqual(answers.map(({ request_id, model_version }) => [request_id, model_version]), batch.map(({ request_id }) => [request_id, expected(request_id)]));
-  for (const [i, { confidence_score }] of answers.slice(0, 40).entries()) assert.equal((await server.score(batch[i])).scored.confidence_score, confidence_score);
+  assert.deepEqual(
+    answers.map(({ request_id, model_version }) => [request_id, model_version]),
+    batch.map(({ request_id }) => [request_id, expected(request_id)]),
+  );
+  for (const [i, { confidence_score }] of answers.slice(0, 40).entries())
+    assert.equal((await server.score(batch[i])).scored.confidence_score, confidence_score);
   const whole = (await server.score(batch, '/score_batch', { 'X-Experiment-Key': 'one-key' })).scoredBatch;
   assert.deepEqual([...new Set(whole.map(({ model_version }) => model_version))], [expected('one-key')]);
-  const unnamed = (await server.score(rows.map((features) => ({ features })), '/score_batch')).scoredBatch;
+  const unnamed = (
+    await server.score(
+      rows.map((features) => ({ features })),
+      '/score_batch',
+    )
+  ).scoredBatch;
   assert.equal(new Set(unnamed.map(({ model_version }) => model_version)).size, 2);
   assert.ok((await server.metric('predictions_total', '{model_version="v1.1.0",variant="challenger"}')) > 100);
   assert.equal(await server.metric('lightscore_experiment_share', '{challenger="v1.1.0",mode="ab"}'), 0.5);
@@ -71,12 +97,19 @@ test('a challenger in shadow scores every row, and no answer shows it', async (t
   await admin('PUT', '/experiment', { version: 'v1.1.0', mode: 'shadow', share: 1 });
   assert.deepEqual(await scoresOf(server.url, bodies, 'v1.0.0'), champion);
   const labels = '{model_version="v1.1.0",champion="v1.0.0"}';
-  const count = async () => (await server.metric('lightscore_shadow_score_difference_count', labels)) + (await server.metric('lightscore_shadow_dropped_total', labels));
+  const count = async () =>
+    (await server.metric('lightscore_shadow_score_difference_count', labels)) +
+    (await server.metric('lightscore_shadow_dropped_total', labels));
   while ((await count()) < bodies.length) await server.request('/livez');
   assert.equal(await server.metric('lightscore_shadow_dropped_total', labels), 0);
   const difference = champion.reduce((sum, score, i) => sum + Number(challenger[i]) - Number(score), 0);
   assert.ok(Math.abs((await server.metric('lightscore_shadow_score_difference_sum', labels)) - difference) < 1e-9);
-  assert.ok(Math.abs((await server.metric('lightscore_shadow_confidence_score_sum', labels)) - challenger.reduce((sum, score) => sum + Number(score), 0)) < 1e-9);
+  assert.ok(
+    Math.abs(
+      (await server.metric('lightscore_shadow_confidence_score_sum', labels)) -
+        challenger.reduce((sum, score) => sum + Number(score), 0),
+    ) < 1e-9,
+  );
   assert.ok(Number.isNaN(await server.metric('predictions_total', '{model_version="v1.1.0",variant="challenger"}')));
 });
 
@@ -86,7 +119,13 @@ test('experiments start, change, end and are promoted under load without a lost 
   const champion = await scoresOf(server.url, bodies, 'v1.0.0');
   await admin('POST', '/models/v1.1.0/activate');
   const challenger = await scoresOf(server.url, bodies, 'v1.1.0');
-  const versioned = bodies.map((body, i): VersionedBody => ({ body, scores: new Map([['v1.0.0', champion[i]], ['v1.1.0', challenger[i]]]) }));
+  const versioned = bodies.map((body, i): VersionedBody => ({
+    body,
+    scores: new Map([
+      ['v1.0.0', champion[i]],
+      ['v1.1.0', challenger[i]],
+    ]),
+  }));
   const traffic = new VersionedTraffic(server.port, versioned);
   traffic.start(2);
   for (let round = 0; round < 4; round++) {
@@ -119,7 +158,11 @@ test('a version with its features in another order is served by name; one that n
 
   await admin('PUT', '/experiment', { version: 'v1.1.1', mode: 'ab', share: 1 });
   assert.deepEqual(await scoresOf(server.url, bodies, 'v1.1.1'), expected);
-  const named = { features: rows[0].toReversed(), feature_names: (await store.featureNames('v1.0.0')).toReversed(), request_id: 'r0' };
+  const named = {
+    features: rows[0].toReversed(),
+    feature_names: (await store.featureNames('v1.0.0')).toReversed(),
+    request_id: 'r0',
+  };
   assert.equal(String((await server.score(named)).scored.confidence_score), expected[0]);
   await admin('POST', '/experiment/promote');
   assert.deepEqual(await scoresOf(server.url, bodies, 'v1.1.1'), expected);
@@ -132,9 +175,15 @@ test('a version with its features in another order is served by name; one that n
   assert.equal(swap.status, 409);
   assert.match(swap.problem.detail, /needs features that requests do not carry now: age_in_days/);
   assert.equal((await admin('POST', '/models/v1.2.0/activate?allow_feature_change=1')).status, 200);
-  assert.equal((await server.score({ features: rows[0], feature_names: await store.featureNames('v1.0.0') })).status, 400);
+  assert.equal(
+    (await server.score({ features: rows[0], feature_names: await store.featureNames('v1.0.0') })).status,
+    400,
+  );
   assert.equal((await admin('POST', '/rollback')).status, 200);
-  assert.equal((await server.score({ features: rows[0], feature_names: await store.featureNames('v1.0.0') })).status, 200);
+  assert.equal(
+    (await server.score({ features: rows[0], feature_names: await store.featureNames('v1.0.0') })).status,
+    200,
+  );
 });
 
 test('the environment starts an experiment; a challenger that cannot be had is no reason not to serve', async (t) => {
@@ -142,6 +191,9 @@ test('the environment starts an experiment; a challenger that cannot be had is n
   await server.log(({ event, audit }) => event === 'audit' && audit === 'experiment');
   assert.equal((await server.score({ features: rows[0] })).scored.model_version, 'v1.1.0');
   const other = await startAdministered(t, { CHALLENGER_VERSION: 'v9.9.9', CHALLENGER_MODE: 'shadow' });
-  assert.match(String((await other.server.event('challenger_failed')).msg), /the challenger v9\.9\.9 does not run: .*there is no version v9\.9\.9/);
+  assert.match(
+    String((await other.server.event('challenger_failed')).msg),
+    /the challenger v9\.9\.9 does not run: .*there is no version v9\.9\.9/,
+  );
   assert.equal((await other.server.score({ features: rows[0] })).scored.model_version, 'v1.0.0');
 });

@@ -15,26 +15,35 @@ import { scorersFor } from './strategies.js';
 const FEATURES = 5;
 const FACTORIAL = [1, 1, 2, 6, 24, 120, 720];
 
-/** What `tree` predicts where only the features of `known` (bits) are known: other splits are averaged by training rows. */
+/**
+ * What `tree` predicts where only the features of `known` (bits) are known: other splits are averaged by training rows.
+ */
 function expectation(tree: Tree, row: Float64Array, known: number, at = tree.leafCount === 1 ? ~0 : 0): number {
   if (at < 0) return tree.leafValue[~at];
   const feature = tree.splitFeature[at];
   const [left, right] = [tree.leftChild[at], tree.rightChild[at]];
-  if (((known >> feature) & 1) === 1) return expectation(tree, row, known, goesLeft(tree, at, row[feature]) ? left : right);
+  if (((known >> feature) & 1) === 1)
+    return expectation(tree, row, known, goesLeft(tree, at, row[feature]) ? left : right);
   const rows = (child: number): number => (child < 0 ? tree.leafRows?.[~child] : tree.nodeRows?.[child]) ?? NaN;
-  return (rows(left) * expectation(tree, row, known, left) + rows(right) * expectation(tree, row, known, right)) / rows(at);
+  return (
+    (rows(left) * expectation(tree, row, known, left) + rows(right) * expectation(tree, row, known, right)) / rows(at)
+  );
 }
 
 /** [features + 1] Shapley values by the definition, and the expected value. */
 function shapley(booster: Booster, row: Float64Array): Float64Array {
   const { featureCount } = booster;
-  const values = Float64Array.from({ length: 2 ** featureCount }, (_, known) => booster.trees.reduce((sum, tree) => sum + expectation(tree, row, known), 0));
+  const values = Float64Array.from({ length: 2 ** featureCount }, (_, known) =>
+    booster.trees.reduce((sum, tree) => sum + expectation(tree, row, known), 0),
+  );
   const result = new Float64Array(featureCount + 1);
   for (let known = 0; known < values.length; known++) {
     const size = known.toString(2).replaceAll('0', '').length;
     for (let feature = 0; feature < featureCount; feature++) {
       if (((known >> feature) & 1) === 1) continue;
-      result[feature] += ((FACTORIAL[size] * FACTORIAL[featureCount - size - 1]) / FACTORIAL[featureCount]) * (values[known | (1 << feature)] - values[known]);
+      result[feature] +=
+        ((FACTORIAL[size] * FACTORIAL[featureCount - size - 1]) / FACTORIAL[featureCount]) *
+        (values[known | (1 << feature)] - values[known]);
     }
   }
   result[featureCount] = values[0];
@@ -62,7 +71,10 @@ test('contributions are the Shapley values of the path-dependent expectation, wh
           const actual = contributions.subarray(r * (FEATURES + 1), (r + 1) * (FEATURES + 1));
           const error = contributionError(shapley(booster, row), actual, FEATURES);
           worst = Math.max(worst, error);
-          assert.ok(error < 1e-12, `${name}: contributions [${actual.join(', ')}], by the definition [${shapley(booster, row).join(', ')}] for [${row.join(', ')}] of ${text}`);
+          assert.ok(
+            error < 1e-12,
+            `${name}: contributions [${actual.join(', ')}], by the definition [${shapley(booster, row).join(', ')}] for [${row.join(', ')}] of ${text}`,
+          );
         }
       }
     }),
@@ -72,7 +84,12 @@ test('contributions are the Shapley values of the path-dependent expectation, wh
 });
 
 test('contributions add up to the raw score on a path of very many splits and features', () => {
-  for (const [leaves, features] of [[600, 1], [64, 63], [200, 150], [600, 40]]) {
+  for (const [leaves, features] of [
+    [600, 1],
+    [64, 63],
+    [200, 150],
+    [600, 40],
+  ]) {
     const booster = parseBooster(chainModel(leaves, features));
     const { rows, count } = selfCheck(booster, 16);
     for (const [name, contributions] of explained(booster, rows)) {
@@ -80,7 +97,10 @@ test('contributions add up to the raw score on a path of very many splits and fe
         const parts = contributions.subarray(r * (features + 1), (r + 1) * (features + 1));
         const [raw] = rawScores(booster, rows.subarray(r * features, (r + 1) * features));
         const scale = parts.reduce((most, part) => Math.max(most, Math.abs(part)), 0);
-        assert.ok(Math.abs(parts.reduce((a, b) => a + b, 0) - raw) <= 1e-12 * scale, `${name}, ${leaves} leaves, ${features} features: row ${r}`);
+        assert.ok(
+          Math.abs(parts.reduce((a, b) => a + b, 0) - raw) <= 1e-12 * scale,
+          `${name}, ${leaves} leaves, ${features} features: row ${r}`,
+        );
       }
     }
   }
@@ -98,7 +118,13 @@ test('a feature that no tree splits on contributes exactly nothing, and nothing 
 });
 
 test('linear leaves and texts without row counts, or with such as do not add up, cannot be explained', () => {
-  for (const text of [LINEAR_MODEL, SMALL_MODEL.replaceAll(/leaf_count=.*\n/g, ''), SMALL_MODEL.replaceAll(/internal_count=.*\n/g, ''), SMALL_MODEL.replace('internal_count=100 30 70', 'internal_count=100 0 70'), SMALL_MODEL.replace('internal_count=100 30 70', 'internal_count=100 31 69')]) {
+  for (const text of [
+    LINEAR_MODEL,
+    SMALL_MODEL.replaceAll(/leaf_count=.*\n/g, ''),
+    SMALL_MODEL.replaceAll(/internal_count=.*\n/g, ''),
+    SMALL_MODEL.replace('internal_count=100 30 70', 'internal_count=100 0 70'),
+    SMALL_MODEL.replace('internal_count=100 30 70', 'internal_count=100 31 69'),
+  ]) {
     assert.equal(compileImage(parseBooster(text)).explainable, false, text);
   }
   assert.equal(compileImage(parseBooster(SMALL_MODEL)).explainable, true);

@@ -7,7 +7,11 @@ const model = ['age', 'ltv_ratio', 'vin_reuse_flag', 'Column_3'];
 const row = [10, 11, 12, 13];
 
 /** The row in the model's order, or what is wrong with it. */
-function arranged(names: FeatureNames, features: readonly number[], featureNames?: readonly string[]): number[] | FeatureMismatch {
+function arranged(
+  names: FeatureNames,
+  features: readonly number[],
+  featureNames?: readonly string[],
+): number[] | FeatureMismatch {
   const order = names.resolve(featureNames === undefined ? { features } : { features, feature_names: featureNames });
   if (order instanceof FeatureMismatch) return order;
   return order === null ? [...features] : Array.from(order, (position) => features[position]);
@@ -16,7 +20,8 @@ function arranged(names: FeatureNames, features: readonly number[], featureNames
 describe('a row is put in the order of the model', () => {
   const names = new FeatureNames(model);
   test('without names as it is', () => assert.deepEqual(arranged(names, row), row));
-  test('with the same names as it is', () => assert.equal(names.resolve({ features: row, feature_names: [...model] }), null));
+  test('with the same names as it is', () =>
+    assert.equal(names.resolve({ features: row, feature_names: [...model] }), null));
   test('with names in another order by name', () => {
     assert.deepEqual(arranged(names, row, ['Column_3', 'age', 'vin_reuse_flag', 'ltv_ratio']), [11, 13, 12, 10]);
   });
@@ -26,15 +31,23 @@ describe('a row is put in the order of the model', () => {
   });
 
   test('whatever the order of the names', () => {
-    const shuffles = fc.shuffledSubarray(fc.sample(fc.uniqueArray(fc.string(), { minLength: 15, maxLength: 15 }), { numRuns: 1, seed: 1 })[0], { minLength: 15 });
+    const shuffles = fc.shuffledSubarray(
+      fc.sample(fc.uniqueArray(fc.string(), { minLength: 15, maxLength: 15 }), { numRuns: 1, seed: 1 })[0],
+      { minLength: 15 },
+    );
     const own = fc.sample(shuffles, { numRuns: 1, seed: 2 })[0];
     const many = new FeatureNames(own);
-    fc.assert(fc.property(fc.array(shuffles, { minLength: 1 }), (orders) => {
-      for (const order of orders) {
-        const values = order.map((name) => own.indexOf(name));
-        assert.deepEqual(arranged(many, values, order), own.map((_, index) => index));
-      }
-    }));
+    fc.assert(
+      fc.property(fc.array(shuffles, { minLength: 1 }), (orders) => {
+        for (const order of orders) {
+          const values = order.map((name) => own.indexOf(name));
+          assert.deepEqual(
+            arranged(many, values, order),
+            own.map((_, index) => index),
+          );
+        }
+      }),
+    );
   });
 });
 
@@ -47,38 +60,60 @@ describe('a row is refused', () => {
   };
 
   test('with another number of features, in the words of the service it replaces', () => {
-    assert.deepEqual(refusal([1, 2, 3]), { code: 'FEATURE_COUNT', detail: 'Expected 4 features', errors: [{ pointer: '/features', detail: 'Expected 4 features, got 3' }] });
+    assert.deepEqual(refusal([1, 2, 3]), {
+      code: 'FEATURE_COUNT',
+      detail: 'Expected 4 features',
+      errors: [{ pointer: '/features', detail: 'Expected 4 features, got 3' }],
+    });
     assert.equal(refusal([...row, 5], model).detail, 'Expected 4 features');
   });
   test('with an unknown and so a missing name', () => {
     assert.deepEqual(refusal(row, ['age', 'ltv', 'vin_reuse_flag', 'Column_3']), {
       code: 'FEATURE_NAMES',
       detail: 'Feature names do not match the model: unknown "ltv"; missing "ltv_ratio"',
-      errors: [{ pointer: '/feature_names/1', detail: '"ltv" is not a feature of the model' }, { pointer: '/feature_names', detail: 'missing "ltv_ratio"' }],
+      errors: [
+        { pointer: '/feature_names/1', detail: '"ltv" is not a feature of the model' },
+        { pointer: '/feature_names', detail: 'missing "ltv_ratio"' },
+      ],
     });
   });
   test('with a repeated name', () => {
     assert.deepEqual(refusal(row, ['age', 'ltv_ratio', 'age', 'Column_3']), {
       code: 'FEATURE_NAMES',
       detail: 'Feature names do not match the model: missing "vin_reuse_flag"; repeated "age"',
-      errors: [{ pointer: '/feature_names', detail: 'missing "vin_reuse_flag"' }, { pointer: '/feature_names/2', detail: '"age" is already at /feature_names/0' }],
+      errors: [
+        { pointer: '/feature_names', detail: 'missing "vin_reuse_flag"' },
+        { pointer: '/feature_names/2', detail: '"age" is already at /feature_names/0' },
+      ],
     });
   });
   test('with fewer or more names than features', () => {
-    assert.equal(refusal(row, []).detail, 'Feature names do not match the model: missing "age", "ltv_ratio", "vin_reuse_flag", "Column_3"');
+    assert.equal(
+      refusal(row, []).detail,
+      'Feature names do not match the model: missing "age", "ltv_ratio", "vin_reuse_flag", "Column_3"',
+    );
     assert.equal(refusal(row, [...model, 'extra']).detail, 'Feature names do not match the model: unknown "extra"');
   });
   test('with names that every object has', () => {
-    assert.match(refusal(row, ['age', '__proto__', 'constructor', 'toString']).detail!, /unknown "__proto__", "constructor", "toString"/);
+    assert.match(
+      refusal(row, ['age', '__proto__', 'constructor', 'toString']).detail!,
+      /unknown "__proto__", "constructor", "toString"/,
+    );
   });
   test('naming at most five, each cut where it is long', () => {
-    const { detail, errors } = refusal(row, Array.from({ length: 1000 }, (_, i) => `${i}${'x'.repeat(200)}`));
+    const { detail, errors } = refusal(
+      row,
+      Array.from({ length: 1000 }, (_, i) => `${i}${'x'.repeat(200)}`),
+    );
     assert.match(detail!, /and 995 more/);
     assert.ok(detail!.length < 700 && errors!.length === 6);
   });
   test('as an item of a batch with its index', () => {
     const result = arranged(names, [1]);
     assert.ok(result instanceof FeatureMismatch);
-    assert.deepEqual(result.inBatch(17).options, { detail: 'Item 17: Expected 4 features', errors: [{ pointer: '/17/features', detail: 'Expected 4 features, got 1' }] });
+    assert.deepEqual(result.inBatch(17).options, {
+      detail: 'Item 17: Expected 4 features',
+      errors: [{ pointer: '/17/features', detail: 'Expected 4 features, got 1' }],
+    });
   });
 });

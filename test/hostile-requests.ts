@@ -1,9 +1,15 @@
-/** Requests that no well-meaning client sends, made from a seed, and a run of them against a server with good requests beside them. */
+/**
+ * Requests that no well-meaning client sends, made from a seed, and a run of them against a server with good requests
+ * beside them.
+ */
 import { Random } from '../src/train/random.js';
 import { close, type Golden } from './golden.js';
 import { RawConnection, postBytes } from './raw-connection.js';
 
-/** What the server may do: refuse with a 4xx; or, where the request may be right after all, score it; or, where it is not HTTP, cut it off. */
+/**
+ * What the server may do: refuse with a 4xx; or, where the request may be right after all, score it; or, where it is
+ * not HTTP, cut it off.
+ */
 type Expected = 'refused' | 'refused or scored' | 'anything but a failure';
 
 export interface HostileRequest {
@@ -29,10 +35,64 @@ const post = (random: Random, body: string): Buffer => {
   return postBytes(to, to === '/score' ? body : `[${body}]`);
 };
 
-const WRONG_VALUES = ['"1"', 'true', 'false', '[]', '[1]', '{}', '1e999', '-1e400', '"NaN"', `"${'9'.repeat(400)}"`, '{"$numberDouble":"1"}'];
-const WRONG_BODIES = ['null', '0', '-1', 'true', '""', '"text"', '[]', '[[]]', '[null]', '{}', '{"features":null}', '{"features":{}}', '{"features":"x"}', '{"features":1}', '{"feature":[1]}', '{"features":[],"features":{}}'];
-const ODD_FIELDS = ['__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty', 'length', '', ' ', '\\u0000', '../../etc/passwd', '<script>', '${7*7}', 'Features', 'features '];
-const GARBAGE = ['\0\0\0\0', '\r\n\r\n\r\n\r\n', 'HELO mail\r\n', '\x16\x03\x01\x02\x00\x01', 'GET\r\n\r\n', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'POST /score HTTP/9.9\r\n\r\n', ' / HTTP/1.1\r\nHost: a\r\n\r\n', 'POST /score HTTP/1.1\r\nHost a\r\n\r\n'];
+const WRONG_VALUES = [
+  '"1"',
+  'true',
+  'false',
+  '[]',
+  '[1]',
+  '{}',
+  '1e999',
+  '-1e400',
+  '"NaN"',
+  `"${'9'.repeat(400)}"`,
+  '{"$numberDouble":"1"}',
+];
+const WRONG_BODIES = [
+  'null',
+  '0',
+  '-1',
+  'true',
+  '""',
+  '"text"',
+  '[]',
+  '[[]]',
+  '[null]',
+  '{}',
+  '{"features":null}',
+  '{"features":{}}',
+  '{"features":"x"}',
+  '{"features":1}',
+  '{"feature":[1]}',
+  '{"features":[],"features":{}}',
+];
+const ODD_FIELDS = [
+  '__proto__',
+  'constructor',
+  'prototype',
+  'toString',
+  'hasOwnProperty',
+  'length',
+  '',
+  ' ',
+  '\\u0000',
+  '../../etc/passwd',
+  '<script>',
+  '${7*7}',
+  'Features',
+  'features ',
+];
+const GARBAGE = [
+  '\0\0\0\0',
+  '\r\n\r\n\r\n\r\n',
+  'HELO mail\r\n',
+  '\x16\x03\x01\x02\x00\x01',
+  'GET\r\n\r\n',
+  'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
+  'POST /score HTTP/9.9\r\n\r\n',
+  ' / HTTP/1.1\r\nHost: a\r\n\r\n',
+  'POST /score HTTP/1.1\r\nHost a\r\n\r\n',
+];
 
 const KINDS: Readonly<Record<string, Make>> = {
   'cut-off JSON': (random, golden) => {
@@ -42,11 +102,26 @@ const KINDS: Readonly<Record<string, Make>> = {
   'JSON with a byte changed': (random, golden) => {
     const body = Buffer.from(JSON.stringify(goodBody(random, golden)));
     body[random.below(body.length)] = random.below(256);
-    return { bytes: Buffer.concat([postBytes('/score', '').subarray(0, -4 - 'Content-Length: 0'.length), Buffer.from(`Content-Length: ${body.length}\r\n\r\n`), body]), expected: 'refused or scored', leaves: false };
+    return {
+      bytes: Buffer.concat([
+        postBytes('/score', '').subarray(0, -4 - 'Content-Length: 0'.length),
+        Buffer.from(`Content-Length: ${body.length}\r\n\r\n`),
+        body,
+      ]),
+      expected: 'refused or scored',
+      leaves: false,
+    };
   },
   'random bytes as JSON': (random) => {
     const body = Buffer.from(Array.from({ length: 1 + random.below(300) }, () => random.below(256)));
-    return refused(Buffer.concat([Buffer.from(`POST ${path(random)} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`), body]));
+    return refused(
+      Buffer.concat([
+        Buffer.from(
+          `POST ${path(random)} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`,
+        ),
+        body,
+      ]),
+    );
   },
   'a body of another type': (random) => refused(postBytes('/score', WRONG_BODIES[random.below(WRONG_BODIES.length)])),
   'a value of another type': (random, { rows }) => {
@@ -54,23 +129,62 @@ const KINDS: Readonly<Record<string, Make>> = {
     values[random.below(values.length)] = WRONG_VALUES[random.below(WRONG_VALUES.length)];
     return refused(post(random, `{"features":[${values.join()}]}`));
   },
-  'huge numbers': (random) => refused(post(random, `{"features":[${Array.from({ length: 15 }, () => `${random.chance(0.5) ? '-' : ''}${1 + random.below(9)}${'0'.repeat(308 + random.below(2000))}`).join()}]}`)),
-  'the wrong number of features': (random) => refused(post(random, `{"features":[${Array.from({ length: random.chance(0.9) ? random.below(15) : 16 + random.below(5000) }, () => random.below(9)).join()}]}`)),
+  'huge numbers': (random) =>
+    refused(
+      post(
+        random,
+        `{"features":[${Array.from({ length: 15 }, () => `${random.chance(0.5) ? '-' : ''}${1 + random.below(9)}${'0'.repeat(308 + random.below(2000))}`).join()}]}`,
+      ),
+    ),
+  'the wrong number of features': (random) =>
+    refused(
+      post(
+        random,
+        `{"features":[${Array.from({ length: random.chance(0.9) ? random.below(15) : 16 + random.below(5000) }, () => random.below(9)).join()}]}`,
+      ),
+    ),
   'deep nesting': (random) => {
     const depth = 1 + random.below(random.chance(0.05) ? 200_000 : 2000);
-    const body = random.chance(0.5) ? '['.repeat(depth) + ']'.repeat(depth) : `{"features":${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}}`;
+    const body = random.chance(0.5)
+      ? '['.repeat(depth) + ']'.repeat(depth)
+      : `{"features":${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}}`;
     return refused(postBytes(path(random), body));
   },
-  'an odd field': (random, { rows }) => refused(post(random, `{"features":[${rows[0].join()}],"${ODD_FIELDS[random.below(ODD_FIELDS.length)]}":{"features":[1],"request_id":"polluted"}}`)),
+  'an odd field': (random, { rows }) =>
+    refused(
+      post(
+        random,
+        `{"features":[${rows[0].join()}],"${ODD_FIELDS[random.below(ODD_FIELDS.length)]}":{"features":[1],"request_id":"polluted"}}`,
+      ),
+    ),
   'long strings': (random, { rows }) => {
     const long = 'x'.repeat(300 + random.below(random.chance(0.05) ? 1_000_000 : 5000));
-    return refused(post(random, random.chance(0.5) ? `{"features":[${rows[0].join()}],"request_id":"${long}"}` : `{"features":[${rows[0].join()}],"${long}":1}`));
+    return refused(
+      post(
+        random,
+        random.chance(0.5)
+          ? `{"features":[${rows[0].join()}],"request_id":"${long}"}`
+          : `{"features":[${rows[0].join()}],"${long}":1}`,
+      ),
+    );
   },
   'wrong names': (random, { rows, feature_names }) => {
     const names: unknown[] = [...feature_names];
-    names[random.below(names.length)] = [1, null, 'age ', '__proto__', names[(random.below(names.length - 1) + 1) % names.length], 'x'.repeat(300)][random.below(6)];
-    return new Set(names).size === feature_names.length && names.every((name) => feature_names.some((known) => known === name))
-      ? { bytes: post(random, JSON.stringify({ features: rows[0], feature_names: names })), expected: 'refused or scored', leaves: false }
+    names[random.below(names.length)] = [
+      1,
+      null,
+      'age ',
+      '__proto__',
+      names[(random.below(names.length - 1) + 1) % names.length],
+      'x'.repeat(300),
+    ][random.below(6)];
+    return new Set(names).size === feature_names.length &&
+      names.every((name) => feature_names.some((known) => known === name))
+      ? {
+          bytes: post(random, JSON.stringify({ features: rows[0], feature_names: names })),
+          expected: 'refused or scored',
+          leaves: false,
+        }
       : refused(post(random, JSON.stringify({ features: rows[0], feature_names: names })));
   },
   'a batch with one bad item': (random, golden) => {
@@ -80,35 +194,82 @@ const KINDS: Readonly<Record<string, Make>> = {
   },
   'another content type': (random, golden) => {
     const body = JSON.stringify(goodBody(random, golden));
-    return refused(Buffer.from(`POST /score HTTP/1.1\r\nHost: a\r\nContent-Type: ${['text/plain', 'application/xml', 'json', 'x'.repeat(500)][random.below(4)]}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`));
+    return refused(
+      Buffer.from(
+        `POST /score HTTP/1.1\r\nHost: a\r\nContent-Type: ${['text/plain', 'application/xml', 'json', 'x'.repeat(500)][random.below(4)]}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+      ),
+    );
   },
   'an odd target': (random, golden) => {
-    const target = ['/', '/score/', '/scores', '/score?explain=x', '/score?top_k=0', '/score?%', `/score?${'a'.repeat(3000)}`, '/../score', '//score', '/%00', '/score_batch?x=1', '/admin/x', '/healthz'][random.below(13)];
+    const target = [
+      '/',
+      '/score/',
+      '/scores',
+      '/score?explain=x',
+      '/score?top_k=0',
+      '/score?%',
+      `/score?${'a'.repeat(3000)}`,
+      '/../score',
+      '//score',
+      '/%00',
+      '/score_batch?x=1',
+      '/admin/x',
+      '/healthz',
+    ][random.below(13)];
     return refused(postBytes(target, JSON.stringify(goodBody(random, golden))));
   },
-  'another method': (random) => refused(Buffer.from(`${['GET', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'TRACE', 'BREW'][random.below(7)]} ${path(random)} HTTP/1.1\r\nHost: a\r\n\r\n`)),
+  'another method': (random) =>
+    refused(
+      Buffer.from(
+        `${['GET', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'TRACE', 'BREW'][random.below(7)]} ${path(random)} HTTP/1.1\r\nHost: a\r\n\r\n`,
+      ),
+    ),
   'half a request, then gone': (random, golden) => {
     const request = postBytes('/score', JSON.stringify(goodBody(random, golden)));
-    return { bytes: request.subarray(0, random.below(request.length)), expected: 'anything but a failure', leaves: true };
+    return {
+      bytes: request.subarray(0, random.below(request.length)),
+      expected: 'anything but a failure',
+      leaves: true,
+    };
   },
-  'a whole request, then gone': (random, golden) => ({ bytes: post(random, JSON.stringify(goodBody(random, golden))), expected: 'anything but a failure', leaves: true }),
+  'a whole request, then gone': (random, golden) => ({
+    bytes: post(random, JSON.stringify(goodBody(random, golden))),
+    expected: 'anything but a failure',
+    leaves: true,
+  }),
   'a length that is none': (random) => ({
-    bytes: Buffer.from(`POST /score HTTP/1.1\r\nHost: a\r\nContent-Length: ${['-1', 'x', '99999999999999999999', '1e3', '0x10', ''][random.below(6)]}\r\n\r\n{}`),
+    bytes: Buffer.from(
+      `POST /score HTTP/1.1\r\nHost: a\r\nContent-Length: ${['-1', 'x', '99999999999999999999', '1e3', '0x10', ''][random.below(6)]}\r\n\r\n{}`,
+    ),
     expected: 'anything but a failure',
     leaves: random.chance(0.9),
   }),
   'chunks that are none': (random) => ({
-    bytes: Buffer.from(`POST /score HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${['ZZ\r\n', '-1\r\nx', 'ffffffffffffffffff\r\n', '5\r\nab', '1\r\nab\r\n0\r\n\r\n'][random.below(5)]}`),
+    bytes: Buffer.from(
+      `POST /score HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${['ZZ\r\n', '-1\r\nx', 'ffffffffffffffffff\r\n', '5\r\nab', '1\r\nab\r\n0\r\n\r\n'][random.below(5)]}`,
+    ),
     expected: 'anything but a failure',
     leaves: true,
   }),
-  'two requests in one': (random, golden) => ({ bytes: Buffer.concat([postBytes('/score', JSON.stringify(goodBody(random, golden))), postBytes('/score', '{')]), expected: 'anything but a failure', leaves: random.chance(0.5) }),
+  'two requests in one': (random, golden) => ({
+    bytes: Buffer.concat([postBytes('/score', JSON.stringify(goodBody(random, golden))), postBytes('/score', '{')]),
+    expected: 'anything but a failure',
+    leaves: random.chance(0.5),
+  }),
   'no HTTP': (random) => ({
-    bytes: random.chance(0.3) ? Buffer.from(Array.from({ length: 1 + random.below(2000) }, () => random.below(256))) : Buffer.from(GARBAGE[random.below(GARBAGE.length)], 'latin1'),
+    bytes: random.chance(0.3)
+      ? Buffer.from(Array.from({ length: 1 + random.below(2000) }, () => random.below(256)))
+      : Buffer.from(GARBAGE[random.below(GARBAGE.length)], 'latin1'),
     expected: 'anything but a failure',
     leaves: true,
   }),
-  'headers without end': (random) => ({ bytes: Buffer.from(`GET / HTTP/1.1\r\nHost: a\r\n${`X-${random.bits()}: ${'y'.repeat(random.below(200))}\r\n`.repeat(1 + random.below(500))}`), expected: 'anything but a failure', leaves: true }),
+  'headers without end': (random) => ({
+    bytes: Buffer.from(
+      `GET / HTTP/1.1\r\nHost: a\r\n${`X-${random.bits()}: ${'y'.repeat(random.below(200))}\r\n`.repeat(1 + random.below(500))}`,
+    ),
+    expected: 'anything but a failure',
+    leaves: true,
+  }),
 };
 const NAMES = Object.keys(KINDS);
 
@@ -136,7 +297,14 @@ const SHOWN = 200;
  * Sends `count` hostile requests over `width` connections at a time, and good ones beside them.
  * @param onDone called with the number of hostile requests done, after each
  */
-export async function sendHostile(port: number, golden: Golden, count: number, seed: number, width = 16, onDone: (done: number) => void = () => {}): Promise<HostileSummary> {
+export async function sendHostile(
+  port: number,
+  golden: Golden,
+  count: number,
+  seed: number,
+  width = 16,
+  onDone: (done: number) => void = () => {},
+): Promise<HostileSummary> {
   const sent: Record<string, number> = {};
   const answers: Record<string, number> = {};
   const faults: string[] = [];
@@ -147,7 +315,10 @@ export async function sendHostile(port: number, golden: Golden, count: number, s
     tally[key] = (tally[key] ?? 0) + 1;
   };
 
-  const sendOne = async (connection: RawConnection, { kind, bytes, expected, leaves }: HostileRequest): Promise<void> => {
+  const sendOne = async (
+    connection: RawConnection,
+    { kind, bytes, expected, leaves }: HostileRequest,
+  ): Promise<void> => {
     add(sent, kind);
     await connection.send(bytes);
     if (leaves) {
@@ -159,8 +330,16 @@ export async function sendHostile(port: number, golden: Golden, count: number, s
     add(answers, answer === undefined ? 'closed' : String(answer.status));
     const status = answer?.status ?? 0;
     const isRefused = status >= 400 && status < 500;
-    const fine = expected === 'refused' ? isRefused : expected === 'refused or scored' ? isRefused || status === 200 : status < 500 || status === 505;
-    if (!fine) faults.push(`${kind}: ${answer === undefined ? 'closed' : status}: ${bytes.toString('latin1', 0, SHOWN)} -> ${answer?.body.slice(0, SHOWN)}`);
+    const fine =
+      expected === 'refused'
+        ? isRefused
+        : expected === 'refused or scored'
+          ? isRefused || status === 200
+          : status < 500 || status === 505;
+    if (!fine)
+      faults.push(
+        `${kind}: ${answer === undefined ? 'closed' : status}: ${bytes.toString('latin1', 0, SHOWN)} -> ${answer?.body.slice(0, SHOWN)}`,
+      );
     // What stood behind such a request is of no use to the next one.
     if (expected === 'anything but a failure' || answer?.headers.get('connection') === 'close') connection.close();
   };
@@ -170,11 +349,14 @@ export async function sendHostile(port: number, golden: Golden, count: number, s
     await connection.send(postBytes('/score', JSON.stringify({ features: golden.rows[row], request_id: id })));
     const answer = await connection.answer();
     if (answer?.status !== 200) {
-      faults.push(`a good request: ${answer === undefined ? 'closed' : `${answer.status} ${answer.body.slice(0, SHOWN)}`}`);
+      faults.push(
+        `a good request: ${answer === undefined ? 'closed' : `${answer.status} ${answer.body.slice(0, SHOWN)}`}`,
+      );
       return;
     }
     const { confidence_score, request_id }: { confidence_score: number; request_id: string } = JSON.parse(answer.body);
-    if (request_id !== id || !close(confidence_score, golden.calibrated[row])) faults.push(`a good request got another answer: ${answer.body.slice(0, SHOWN)}`);
+    if (request_id !== id || !close(confidence_score, golden.calibrated[row]))
+      faults.push(`a good request got another answer: ${answer.body.slice(0, SHOWN)}`);
     good++;
   };
 

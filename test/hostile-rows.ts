@@ -21,15 +21,48 @@ export function neighbour(x: number, steps: 1 | -1): number {
 }
 
 const ODD_NUMBERS = [
-  NaN, Infinity, -Infinity, 0, -0, 1e300, -1e300, Number.MAX_VALUE, -Number.MAX_VALUE, Number.MIN_VALUE, -Number.MIN_VALUE, 1e-310, -1e-310, 2 ** -1022,
+  NaN,
+  Infinity,
+  -Infinity,
+  0,
+  -0,
+  1e300,
+  -1e300,
+  Number.MAX_VALUE,
+  -Number.MAX_VALUE,
+  Number.MIN_VALUE,
+  -Number.MIN_VALUE,
+  1e-310,
+  -1e-310,
+  2 ** -1022,
   ...[ZERO, -ZERO].flatMap((x) => [x, neighbour(x, 1), neighbour(x, -1)]),
 ];
-/** Around the ends of int32, to which LightGBM converts a category, and of what JavaScript's `| 0` and exact integers hold. */
-const ODD_CATEGORIES = [-1, -0.5, 0.5, 0.999_999_9, 31, 32, 5000.75, 2 ** 31 - 1, 2 ** 31, -(2 ** 31), 2 ** 32, 2 ** 32 + 3, 2 ** 53, 1e18, -1e18];
+/**
+ * Around the ends of int32, to which LightGBM converts a category, and of what JavaScript's `| 0` and exact integers
+ * hold.
+ */
+const ODD_CATEGORIES = [
+  -1,
+  -0.5,
+  0.5,
+  0.999_999_9,
+  31,
+  32,
+  5000.75,
+  2 ** 31 - 1,
+  2 ** 31,
+  -(2 ** 31),
+  2 ** 32,
+  2 ** 32 + 3,
+  2 ** 53,
+  1e18,
+  -1e18,
+];
 
 /**
- * `count` rows, laid out row after row, made to hit every rule of LightGBM's tree walk: values on each side of the model's own thresholds and on them,
- * missing values, infinities, denormals, LightGBM's zero threshold and its neighbours, categories seen, unseen, fractional, negative and huge.
+ * `count` rows, laid out row after row, made to hit every rule of LightGBM's tree walk: values on each side of the
+ * model's own thresholds and on them, missing values, infinities, denormals, LightGBM's zero threshold and its
+ * neighbours, categories seen, unseen, fractional, negative and huge.
  * @param modelText the model's text, as LightGBM saves it
  */
 export function hostileRows(modelText: string, seed: number, count: number): Float64Array {
@@ -39,7 +72,10 @@ export function hostileRows(modelText: string, seed: number, count: number): Flo
   const cell = ({ thresholds, categories }: FeatureUse): number => {
     const kind = random.uniform();
     if (kind < 0.15) return any(ODD_NUMBERS);
-    if (categories.length > 0 && kind < 0.75) return kind < 0.6 ? any(categories) + random.pick([4, 1, 1]) - (random.chance(0.2) ? 0.25 : 0) : any(ODD_CATEGORIES);
+    if (categories.length > 0 && kind < 0.75)
+      return kind < 0.6
+        ? any(categories) + random.pick([4, 1, 1]) - (random.chance(0.2) ? 0.25 : 0)
+        : any(ODD_CATEGORIES);
     if (categories.length === 0 && kind < 0.18) return any(ODD_CATEGORIES);
     if (thresholds.length === 0) return random.normal() * 10 ** (random.below(12) - 6);
     const threshold = any(thresholds);
@@ -59,7 +95,12 @@ function readUse(modelText: string): FeatureUse[] {
     if (!line.startsWith('split_feature=')) continue;
     const end = lines.findIndex((other, index) => index > at && other === '');
     const field = (name: string) => numbers(lines.slice(at, end).find((other) => other.startsWith(`${name}=`)) ?? '');
-    const [thresholds, decisions, boundaries, words] = [field('threshold'), field('decision_type'), field('cat_boundaries'), field('cat_threshold')];
+    const [thresholds, decisions, boundaries, words] = [
+      field('threshold'),
+      field('decision_type'),
+      field('cat_boundaries'),
+      field('cat_threshold'),
+    ];
     for (const [node, feature] of numbers(line).entries()) {
       if ((decisions[node] & 1) === 0) {
         features[feature].thresholds.push(thresholds[node]);
@@ -67,7 +108,8 @@ function readUse(modelText: string): FeatureUse[] {
       }
       for (let word = boundaries[thresholds[node]]; word < boundaries[thresholds[node] + 1]; word++) {
         for (let bit = 0; bit < 32; bit++) {
-          if (((words[word] >>> bit) & 1) !== 0) features[feature].categories.push((word - boundaries[thresholds[node]]) * 32 + bit);
+          if (((words[word] >>> bit) & 1) !== 0)
+            features[feature].categories.push((word - boundaries[thresholds[node]]) * 32 + bit);
         }
       }
     }
@@ -77,7 +119,11 @@ function readUse(modelText: string): FeatureUse[] {
 
 /** The numbers of a `name=1 2 3` line. */
 function numbers(line: string): number[] {
-  return line.slice(line.indexOf('=') + 1).split(' ').filter((text) => text !== '').map(parseNumber);
+  return line
+    .slice(line.indexOf('=') + 1)
+    .split(' ')
+    .filter((text) => text !== '')
+    .map(parseNumber);
 }
 
 function parseNumber(text: string): number {

@@ -37,7 +37,10 @@ for (const setting of SETTINGS) {
     const server = await startServer(setting);
     t.after(() => server.kill());
     await checkScores(server, golden.calibrated, 'v1.0.0');
-    assert.equal(await server.metric('lightscore_workers'), Math.max(Number(setting['WORKERS']), Number(process.env['ACCEPTORS'] ?? 1)));
+    assert.equal(
+      await server.metric('lightscore_workers'),
+      Math.max(Number(setting['WORKERS']), Number(process.env['ACCEPTORS'] ?? 1)),
+    );
     const inline = await server.metric('lightscore_inline_batches_total');
     if (setting['SCORING'] === 'pool') assert.equal(inline, 0);
     else assert(inline > 0);
@@ -47,7 +50,10 @@ for (const setting of SETTINGS) {
 test('a batch request gets the same scores in the same order', async (t) => {
   const server = await startServer({ WORKERS: '2' });
   t.after(() => server.kill());
-  const { status, scoredBatch } = await server.score(golden.rows.map((features, row) => ({ features, request_id: `row-${row}` })), '/score_batch');
+  const { status, scoredBatch } = await server.score(
+    golden.rows.map((features, row) => ({ features, request_id: `row-${row}` })),
+    '/score_batch',
+  );
   assert.equal(status, 200);
   assert.equal(scoredBatch.length, golden.rows.length);
   for (const [row, answer] of scoredBatch.entries()) {
@@ -60,7 +66,10 @@ test("explain=shap answers LightGBM's contributions, which add up to the raw sco
   const server = await startServer();
   t.after(() => server.kill());
   const names = golden.feature_names;
-  const check = (row: number, { top_features, expected_value, confidence_score }: Awaited<ReturnType<ServerProcess['score']>>['scored']): void => {
+  const check = (
+    row: number,
+    { top_features, expected_value, confidence_score }: Awaited<ReturnType<ServerProcess['score']>>['scored'],
+  ): void => {
     const expected = golden.contributions[row];
     assert.equal(top_features.length, names.length);
     assert(close(confidence_score, golden.calibrated[row]));
@@ -68,20 +77,29 @@ test("explain=shap answers LightGBM's contributions, which add up to the raw sco
     let sum = expected_value;
     for (const [place, { feature_name, feature_value, contribution, importance }] of top_features.entries()) {
       const feature = names.indexOf(feature_name);
-      assert(close(contribution, expected[feature]), `row ${row}, ${feature_name}: ${contribution}, LightGBM ${expected[feature]}`);
+      assert(
+        close(contribution, expected[feature]),
+        `row ${row}, ${feature_name}: ${contribution}, LightGBM ${expected[feature]}`,
+      );
       assert.equal(feature_value, golden.rows[row][feature]);
       assert.equal(importance, golden.split_importance[feature]);
       if (place > 0) assert(Math.abs(contribution) <= Math.abs(top_features[place - 1].contribution), 'largest first');
       sum += contribution;
     }
-    assert(Math.abs(sum - golden.raw_score[row]) <= 1e-12 * Math.max(1, Math.abs(golden.raw_score[row])), `row ${row}: ${sum}, raw score ${golden.raw_score[row]}`);
+    assert(
+      Math.abs(sum - golden.raw_score[row]) <= 1e-12 * Math.max(1, Math.abs(golden.raw_score[row])),
+      `row ${row}: ${sum}, raw score ${golden.raw_score[row]}`,
+    );
   };
   await inParallel(golden.contributions.length, 16, async (row) => {
     const { status, text, scored } = await server.score({ features: golden.rows[row] }, '/score?explain=shap&top_k=15');
     assert.equal(status, 200, text);
     check(row, scored);
   });
-  const batch = await server.score(golden.rows.slice(0, golden.contributions.length).map((features) => ({ features })), '/score_batch?top_k=15&explain=shap');
+  const batch = await server.score(
+    golden.rows.slice(0, golden.contributions.length).map((features) => ({ features })),
+    '/score_batch?top_k=15&explain=shap',
+  );
   for (const [row, answer] of batch.scoredBatch.entries()) check(row, answer);
 });
 
@@ -94,16 +112,27 @@ test('another version is served as well: v1.1.0', needsNative(), async (t) => {
   const values = Float64Array.from(golden.rows.flat(), (value) => value ?? NaN);
   const probabilities = Array.from(booster.predict(values));
   booster.free();
-  await checkScores(server, probabilities.map((p) => calibrate(calibrator, p)), 'v1.1.0');
+  await checkScores(
+    server,
+    probabilities.map((p) => calibrate(calibrator, p)),
+    'v1.1.0',
+  );
 });
 
 test('the S3 store serves the same artifacts: the highest version, and the one that is named', async (t) => {
   const s3 = await startS3Server('fraud-models');
   t.after(() => s3.close());
   for (const version of ['v1.0.0', 'v1.1.0']) {
-    for (const file of readdirSync(join(MODELS, version))) await s3.put(`models/${version}/${file}`, readFileSync(join(MODELS, version, file)));
+    for (const file of readdirSync(join(MODELS, version)))
+      await s3.put(`models/${version}/${file}`, readFileSync(join(MODELS, version, file)));
   }
-  const env: Environment = { ...S3_CREDENTIALS, AWS_REGION: 'ca-central-1', AWS_ENDPOINT_URL_S3: s3.endpoint, MODEL_S3_BUCKET: 'fraud-models', MODEL_DIR: undefined };
+  const env: Environment = {
+    ...S3_CREDENTIALS,
+    AWS_REGION: 'ca-central-1',
+    AWS_ENDPOINT_URL_S3: s3.endpoint,
+    MODEL_S3_BUCKET: 'fraud-models',
+    MODEL_DIR: undefined,
+  };
   const named = await startServer(env);
   t.after(() => named.kill());
   await checkScores(named, golden.calibrated, 'v1.0.0');

@@ -4,7 +4,8 @@ import { close, readGolden } from './golden.js';
 import { type Answer, startServer } from './server.js';
 
 const golden = readGolden();
-const rows = (count: number) => Array.from({ length: count }, (_, i) => ({ features: golden.rows[i % golden.rows.length] }));
+const rows = (count: number) =>
+  Array.from({ length: count }, (_, i) => ({ features: golden.rows[i % golden.rows.length] }));
 
 function isRefused({ status, headers, problem }: Answer, anchor: string): void {
   assert.equal(status, 503);
@@ -25,12 +26,15 @@ test('a request with more rows than the queue has room for is a 503, and its row
 test('under more load than the queue holds every request is answered once: scored right, or 503', async (t) => {
   const server = await startServer({ QUEUE_ROWS: '300' });
   t.after(() => server.kill());
-  const answers = await Promise.all(Array.from({ length: 60 }, () => server.score(rows(100), '/score_batch?explain=shap')));
+  const answers = await Promise.all(
+    Array.from({ length: 60 }, () => server.score(rows(100), '/score_batch?explain=shap')),
+  );
   const scored = answers.filter(({ status }) => status === 200);
   const refused = answers.filter(({ status }) => status !== 200);
   assert(scored.length >= 3, 'what the queue holds is scored');
   assert(refused.length > 0, 'what it does not hold is refused');
-  for (const { scoredBatch } of scored) assert(scoredBatch.every(({ confidence_score }, i) => close(confidence_score, golden.calibrated[i])));
+  for (const { scoredBatch } of scored)
+    assert(scoredBatch.every(({ confidence_score }, i) => close(confidence_score, golden.calibrated[i])));
   for (const answer of refused) isRefused(answer, 'overloaded');
   assert.equal(await server.metric('lightscore_rejects_total', '{reason="overloaded"}'), refused.length);
   assert.equal(await server.metric('lightscore_queue_rows'), 0);

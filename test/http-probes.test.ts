@@ -14,7 +14,10 @@ after(() => server.kill());
 test('/healthz says which model is served, as the seed does', async () => {
   const { status, json } = await server.request('/healthz');
   assert.equal(status, 200);
-  assert.deepEqual({ ...json, timestamp: '' }, { status: 'healthy', model_loaded: true, model_version: 'v1.0.0', calibration_version: 'v1.0.0', timestamp: '' });
+  assert.deepEqual(
+    { ...json, timestamp: '' },
+    { status: 'healthy', model_loaded: true, model_version: 'v1.0.0', calibration_version: 'v1.0.0', timestamp: '' },
+  );
   assert(Math.abs(Date.parse(String(json['timestamp'])) - Date.now()) < 60_000);
 });
 
@@ -36,7 +39,8 @@ test('/openapi.json describes every route that there is, and the model served', 
       assert.equal(answer.status === 405, !(method in methods), `${method} ${path}`);
     }
   }
-  for (const path of ['/score', '/score_batch', '/healthz', '/livez', '/readyz', '/metrics']) assert(path in paths, path);
+  for (const path of ['/score', '/score_batch', '/healthz', '/livez', '/readyz', '/metrics'])
+    assert(path in paths, path);
   assert(text.includes('dealer_fraud_percentile'), "the example has the model's own names");
 });
 
@@ -53,7 +57,8 @@ test('HEAD of a probe answers its headers alone', async () => {
     assert.equal(head.status, 200);
     assert.equal(head.text, '');
     assert.equal(head.headers['content-type'], get.headers['content-type']);
-    if (path === '/livez' || path === '/docs') assert.equal(head.headers['content-length'], String(Buffer.byteLength(get.text)));
+    if (path === '/livez' || path === '/docs')
+      assert.equal(head.headers['content-length'], String(Buffer.byteLength(get.text)));
   }
 });
 
@@ -61,17 +66,29 @@ test('/metrics counts known traffic exactly', async (t) => {
   const fresh = await startServer({ QUEUE_ROWS: '500', WORKERS: '2' });
   t.after(() => fresh.kill());
   for (let i = 0; i < 7; i++) await fresh.score({ features: golden.rows[i] });
-  await fresh.score(golden.rows.slice(0, 100).map((features) => ({ features })), '/score_batch');
+  await fresh.score(
+    golden.rows.slice(0, 100).map((features) => ({ features })),
+    '/score_batch',
+  );
   await fresh.score({ features: golden.rows[9] }, '/score?explain=shap');
   for (const body of ['{', '[', '{"features":[]}', '{}', '{"features":[1]}']) await fresh.score(body);
   await fresh.request('/nope');
   await fresh.request('/score');
-  await fresh.score(Array.from({ length: 501 }, () => ({ features: golden.rows[0] })), '/score_batch');
+  await fresh.score(
+    Array.from({ length: 501 }, () => ({ features: golden.rows[0] })),
+    '/score_batch',
+  );
 
   const model = '{model_version="v1.0.0",variant="champion"}';
   const { headers, text } = await fresh.request('/metrics');
   assert.match(String(headers['content-type']), /^text\/plain; version=0\.0\.4/);
-  const value = (series: string): number => Number(text.split('\n').find((line) => line.startsWith(`${series} `))?.slice(series.length + 1));
+  const value = (series: string): number =>
+    Number(
+      text
+        .split('\n')
+        .find((line) => line.startsWith(`${series} `))
+        ?.slice(series.length + 1),
+    );
   const expected: Readonly<Record<string, number>> = {
     [`predictions_total${model}`]: 108,
     prediction_duration_seconds_count: 9,
@@ -101,7 +118,16 @@ test('/metrics counts known traffic exactly', async (t) => {
   assert.equal(value(`model_confidence_score${model}`), golden.calibrated[9]);
   assert(value('prediction_duration_seconds_sum') > 0 && value('prediction_duration_seconds_sum') < 9);
   const info = text.split('\n').find((line) => line.startsWith('lightscore_model_info{')) ?? '';
-  assert.match(info, /model_version="v1\.0\.0".*sha256="6f0fcfae8170da6ab90e739baa6d47b8c55739cb7c378d857f973073c42f6fd1".* 1$/);
-  for (const name of ['process_resident_memory_bytes', 'process_cpu_user_seconds_total', 'nodejs_eventloop_lag_seconds']) assert(value(name) >= 0, name);
-  for (const line of text.split('\n')) assert.match(line, /^$|^# (?:HELP|TYPE) \w+ |^\w+(?:\{[^}]*\})? (?:-?[\d.]+(?:e[+-]?\d+)?|NaN|[+-]Inf)$/, line);
+  assert.match(
+    info,
+    /model_version="v1\.0\.0".*sha256="6f0fcfae8170da6ab90e739baa6d47b8c55739cb7c378d857f973073c42f6fd1".* 1$/,
+  );
+  for (const name of [
+    'process_resident_memory_bytes',
+    'process_cpu_user_seconds_total',
+    'nodejs_eventloop_lag_seconds',
+  ])
+    assert(value(name) >= 0, name);
+  for (const line of text.split('\n'))
+    assert.match(line, /^$|^# (?:HELP|TYPE) \w+ |^\w+(?:\{[^}]*\})? (?:-?[\d.]+(?:e[+-]?\d+)?|NaN|[+-]Inf)$/, line);
 });

@@ -31,9 +31,12 @@ function chunked(text: string, size: number): Buffer {
   return Buffer.concat([...parts, Buffer.from('0\r\n\r\n')]);
 }
 
-const CHUNKED_HEAD = 'POST /score HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n';
+const CHUNKED_HEAD =
+  'POST /score HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n';
 
-/** uWebSockets.js wants the request line in one piece: split within it, a request gets a 505 of uWebSockets.js's own. */
+/**
+ * uWebSockets.js wants the request line in one piece: split within it, a request gets a 505 of uWebSockets.js's own.
+ */
 const REQUEST_LINE = 'POST /score HTTP/1.1\r\n'.length;
 
 test('a request split in two at any byte behind its first line is answered', async () => {
@@ -106,7 +109,9 @@ test('a connection that is to be closed is closed behind its answer', async () =
 
 test('a body that declares to be too large is refused before it is sent', async () => {
   const connection = await RawConnection.open(server.port);
-  await connection.send(`POST /score HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: ${MAX_BODY + 1}\r\n\r\n`);
+  await connection.send(
+    `POST /score HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: ${MAX_BODY + 1}\r\n\r\n`,
+  );
   const answer = await connection.answer();
   assert.equal(answer?.status, 413);
   assert.equal(answer.headers.get('content-type'), 'application/problem+json');
@@ -119,7 +124,9 @@ test('a body that declares to be too large is refused before it is sent', async 
 
 test('a body that declares to be enormous is refused before it is sent, and the connection closed', async () => {
   const connection = await RawConnection.open(server.port);
-  await connection.send('POST /score HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: 1000000000\r\n\r\n');
+  await connection.send(
+    'POST /score HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: 1000000000\r\n\r\n',
+  );
   const answer = await connection.answer();
   assert.equal(answer?.status, 413);
   assert.equal(answer.headers.get('connection'), 'close');
@@ -138,7 +145,11 @@ test('a chunked body that is too large is refused, and the connection stays in s
 
 test('a refusal that needs no body leaves the connection in step', async () => {
   const connection = await RawConnection.open(server.port);
-  for (const [path, status] of [['/nope', 404], ['/healthz', 405], ['/score?x=1', 400]] as const) {
+  for (const [path, status] of [
+    ['/nope', 404],
+    ['/healthz', 405],
+    ['/score?x=1', 400],
+  ] as const) {
     await connection.send(postBytes(path, body));
     assert.equal((await connection.answer())?.status, status);
     await connection.send(postBytes('/score', body));
@@ -149,8 +160,13 @@ test('a refusal that needs no body leaves the connection in step', async () => {
 
 test('pipelined probes are answered in order; a request sent before a score is answered ends the connection, never the order', async () => {
   const probes = await RawConnection.open(server.port);
-  await probes.send('GET /livez HTTP/1.1\r\nHost: test\r\n\r\nGET /nope HTTP/1.1\r\nHost: test\r\n\r\nGET /readyz HTTP/1.1\r\nHost: test\r\n\r\n');
-  assert.deepEqual([(await probes.answer())?.status, (await probes.answer())?.status, (await probes.answer())?.status], [200, 404, 200]);
+  await probes.send(
+    'GET /livez HTTP/1.1\r\nHost: test\r\n\r\nGET /nope HTTP/1.1\r\nHost: test\r\n\r\nGET /readyz HTTP/1.1\r\nHost: test\r\n\r\n',
+  );
+  assert.deepEqual(
+    [(await probes.answer())?.status, (await probes.answer())?.status, (await probes.answer())?.status],
+    [200, 404, 200],
+  );
   probes.close();
   const scores = await RawConnection.open(server.port);
   await scores.send(Buffer.concat([postBytes('/score', body), postBytes('/nope', body)]));
@@ -174,10 +190,23 @@ test('clients that leave, in mid-body or before their answer, disturb nobody', a
 });
 
 const GARBAGE = [
-  '\0\0\0\0\r\n\r\n', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', 'GET\r\n\r\n', 'GET / HTTP/9.9\r\n\r\n', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'POST /score HTTP/1.1\r\n\r\n',
-  'POST /score HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n', 'POST /score HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999\r\n\r\n', 'POST /score HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n',
-  'POST /score HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n', 'POST /score HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n', 'POST /score HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n',
-  `GET /${'a'.repeat(100_000)} HTTP/1.1\r\nHost: a\r\n\r\n`, `GET / HTTP/1.1\r\nHost: a\r\n${'X: y\r\n'.repeat(20_000)}\r\n`, 'GET / HTTP/1.1\nHost: a\n\n', ' / \r\n\r\n', 'GET /score HTTP/1.1\r\nHost a\r\n\r\n',
+  '\0\0\0\0\r\n\r\n',
+  '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03',
+  'GET\r\n\r\n',
+  'GET / HTTP/9.9\r\n\r\n',
+  'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
+  'POST /score HTTP/1.1\r\n\r\n',
+  'POST /score HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n',
+  'POST /score HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999\r\n\r\n',
+  'POST /score HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n',
+  'POST /score HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+  'POST /score HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n',
+  'POST /score HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n',
+  `GET /${'a'.repeat(100_000)} HTTP/1.1\r\nHost: a\r\n\r\n`,
+  `GET / HTTP/1.1\r\nHost: a\r\n${'X: y\r\n'.repeat(20_000)}\r\n`,
+  'GET / HTTP/1.1\nHost: a\n\n',
+  ' / \r\n\r\n',
+  'GET /score HTTP/1.1\r\nHost a\r\n\r\n',
 ];
 test('what is not HTTP is refused or cut off, and nobody else notices', async () => {
   for (const garbage of GARBAGE) {
@@ -185,7 +214,10 @@ test('what is not HTTP is refused or cut off, and nobody else notices', async ()
     await connection.send(Buffer.from(garbage, 'latin1'));
     connection.socket.end();
     const answer = await connection.answer();
-    assert(answer === undefined || (answer.status >= 400 && answer.status < 600 && answer.status !== 500), `${garbage.slice(0, 40)}: ${answer?.status}`);
+    assert(
+      answer === undefined || (answer.status >= 400 && answer.status < 600 && answer.status !== 500),
+      `${garbage.slice(0, 40)}: ${answer?.status}`,
+    );
     connection.close();
     assert.equal((await server.score(body)).status, 200);
   }

@@ -13,13 +13,17 @@ import { LINEAR_MODEL, SMALL_MODEL, chainModel } from './model-text.js';
 import { projectRoot } from './project.js';
 import { scorersFor } from './strategies.js';
 
-const readReference = (name: string): string => readFileSync(join(projectRoot, 'test/data/conformance', `${name}.txt`), 'utf8');
+const readReference = (name: string): string =>
+  readFileSync(join(projectRoot, 'test/data/conformance', `${name}.txt`), 'utf8');
 
 test('the same text gives the same bytes', () => {
   for (const text of [SMALL_MODEL, LINEAR_MODEL, readReference('categorical'), readReference('multiclass')]) {
     const booster = parseBooster(text);
     for (const strategy of applicableStrategies(booster)) {
-      assert.deepEqual(compileImage(parseBooster(text), undefined, strategy).bytes, compileImage(booster, undefined, strategy).bytes);
+      assert.deepEqual(
+        compileImage(parseBooster(text), undefined, strategy).bytes,
+        compileImage(booster, undefined, strategy).bytes,
+      );
     }
   }
 });
@@ -58,12 +62,22 @@ test('a feature of more thresholds than sixteen bits count', () => {
   const one = (t: number): string => {
     const nodes = Array.from({ length: leaves - 1 }, (_, i) => i);
     return [
-      `Tree=${t}`, `num_leaves=${leaves}`, 'num_cat=0', `split_feature=${nodes.map(() => 0).join(' ')}`, `threshold=${nodes.map((i) => (i * trees + t) / 8 - 1000).join(' ')}`,
-      `decision_type=${nodes.map((i) => [0, 2, 8, 10][(i + t) % 4]).join(' ')}`, `left_child=${nodes.map((i) => ~i).join(' ')}`, `right_child=${nodes.map((i) => (i === leaves - 2 ? ~(leaves - 1) : i + 1)).join(' ')}`,
-      `leaf_value=${Array.from({ length: leaves }, (_, i) => (i + 1) / (t + 3)).join(' ')}`, 'is_linear=0', 'shrinkage=1', '\n',
+      `Tree=${t}`,
+      `num_leaves=${leaves}`,
+      'num_cat=0',
+      `split_feature=${nodes.map(() => 0).join(' ')}`,
+      `threshold=${nodes.map((i) => (i * trees + t) / 8 - 1000).join(' ')}`,
+      `decision_type=${nodes.map((i) => [0, 2, 8, 10][(i + t) % 4]).join(' ')}`,
+      `left_child=${nodes.map((i) => ~i).join(' ')}`,
+      `right_child=${nodes.map((i) => (i === leaves - 2 ? ~(leaves - 1) : i + 1)).join(' ')}`,
+      `leaf_value=${Array.from({ length: leaves }, (_, i) => (i + 1) / (t + 3)).join(' ')}`,
+      'is_linear=0',
+      'shrinkage=1',
+      '\n',
     ].join('\n');
   };
-  const header = 'tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=0\nobjective=regression\nfeature_names=x\n\n';
+  const header =
+    'tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=0\nobjective=regression\nfeature_names=x\n\n';
   const booster = parseBooster(`${header}${Array.from({ length: trees }, (_, t) => one(t)).join('\n')}end of trees\n`);
   const { rows, raw, count } = selfCheck(booster, 300);
   assert.equal(count, 300);
@@ -76,6 +90,8 @@ test('a feature of more thresholds than sixteen bits count', () => {
 test('two hundred thousand leaves compile', () => {
   const [head, tree] = chainModel(255, 15).split(/(?=Tree=0)/);
   const body = tree.slice(0, tree.indexOf('end of trees'));
-  const booster = parseBooster(`${head}${Array.from({ length: 800 }, (_, t) => body.replace('Tree=0', `Tree=${t}`)).join('')}end of trees\n`);
+  const booster = parseBooster(
+    `${head}${Array.from({ length: 800 }, (_, t) => body.replace('Tree=0', `Tree=${t}`)).join('')}end of trees\n`,
+  );
   assert.equal(compileImage(booster).strategy, applicableStrategies(booster)[0]);
 });

@@ -1,7 +1,17 @@
 /** What the kernel does to a lane beside raw scores: which rows it touches, calibration, the ranking of features. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { array, assert as assertProperty, constantFrom, double, integer, oneof, property, tuple, uniqueArray } from 'fast-check';
+import {
+  array,
+  assert as assertProperty,
+  constantFrom,
+  double,
+  integer,
+  oneof,
+  property,
+  tuple,
+  uniqueArray,
+} from 'fast-check';
 import { type IsotonicCalibrator, calibrate, calibratorFault } from '../src/artifact/calibrator.js';
 import { type Booster, splitImportance } from '../src/model/booster.js';
 import { type Image, applicableStrategies, compileImage } from '../src/model/image.js';
@@ -37,7 +47,10 @@ const IDENTITY = parseBooster(
 
 /** Everything that `/score` reads of a lane, with how many values a row has. */
 const results = (lane: Lane): [ArrayLike<number>, number][] => [
-  [lane.raw, lane.plan.outputs], [lane.prediction, lane.plan.outputs], [lane.calibrated, 1], [lane.ranking, 3],
+  [lane.raw, lane.plan.outputs],
+  [lane.prediction, lane.plan.outputs],
+  [lane.calibrated, 1],
+  [lane.ranking, 3],
 ];
 
 test('scoring some rows of a lane leaves the others, the inputs and the image as they were', () => {
@@ -49,7 +62,13 @@ test('scoring some rows of a lane leaves the others, the inputs and the image as
     lane.rows.set(rows);
     kernel.score(address, lane.address, 0, count);
     const all = results(lane).map(([values]) => Array.from(values));
-    for (const [first, end] of [[0, 1], [1, 2], [3, 17], [count - 1, count], [5, 5]]) {
+    for (const [first, end] of [
+      [0, 1],
+      [1, 2],
+      [3, 17],
+      [count - 1, count],
+      [5, 5],
+    ]) {
       for (const values of [lane.raw, lane.prediction, lane.calibrated, lane.ranking]) values.fill(-7);
       kernel.score(address, lane.address, first, end);
       results(lane).forEach(([values, width], part) => {
@@ -63,54 +82,92 @@ test('scoring some rows of a lane leaves the others, the inputs and the image as
   }
 });
 
-test('the calibrated score is the calibrator\'s own, bit for bit, in double and in single precision', () => {
+test("the calibrated score is the calibrator's own, bit for bit, in double and in single precision", () => {
   const probability = integer({ min: 0, max: 2 ** 31 }).map((count) => count / 2 ** 31);
   const thresholds = uniqueArray(probability, { minLength: 1, maxLength: 40 });
   const inputs = array(oneof(double(), probability), { maxLength: 30 });
   let compared = 0;
   assertProperty(
-    property(thresholds, array(probability, { minLength: 40, maxLength: 40 }), inputs, constantFrom('float64', 'float32'), constantFrom(1, -1), (list, heights, others, precision, direction) => {
-      const round = precision === 'float32' ? Math.fround : Number;
-      const x = Float64Array.from(new Set(list.map((value) => round(value) + 0))).toSorted();
-      const y = Float64Array.from(heights.slice(0, x.length), (value) => round(value)).toSorted((a, b) => direction * (a - b));
-      const calibrator: IsotonicCalibrator = { x, y, precision };
-      if (calibratorFault(calibrator) !== undefined) return;
-      // On, just beside and between the thresholds; |x| <= 1e-35 reaches the calibrator as 0.
-      const probabilities = [...x, ...x.map((value) => value * (1 + 2 ** -52)), ...x.map((value, i) => (value + (x[i + 1] ?? 1)) / 2), ...others, 0, 1].filter((p) => !Number.isNaN(p) && (p === 0 || Math.abs(p) > 1e-35));
-      const { image, address, kernel } = load(IDENTITY, calibrator);
-      const lane = createLane(memory, image.shape, probabilities.length, 'score');
-      lane.rows.set(probabilities);
-      kernel.score(address, lane.address, 0, probabilities.length);
-      probabilities.forEach((p, i) => assert.ok(Object.is(lane.calibrated[i], calibrate(calibrator, p + 0)), `${p}: ${lane.calibrated[i]}, expected ${calibrate(calibrator, p)}`));
-      compared += probabilities.length;
-      for (const region of [lane.address, address]) memory.free(region);
-    }),
+    property(
+      thresholds,
+      array(probability, { minLength: 40, maxLength: 40 }),
+      inputs,
+      constantFrom('float64', 'float32'),
+      constantFrom(1, -1),
+      (list, heights, others, precision, direction) => {
+        const round = precision === 'float32' ? Math.fround : Number;
+        const x = Float64Array.from(new Set(list.map((value) => round(value) + 0))).toSorted();
+        const y = Float64Array.from(heights.slice(0, x.length), (value) => round(value)).toSorted(
+          (a, b) => direction * (a - b),
+        );
+        const calibrator: IsotonicCalibrator = { x, y, precision };
+        if (calibratorFault(calibrator) !== undefined) return;
+        // On, just beside and between the thresholds; |x| <= 1e-35 reaches the calibrator as 0.
+        const probabilities = [
+          ...x,
+          ...x.map((value) => value * (1 + 2 ** -52)),
+          ...x.map((value, i) => (value + (x[i + 1] ?? 1)) / 2),
+          ...others,
+          0,
+          1,
+        ].filter((p) => !Number.isNaN(p) && (p === 0 || Math.abs(p) > 1e-35));
+        const { image, address, kernel } = load(IDENTITY, calibrator);
+        const lane = createLane(memory, image.shape, probabilities.length, 'score');
+        lane.rows.set(probabilities);
+        kernel.score(address, lane.address, 0, probabilities.length);
+        probabilities.forEach((p, i) =>
+          assert.ok(
+            Object.is(lane.calibrated[i], calibrate(calibrator, p + 0)),
+            `${p}: ${lane.calibrated[i]}, expected ${calibrate(calibrator, p)}`,
+          ),
+        );
+        compared += probabilities.length;
+        for (const region of [lane.address, address]) memory.free(region);
+      },
+    ),
     { numRuns: 400 },
   );
   assert.ok(compared > 5000);
 });
 
 test('the ranking is of |value * importance|: missing counts as 0, an overflow as the largest double, ties keep the order of features', () => {
-  const value = oneof(double({ noDefaultInfinity: true }), integer({ min: -3, max: 3 }), constantFrom(NaN, 1e308, -1e308, 0, -0));
+  const value = oneof(
+    double({ noDefaultInfinity: true }),
+    integer({ min: -3, max: 3 }),
+    constantFrom(NaN, 1e308, -1e308, 0, -0),
+  );
   const features = 6;
   const text = (importance: readonly number[]): string => {
     const splits = importance.flatMap((count, feature) => Array.from({ length: count }, () => feature));
-    const trees = splits.map((feature, t) => `Tree=${t}\nnum_leaves=2\nnum_cat=0\nsplit_feature=${feature}\nsplit_gain=1\nthreshold=0.5\ndecision_type=10\nleft_child=-1\nright_child=-2\nleaf_value=1 2\nis_linear=0\nshrinkage=1\n\n\n`);
+    const trees = splits.map(
+      (feature, t) =>
+        `Tree=${t}\nnum_leaves=2\nnum_cat=0\nsplit_feature=${feature}\nsplit_gain=1\nthreshold=0.5\ndecision_type=10\nleft_child=-1\nright_child=-2\nleaf_value=1 2\nis_linear=0\nshrinkage=1\n\n\n`,
+    );
     return `tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=${features - 1}\nobjective=regression\nfeature_names=a b c d e f\n\n${trees.join('')}end of trees\n`;
   };
   assertProperty(
-    property(array(integer({ min: 0, max: 4 }), { minLength: features, maxLength: features }), tuple(...Array.from({ length: features }, () => value)), (importance, row) => {
-      const booster = parseBooster(text(importance));
-      assert.deepEqual([...splitImportance(booster)], importance);
-      const { image, address, kernel } = load(booster);
-      const lane = createLane(memory, image.shape, 1, 'score');
-      lane.rows.set(row);
-      kernel.score(address, lane.address, 0, 1);
-      const weight = row.map((x, f) => (Number.isNaN(x) ? 0 : Math.min(Number.MAX_VALUE, Math.abs(x * importance[f]))));
-      const ranked = weight.map((_, f) => f).toSorted((a, b) => weight[b] - weight[a] || a - b);
-      assert.deepEqual([...lane.ranking], ranked.slice(0, 3), `[${row.join(', ')}] with importance [${importance.join(', ')}]`);
-      for (const region of [lane.address, address]) memory.free(region);
-    }),
+    property(
+      array(integer({ min: 0, max: 4 }), { minLength: features, maxLength: features }),
+      tuple(...Array.from({ length: features }, () => value)),
+      (importance, row) => {
+        const booster = parseBooster(text(importance));
+        assert.deepEqual([...splitImportance(booster)], importance);
+        const { image, address, kernel } = load(booster);
+        const lane = createLane(memory, image.shape, 1, 'score');
+        lane.rows.set(row);
+        kernel.score(address, lane.address, 0, 1);
+        const weight = row.map((x, f) =>
+          Number.isNaN(x) ? 0 : Math.min(Number.MAX_VALUE, Math.abs(x * importance[f])),
+        );
+        const ranked = weight.map((_, f) => f).toSorted((a, b) => weight[b] - weight[a] || a - b);
+        assert.deepEqual(
+          [...lane.ranking],
+          ranked.slice(0, 3),
+          `[${row.join(', ')}] with importance [${importance.join(', ')}]`,
+        );
+        for (const region of [lane.address, address]) memory.free(region);
+      },
+    ),
     { numRuns: 400 },
   );
 });

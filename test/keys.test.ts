@@ -11,7 +11,19 @@ describe('a key ring', () => {
     for (const id of ['gamma', 'alpha', 'beta', 'alpha']) assert.equal(ring.identify(`key of ${id}`), id);
   });
   test('knows no other key', () => {
-    for (const key of ['', 'key of', 'key of alph', 'key of alpha ', 'KEY OF ALPHA', 'alpha', keyDigest('key of alpha').toString('hex'), 'x'.repeat(100_000), '\u{1f511}', '\0']) assert.equal(ring.identify(key), undefined);
+    for (const key of [
+      '',
+      'key of',
+      'key of alph',
+      'key of alpha ',
+      'KEY OF ALPHA',
+      'alpha',
+      keyDigest('key of alpha').toString('hex'),
+      'x'.repeat(100_000),
+      '\u{1f511}',
+      '\0',
+    ])
+      assert.equal(ring.identify(key), undefined);
   });
   test('forgets the key before', () => {
     ring.identify('key of alpha');
@@ -25,7 +37,11 @@ describe('a key ring', () => {
 });
 
 test('a digest is the SHA-256 of the UTF-8 bytes', () => {
-  fc.assert(fc.property(fc.string({ unit: 'binary' }), (key) => assert.deepEqual(keyDigest(key), createHash('sha256').update(key, 'utf8').digest())));
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (key) =>
+      assert.deepEqual(keyDigest(key), createHash('sha256').update(key, 'utf8').digest()),
+    ),
+  );
 });
 
 describe('the presented key', () => {
@@ -40,6 +56,7 @@ describe('the presented key', () => {
     ['', 'Bearer a b', ''],
   ];
   for (const [xApiKey, authorization, presented] of cases) {
-    test(`of X-API-Key "${xApiKey}" and Authorization "${authorization}" is "${presented}"`, () => assert.equal(presentedKey(xApiKey, authorization), presented));
+    test(`of X-API-Key "${xApiKey}" and Authorization "${authorization}" is "${presented}"`, () =>
+      assert.equal(presentedKey(xApiKey, authorization), presented));
   }
 });

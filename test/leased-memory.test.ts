@@ -45,7 +45,10 @@ interface Borrower {
 function start(t: TestContext): Borrower {
   const memory = new SharedMemory();
   const lessor = new Lessor(memory);
-  const worker = new Worker(fileURLToPath(import.meta.url), { workerData: { memory: memory.memory, end: lessor.end } satisfies Data, transferList: [lessor.end.port] });
+  const worker = new Worker(fileURLToPath(import.meta.url), {
+    workerData: { memory: memory.memory, end: lessor.end } satisfies Data,
+    transferList: [lessor.end.port],
+  });
   t.after(async () => {
     lessor.close();
     await worker.terminate();

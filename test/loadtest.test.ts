@@ -36,7 +36,13 @@ describe('generated requests', () => {
       const names = body.feature_names ?? NAMES;
       assert.deepEqual(names.toSorted(), NAMES.toSorted());
       names.forEach((name, i) => assert.equal(body.features[i], row[NAMES.indexOf(name)]));
-      kinds.add(body.feature_names === undefined ? 'without' : names.every((name, i) => name === NAMES[i]) ? 'in order' : 'otherwise');
+      kinds.add(
+        body.feature_names === undefined
+          ? 'without'
+          : names.every((name, i) => name === NAMES[i])
+            ? 'in order'
+            : 'otherwise',
+      );
     }
     assert.deepEqual([...kinds].toSorted(), ['in order', 'otherwise', 'without']);
     assert.ok(requests.some(({ row }) => row.includes(null)));
@@ -53,7 +59,9 @@ describe('generated requests', () => {
     });
     fc.assert(
       fc.property(fc.nat(), (seed) => {
-        drawRow(new Random(seed), examples).forEach((value, feature) => assert.ok(value === null || (value >= bounds[feature][0] && value <= bounds[feature][1])));
+        drawRow(new Random(seed), examples).forEach((value, feature) =>
+          assert.ok(value === null || (value >= bounds[feature][0] && value <= bounds[feature][1])),
+        );
       }),
     );
   });
@@ -61,26 +69,52 @@ describe('generated requests', () => {
 
 test('a latency quantile is at most 1% above the exact one', () => {
   fc.assert(
-    fc.property(fc.array(fc.double({ min: 0.001, max: 1e6, noNaN: true }), { minLength: 1 }), fc.double({ min: 0, max: 1, noNaN: true }), (latencies, share) => {
-      const histogram = new LatencyHistogram();
-      for (const latency of latencies) histogram.record(latency);
-      const exact = latencies.toSorted((a, b) => a - b)[Math.max(0, Math.ceil(share * latencies.length) - 1)];
-      const got = histogram.quantile(share);
-      assert.ok(got >= exact * 0.9999999 && got <= exact * 1.01 + 2e-6, `${got} for ${exact}`);
-    }),
+    fc.property(
+      fc.array(fc.double({ min: 0.001, max: 1e6, noNaN: true }), { minLength: 1 }),
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      (latencies, share) => {
+        const histogram = new LatencyHistogram();
+        for (const latency of latencies) histogram.record(latency);
+        const exact = latencies.toSorted((a, b) => a - b)[Math.max(0, Math.ceil(share * latencies.length) - 1)];
+        const got = histogram.quantile(share);
+        assert.ok(got >= exact * 0.9999999 && got <= exact * 1.01 + 2e-6, `${got} for ${exact}`);
+      },
+    ),
   );
 });
 
 test('the report has every table, figure and target, and escapes what it is given', () => {
-  const points = [[1, 2], [10, 300]] as const;
+  const points = [
+    [1, 2],
+    [10, 300],
+  ] as const;
   const section: Section = {
-    id: 'sample', title: 'A <title>', about: 'About & more',
+    id: 'sample',
+    title: 'A <title>',
+    about: 'About & more',
     tables: [{ title: 'Numbers', columns: ['what', 'how much'], rows: [['a | b', 1.5]] }],
     figures: (['percentiles', 'line', 'bar'] as const).map((kind) => ({
-      kind, title: `Figure ${kind}`, caption: '', xLabel: 'x', yLabel: 'y',
-      series: ['one', 'two'].map((name) => ({ name, points: kind === 'percentiles' ? [[0, 1], [0.5, 2], [0.99, 30]] : points })),
+      kind,
+      title: `Figure ${kind}`,
+      caption: '',
+      xLabel: 'x',
+      yLabel: 'y',
+      series: ['one', 'two'].map((name) => ({
+        name,
+        points:
+          kind === 'percentiles'
+            ? [
+                [0, 1],
+                [0.5, 2],
+                [0.99, 30],
+              ]
+            : points,
+      })),
     })),
-    targets: [{ what: 'speed', value: 2, bound: 'at least', goal: 1 }, { what: 'delay', value: 2, bound: 'at most', goal: 1 }],
+    targets: [
+      { what: 'speed', value: 2, bound: 'at least', goal: 1 },
+      { what: 'delay', value: 2, bound: 'at most', goal: 1 },
+    ],
   };
   const run = { when: '2026-01-01T00:00:00.000Z', machine: 'any', quick: true, sections: [section] };
   const markdown = writeMarkdown(run);
@@ -108,7 +142,11 @@ describe('load', linuxOnly, () => {
       const paced = await generator.run({ ...plan, port: server.port, rate: 200, apart: true });
       assert.ok(paced.requests > 0 && paced.requests <= 80);
       assert.equal(paced.wrong + paced.closed, 0);
-      const wrong = await generator.run({ ...plan, port: server.port, requests: [{ ...requests[0], begins: '{"other"' }] });
+      const wrong = await generator.run({
+        ...plan,
+        port: server.port,
+        requests: [{ ...requests[0], begins: '{"other"' }],
+      });
       assert.ok(wrong.wrong >= wrong.requests);
       assert.match(wrong.firstWrong ?? '', /"constant":1/);
     } finally {
@@ -124,7 +162,11 @@ describe('load', linuxOnly, () => {
       for (const [name, scenario] of Object.entries(readScenarios())) {
         const generated = scenarioRequests(scenario, model);
         assert.deepEqual(generated, scenarioRequests(scenario, model));
-        const [result] = await runScenario({ ...scenario, connections: 4, stages: [{ seconds: 1, rate: 40 }] }, server.origin, generated);
+        const [result] = await runScenario(
+          { ...scenario, connections: 4, stages: [{ seconds: 1, rate: 40 }] },
+          server.origin,
+          generated,
+        );
         assert.ok(result.answered > 0, name);
         assert.equal(result.failed, 0, name);
       }
@@ -139,7 +181,10 @@ describe('load', linuxOnly, () => {
       const model = await loadDemoModel();
       const [request] = rowRequests({ seed: 1, count: 1, featureNames: model.featureNames, examples: model.examples });
       assert.equal((await checkedSingles(server.origin, '/score', [request], model)).length, 1);
-      await assert.rejects(checkedSingles(server.origin, '/score', [request], { ...model, expectedScore: () => 2 }), /confidence_score is .* expected 2/);
+      await assert.rejects(
+        checkedSingles(server.origin, '/score', [request], { ...model, expectedScore: () => 2 }),
+        /confidence_score is .* expected 2/,
+      );
       assert.equal(isRight({ path: '/score', body: '', scores: [0.5] }, '{"confidence_score":0.5}'), true);
       assert.equal(isRight({ path: '/score', body: '', scores: [0.5] }, '{"confidence_score":0.500001}'), false);
     } finally {

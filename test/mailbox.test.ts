@@ -1,9 +1,20 @@
-/** The hand-over between front end and worker, step by step: both ends of a mailbox on one thread, in the orders that two threads can have. */
+/**
+ * The hand-over between front end and worker, step by step: both ends of a mailbox on one thread, in the orders that
+ * two threads can have.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Mailbox, type ScoreTask } from '../workers/mailbox.js';
 
-const TASK: ScoreTask = { strategy: 'mask64', image: 0xffff_ffc0, text: 64, lane: 0x8000_0000, first: 3, end: 7, explain: true };
+const TASK: ScoreTask = {
+  strategy: 'mask64',
+  image: 0xffff_ffc0,
+  text: 64,
+  lane: 0x8000_0000,
+  first: 3,
+  end: 7,
+  explain: true,
+};
 
 test('a task arrives whole, with addresses beyond 2 GiB; its time comes back', () => {
   const buffer = Mailbox.bufferFor(2);

@@ -12,7 +12,10 @@ const PAGE = 65_536;
 type Step = { readonly bytes: number } | { readonly free: number };
 const steps: fc.Arbitrary<Step[]> = fc.array(
   fc.oneof(
-    { weight: 3, arbitrary: fc.record({ bytes: fc.oneof(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: 200_000 })) }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({ bytes: fc.oneof(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: 200_000 })) }),
+    },
     { weight: 2, arbitrary: fc.record({ free: fc.nat() }) },
   ),
   { maxLength: 120 },
@@ -39,9 +42,13 @@ test('regions are aligned, apart from each other, inside the memory, and keep th
         }
       }
       const sorted = regions.toSorted((a, b) => a.address - b.address);
-      for (const [i, region] of sorted.entries()) if (i > 0) assert(sorted[i - 1].address + sorted[i - 1].bytes <= region.address);
+      for (const [i, region] of sorted.entries())
+        if (i > 0) assert(sorted[i - 1].address + sorted[i - 1].bytes <= region.address);
       for (const { address, bytes, mark } of regions) assert(view(address, bytes).every((byte) => byte === mark));
-      assert.equal(memory.usedBytes, regions.reduce((sum, { bytes }) => sum + Math.ceil(bytes / 64) * 64, 0));
+      assert.equal(
+        memory.usedBytes,
+        regions.reduce((sum, { bytes }) => sum + Math.ceil(bytes / 64) * 64, 0),
+      );
 
       // Whatever the order in which they came and went, the free regions join to one again.
       for (const { address } of regions) memory.free(address);
@@ -94,9 +101,22 @@ test('the parts of a lane lie apart, within its bytes, whatever the shape of the
   );
   const memory = new SharedMemory();
   const lane = createLane(memory, { features: 7, outputs: 1, streams: 3, views: 6, explain: undefined }, 33, 'score');
-  const parts = { rows: lane.rows, raw: lane.raw, prediction: lane.prediction, calibrated: lane.calibrated, ranking: lane.ranking };
+  const parts = {
+    rows: lane.rows,
+    raw: lane.raw,
+    prediction: lane.prediction,
+    calibrated: lane.calibrated,
+    ranking: lane.ranking,
+  };
   const marks = new Map(Object.keys(parts).map((name, i) => [name, i + 1]));
   for (const [name, part] of Object.entries(parts)) part.fill(marks.get(name) ?? 0);
-  for (const [name, part] of Object.entries(parts)) assert(part.every((value) => value === marks.get(name)), name);
-  assert.deepEqual([lane.rows.length, lane.raw.length, lane.calibrated.length, lane.ranking.length], [33 * 7, 33, 33, 99]);
+  for (const [name, part] of Object.entries(parts))
+    assert(
+      part.every((value) => value === marks.get(name)),
+      name,
+    );
+  assert.deepEqual(
+    [lane.rows.length, lane.raw.length, lane.calibrated.length, lane.ranking.length],
+    [33 * 7, 33, 33, 99],
+  );
 });

@@ -8,16 +8,26 @@ import { MODELS, type ServerProcess, startServer } from './server.js';
 
 const golden = readGolden();
 const COPIES = 30;
-/** More than the lane in which each worker's first scores were checked. Most of it is room for answers, touched when used. */
+/**
+ * More than the lane in which each worker's first scores were checked. Most of it is room for answers, touched when
+ * used.
+ */
 const LANE_BYTES = 2 ** 19;
 
 /** v1.0.0 with all its trees `copies` times over: a model of any size, without training. */
 function enlarged(text: string, copies: number): string {
   const first = text.indexOf('Tree=0\n');
   const end = text.indexOf('end of trees');
-  const trees = text.slice(first, end).split(/^Tree=\d+\n/m).slice(1);
-  const blocks = Array.from({ length: copies }, () => trees).flat().map((tree, i) => `Tree=${i}\n${tree}`);
-  const header = text.slice(0, first).replace(/^tree_sizes=.*$/m, `tree_sizes=${blocks.map((block) => Buffer.byteLength(block)).join(' ')}`);
+  const trees = text
+    .slice(first, end)
+    .split(/^Tree=\d+\n/m)
+    .slice(1);
+  const blocks = Array.from({ length: copies }, () => trees)
+    .flat()
+    .map((tree, i) => `Tree=${i}\n${tree}`);
+  const header = text
+    .slice(0, first)
+    .replace(/^tree_sizes=.*$/m, `tree_sizes=${blocks.map((block) => Buffer.byteLength(block)).join(' ')}`);
   return header + blocks.join('') + text.slice(end);
 }
 
@@ -34,14 +44,21 @@ async function footprint(server: ServerProcess): Promise<Footprint> {
     assert.equal(answer.status, 200);
   }
   const image = Number((await server.event('model_loaded'))['image_bytes']);
-  return { shared: await server.metric('lightscore_shared_memory_bytes', '{kind="total"}'), resident: await server.metric('process_resident_memory_bytes'), image };
+  return {
+    shared: await server.metric('lightscore_shared_memory_bytes', '{kind="total"}'),
+    resident: await server.metric('process_resident_memory_bytes'),
+    image,
+  };
 }
 
 test('one booster, however many workers: the shared memory grows by lanes only, and a worker adds far less than the model', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'lightscore-large-'));
   t.after(() => rmSync(folder, { recursive: true }));
   cpSync(join(MODELS, 'v1.0.0'), join(folder, 'v1.0.0'), { recursive: true });
-  writeFileSync(join(folder, 'v1.0.0/lightgbm_model.txt'), enlarged(readFileSync(join(MODELS, 'v1.0.0/lightgbm_model.txt'), 'utf8'), COPIES));
+  writeFileSync(
+    join(folder, 'v1.0.0/lightgbm_model.txt'),
+    enlarged(readFileSync(join(MODELS, 'v1.0.0/lightgbm_model.txt'), 'utf8'), COPIES),
+  );
   const found: Footprint[] = [];
   for (const workers of [1, 4]) {
     const server = await startServer({ MODEL_DIR: folder, WORKERS: String(workers) });
@@ -55,5 +72,8 @@ test('one booster, however many workers: the shared memory grows by lanes only, 
   assert(four.shared - one.shared <= 3 * LANE_BYTES, `${four.shared - one.shared} bytes more`);
   assert(four.shared < four.image + 4 * 2 ** 20, 'the image once, and some lanes');
   const perWorker = (four.resident - one.resident) / 3;
-  assert(perWorker < 0.6 * one.image, `each worker adds ${Math.round(perWorker / 2 ** 20)} MiB to a model of ${Math.round(one.image / 2 ** 20)} MiB`);
+  assert(
+    perWorker < 0.6 * one.image,
+    `each worker adds ${Math.round(perWorker / 2 ** 20)} MiB to a model of ${Math.round(one.image / 2 ** 20)} MiB`,
+  );
 });

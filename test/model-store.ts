@@ -27,14 +27,23 @@ export class ModelStore {
   }
 
   /** Another version with the files of `from`, its names changed. */
-  async copy(from: string, version: string, change: (metadata: Record<string, unknown>) => Record<string, unknown> = (metadata) => metadata): Promise<void> {
+  async copy(
+    from: string,
+    version: string,
+    change: (metadata: Record<string, unknown>) => Record<string, unknown> = (metadata) => metadata,
+  ): Promise<void> {
     await cp(join(REFERENCE, from), this.path(version), { recursive: true });
     const metadata: Record<string, unknown> = JSON.parse(await readFile(this.path(version, 'metadata.json'), 'utf8'));
-    await writeFile(this.path(version, 'metadata.json'), JSON.stringify(change({ ...metadata, model_version: version })));
+    await writeFile(
+      this.path(version, 'metadata.json'),
+      JSON.stringify(change({ ...metadata, model_version: version })),
+    );
   }
 
   async featureNames(version: string): Promise<string[]> {
-    const { feature_names: names }: { feature_names: string[] } = JSON.parse(await readFile(this.path(version, 'metadata.json'), 'utf8'));
+    const { feature_names: names }: { feature_names: string[] } = JSON.parse(
+      await readFile(this.path(version, 'metadata.json'), 'utf8'),
+    );
     return names;
   }
 
@@ -47,7 +56,10 @@ export class ModelStore {
       const place = before.map((name) => after.indexOf(name));
       const grown: number[] = [];
       const trees = text.replaceAll(/^split_feature=(.*)$/gm, (line, features: string) => {
-        const moved = `split_feature=${features.split(' ').map((feature) => place[Number(feature)]).join(' ')}`;
+        const moved = `split_feature=${features
+          .split(' ')
+          .map((feature) => place[Number(feature)])
+          .join(' ')}`;
         grown.push(moved.length - line.length);
         return moved;
       });
@@ -55,7 +67,14 @@ export class ModelStore {
       return trees
         .replace(/^feature_names=.*$/m, `feature_names=${after.join(' ')}`)
         .replace(/^feature_infos=.*$/m, `feature_infos=${after.map((name) => infos[before.indexOf(name)]).join(' ')}`)
-        .replace(/^tree_sizes=(.*)$/m, (_, sizes: string) => `tree_sizes=${sizes.split(' ').map((size, i) => Number(size) + grown[i]).join(' ')}`);
+        .replace(
+          /^tree_sizes=(.*)$/m,
+          (_, sizes: string) =>
+            `tree_sizes=${sizes
+              .split(' ')
+              .map((size, i) => Number(size) + grown[i])
+              .join(' ')}`,
+        );
     });
   }
 

@@ -1,4 +1,6 @@
-/** Small model texts in LightGBM's format, written by hand: what tests of the parser and of the kernel change and break. */
+/**
+ * Small model texts in LightGBM's format, written by hand: what tests of the parser and of the kernel change and break.
+ */
 
 /** Three features, three trees: missing types none, zero and NaN, a categorical split, a single leaf. */
 export const SMALL_MODEL = `tree
@@ -122,7 +124,8 @@ end of trees
 
 `;
 
-const list = (length: number, value: (i: number) => number | string): string => Array.from({ length }, (_, i) => value(i)).join(' ');
+const list = (length: number, value: (i: number) => number | string): string =>
+  Array.from({ length }, (_, i) => value(i)).join(' ');
 
 /** A chain of `leaves` leaves, each split on another feature in turn: as deep as a tree can be. */
 export function chainModel(leaves: number, features: number): string {

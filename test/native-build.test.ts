@@ -29,28 +29,44 @@ async function smallProject(name: string, code: string): Promise<LightGBMSource>
   return { folder: source, version: '0.0.1', library: join(folder, '.native', name, 'lib_lightgbm.so') };
 }
 
-test('the library is built once, by one of two that ask at the same time, and leaves nothing but itself and its log', needsCompiler, async () => {
-  const source = await smallProject('good', 'extern "C" int answer() { return 42; }\n');
-  const lines: string[] = [];
-  const paths = await Promise.all([buildLightGBM(source, (line) => lines.push(line)), buildLightGBM(source, (line) => lines.push(line))]);
-  assert.deepEqual(paths, [source.library, source.library]);
-  assert.ok(existsSync(source.library));
-  assert.equal(lines.filter((line) => line.startsWith('built LightGBM in')).length, 1, lines.join('\n'));
-  assert.deepEqual((await readdir(join(folder, '.native'))).toSorted(), ['good', 'good.log']);
+test(
+  'the library is built once, by one of two that ask at the same time, and leaves nothing but itself and its log',
+  needsCompiler,
+  async () => {
+    const source = await smallProject('good', 'extern "C" int answer() { return 42; }\n');
+    const lines: string[] = [];
+    const paths = await Promise.all([
+      buildLightGBM(source, (line) => lines.push(line)),
+      buildLightGBM(source, (line) => lines.push(line)),
+    ]);
+    assert.deepEqual(paths, [source.library, source.library]);
+    assert.ok(existsSync(source.library));
+    assert.equal(lines.filter((line) => line.startsWith('built LightGBM in')).length, 1, lines.join('\n'));
+    assert.deepEqual((await readdir(join(folder, '.native'))).toSorted(), ['good', 'good.log']);
 
-  await buildLightGBM(source, (line) => assert.fail(`built again: ${line}`));
-});
+    await buildLightGBM(source, (line) => assert.fail(`built again: ${line}`));
+  },
+);
 
 test('a build that fails says why in one line, keeps its log and leaves no library', needsCompiler, async () => {
   const source = await smallProject('bad', 'int answer() { return forty_two; }\n');
-  await assert.rejects(buildLightGBM(source, () => undefined), (error: unknown) => {
-    assert.ok(error instanceof LightscoreError);
-    assert.equal(error.code, 'NATIVE_UNAVAILABLE');
-    assert.match(error.message, /^native LightGBM is not available: the build failed: .*error: .*forty_two.* \(log in .*bad\.log\)$/);
-    return true;
-  });
+  await assert.rejects(
+    buildLightGBM(source, () => undefined),
+    (error: unknown) => {
+      assert.ok(error instanceof LightscoreError);
+      assert.equal(error.code, 'NATIVE_UNAVAILABLE');
+      assert.match(
+        error.message,
+        /^native LightGBM is not available: the build failed: .*error: .*forty_two.* \(log in .*bad\.log\)$/,
+      );
+      return true;
+    },
+  );
   assert.match(await readFile(join(folder, '.native/bad.log'), 'utf8'), /forty_two/);
-  assert.deepEqual((await readdir(join(folder, '.native'))).filter((name) => name.startsWith('bad')), ['bad.log']);
+  assert.deepEqual(
+    (await readdir(join(folder, '.native'))).filter((name) => name.startsWith('bad')),
+    ['bad.log'],
+  );
 });
 
 test('without cmake, make or a compiler the message names each of them', async () => {
@@ -61,7 +77,8 @@ test('without cmake, make or a compiler the message names each of them', async (
     const source = { folder, version: '0', library: join(folder, '.native/never/lib_lightgbm.so') };
     await assert.rejects(buildLightGBM(source), {
       code: 'NATIVE_UNAVAILABLE',
-      message: /^native LightGBM is not available: cmake and make and a C\+\+ compiler not found \(on Debian: apt-get install cmake g\+\+ make\)$/,
+      message:
+        /^native LightGBM is not available: cmake and make and a C\+\+ compiler not found \(on Debian: apt-get install cmake g\+\+ make\)$/,
     });
   } finally {
     process.env['PATH'] = PATH;
@@ -73,12 +90,16 @@ test('one holder of the build lock at a time; the next is told that it waits', a
   const path = join(folder, 'shared.lock');
   const events: string[] = [];
   const release = new EventEmitter();
-  const first = withBuildLock(path, () => undefined, async () => {
-    events.push('first in');
-    release.emit('taken');
-    await once(release, 'now');
-    events.push('first out');
-  });
+  const first = withBuildLock(
+    path,
+    () => undefined,
+    async () => {
+      events.push('first in');
+      release.emit('taken');
+      await once(release, 'now');
+      events.push('first out');
+    },
+  );
   // Whoever asks first is not always first to get it.
   await once(release, 'taken');
   const second = withBuildLock(
@@ -94,7 +115,10 @@ test('one holder of the build lock at a time; the next is told that it waits', a
   );
   await Promise.all([first, second]);
   assert.deepEqual(events, ['first in', 'second waits', 'first out', 'second in']);
-  assert.deepEqual((await readdir(folder)).filter((name) => name.startsWith('shared')), []);
+  assert.deepEqual(
+    (await readdir(folder)).filter((name) => name.startsWith('shared')),
+    [],
+  );
 });
 
 test('a lock whose holder was killed is taken over, and what the holder left is removed', async () => {
@@ -106,13 +130,20 @@ test('a lock whose holder was killed is taken over, and what the holder left is 
   await writeFile(join(left, 'half.o'), 'half');
   await writeFile(path, JSON.stringify({ pid: child.pid, host: hostname(), id: 'some-id' }));
   let ran = false;
-  await withBuildLock(path, () => assert.fail('it waited'), async () => {
-    ran = true;
-    assert.ok(!existsSync(left));
-    await Promise.resolve();
-  });
+  await withBuildLock(
+    path,
+    () => assert.fail('it waited'),
+    async () => {
+      ran = true;
+      assert.ok(!existsSync(left));
+      await Promise.resolve();
+    },
+  );
   assert.ok(ran);
-  assert.deepEqual((await readdir(folder)).filter((name) => name.startsWith('killed')), []);
+  assert.deepEqual(
+    (await readdir(folder)).filter((name) => name.startsWith('killed')),
+    [],
+  );
 });
 
 test('a lock of another machine is taken over when its heartbeat has stopped', async () => {
@@ -120,12 +151,26 @@ test('a lock of another machine is taken over when its heartbeat has stopped', a
   await writeFile(path, JSON.stringify({ pid: process.pid, host: `not-${hostname()}`, id: 'remote-id' }));
   const longAgo = new Date(Date.now() - 3_600_000);
   await utimes(path, longAgo, longAgo);
-  await withBuildLock(path, () => assert.fail('it waited'), async () => await Promise.resolve());
+  await withBuildLock(
+    path,
+    () => assert.fail('it waited'),
+    async () => await Promise.resolve(),
+  );
   assert.ok(!existsSync(path));
 });
 
 test('a lock is given back when the work fails', async () => {
   const path = join(folder, 'failed.lock');
-  await assert.rejects(withBuildLock(path, () => undefined, () => Promise.reject(new Error('no'))), { message: 'no' });
-  assert.deepEqual((await readdir(folder)).filter((name) => name.startsWith('failed')), []);
+  await assert.rejects(
+    withBuildLock(
+      path,
+      () => undefined,
+      () => Promise.reject(new Error('no')),
+    ),
+    { message: 'no' },
+  );
+  assert.deepEqual(
+    (await readdir(folder)).filter((name) => name.startsWith('failed')),
+    [],
+  );
 });

@@ -9,21 +9,42 @@ import { type LightGBM, needsNative, openLightGBM } from './native.js';
 import { projectRoot } from './project.js';
 
 const conformance = join(projectRoot, 'test/data/conformance');
-const PARAMETERS = { objective: 'binary', metric: ['auc', 'binary_logloss'], num_threads: 1, verbosity: -1, deterministic: true, force_row_wise: true };
+const PARAMETERS = {
+  objective: 'binary',
+  metric: ['auc', 'binary_logloss'],
+  num_threads: 1,
+  verbosity: -1,
+  deterministic: true,
+  force_row_wise: true,
+};
 const FEATURES = 4;
 
 function randomRows(rows: number, seed: number): { values: Float64Array; label: Float64Array } {
   const random = new Random(seed);
   const values = Float64Array.from({ length: rows * FEATURES }, () => (random.chance(0.05) ? NaN : random.normal()));
-  const label = Float64Array.from({ length: rows }, (_, row) => Number((values[row * FEATURES] || 0) + values[row * FEATURES + 1] ** 2 + random.normal() > 1));
+  const label = Float64Array.from({ length: rows }, (_, row) =>
+    Number((values[row * FEATURES] || 0) + values[row * FEATURES + 1] ** 2 + random.normal() > 1),
+  );
   return { values, label };
 }
 
 function trainSmall(lightgbm: LightGBM) {
   const { values, label } = randomRows(1000, 1);
   const held = randomRows(500, 2);
-  const train = lightgbm.dataset({ values, rows: 1000, label, featureNames: ['one', 'two', 'three', 'x'.repeat(200)], parameters: PARAMETERS });
-  const validation = lightgbm.dataset({ values: held.values, rows: 500, label: held.label, reference: train, parameters: PARAMETERS });
+  const train = lightgbm.dataset({
+    values,
+    rows: 1000,
+    label,
+    featureNames: ['one', 'two', 'three', 'x'.repeat(200)],
+    parameters: PARAMETERS,
+  });
+  const validation = lightgbm.dataset({
+    values: held.values,
+    rows: 500,
+    label: held.label,
+    reference: train,
+    parameters: PARAMETERS,
+  });
   const booster = lightgbm.booster(train, PARAMETERS);
   booster.addValidation(validation);
   return { booster, train, validation, values, label };
@@ -34,9 +55,8 @@ test('the C API scores every conformance model as the reference does, bit for bi
   const models = readdirSync(conformance).filter((name) => name.endsWith('.txt'));
   assert.ok(models.length > 10);
   for (const name of models) {
-    const golden: { rows: number[][]; raw_score: (number | number[])[]; prediction: (number | number[])[] } = JSON.parse(
-      readFileSync(join(conformance, name.replace('.txt', '.golden.json')), 'utf8'),
-    );
+    const golden: { rows: number[][]; raw_score: (number | number[])[]; prediction: (number | number[])[] } =
+      JSON.parse(readFileSync(join(conformance, name.replace('.txt', '.golden.json')), 'utf8'));
     using booster = lightgbm.load(readFileSync(join(conformance, name), 'utf8'));
     const rows = Float64Array.from(golden.rows.flat(), (value) => value ?? NaN);
     assert.deepEqual([...booster.predictRaw(rows)], golden.raw_score.flat(), name);
@@ -44,29 +64,39 @@ test('the C API scores every conformance model as the reference does, bit for bi
   }
 });
 
-test('a booster trains, evaluates, takes an iteration back, and predicts as its own text does', needsNative(), async () => {
-  const lightgbm = await openLightGBM();
-  const { booster, values } = trainSmall(lightgbm);
-  const aucs: number[] = [];
-  for (let iteration = 0; iteration < 20; iteration++) {
-    assert.equal(booster.update(), false);
-    aucs.push(booster.evaluate(1)[0]);
-  }
-  assert.deepEqual(booster.metricNames(), ['auc', 'binary_logloss']);
-  assert.deepEqual(booster.featureNames(), ['one', 'two', 'three', 'x'.repeat(200)]);
-  assert.ok(aucs[19] > 0.75 && booster.evaluate(0)[0] > aucs[19]);
-  assert.equal(booster.iterations, 20);
+test(
+  'a booster trains, evaluates, takes an iteration back, and predicts as its own text does',
+  needsNative(),
+  async () => {
+    const lightgbm = await openLightGBM();
+    const { booster, values } = trainSmall(lightgbm);
+    const aucs: number[] = [];
+    for (let iteration = 0; iteration < 20; iteration++) {
+      assert.equal(booster.update(), false);
+      aucs.push(booster.evaluate(1)[0]);
+    }
+    assert.deepEqual(booster.metricNames(), ['auc', 'binary_logloss']);
+    assert.deepEqual(booster.featureNames(), ['one', 'two', 'three', 'x'.repeat(200)]);
+    assert.ok(aucs[19] > 0.75 && booster.evaluate(0)[0] > aucs[19]);
+    assert.equal(booster.iterations, 20);
 
-  using loaded = lightgbm.load(booster.saveModelToString());
-  assert.deepEqual(loaded.predictRaw(values), booster.predictRaw(values));
-  assert.deepEqual(loaded.predict(values, { iterations: 5 }), booster.predict(values, { iterations: 5 }));
-  assert.equal(loaded.leaves(values).length, 20_000);
-  assert.equal(booster.featureImportance('split').reduce((sum, count) => sum + count, 0), [...booster.saveModelToString().matchAll(/^num_leaves=(\d+)/gm)].reduce((sum, [, leaves]) => sum + Number(leaves) - 1, 0));
+    using loaded = lightgbm.load(booster.saveModelToString());
+    assert.deepEqual(loaded.predictRaw(values), booster.predictRaw(values));
+    assert.deepEqual(loaded.predict(values, { iterations: 5 }), booster.predict(values, { iterations: 5 }));
+    assert.equal(loaded.leaves(values).length, 20_000);
+    assert.equal(
+      booster.featureImportance('split').reduce((sum, count) => sum + count, 0),
+      [...booster.saveModelToString().matchAll(/^num_leaves=(\d+)/gm)].reduce(
+        (sum, [, leaves]) => sum + Number(leaves) - 1,
+        0,
+      ),
+    );
 
-  booster.rollback();
-  assert.equal(booster.iterations, 19);
-  assert.equal(booster.evaluate(1)[0], aucs[18]);
-});
+    booster.rollback();
+    assert.equal(booster.iterations, 19);
+    assert.equal(booster.evaluate(1)[0], aucs[18]);
+  },
+);
 
 test('contributions and the expected value add up to the raw score', needsNative(), async () => {
   const { booster, values } = trainSmall(await openLightGBM());
@@ -110,8 +140,14 @@ test('training goes on when its data sets were freed, and nothing works after fr
 test('LightGBM’s own reason is the error, without the place in its source', needsNative(), async () => {
   const lightgbm = await openLightGBM();
   const { train } = trainSmall(lightgbm);
-  assert.throws(() => lightgbm.load('tree\nnonsense\n'), { code: 'NATIVE_FAILED', message: "LightGBM: Model file doesn't specify the number of classes" });
-  assert.throws(() => lightgbm.booster(train, { ...PARAMETERS, num_leaves: 1 }), { code: 'NATIVE_FAILED', message: 'LightGBM: Check failed: (num_leaves) > (1)' });
+  assert.throws(() => lightgbm.load('tree\nnonsense\n'), {
+    code: 'NATIVE_FAILED',
+    message: "LightGBM: Model file doesn't specify the number of classes",
+  });
+  assert.throws(() => lightgbm.booster(train, { ...PARAMETERS, num_leaves: 1 }), {
+    code: 'NATIVE_FAILED',
+    message: 'LightGBM: Check failed: (num_leaves) > (1)',
+  });
 });
 
 test('warnings go to the listener, one line each', needsNative(), async () => {
@@ -124,8 +160,12 @@ test('warnings go to the listener, one line each', needsNative(), async () => {
 });
 
 test('parameters with a space or an equals sign in them are refused, lists are joined by commas', () => {
-  assert.equal(parameterString({ metric: ['auc', 'binary_logloss'], num_leaves: 31, deterministic: true }), 'metric=auc,binary_logloss num_leaves=31 deterministic=true');
-  for (const parameters of [{ 'a b': 1 }, { a: 'x y=2' }, { 'a=b': 1 }, { '': 1 }]) assert.throws(() => parameterString(parameters), { code: 'USAGE' });
+  assert.equal(
+    parameterString({ metric: ['auc', 'binary_logloss'], num_leaves: 31, deterministic: true }),
+    'metric=auc,binary_logloss num_leaves=31 deterministic=true',
+  );
+  for (const parameters of [{ 'a b': 1 }, { a: 'x y=2' }, { 'a=b': 1 }, { '': 1 }])
+    assert.throws(() => parameterString(parameters), { code: 'USAGE' });
 });
 
 test('models that are loaded and freed leave no memory behind', needsNative(), async () => {

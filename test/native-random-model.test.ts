@@ -5,22 +5,30 @@ import { needsNative, openLightGBM } from './native.js';
 import { hostileRows, neighbour } from './hostile-rows.js';
 import { OBJECTIVES, randomModel } from './random-model.js';
 
-test('random models cover every objective, and LightGBM scores their rows alike in one call and one row at a time', needsNative(), async () => {
-  const lightgbm = await openLightGBM();
-  for (let seed = 0; seed < 2 * OBJECTIVES.length; seed++) {
-    const { modelText, rows, featureCount, classCount, description } = randomModel(lightgbm, seed);
-    const booster = lightgbm.load(modelText);
-    const scores = booster.predictRaw(rows);
-    assert.equal(scores.length, (rows.length / featureCount) * classCount, description);
-    const single = booster.singleRowFast('raw');
-    for (let row = 0; row < rows.length / featureCount; row++) {
-      single.predict(rows.subarray(row * featureCount, (row + 1) * featureCount));
-      assert.deepEqual(single.results, scores.slice(row * classCount, (row + 1) * classCount), `${description}, row ${row}`);
+test(
+  'random models cover every objective, and LightGBM scores their rows alike in one call and one row at a time',
+  needsNative(),
+  async () => {
+    const lightgbm = await openLightGBM();
+    for (let seed = 0; seed < 2 * OBJECTIVES.length; seed++) {
+      const { modelText, rows, featureCount, classCount, description } = randomModel(lightgbm, seed);
+      const booster = lightgbm.load(modelText);
+      const scores = booster.predictRaw(rows);
+      assert.equal(scores.length, (rows.length / featureCount) * classCount, description);
+      const single = booster.singleRowFast('raw');
+      for (let row = 0; row < rows.length / featureCount; row++) {
+        single.predict(rows.subarray(row * featureCount, (row + 1) * featureCount));
+        assert.deepEqual(
+          single.results,
+          scores.slice(row * classCount, (row + 1) * classCount),
+          `${description}, row ${row}`,
+        );
+      }
+      single.free();
+      booster.free();
     }
-    single.free();
-    booster.free();
-  }
-});
+  },
+);
 
 test('the same seed gives the same random model and rows', needsNative(), async () => {
   const lightgbm = await openLightGBM();
@@ -37,7 +45,14 @@ test('hostile rows hold the thresholds of the model, their neighbours, missing v
   const numbers = rows.filter((_, index) => index % 2 === 0);
   const categories = rows.filter((_, index) => index % 2 === 1);
   for (const value of [0.5, neighbour(0.5, 1), neighbour(0.5, -1), -0.5, NaN, Infinity, Math.fround(1e-35), -0]) {
-    assert.ok(numbers.some((x) => Object.is(x, value)), `${value}`);
+    assert.ok(
+      numbers.some((x) => Object.is(x, value)),
+      `${value}`,
+    );
   }
-  for (const value of [0, 34, 35, NaN, -1, 2 ** 32 + 3]) assert.ok(categories.some((x) => Object.is(x, value)), `${value}`);
+  for (const value of [0, 34, 35, NaN, -1, 2 ** 32 + 3])
+    assert.ok(
+      categories.some((x) => Object.is(x, value)),
+      `${value}`,
+    );
 });

@@ -26,10 +26,21 @@ test('a model whose tree_sizes an edit made wrong is read all the same', needsNa
   assert.deepEqual(native?.raw, raw);
 });
 
-test('a model text that LightGBM refuses, or on which it aborts, is refused, and this process lives on', needsNative(), async () => {
-  await openLightGBM();
-  const { rows, count } = selfCheck(parseBooster(text), 8);
-  for (const broken of [text.replace('num_class=1', 'num_klass=1'), text.replace('feature_names=age', 'feature_names=age extra'), 'tree\n']) {
-    await assert.rejects(nativeScores(broken, rows, count), (error) => error instanceof ArtifactError && error.reason.startsWith('self-check: '));
-  }
-});
+test(
+  'a model text that LightGBM refuses, or on which it aborts, is refused, and this process lives on',
+  needsNative(),
+  async () => {
+    await openLightGBM();
+    const { rows, count } = selfCheck(parseBooster(text), 8);
+    for (const broken of [
+      text.replace('num_class=1', 'num_klass=1'),
+      text.replace('feature_names=age', 'feature_names=age extra'),
+      'tree\n',
+    ]) {
+      await assert.rejects(
+        nativeScores(broken, rows, count),
+        (error) => error instanceof ArtifactError && error.reason.startsWith('self-check: '),
+      );
+    }
+  },
+);

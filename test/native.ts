@@ -6,9 +6,11 @@ import { findLightGBMSource, missingForBuild } from '../src/native/build.js';
 export { type LightGBM, openLightGBM } from '../src/native/lightgbm.js';
 
 /**
- * node:test options for a test that needs native LightGBM: `test(name, needsNative(), async () => { const lightgbm = await openLightGBM(); ... })`.
+ * node:test options for a test that needs native LightGBM: `test(name, needsNative(), async () => { const lightgbm =
+ * await openLightGBM(); ... })`.
  *
- * Where LightGBM is neither built nor can be, the test is skipped with the reason. With CI=true it is not: it runs, and fails with that reason.
+ * Where LightGBM is neither built nor can be, the test is skipped with the reason. With CI=true it is not: it runs, and
+ * fails with that reason.
  */
 export function needsNative(): { skip?: string } {
   if (process.env['CI'] === 'true') return {};

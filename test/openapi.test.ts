@@ -10,7 +10,10 @@ const model: ExampleModel = {
   features: [35, null],
   response: {
     confidence_score: 0.25,
-    top_features: [{ feature_name: 'age', feature_value: 35, importance: 3, contribution: 105 }, { feature_name: 'ltv_ratio', feature_value: null, importance: 2, contribution: 0 }],
+    top_features: [
+      { feature_name: 'age', feature_value: 35, importance: 3, contribution: 105 },
+      { feature_name: 'ltv_ratio', feature_value: null, importance: 2, contribution: 0 },
+    ],
     model_version: 'v1.0.0',
     calibration_version: 'v1.0.0',
     inference_time_ms: 0,
@@ -28,7 +31,9 @@ interface Operation {
   readonly operationId: string;
   readonly security: readonly object[];
   readonly requestBody?: { readonly content: Readonly<Record<string, Media>> };
-  readonly responses: Readonly<Record<string, { readonly headers?: object; readonly content: Readonly<Record<string, Media>> }>>;
+  readonly responses: Readonly<
+    Record<string, { readonly headers?: object; readonly content: Readonly<Record<string, Media>> }>
+  >;
 }
 
 interface Document {
@@ -38,20 +43,39 @@ interface Document {
 
 /** The document as a client gets it. */
 function served(options: Partial<OpenApiOptions> = {}): Document {
-  return JSON.parse(JSON.stringify(openApiDocument({ version: '1.2.3', model, scoringNeedsKey: true, metricsNeedsKey: false, ...options })));
+  return JSON.parse(
+    JSON.stringify(
+      openApiDocument({ version: '1.2.3', model, scoringNeedsKey: true, metricsNeedsKey: false, ...options }),
+    ),
+  );
 }
 
 function operations(document: Document): [string, Operation][] {
-  return Object.entries(document.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, operation]): [string, Operation] => [`${method.toUpperCase()} ${path}`, operation]));
+  return Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]): [string, Operation] => [
+      `${method.toUpperCase()} ${path}`,
+      operation,
+    ]),
+  );
 }
 
 describe('the OpenAPI document', () => {
   const document = served();
 
   test('lists every route', () => {
-    assert.deepEqual(operations(document).map(([route]) => route), [
-      'POST /score', 'POST /score_batch', 'GET /healthz', 'GET /livez', 'GET /readyz', 'GET /metrics', 'GET /openapi.json', 'GET /docs',
-    ]);
+    assert.deepEqual(
+      operations(document).map(([route]) => route),
+      [
+        'POST /score',
+        'POST /score_batch',
+        'GET /healthz',
+        'GET /livez',
+        'GET /readyz',
+        'GET /metrics',
+        'GET /openapi.json',
+        'GET /docs',
+      ],
+    );
   });
 
   test('has an id of its own for each operation', () => {
@@ -60,7 +84,9 @@ describe('the OpenAPI document', () => {
   });
 
   test('has only references that lead somewhere, and no schema twice', () => {
-    const references = new Set([...JSON.stringify(document).matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g)].map(([, name]) => name));
+    const references = new Set(
+      [...JSON.stringify(document).matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g)].map(([, name]) => name),
+    );
     assert.deepEqual([...references].toSorted(), Object.keys(document.components.schemas).toSorted());
     assert.equal(JSON.stringify(document).split('"Raw feature values').length, 2);
   });
@@ -71,7 +97,9 @@ describe('the OpenAPI document', () => {
       for (const { content } of [requestBody, ...Object.values(responses)].filter((part) => part !== undefined)) {
         for (const [mediaType, { schema, example, examples }] of Object.entries(content)) {
           const matches = ajv.compile({ ...schema, components: document.components });
-          const values = [example, ...Object.values(examples ?? {}).map(({ value }) => value)].filter((value) => value !== undefined);
+          const values = [example, ...Object.values(examples ?? {}).map(({ value }) => value)].filter(
+            (value) => value !== undefined,
+          );
           if (mediaType.endsWith('json') && route !== 'GET /openapi.json') assert.ok(values.length > 0);
           for (const value of values) assert.ok(matches(value), ajv.errorsText(matches.errors));
         }
@@ -84,23 +112,50 @@ describe('the OpenAPI document', () => {
       for (const [status, response] of Object.entries(responses).filter(([code]) => code !== '200')) {
         assert.deepEqual(Object.keys(response.content), ['application/problem+json'], `${route} ${status}`);
         const header = { 401: 'WWW-Authenticate', 405: 'Allow', 429: 'Retry-After', 503: 'Retry-After' }[status];
-        assert.deepEqual(Object.keys(response.headers ?? {}), header === undefined ? [] : [header], `${route} ${status}`);
+        assert.deepEqual(
+          Object.keys(response.headers ?? {}),
+          header === undefined ? [] : [header],
+          `${route} ${status}`,
+        );
       }
     }
-    assert.deepEqual(Object.keys(document.paths['/score']['post'].responses), ['200', '400', '401', '403', '405', '408', '413', '415', '429', '500', '503']);
+    assert.deepEqual(Object.keys(document.paths['/score']['post'].responses), [
+      '200',
+      '400',
+      '401',
+      '403',
+      '405',
+      '408',
+      '413',
+      '415',
+      '429',
+      '500',
+      '503',
+    ]);
   });
 
   test("takes the served model's features as the example", () => {
-    assert.deepEqual(document.paths['/score']['post'].requestBody?.content['application/json'].example, { features: [35, null], feature_names: ['age', 'ltv_ratio'], request_id: 'test-123' });
+    assert.deepEqual(document.paths['/score']['post'].requestBody?.content['application/json'].example, {
+      features: [35, null],
+      feature_names: ['age', 'ltv_ratio'],
+      request_id: 'test-123',
+    });
   });
 
   test('has no example while no model is served', () => {
-    const modelless: Document = JSON.parse(JSON.stringify(openApiDocument({ version: '1.2.3', scoringNeedsKey: false, metricsNeedsKey: false })));
-    assert.deepEqual(Object.keys(modelless.paths['/score']['post'].requestBody?.content['application/json'] ?? {}), ['schema']);
+    const modelless: Document = JSON.parse(
+      JSON.stringify(openApiDocument({ version: '1.2.3', scoringNeedsKey: false, metricsNeedsKey: false })),
+    );
+    assert.deepEqual(Object.keys(modelless.paths['/score']['post'].requestBody?.content['application/json'] ?? {}), [
+      'schema',
+    ]);
   });
 
   test('asks for a key where the server does', () => {
-    const secured = (options: Partial<OpenApiOptions>) => operations(served(options)).filter(([, { security }]) => security.length > 0).map(([route]) => route);
+    const secured = (options: Partial<OpenApiOptions>) =>
+      operations(served(options))
+        .filter(([, { security }]) => security.length > 0)
+        .map(([route]) => route);
     assert.deepEqual(secured({}), ['POST /score', 'POST /score_batch']);
     assert.deepEqual(secured({ scoringNeedsKey: false }), []);
     assert.deepEqual(secured({ metricsNeedsKey: true }), ['POST /score', 'POST /score_batch', 'GET /metrics']);

@@ -1,6 +1,6 @@
 /**
- * Broken and hostile model texts: each is refused in one line that names the file, or it is a model whose scores the plain walk
- * and every strategy agree on.
+ * Broken and hostile model texts: each is refused in one line that names the file, or it is a model whose scores the
+ * plain walk and every strategy agree on.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -25,7 +25,10 @@ function parse(text: string): Booster | undefined {
     return parseBooster(text, FILE);
   } catch (error) {
     assert.ok(error instanceof ArtifactError, `${String(error)} for ${JSON.stringify(text)}`);
-    assert.ok(error.message.startsWith(`${FILE}: `) && error.message.length < 250 && !error.message.includes('\n'), error.message);
+    assert.ok(
+      error.message.startsWith(`${FILE}: `) && error.message.length < 250 && !error.message.includes('\n'),
+      error.message,
+    );
     return undefined;
   }
 }
@@ -36,7 +39,12 @@ function assertRefusedOrSound(text: string): boolean {
   if (booster === undefined) return false;
   const { rows, raw } = selfCheck(booster, 128);
   for (const scorer of scorersFor(booster)) {
-    for (const split of SPLITS) assert.equal(firstDifference(raw, scorer.score(rows, split).raw), -1, `${scorer.name}, ${split}: ${JSON.stringify(text)}`);
+    for (const split of SPLITS)
+      assert.equal(
+        firstDifference(raw, scorer.score(rows, split).raw),
+        -1,
+        `${scorer.name}, ${split}: ${JSON.stringify(text)}`,
+      );
     scorer.contributions(rows);
     scorer.free();
   }
@@ -47,7 +55,11 @@ test('a text cut off anywhere before its last tree ends is refused', () => {
   for (const text of [SMALL_MODEL, LINEAR_MODEL, SMALL_MODEL.replaceAll('\n', '\r\n')]) {
     const end = text.indexOf('end of trees') + 'end of trees'.length;
     for (let length = 0; length < end; length++) {
-      assert.equal(parse(text.slice(0, length)), undefined, `${length} characters: ${JSON.stringify(text.slice(Math.max(0, length - 60), length))}`);
+      assert.equal(
+        parse(text.slice(0, length)),
+        undefined,
+        `${length} characters: ${JSON.stringify(text.slice(Math.max(0, length - 60), length))}`,
+      );
     }
     assert.ok(parse(text.slice(0, end)) !== undefined);
   }
@@ -56,7 +68,10 @@ test('a text cut off anywhere before its last tree ends is refused', () => {
 test('a reference model cut off anywhere is refused', () => {
   const text = readFileSync(join(projectRoot, 'test/data/conformance/zero_as_missing.txt'), 'utf8');
   const end = text.indexOf('end of trees') + 'end of trees'.length;
-  assertProperty(property(nat(end - 1), (length) => assert.equal(parse(text.slice(0, length)), undefined)), { numRuns: 100 });
+  assertProperty(
+    property(nat(end - 1), (length) => assert.equal(parse(text.slice(0, length)), undefined)),
+    { numRuns: 100 },
+  );
 });
 
 test('flipped bytes', () => {
@@ -74,15 +89,52 @@ test('flipped bytes', () => {
   assert.ok(sound > 100, `only ${sound} of the broken texts are models`);
 });
 
-const NUMBERS = ['-1', '0', '-0', '1', '2', '3', '0.5', '1e999', '-1e999', 'nan', '-nan', 'inf', '-inf', '99999999999', '2147483648', '4294967295', '1e-320', '1e308', '', ' ', '0x1', '1.5.2', '+'];
+const NUMBERS = [
+  '-1',
+  '0',
+  '-0',
+  '1',
+  '2',
+  '3',
+  '0.5',
+  '1e999',
+  '-1e999',
+  'nan',
+  '-nan',
+  'inf',
+  '-inf',
+  '99999999999',
+  '2147483648',
+  '4294967295',
+  '1e-320',
+  '1e308',
+  '',
+  ' ',
+  '0x1',
+  '1.5.2',
+  '+',
+];
 
 test('numbers exchanged for others, fields dropped, doubled, exchanged between trees', () => {
   let sound = 0;
   for (const text of [SMALL_MODEL, LINEAR_MODEL]) {
     const lines = text.slice(0, text.indexOf('end of trees') + 'end of trees'.length).split('\n');
     const change = oneof(
-      { weight: 6, arbitrary: record({ kind: constant('number'), line: nat(lines.length - 1), word: nat(4), other: nat(NUMBERS.length - 1) }) },
-      record({ kind: constantFrom('drop', 'double', 'swap'), line: nat(lines.length - 1), word: constant(0), other: nat(lines.length - 1) }),
+      {
+        weight: 6,
+        arbitrary: record({
+          kind: constant('number'),
+          line: nat(lines.length - 1),
+          word: nat(4),
+          other: nat(NUMBERS.length - 1),
+        }),
+      },
+      record({
+        kind: constantFrom('drop', 'double', 'swap'),
+        line: nat(lines.length - 1),
+        word: constant(0),
+        other: nat(lines.length - 1),
+      }),
     );
     const changing = property(array(change, { minLength: 1, maxLength: 3 }), (changes) => {
       const broken = lines.slice();
@@ -92,7 +144,13 @@ test('numbers exchanged for others, fields dropped, doubled, exchanged between t
         else if (kind === 'swap') [broken[line], broken[other]] = [broken[other], broken[line]];
         else {
           const [key, value] = broken[line].split('=');
-          broken[line] = value === undefined ? key : `${key}=${value.split(' ').with(Math.min(word, value.split(' ').length - 1), NUMBERS[other]).join(' ')}`;
+          broken[line] =
+            value === undefined
+              ? key
+              : `${key}=${value
+                  .split(' ')
+                  .with(Math.min(word, value.split(' ').length - 1), NUMBERS[other])
+                  .join(' ')}`;
         }
       }
       if (assertRefusedOrSound(broken.join('\n'))) sound++;
@@ -103,21 +161,37 @@ test('numbers exchanged for others, fields dropped, doubled, exchanged between t
 });
 
 test('random trees: any shape of splits, missing types, categories and thresholds', () => {
-  assertProperty(property(modelTexts({ trees: 6, leaves: 70, features: 3 }), (text) => assert.ok(assertRefusedOrSound(text))), { numRuns: 150 });
+  assertProperty(
+    property(modelTexts({ trees: 6, leaves: 70, features: 3 }), (text) => assert.ok(assertRefusedOrSound(text))),
+    { numRuns: 150 },
+  );
 });
 
 test('a tree that is one long chain, and a model of very many features, score in time', () => {
-  for (const [leaves, features] of [[3000, 7], [64, 63], [200, 150]]) {
+  for (const [leaves, features] of [
+    [3000, 7],
+    [64, 63],
+    [200, 150],
+  ]) {
     const booster = parse(chainModel(leaves, features));
     assert.ok(booster !== undefined);
     const { rows, raw } = selfCheck(booster, 200);
     for (const scorer of scorersFor(booster)) {
-      assert.equal(firstDifference(raw, scorer.score(rows, 'one batch').raw), -1, `${scorer.name}: ${leaves} leaves, ${features} features`);
+      assert.equal(
+        firstDifference(raw, scorer.score(rows, 'one batch').raw),
+        -1,
+        `${scorer.name}: ${leaves} leaves, ${features} features`,
+      );
       scorer.free();
     }
   }
   const names = Array.from({ length: 150_000 }, (_, i) => `f${i}`).join(' ');
-  const wide = parse(LINEAR_MODEL.replace('max_feature_idx=1', 'max_feature_idx=149999').replace('feature_names=a b', `feature_names=${names}`));
+  const wide = parse(
+    LINEAR_MODEL.replace('max_feature_idx=1', 'max_feature_idx=149999').replace(
+      'feature_names=a b',
+      `feature_names=${names}`,
+    ),
+  );
   assert.ok(wide !== undefined);
   const { rows, raw } = selfCheck(wide, 4);
   for (const scorer of scorersFor(wide)) {

@@ -15,7 +15,10 @@ function assertRefused(text: string, reason: RegExp): void {
     () => parseBooster(text, FILE),
     (error: unknown) => {
       assert.ok(error instanceof ArtifactError, String(error));
-      assert.ok(error.message.startsWith(`${FILE}: `) && !error.message.includes('\n') && error.message.length < 250, error.message);
+      assert.ok(
+        error.message.startsWith(`${FILE}: `) && !error.message.includes('\n') && error.message.length < 250,
+        error.message,
+      );
       assert.match(error.reason, reason);
       return true;
     },
@@ -31,10 +34,27 @@ const changed = (from: string | RegExp, to: string): string => {
 test('a model text becomes plain values', () => {
   const booster = parseBooster(SMALL_MODEL, FILE);
   assert.deepEqual(
-    { outputs: booster.outputs, featureCount: booster.featureCount, names: booster.featureNames, objective: booster.objective, average: booster.averageOutput, version: booster.formatVersion },
-    { outputs: 1, featureCount: 3, names: ['amount', 'kind', 'age'], objective: { name: 'binary', transform: 'sigmoid', sigmoid: 1 }, average: false, version: 'v4' },
+    {
+      outputs: booster.outputs,
+      featureCount: booster.featureCount,
+      names: booster.featureNames,
+      objective: booster.objective,
+      average: booster.averageOutput,
+      version: booster.formatVersion,
+    },
+    {
+      outputs: 1,
+      featureCount: 3,
+      names: ['amount', 'kind', 'age'],
+      objective: { name: 'binary', transform: 'sigmoid', sigmoid: 1 },
+      average: false,
+      version: 'v4',
+    },
   );
-  assert.deepEqual(booster.trees.map((tree) => tree.leafCount), [4, 3, 1]);
+  assert.deepEqual(
+    booster.trees.map((tree) => tree.leafCount),
+    [4, 3, 1],
+  );
   assert.deepEqual([...booster.trees[1].threshold], [0, Infinity]);
   assert.deepEqual([...booster.trees[1].catBits], [5, 2]);
   assert.deepEqual(booster.trees[2].leafValue, Float64Array.of(0.03125));
@@ -43,14 +63,24 @@ test('a model text becomes plain values', () => {
 test('linear leaves keep the order of their terms', () => {
   const { linear } = parseBooster(LINEAR_MODEL, FILE).trees[0];
   assert.deepEqual(linear?.constants, Float64Array.of(0.5, -0.5));
-  assert.deepEqual(linear?.features.map((list) => [...list]), [[1], [0, 1]]);
-  assert.deepEqual(linear?.coefficients.map((list) => [...list]), [[2.5], [-1, 0.25]]);
+  assert.deepEqual(
+    linear?.features.map((list) => [...list]),
+    [[1], [0, 1]],
+  );
+  assert.deepEqual(
+    linear?.coefficients.map((list) => [...list]),
+    [[2.5], [-1, 0.25]],
+  );
 });
 
 test('CRLF line ends, the older headers v2 and v3, reordered fields and unknown ones give the same trees', () => {
   const expected = parseBooster(SMALL_MODEL, FILE);
   assert.deepEqual(parseBooster(SMALL_MODEL.replaceAll('\n', '\r\n'), FILE), expected);
-  for (const version of ['v2', 'v3']) assert.deepEqual(parseBooster(changed('version=v4', `version=${version}`), FILE), { ...expected, formatVersion: version });
+  for (const version of ['v2', 'v3'])
+    assert.deepEqual(parseBooster(changed('version=v4', `version=${version}`), FILE), {
+      ...expected,
+      formatVersion: version,
+    });
   // v2 has neither is_linear nor leaf weights.
   assert.deepEqual(parseBooster(SMALL_MODEL.replaceAll(/(is_linear|leaf_weight)=.*\n/g, ''), FILE), expected);
   const reordered = SMALL_MODEL.replaceAll(/Tree=\d+\n([^]*?)\n\n\n/g, (block) => {
@@ -59,7 +89,11 @@ test('CRLF line ends, the older headers v2 and v3, reordered fields and unknown 
   });
   assert.notEqual(reordered, SMALL_MODEL);
   assert.deepEqual(parseBooster(reordered, FILE), expected);
-  assert.deepEqual(parseBooster(changed(/\n\nfeature_importances:[^]*/, '\n'), FILE), expected, 'what follows the trees is not read');
+  assert.deepEqual(
+    parseBooster(changed(/\n\nfeature_importances:[^]*/, '\n'), FILE),
+    expected,
+    'what follows the trees is not read',
+  );
   assert.deepEqual(parseBooster(changed(/tree_sizes=.*\n/, ''), FILE), expected);
 });
 
@@ -91,20 +125,29 @@ test('a header that contradicts itself is refused', () => {
   assertRefused(changed('max_feature_idx=2', 'max_feature_idx=-1'), /max_feature_idx/);
   assertRefused(changed('max_feature_idx=2', 'max_feature_idx=2000000000'), /max_feature_idx/);
   assertRefused(changed('amount kind age', 'amount kind amount'), /repeats a name/);
-  assertRefused(changed('num_tree_per_iteration=1', 'num_tree_per_iteration=2'), /objective binary with num_tree_per_iteration=2/);
+  assertRefused(
+    changed('num_tree_per_iteration=1', 'num_tree_per_iteration=2'),
+    /objective binary with num_tree_per_iteration=2/,
+  );
   assertRefused(changed('num_tree_per_iteration=1', 'num_tree_per_iteration=0'), /num_tree_per_iteration/);
   assertRefused(changed('version=v4', 'version=v4\nversion=v3'), /header: "version" stands there twice/);
   assertRefused(changed('objective=binary', 'objective=divination'), /divination/);
   assertRefused(changed('sigmoid:1', 'sigmoid:-1'), /sigmoid/);
   assertRefused(changed('tree_sizes=400 300 200', 'tree_sizes=400 300'), /another number of trees/);
-  assertRefused(changed('binary sigmoid:1', 'multiclass num_class:2').replace('per_iteration=1', 'per_iteration=2'), /3 trees do not divide/);
+  assertRefused(
+    changed('binary sigmoid:1', 'multiclass num_class:2').replace('per_iteration=1', 'per_iteration=2'),
+    /3 trees do not divide/,
+  );
 });
 
 test('a tree that is no tree is refused: loops, shared children, loose ends, children that are not there', () => {
   assertRefused(changed('left_child=1 -1 -3', 'left_child=0 -1 -3'), /Tree=0: node 0 has two parents/);
   assertRefused(changed('left_child=1 -1 -3', 'left_child=2 -1 -3'), /Tree=0: node 2 has two parents/);
   assertRefused(changed('left_child=1 -1 -3', 'left_child=1 -1 -2'), /Tree=0: leaf 1 has two parents/);
-  assertRefused(changed('right_child=2 -2 -4', 'right_child=-4 -2 2'), /Tree=0: not every node and leaf hangs on the root/);
+  assertRefused(
+    changed('right_child=2 -2 -4', 'right_child=-4 -2 2'),
+    /Tree=0: not every node and leaf hangs on the root/,
+  );
   assertRefused(changed('left_child=1 -1 -3', 'left_child=9 -1 -3'), /left_child: 9/);
   assertRefused(changed('right_child=2 -2 -4', 'right_child=2 -2 -5'), /right_child: -5/);
 });
@@ -115,8 +158,14 @@ test('counts beyond the text are refused before memory is asked for', () => {
   assertRefused(changed('num_leaves=4', 'num_leaves=4000000000'), /Tree=0: num_leaves/);
   assertRefused(changed('num_cat=1', 'num_cat=1000000'), /Tree=1: cat_boundaries/);
   assertRefused(changed('cat_boundaries=0 2', 'cat_boundaries=0 2147483647'), /Tree=1: cat_threshold/);
-  const wide = LINEAR_MODEL.replace('max_feature_idx=1', 'max_feature_idx=99999').replace('feature_names=a b', `feature_names=${Array.from({ length: 100_000 }, (_, i) => i).join(' ')}`);
-  assertRefused(wide.replace('num_features=1 2', 'num_features=100000 100000'), /Tree=0: leaf_features: no room for 200000 values/);
+  const wide = LINEAR_MODEL.replace('max_feature_idx=1', 'max_feature_idx=99999').replace(
+    'feature_names=a b',
+    `feature_names=${Array.from({ length: 100_000 }, (_, i) => i).join(' ')}`,
+  );
+  assertRefused(
+    wide.replace('num_features=1 2', 'num_features=100000 100000'),
+    /Tree=0: leaf_features: no room for 200000 values/,
+  );
   assert.ok(process.memoryUsage().arrayBuffers - before < 1 << 24);
 });
 

@@ -40,51 +40,154 @@ const proto = (version: number): Buffer => Buffer.from([0x80, version]);
 const global = (module: string, name: string): Buffer => latin1(`c${module}\n${name}\n`);
 const unicode = (text: string): Buffer => Buffer.concat([latin1('\x8c'), Buffer.from([text.length]), latin1(text)]);
 const uint32 = (value: number): Buffer => Buffer.from(Uint32Array.of(value).buffer);
-const pickle = (...parts: (Buffer | string)[]): Buffer => Buffer.concat([proto(4), ...parts.map((part) => (typeof part === 'string' ? latin1(part) : part)), latin1('.')]);
+const pickle = (...parts: (Buffer | string)[]): Buffer =>
+  Buffer.concat([proto(4), ...parts.map((part) => (typeof part === 'string' ? latin1(part) : part)), latin1('.')]);
 const EMPTY_TUPLE = ')';
 const REDUCE = 'R';
 const NEWOBJ = '\x81';
-const ARRAY = Buffer.concat([global('numpy.core.multiarray', '_reconstruct'), global('numpy', 'ndarray'), latin1('K\0\x85C\x01b\x87R')]);
+const ARRAY = Buffer.concat([
+  global('numpy.core.multiarray', '_reconstruct'),
+  global('numpy', 'ndarray'),
+  latin1('K\0\x85C\x01b\x87R'),
+]);
 const DOUBLE = Buffer.concat([global('numpy', 'dtype'), unicode('f8'), latin1('\x89\x88\x87R')]);
 
 const ALLOWED = 'and only IsotonicRegression and numpy arrays are allowed';
 
 const hostile: readonly (readonly [what: string, bytes: Uint8Array, reason: string | RegExp])[] = [
   ['a command to run, protocol 0', latin1("cos\nsystem\n(S'id'\ntR."), 'is not a pickle of protocol 2 to 5'],
-  ['a command to run', pickle(global('os', 'system'), unicode('id'), '\x85', REDUCE), `refers to os.system, ${ALLOWED}`],
-  ['a command to run, named on the stack', pickle(unicode('posix'), unicode('system'), '\x93', unicode('id'), '\x85', REDUCE), `refers to posix.system, ${ALLOWED}`],
-  ['an allowed class with its parent as module', pickle(unicode('sklearn'), unicode('isotonic.check_increasing'), '\x93'), `refers to sklearn.isotonic.check_increasing, ${ALLOWED}`],
-  ['evaluated code', pickle(global('builtins', 'eval'), unicode('1'), '\x85', REDUCE), `refers to builtins.eval, ${ALLOWED}`],
-  ['an attribute of an allowed class', pickle(global('numpy', 'ndarray.tofile')), `refers to numpy.ndarray.tofile, ${ALLOWED}`],
-  ['a name with control characters', pickle(unicode('a\nb\x1b[31m'), unicode('c'), '\x93'), `refers to a?b?[31m.c, ${ALLOWED}`],
-  ['a class that is called', pickle(global('sklearn.isotonic', 'IsotonicRegression'), EMPTY_TUPLE, REDUCE), 'calls sklearn.isotonic.IsotonicRegression, which is not allowed'],
-  ['a text that is called', pickle(unicode('os'), EMPTY_TUPLE, REDUCE), 'calls a value that is no class, which is not allowed'],
-  ['a function that is instantiated', pickle(global('numpy', 'dtype'), EMPTY_TUPLE, NEWOBJ), 'makes an instance of numpy.dtype, which is not allowed'],
-  ['a class instantiated with arguments', pickle(global('sklearn.isotonic', 'IsotonicRegression'), 'N\x85', NEWOBJ), 'makes an instance of sklearn.isotonic.IsotonicRegression, which is not allowed'],
-  ['an array of another class', pickle(global('numpy.core.multiarray', '_reconstruct'), global('numpy', 'dtype'), 'K\0\x85C\x01b\x87R'), 'is damaged: a numpy array is malformed'],
-  ['an array of a type with a long name', pickle(global('numpy', 'dtype'), 'X', uint32(100_000), Buffer.alloc(100_000, 'f'), '\x89\x88\x87R'), /^has a numpy array of type f{120}\.\.\., which no/],
-  ['an array of objects', pickle(global('numpy', 'dtype'), unicode('O8'), '\x89\x88\x87R'), 'has a numpy array of type O8, which no calibrator holds'],
-  ['another encoding', pickle(global('_codecs', 'encode'), unicode('x'), unicode('zip'), '\x86', REDUCE), 'is damaged: a byte string is malformed'],
+  [
+    'a command to run',
+    pickle(global('os', 'system'), unicode('id'), '\x85', REDUCE),
+    `refers to os.system, ${ALLOWED}`,
+  ],
+  [
+    'a command to run, named on the stack',
+    pickle(unicode('posix'), unicode('system'), '\x93', unicode('id'), '\x85', REDUCE),
+    `refers to posix.system, ${ALLOWED}`,
+  ],
+  [
+    'an allowed class with its parent as module',
+    pickle(unicode('sklearn'), unicode('isotonic.check_increasing'), '\x93'),
+    `refers to sklearn.isotonic.check_increasing, ${ALLOWED}`,
+  ],
+  [
+    'evaluated code',
+    pickle(global('builtins', 'eval'), unicode('1'), '\x85', REDUCE),
+    `refers to builtins.eval, ${ALLOWED}`,
+  ],
+  [
+    'an attribute of an allowed class',
+    pickle(global('numpy', 'ndarray.tofile')),
+    `refers to numpy.ndarray.tofile, ${ALLOWED}`,
+  ],
+  [
+    'a name with control characters',
+    pickle(unicode('a\nb\x1b[31m'), unicode('c'), '\x93'),
+    `refers to a?b?[31m.c, ${ALLOWED}`,
+  ],
+  [
+    'a class that is called',
+    pickle(global('sklearn.isotonic', 'IsotonicRegression'), EMPTY_TUPLE, REDUCE),
+    'calls sklearn.isotonic.IsotonicRegression, which is not allowed',
+  ],
+  [
+    'a text that is called',
+    pickle(unicode('os'), EMPTY_TUPLE, REDUCE),
+    'calls a value that is no class, which is not allowed',
+  ],
+  [
+    'a function that is instantiated',
+    pickle(global('numpy', 'dtype'), EMPTY_TUPLE, NEWOBJ),
+    'makes an instance of numpy.dtype, which is not allowed',
+  ],
+  [
+    'a class instantiated with arguments',
+    pickle(global('sklearn.isotonic', 'IsotonicRegression'), 'N\x85', NEWOBJ),
+    'makes an instance of sklearn.isotonic.IsotonicRegression, which is not allowed',
+  ],
+  [
+    'an array of another class',
+    pickle(global('numpy.core.multiarray', '_reconstruct'), global('numpy', 'dtype'), 'K\0\x85C\x01b\x87R'),
+    'is damaged: a numpy array is malformed',
+  ],
+  [
+    'an array of a type with a long name',
+    pickle(global('numpy', 'dtype'), 'X', uint32(100_000), Buffer.alloc(100_000, 'f'), '\x89\x88\x87R'),
+    /^has a numpy array of type f{120}\.\.\., which no/,
+  ],
+  [
+    'an array of objects',
+    pickle(global('numpy', 'dtype'), unicode('O8'), '\x89\x88\x87R'),
+    'has a numpy array of type O8, which no calibrator holds',
+  ],
+  [
+    'another encoding',
+    pickle(global('_codecs', 'encode'), unicode('x'), unicode('zip'), '\x86', REDUCE),
+    'is damaged: a byte string is malformed',
+  ],
   ['a persistent id', pickle(unicode('id'), 'Q'), 'uses a persistent id, which is not allowed'],
   ['the extension registry', pickle('\x82\x01'), 'uses the extension registry, which is not allowed'],
   ['an out-of-band buffer', pickle('\x97'), 'uses an out-of-band buffer, which is not allowed'],
-  ['a constructor with keyword arguments', pickle('\x92'), 'uses a constructor with keyword arguments, which is not allowed'],
-  ['an instance by the old protocol', pickle('(ios\nsystem\n'), 'uses an instance by the old protocol, which is not allowed'],
+  [
+    'a constructor with keyword arguments',
+    pickle('\x92'),
+    'uses a constructor with keyword arguments, which is not allowed',
+  ],
+  [
+    'an instance by the old protocol',
+    pickle('(ios\nsystem\n'),
+    'uses an instance by the old protocol, which is not allowed',
+  ],
   ['protocol 6', Buffer.concat([proto(6), latin1('N.')]), 'is a pickle of protocol 6, and only 2 to 5 are read'],
   ['nothing', Buffer.alloc(0), 'is empty'],
   ['only None', pickle('N'), 'holds no scikit-learn IsotonicRegression'],
   ['an empty stack', pickle(), 'is damaged: its stack runs empty'],
   ['no end', proto(4), 'is damaged: it is truncated'],
-  ['a state that is no dict', pickle(global('sklearn.isotonic', 'IsotonicRegression'), EMPTY_TUPLE, NEWOBJ, 'Nb'), 'gives sklearn.isotonic.IsotonicRegression a state that is not a dict'],
-  ['millions of opcodes', pickle(Buffer.alloc(5_000_000, '}')), 'has more than 10000 opcodes, and no calibrator needs as many'],
+  [
+    'a state that is no dict',
+    pickle(global('sklearn.isotonic', 'IsotonicRegression'), EMPTY_TUPLE, NEWOBJ, 'Nb'),
+    'gives sklearn.isotonic.IsotonicRegression a state that is not a dict',
+  ],
+  [
+    'millions of opcodes',
+    pickle(Buffer.alloc(5_000_000, '}')),
+    'has more than 10000 opcodes, and no calibrator needs as many',
+  ],
   ['deep nesting', pickle(EMPTY_TUPLE, Buffer.alloc(9_990, 0x85)), 'holds no scikit-learn IsotonicRegression'],
   ['a text longer than the file', pickle('X', uint32(0xffffffff)), 'is damaged: it is truncated'],
   ['bytes of 2^63', pickle('\x8e', Buffer.alloc(7), '\x80'), 'is damaged: it is truncated'],
   ['an integer of 255 bytes', pickle('\x8a\xff', Buffer.alloc(255)), 'has an integer of 255 bytes'],
-  ['a memo index never kept', pickle('j', uint32(4_000_000_000)), 'is damaged: it recalls value 4000000000, which was never kept'],
-  ['an array larger than its bytes', pickle(ARRAY, '(K\x01J', uint32(0x7fffffff), '\x85', DOUBLE, '\x89C\x08', Buffer.alloc(8), 'tb'), /^is damaged: a numpy array of shape \(2147483647\) and type f8 needs 17179869176 bytes, not 8$/],
-  ['an array of a negative size', pickle(ARRAY, '(K\x01J', uint32(0xffffffff), '\x85', DOUBLE, '\x89C\x08', Buffer.alloc(8), 'tb'), 'is damaged: a numpy array shape is malformed'],
-  ['one text encoded again and again', pickle('X', uint32(100_000), Buffer.alloc(100_000, 'a'), '\x94', unicode('latin1'), '\x94', global('_codecs', 'encode'), '\x94', Buffer.from('h\x02h\0h\x01\x86R'.repeat(1000), 'latin1')), 'expands to far more data than its size'],
+  [
+    'a memo index never kept',
+    pickle('j', uint32(4_000_000_000)),
+    'is damaged: it recalls value 4000000000, which was never kept',
+  ],
+  [
+    'an array larger than its bytes',
+    pickle(ARRAY, '(K\x01J', uint32(0x7fffffff), '\x85', DOUBLE, '\x89C\x08', Buffer.alloc(8), 'tb'),
+    /^is damaged: a numpy array of shape \(2147483647\) and type f8 needs 17179869176 bytes, not 8$/,
+  ],
+  [
+    'an array of a negative size',
+    pickle(ARRAY, '(K\x01J', uint32(0xffffffff), '\x85', DOUBLE, '\x89C\x08', Buffer.alloc(8), 'tb'),
+    'is damaged: a numpy array shape is malformed',
+  ],
+  [
+    'one text encoded again and again',
+    pickle(
+      'X',
+      uint32(100_000),
+      Buffer.alloc(100_000, 'a'),
+      '\x94',
+      unicode('latin1'),
+      '\x94',
+      global('_codecs', 'encode'),
+      '\x94',
+      Buffer.from('h\x02h\0h\x01\x86R'.repeat(1000), 'latin1'),
+    ),
+    'expands to far more data than its size',
+  ],
 ];
 
 for (const [what, bytes, reason] of hostile) {
@@ -97,13 +200,24 @@ for (const [what, bytes, reason] of hostile) {
 /** 40 MB of zeros as lz4, by hand: one literal and one match of distance 1 whose length is as many 255s as it takes. */
 function lz4Bomb(): Buffer {
   const block = Buffer.concat([Buffer.from([0x1f, 0, 1, 0]), Buffer.alloc(160_000, 255), Buffer.from([0])]);
-  return Buffer.concat([Buffer.from('04224d18', 'hex'), Buffer.from([0x60, 0x70, 0]), uint32(block.length), block, uint32(0)]);
+  return Buffer.concat([
+    Buffer.from('04224d18', 'hex'),
+    Buffer.from([0x60, 0x70, 0]),
+    uint32(block.length),
+    block,
+    uint32(0),
+  ]);
 }
 
 /** 45,000,000 zeros, by bzip2 -9. */
 const BZIP2_BOMB = Buffer.from('QlpoOTFBWSZTWckBtsgBWKtAIMAAEAAACCAAMMwFKaZSSFJsVJIUni7kinChIZIDbZA=', 'base64');
 
-for (const [format, bomb] of [['zlib', deflateSync(Buffer.alloc(40_000_000))], ['gzip', gzipSync(Buffer.alloc(40_000_000))], ['lz4', lz4Bomb()], ['bz2', BZIP2_BOMB]] as const) {
+for (const [format, bomb] of [
+  ['zlib', deflateSync(Buffer.alloc(40_000_000))],
+  ['gzip', gzipSync(Buffer.alloc(40_000_000))],
+  ['lz4', lz4Bomb()],
+  ['bz2', BZIP2_BOMB],
+] as const) {
   test(`a ${format} bomb is refused, and not expanded`, () => {
     assert.equal(refusal(bomb), 'is larger than 16777216 bytes, the most a calibrator may be');
   });
@@ -148,14 +262,37 @@ test('compressed data whose contents are damaged gives a calibrator or an Artifa
 
 test('random opcodes give a calibrator or an ArtifactError', () => {
   const pieces = [
-    ...Array.from(latin1('()}]N\x85\x86\x87t\x88\x89aesuRbQ.0\x81\x94\x93'), (opcode) => Buffer.from([opcode])), ARRAY, DOUBLE, unicode('f8'), unicode('X_thresholds_'), unicode('latin1'),
-    global('sklearn.isotonic', 'IsotonicRegression'), global('joblib.numpy_pickle', 'NumpyArrayWrapper'), global('numpy', 'ndarray'), global('numpy', 'dtype'),
-    global('numpy._core.multiarray', 'scalar'), global('numpy._core.numeric', '_frombuffer'), global('_codecs', 'encode'), global('builtins', 'bytes'),
-    latin1('h\0'), latin1('h\x01'), latin1('q\0'), latin1('K\x02'), latin1('C\x08abcdefgh'),
+    ...Array.from(latin1('()}]N\x85\x86\x87t\x88\x89aesuRbQ.0\x81\x94\x93'), (opcode) => Buffer.from([opcode])),
+    ARRAY,
+    DOUBLE,
+    unicode('f8'),
+    unicode('X_thresholds_'),
+    unicode('latin1'),
+    global('sklearn.isotonic', 'IsotonicRegression'),
+    global('joblib.numpy_pickle', 'NumpyArrayWrapper'),
+    global('numpy', 'ndarray'),
+    global('numpy', 'dtype'),
+    global('numpy._core.multiarray', 'scalar'),
+    global('numpy._core.numeric', '_frombuffer'),
+    global('_codecs', 'encode'),
+    global('builtins', 'bytes'),
+    latin1('h\0'),
+    latin1('h\x01'),
+    latin1('q\0'),
+    latin1('K\x02'),
+    latin1('C\x08abcdefgh'),
   ];
-  const stream = fc.array(fc.oneof({ weight: 9, arbitrary: fc.constantFrom(...pieces) }, { weight: 1, arbitrary: fc.uint8Array({ maxLength: 9 }) }), { maxLength: 60 });
+  const stream = fc.array(
+    fc.oneof(
+      { weight: 9, arbitrary: fc.constantFrom(...pieces) },
+      { weight: 1, arbitrary: fc.uint8Array({ maxLength: 9 }) },
+    ),
+    { maxLength: 60 },
+  );
   fc.assert(
-    fc.property(fc.constantFrom(2, 3, 4, 5), stream, (protocol, parts) => readOrRefuse(Buffer.concat([proto(protocol), ...parts]))),
+    fc.property(fc.constantFrom(2, 3, 4, 5), stream, (protocol, parts) =>
+      readOrRefuse(Buffer.concat([proto(protocol), ...parts])),
+    ),
     { numRuns: 5000 },
   );
 });

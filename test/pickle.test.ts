@@ -17,7 +17,10 @@ const expected: Expected = JSON.parse(readFileSync(join(folder, 'expected.json')
 const pickles = readdirSync(folder).filter((name) => name.endsWith('.pkl'));
 
 test('every pickle of scikit-learn 1.0 to 1.9 has an expectation', () => {
-  assert.deepEqual(Object.keys(expected.files).toSorted(), pickles.filter((name) => !name.startsWith('refused-')).toSorted());
+  assert.deepEqual(
+    Object.keys(expected.files).toSorted(),
+    pickles.filter((name) => !name.startsWith('refused-')).toSorted(),
+  );
 });
 
 for (const [file, { answers, sklearn, numpy }] of Object.entries(expected.files)) {
@@ -27,25 +30,33 @@ for (const [file, { answers, sklearn, numpy }] of Object.entries(expected.files)
     assert.equal(calibrator.precision, dtype);
     assert.deepEqual([...calibrator.x], x);
     assert.deepEqual([...calibrator.y], y);
-    assert.deepEqual(p.map((value) => calibrate(calibrator, value)), calibrated);
+    assert.deepEqual(
+      p.map((value) => calibrate(calibrator, value)),
+      calibrated,
+    );
   });
 }
 
 const refusals: Record<string, RegExp> = {
   'refused-nan.pkl': /^refused-nan\.pkl: has out_of_bounds='nan'.*fit it with out_of_bounds='clip'$/,
   'refused-raise.pkl': /^refused-raise\.pkl: has out_of_bounds='raise'/,
-  'refused-unfitted.pkl': /^refused-unfitted\.pkl: holds an IsotonicRegression without X_thresholds_: it was never fitted/,
-  'refused-logistic-regression.pkl': /^refused-logistic-regression\.pkl: refers to sklearn\.linear_model\._logistic\.LogisticRegression, and only/,
+  'refused-unfitted.pkl':
+    /^refused-unfitted\.pkl: holds an IsotonicRegression without X_thresholds_: it was never fitted/,
+  'refused-logistic-regression.pkl':
+    /^refused-logistic-regression\.pkl: refers to sklearn\.linear_model\._logistic\.LogisticRegression, and only/,
   'refused-in-a-dict.pkl': /^refused-in-a-dict\.pkl: holds no scikit-learn IsotonicRegression$/,
   'refused-array.pkl': /^refused-array\.pkl: holds no scikit-learn IsotonicRegression$/,
 };
 
 for (const file of pickles.filter((name) => name.startsWith('refused-'))) {
   test(`${file} is refused with its reason`, () => {
-    assert.throws(() => readPickledCalibrator(readFileSync(join(folder, file)), file), (error) => {
-      assert(error instanceof ArtifactError);
-      assert.match(error.message, refusals[file]);
-      return true;
-    });
+    assert.throws(
+      () => readPickledCalibrator(readFileSync(join(folder, file)), file),
+      (error) => {
+        assert(error instanceof ArtifactError);
+        assert.match(error.message, refusals[file]);
+        return true;
+      },
+    );
   });
 }

@@ -11,7 +11,18 @@ function setUp(t: TestContext, workers: number): { pool: ScoringPool; task: Scor
   const model = placeModel(pool, 'v1.0.0');
   const lane = model.takeLane('score');
   assert(lane !== undefined);
-  return { pool, task: { strategy: model.strategy, image: model.image, text: 0, lane: lane.address, first: 0, end: 1, explain: false } };
+  return {
+    pool,
+    task: {
+      strategy: model.strategy,
+      image: model.image,
+      text: 0,
+      lane: lane.address,
+      first: 0,
+      end: 1,
+      explain: false,
+    },
+  };
 }
 
 /** Keeps this thread from looking at anything, as a long turn of its event loop does. */

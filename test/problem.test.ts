@@ -14,7 +14,13 @@ describe('every problem', () => {
       const refusal = problem(code, { requestId: 'r-1' });
       const body: unknown = JSON.parse(refusal.body);
       assert.ok(isProblem(body));
-      assert.deepEqual(body, { type: `/docs#${problemAnchor(code)}`, title: PROBLEMS[code].title, status: refusal.status, detail: PROBLEMS[code].detail, request_id: 'r-1' });
+      assert.deepEqual(body, {
+        type: `/docs#${problemAnchor(code)}`,
+        title: PROBLEMS[code].title,
+        status: refusal.status,
+        detail: PROBLEMS[code].detail,
+        request_id: 'r-1',
+      });
       assert.equal(new Map(refusal.headers).get('Content-Type'), 'application/problem+json');
       assert.match(refusal.statusLine, new RegExp(`^${refusal.status} [A-Z][A-Za-z ]+$`));
       // RFC 9110 renamed 413, which Node.js 20 has under its older name.
@@ -31,14 +37,27 @@ describe('every problem', () => {
 });
 
 test('a detail, places and Retry-After of the request replace the defaults', () => {
-  const refusal = problem('RATE_LIMITED', { detail: 'Slowly', retryAfterSeconds: 7, errors: [{ pointer: '/features', detail: 'x' }] });
+  const refusal = problem('RATE_LIMITED', {
+    detail: 'Slowly',
+    retryAfterSeconds: 7,
+    errors: [{ pointer: '/features', detail: 'x' }],
+  });
   assert.equal(new Map(refusal.headers).get('Retry-After'), '7');
-  assert.deepEqual(JSON.parse(refusal.body), { type: '/docs#rate-limited', title: 'Too many requests', status: 429, detail: 'Slowly', errors: [{ pointer: '/features', detail: 'x' }] });
+  assert.deepEqual(JSON.parse(refusal.body), {
+    type: '/docs#rate-limited',
+    title: 'Too many requests',
+    status: 429,
+    detail: 'Slowly',
+    errors: [{ pointer: '/features', detail: 'x' }],
+  });
 });
 
 test('401 names its scheme, and whether the key was wrong', () => {
   assert.equal(new Map(problem('UNAUTHENTICATED').headers).get('WWW-Authenticate'), 'Bearer realm="lightscore"');
-  assert.equal(new Map(problem('UNAUTHENTICATED', { keyRejected: true }).headers).get('WWW-Authenticate'), 'Bearer realm="lightscore", error="invalid_token"');
+  assert.equal(
+    new Map(problem('UNAUTHENTICATED', { keyRejected: true }).headers).get('WWW-Authenticate'),
+    'Bearer realm="lightscore", error="invalid_token"',
+  );
   assert.ok(!new Map(problem('FORBIDDEN').headers).has('WWW-Authenticate'));
 });
 
@@ -47,5 +66,8 @@ test('405 lists the methods of the route', () => {
 });
 
 test('a connection with an unread body is closed', () => {
-  assert.deepEqual(codes.filter((code) => problem(code).closesConnection), ['BODY_TIMEOUT', 'BODY_TOO_LARGE']);
+  assert.deepEqual(
+    codes.filter((code) => problem(code).closesConnection),
+    ['BODY_TIMEOUT', 'BODY_TOO_LARGE'],
+  );
 });

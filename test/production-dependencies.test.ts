@@ -7,16 +7,27 @@ import { fileURLToPath } from 'node:url';
 import { projectRoot } from './project.js';
 
 const compiled = fileURLToPath(new URL('..', import.meta.url));
-const { dependencies, devDependencies }: Record<'dependencies' | 'devDependencies', Record<string, string>> = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8'));
+const {
+  dependencies,
+  devDependencies,
+}: Record<'dependencies' | 'devDependencies', Record<string, string>> = JSON.parse(
+  readFileSync(join(projectRoot, 'package.json'), 'utf8'),
+);
 
 /** Run by hand in a checkout; nothing the server or the CLI starts with imports it. */
 const BUILD_TIME = ['src/http/compile-validators.js'];
 
 /** Packages that a compiled file loads as soon as it is loaded itself: those of `import()` are left out. */
 function staticPackages(source: string): string[] {
-  const specifiers = [...source.matchAll(/^\s*(?:import|export)\s(?:[^'"();]*?\sfrom\s*)?['"]([^'"]+)['"]/gm), ...source.matchAll(/\brequire\(['"]([^'"]+)['"]\)/g)].map((match) => match[1]);
+  const specifiers = [
+    ...source.matchAll(/^\s*(?:import|export)\s(?:[^'"();]*?\sfrom\s*)?['"]([^'"]+)['"]/gm),
+    ...source.matchAll(/\brequire\(['"]([^'"]+)['"]\)/g),
+  ].map((match) => match[1]);
   return specifiers
-    .filter((specifier) => !specifier.startsWith('.') && !specifier.startsWith('node:') && !builtinModules.includes(specifier))
+    .filter(
+      (specifier) =>
+        !specifier.startsWith('.') && !specifier.startsWith('node:') && !builtinModules.includes(specifier),
+    )
     .map((specifier) => specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/'));
 }
 
@@ -30,13 +41,21 @@ test('a production installation has every package that the server, the CLI and t
   const missing = [...compiledFiles('src'), ...compiledFiles('workers')].flatMap((file) =>
     staticPackages(readFileSync(join(compiled, file), 'utf8'))
       .filter((name) => dependencies[name] === undefined)
-      .map((name) => `${file} imports ${name}${devDependencies[name] === undefined ? '' : ', a development dependency'}`),
+      .map(
+        (name) => `${file} imports ${name}${devDependencies[name] === undefined ? '' : ', a development dependency'}`,
+      ),
   );
   assert.deepEqual(missing, []);
 });
 
 test('every production dependency is used', () => {
-  const used = new Set([...compiledFiles('src'), ...compiledFiles('workers')].flatMap((file) => [...readFileSync(join(compiled, file), 'utf8').matchAll(/['"]((?:@[\w.-]+\/)?[\w.-]+)(?:\/[^'"]*)?['"]/g)].map((match) => match[1])));
+  const used = new Set(
+    [...compiledFiles('src'), ...compiledFiles('workers')].flatMap((file) =>
+      [...readFileSync(join(compiled, file), 'utf8').matchAll(/['"]((?:@[\w.-]+\/)?[\w.-]+)(?:\/[^'"]*)?['"]/g)].map(
+        (match) => match[1],
+      ),
+    ),
+  );
   assert.deepEqual(
     Object.keys(dependencies).filter((name) => !used.has(name)),
     [],

@@ -2,7 +2,10 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The folder of the checkout, found from this file upwards (`dist` carries a copy of package.json, without the tests' data beside it). */
+/**
+ * The folder of the checkout, found from this file upwards (`dist` carries a copy of package.json, without the tests'
+ * data beside it).
+ */
 export const projectRoot: string = findRoot(dirname(fileURLToPath(import.meta.url)));
 
 function findRoot(folder: string): string {

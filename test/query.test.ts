@@ -11,7 +11,8 @@ describe('the query of a scoring request', () => {
     ['top_k=1000&explain=shap', { explain: 'shap', topK: 1000 }],
     ['top_k=1', { explain: 'importance', topK: 1 }],
   ];
-  for (const [query, parsed] of good) test(`"${query}" is read`, () => assert.deepEqual(parseScoreQuery(query), parsed));
+  for (const [query, parsed] of good)
+    test(`"${query}" is read`, () => assert.deepEqual(parseScoreQuery(query), parsed));
 
   const bad: [string, string][] = [
     ['explain=lime', 'explain must be shap, not "lime"'],
@@ -25,13 +26,23 @@ describe('the query of a scoring request', () => {
     ['top_k=1&top_k=2', 'query parameter "top_k" is given twice'],
     ['__proto__=1', 'unknown query parameter "__proto__"; the parameters are explain and top_k'],
   ];
-  for (const [query, detail] of bad) test(`"${query}" is refused: ${detail}`, () => assert.deepEqual(parseScoreQuery(query), { detail }));
+  for (const [query, detail] of bad)
+    test(`"${query}" is refused: ${detail}`, () => assert.deepEqual(parseScoreQuery(query), { detail }));
 
   test('is parameters or a refusal, whatever it is', () => {
-    fc.assert(fc.property(fc.oneof(fc.string(), fc.webQueryParameters(), fc.string().map((value) => `top_k=${value}`)), (query) => {
-      const parsed = parseScoreQuery(query);
-      if ('topK' in parsed) assert.ok(Number.isInteger(parsed.topK) && parsed.topK >= 1 && parsed.topK <= 1000);
-      else assert.ok(parsed.detail !== undefined && parsed.detail.length < 400);
-    }));
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.webQueryParameters(),
+          fc.string().map((value) => `top_k=${value}`),
+        ),
+        (query) => {
+          const parsed = parseScoreQuery(query);
+          if ('topK' in parsed) assert.ok(Number.isInteger(parsed.topK) && parsed.topK >= 1 && parsed.topK <= 1000);
+          else assert.ok(parsed.detail !== undefined && parsed.detail.length < 400);
+        },
+      ),
+    );
   });
 });

@@ -68,11 +68,13 @@ else {
 
     test('is never exceeded while threads contend for it, and nothing is left of it after', async () => {
       const cells = SharedQuota.cells(THREADS);
-      const most = await Promise.all(Array.from({ length: THREADS }, async (_, holder) => {
-        const worker = new Worker(fileURLToPath(import.meta.url), { workerData: { cells, holder } satisfies Data });
-        const [seen] = (await once(worker, 'message')) as [number];
-        return seen;
-      }));
+      const most = await Promise.all(
+        Array.from({ length: THREADS }, async (_, holder) => {
+          const worker = new Worker(fileURLToPath(import.meta.url), { workerData: { cells, holder } satisfies Data });
+          const [seen] = (await once(worker, 'message')) as [number];
+          return seen;
+        }),
+      );
       for (const seen of most) assert(seen <= LIMIT, `${seen} taken`);
       assert.deepEqual([...cells], Array(1 + THREADS).fill(0));
     });

@@ -20,8 +20,22 @@ const HOSTILE_ROWS = 300;
 const TRAINING_ROWS = 100;
 
 export const OBJECTIVES = [
-  'binary', 'regression', 'multiclass', 'multiclassova', 'poisson', 'tweedie', 'gamma', 'cross_entropy', 'cross_entropy_lambda',
-  'regression_l1', 'huber', 'fair', 'quantile', 'mape', 'regression_sqrt', 'lambdarank',
+  'binary',
+  'regression',
+  'multiclass',
+  'multiclassova',
+  'poisson',
+  'tweedie',
+  'gamma',
+  'cross_entropy',
+  'cross_entropy_lambda',
+  'regression_l1',
+  'huber',
+  'fair',
+  'quantile',
+  'mape',
+  'regression_sqrt',
+  'lambdarank',
 ] as const;
 export type RandomObjective = (typeof OBJECTIVES)[number];
 
@@ -35,8 +49,8 @@ interface Data {
 }
 
 /**
- * A model that LightGBM itself trained on random data with random parameters: objective, boosting, size, missing-value handling, categories, linear
- * leaves, bins, continued training, constraints. The same seed gives the same model.
+ * A model that LightGBM itself trained on random data with random parameters: objective, boosting, size, missing-value
+ * handling, categories, linear leaves, bins, continued training, constraints. The same seed gives the same model.
  */
 export function randomModel(lightgbm: LightGBM, seed: number): RandomModel {
   const random = new Random(seed);
@@ -81,7 +95,9 @@ function train(
     ...(random.chance(0.3) ? { weight: data.signal.map(() => 0.1 + 2 * random.uniform()) } : {}),
     ...(objective === 'lambdarank' ? { group: Array.from({ length: data.rows / 20 }, () => 20) } : {}),
     // The C API wants class after class; predictions come row after row.
-    ...(start ? { initScore: start.map((_, at) => start[(at % data.rows) * classes + Math.floor(at / data.rows)]) } : {}),
+    ...(start
+      ? { initScore: start.map((_, at) => start[(at % data.rows) * classes + Math.floor(at / data.rows)]) }
+      : {}),
     parameters,
   });
   const booster = lightgbm.booster(dataset, parameters);
@@ -122,7 +138,8 @@ function randomData(random: Random): Data {
       // Low categories are frequent, high ones rare: large ids, few rows each.
       const value = isCategorical ? Math.floor(categories * random.uniform() ** 3) : kind(random, scale, row);
       values[row * columns + column] = random.chance(missing) ? NaN : value;
-      signal[row] += weight * (isCategorical ? ((value * 7919) % 13) / 6 - 1 : Math.sign(value) * Math.min(1, Math.abs(value)));
+      signal[row] +=
+        weight * (isCategorical ? ((value * 7919) % 13) / 6 - 1 : Math.sign(value) * Math.min(1, Math.abs(value)));
     }
   }
   return { values, rows, columns, categorical, signal };
@@ -168,7 +185,8 @@ function randomParameters(random: Random, objective: RandomObjective, data: Data
     min_data_in_bin: 1 + random.below(4),
     seed: random.below(1_000_000),
     deterministic: true,
-    // LightGBM 4.1's row-wise histograms write past their end with categories and use_missing=false (seed 1420: the process dies).
+    // LightGBM 4.1's row-wise histograms write past their end with categories and use_missing=false (seed 1420: the
+    // process dies).
     force_col_wise: true,
     num_threads: 1,
     verbosity: -1,
@@ -184,7 +202,12 @@ function randomParameters(random: Random, objective: RandomObjective, data: Data
   if (linear) Object.assign(parameters, { linear_tree: true, linear_lambda: 0.1 });
   if (data.categorical.length > 0) {
     parameters['categorical_feature'] = data.categorical;
-    Object.assign(parameters, { max_cat_to_onehot: [1, 4, 64][random.below(3)], min_data_per_group: 1 + random.below(20), cat_smooth: 1, cat_l2: 1 });
+    Object.assign(parameters, {
+      max_cat_to_onehot: [1, 4, 64][random.below(3)],
+      min_data_per_group: 1 + random.below(20),
+      cat_smooth: 1,
+      cat_l2: 1,
+    });
   }
   sometimes(0.2, { use_missing: false });
   if (!linear) sometimes(0.2, { zero_as_missing: true });
@@ -197,7 +220,9 @@ function randomParameters(random: Random, objective: RandomObjective, data: Data
   // LightGBM refuses constraints for objectives that renew their leaves' values.
   if (['binary', 'regression', 'poisson', 'cross_entropy'].includes(objective)) {
     sometimes(0.2, {
-      monotone_constraints: Array.from({ length: data.columns }, (_, column) => (data.categorical.includes(column) ? 0 : random.below(3) - 1)),
+      monotone_constraints: Array.from({ length: data.columns }, (_, column) =>
+        data.categorical.includes(column) ? 0 : random.below(3) - 1,
+      ),
       monotone_constraints_method: ['basic', 'intermediate', 'advanced'][random.below(3)],
     });
   }

@@ -19,41 +19,42 @@ const LIMITERS: Readonly<Record<string, (requestsPerSecond: number) => RateLimit
   'of several acceptors': (rate) => new SharedRateLimiter(SharedRateLimiter.table(), rate),
 };
 
-for (const [name, create] of Object.entries(LIMITERS)) describe(`a rate limit ${name}`, () => {
-  test('permits so many requests and no more, then says how long to wait', async () => {
-    const limiter = create(5);
-    assert.equal(await permitted(() => limiter.takeKey('a'), 50), 5);
-    assert.equal(limiter.takeKey('a'), 1);
-  });
+for (const [name, create] of Object.entries(LIMITERS))
+  describe(`a rate limit ${name}`, () => {
+    test('permits so many requests and no more, then says how long to wait', async () => {
+      const limiter = create(5);
+      assert.equal(await permitted(() => limiter.takeKey('a'), 50), 5);
+      assert.equal(limiter.takeKey('a'), 1);
+    });
 
-  test('counts each key and each address apart', async () => {
-    const limiter = create(2);
-    assert.equal(await permitted(() => limiter.takeKey('10.0.0.1'), 5), 2);
-    assert.equal(await permitted(() => limiter.takeKey('b'), 5), 2);
-    assert.equal(await permitted(() => limiter.takeAddress('10.0.0.1'), 5), 2);
-    assert.equal(await permitted(() => limiter.takeAddress('10.0.0.2'), 5), 2);
-  });
+    test('counts each key and each address apart', async () => {
+      const limiter = create(2);
+      assert.equal(await permitted(() => limiter.takeKey('10.0.0.1'), 5), 2);
+      assert.equal(await permitted(() => limiter.takeKey('b'), 5), 2);
+      assert.equal(await permitted(() => limiter.takeAddress('10.0.0.1'), 5), 2);
+      assert.equal(await permitted(() => limiter.takeAddress('10.0.0.2'), 5), 2);
+    });
 
-  test('counts the addresses of one IPv6 network together', async () => {
-    const limiter = create(2);
-    let host = 0;
-    assert.equal(await permitted(() => limiter.takeAddress(`2001:db8::${++host}`), 10), 2);
-  });
+    test('counts the addresses of one IPv6 network together', async () => {
+      const limiter = create(2);
+      let host = 0;
+      assert.equal(await permitted(() => limiter.takeAddress(`2001:db8::${++host}`), 10), 2);
+    });
 
-  test('of one permits one', async () => {
-    const limiter = create(1);
-    assert.equal(await permitted(() => limiter.takeKey('a'), 10), 1);
-  });
+    test('of one permits one', async () => {
+      const limiter = create(1);
+      assert.equal(await permitted(() => limiter.takeKey('a'), 10), 1);
+    });
 
-  test('begins anew a second after the first request', async () => {
-    const limiter = create(3);
-    const started = performance.now();
-    assert.equal(await permitted(() => limiter.takeKey('a'), 10), 3);
-    while (limiter.takeKey('a') !== 0) await elapsed(10);
-    assert.ok(performance.now() - started >= 999, 'not before its time');
-    assert.equal(await permitted(() => limiter.takeKey('a'), 10), 2);
+    test('begins anew a second after the first request', async () => {
+      const limiter = create(3);
+      const started = performance.now();
+      assert.equal(await permitted(() => limiter.takeKey('a'), 10), 3);
+      while (limiter.takeKey('a') !== 0) await elapsed(10);
+      assert.ok(performance.now() - started >= 999, 'not before its time');
+      assert.equal(await permitted(() => limiter.takeKey('a'), 10), 2);
+    });
   });
-});
 
 test('more addresses than are counted apart share counters, so that memory is bounded', async () => {
   const limiter = new RateLimiter(1);
@@ -77,7 +78,8 @@ describe('a rate limit that acceptors share', () => {
 
   test('counts many callers apart', () => {
     const limiter = new SharedRateLimiter(SharedRateLimiter.table(), 3);
-    for (let round = 0; round < 3; round++) for (let i = 0; i < 10_000; i++) assert.equal(limiter.takeAddress(`10.0.${i >> 8}.${i & 255}`), 0);
+    for (let round = 0; round < 3; round++)
+      for (let i = 0; i < 10_000; i++) assert.equal(limiter.takeAddress(`10.0.${i >> 8}.${i & 255}`), 0);
     let refused = 0;
     for (let i = 0; i < 10_000; i++) if (limiter.takeAddress(`10.0.${i >> 8}.${i & 255}`) > 0) refused++;
     assert(refused >= 9_900, `${refused} refused of those whose limit is used up`);
@@ -86,7 +88,8 @@ describe('a rate limit that acceptors share', () => {
   test('has counters for more callers than its table, so that memory is bounded', () => {
     const limiter = new SharedRateLimiter(SharedRateLimiter.table(), 1);
     let refused = 0;
-    for (let i = 0; i < 200_000; i++) if (limiter.takeAddress(`10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`) !== 0) refused++;
+    for (let i = 0; i < 200_000; i++)
+      if (limiter.takeAddress(`10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`) !== 0) refused++;
     assert(refused > 5_000, `${refused} refused`);
   });
 });

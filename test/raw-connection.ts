@@ -77,7 +77,10 @@ export class RawConnection {
 
   #more(what: string): Promise<void> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`waited ${ANSWER_MS} ms for ${what}; so far: ${this.unread.slice(0, 500)}`)), ANSWER_MS);
+      const timer = setTimeout(
+        () => reject(new Error(`waited ${ANSWER_MS} ms for ${what}; so far: ${this.unread.slice(0, 500)}`)),
+        ANSWER_MS,
+      );
       this.#wake = () => {
         clearTimeout(timer);
         this.#wake = undefined;
@@ -90,7 +93,9 @@ export class RawConnection {
     const end = this.#received.indexOf('\r\n\r\n');
     if (end < 0) return undefined;
     const [statusLine, ...lines] = this.#received.toString('latin1', 0, end).split('\r\n');
-    const headers = new Map(lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]));
+    const headers = new Map(
+      lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]),
+    );
     const length = Number(headers.get('content-length') ?? 0);
     const start = end + 4;
     if (this.#received.length < start + length) return undefined;
@@ -102,5 +107,15 @@ export class RawConnection {
 
 /** A POST with a JSON body, as bytes. */
 export function postBytes(path: string, body: string, headers: readonly string[] = []): Buffer {
-  return Buffer.from([`POST ${path} HTTP/1.1`, 'Host: test', 'Content-Type: application/json', `Content-Length: ${Buffer.byteLength(body)}`, ...headers, '', body].join('\r\n'));
+  return Buffer.from(
+    [
+      `POST ${path} HTTP/1.1`,
+      'Host: test',
+      'Content-Type: application/json',
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      ...headers,
+      '',
+      body,
+    ].join('\r\n'),
+  );
 }

@@ -27,11 +27,25 @@ interface Parts {
 async function setUp(t: TestContext, workers = 1): Promise<Parts> {
   const store = await ModelStore.create();
   const pool = new ScoringPool(workers, scoringGround());
-  const models: Config['models'] = { store: { kind: 'folder', folder: store.folder }, version: undefined, pollSeconds: 0, requireChecksums: false, publicKey: undefined, challenger: undefined };
+  const models: Config['models'] = {
+    store: { kind: 'folder', folder: store.folder },
+    version: undefined,
+    pollSeconds: 0,
+    requireChecksums: false,
+    publicKey: undefined,
+    challenger: undefined,
+  };
   const loader = new ModelLoader(pool, models);
   const folder = new FolderStore(store.folder);
   const source = new VersionSource(() => Promise.resolve(folder), undefined);
-  const registry = new ModelRegistry({ source, loader, pool, audit: new AuditTrail(undefined, logger), metrics: new Metrics(), logger });
+  const registry = new ModelRegistry({
+    source,
+    loader,
+    pool,
+    audit: new AuditTrail(undefined, logger),
+    metrics: new Metrics(),
+    logger,
+  });
   t.after(async () => {
     await loader.close();
     await pool.close();
@@ -53,7 +67,11 @@ test('the loader thread killed in mid-load costs that load and nothing else', as
   };
   for (const [moment, hasCome] of Object.entries(moments)) {
     const loading = registry.activate('v1.1.0', 'key:ops');
-    const refused = assert.rejects(loading, { code: 'WORKER_FAILED', message: /loading v1\.1\.0: the loader thread failed/ }, moment);
+    const refused = assert.rejects(
+      loading,
+      { code: 'WORKER_FAILED', message: /loading v1\.1\.0: the loader thread failed/ },
+      moment,
+    );
     while (!hasCome()) await turn();
     await loader.threads[0].terminate();
     await refused;
@@ -62,7 +80,15 @@ test('the loader thread killed in mid-load costs that load and nothing else', as
     assert.equal(registry.busy, undefined);
   }
   assert.equal((await registry.activate('v1.1.0', 'key:ops')).outcome, 'activated');
-  assert.deepEqual(registry.versions.map(({ version, state }) => [version, state]), [['v1.0.0', 'warm'], ['v1.1.0', 'failed'], ['v1.1.0', 'failed'], ['v1.1.0', 'active']]);
+  assert.deepEqual(
+    registry.versions.map(({ version, state }) => [version, state]),
+    [
+      ['v1.0.0', 'warm'],
+      ['v1.1.0', 'failed'],
+      ['v1.1.0', 'failed'],
+      ['v1.1.0', 'active'],
+    ],
+  );
 });
 
 test('a scoring worker killed in mid-batch: every row is answered once and right, by the version it was admitted for, while versions change', async (t) => {
@@ -88,7 +114,8 @@ test('a scoring worker killed in mid-batch: every row is answered once and right
     if (round % 2 === 1) continue;
     assert.equal((await registry.rollback('key:ops')).version, 'v1.0.0');
   }
-  // A worker killed while it starts is replaced when there is work for it (piscina does not start over and over what fails to start).
+  // A worker killed while it starts is replaced when there is work for it (piscina does not start over and over what
+  // fails to start).
   const serving = registry.serving?.champion;
   assert.ok(serving !== undefined);
   while (pool.threads.length < 2) {
@@ -105,12 +132,22 @@ test('a rollback is never held up by a load, and the load that was to end in a s
   await store.copy('v1.1.0', 'v1.2.0');
   await store.point('v1.2.0');
   const reloading = registry.reload('signal:SIGHUP');
-  const told = assert.rejects(reloading, { code: 'MODEL_CONFLICT', message: /v1\.2\.0 is warm, but what serves was changed meanwhile/ });
+  const told = assert.rejects(reloading, {
+    code: 'MODEL_CONFLICT',
+    message: /v1\.2\.0 is warm, but what serves was changed meanwhile/,
+  });
   while (registry.versions.length < 3) await turn();
   assert.equal((await registry.rollback('key:ops')).version, 'v1.0.0');
   await told;
   assert.equal(registry.champion?.version, 'v1.0.0');
-  assert.deepEqual(registry.versions.map(({ version, state }) => [version, state]), [['v1.0.0', 'active'], ['v1.1.0', 'warm'], ['v1.2.0', 'warm']]);
+  assert.deepEqual(
+    registry.versions.map(({ version, state }) => [version, state]),
+    [
+      ['v1.0.0', 'active'],
+      ['v1.1.0', 'warm'],
+      ['v1.2.0', 'warm'],
+    ],
+  );
   assert.equal((await registry.activate('v1.2.0', 'key:ops')).outcome, 'activated');
 });
 
@@ -121,7 +158,13 @@ test('a version whose files were replaced is loaded again under its name; the sa
   assert.equal((await registry.reload('signal:SIGHUP')).outcome, 'unchanged');
   await store.touch('v1.0.0');
   assert.equal((await registry.reload('signal:SIGHUP')).outcome, 'activated');
-  assert.deepEqual(registry.versions.map(({ version, generation, state }) => [version, generation, state]), [['v1.0.0', 1, 'warm'], ['v1.0.0', 2, 'active']]);
+  assert.deepEqual(
+    registry.versions.map(({ version, generation, state }) => [version, generation, state]),
+    [
+      ['v1.0.0', 1, 'warm'],
+      ['v1.0.0', 2, 'active'],
+    ],
+  );
 });
 
 test('what no longer has a role leaves memory, and only so many versions may wait in it', async (t) => {
@@ -129,11 +172,17 @@ test('what no longer has a role leaves memory, and only so many versions may wai
   await registry.activate('v1.0.0', 'start');
   for (let i = 0; i < 8; i++) await store.copy('v1.0.0', `v3.0.${i}`);
   for (let i = 0; i < 3; i++) await registry.activate(`v3.0.${i}`, 'key:ops');
-  assert.deepEqual(registry.versions.map(({ version, state }) => `${version} ${state}`), ['v1.0.0 retired', 'v3.0.0 retired', 'v3.0.1 warm', 'v3.0.2 active']);
+  assert.deepEqual(
+    registry.versions.map(({ version, state }) => `${version} ${state}`),
+    ['v1.0.0 retired', 'v3.0.0 retired', 'v3.0.1 warm', 'v3.0.2 active'],
+  );
   const used = pool.memory.usedBytes;
   for (let i = 3; i < 8; i++) await registry.load(`v3.0.${i}`, 'key:ops');
   await registry.load('v1.1.0', 'key:ops');
-  await assert.rejects(registry.load('v1.0.0', 'key:ops'), { code: 'MODEL_CONFLICT', message: /8 versions are in memory already: delete one first/ });
+  await assert.rejects(registry.load('v1.0.0', 'key:ops'), {
+    code: 'MODEL_CONFLICT',
+    message: /8 versions are in memory already: delete one first/,
+  });
   for (let i = 3; i < 8; i++) await registry.remove(`v3.0.${i}`, 'key:ops');
   await registry.remove('v1.1.0', 'key:ops');
   assert.equal(pool.memory.usedBytes, used);

@@ -36,7 +36,9 @@ export async function startS3Server(bucket: string): Promise<S3Server> {
     endpoint,
     client,
     async put(key, body) {
-      await client.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: body, ContentLength: Buffer.byteLength(body) }));
+      await client.send(
+        new PutObjectCommand({ Bucket: bucket, Key: key, Body: body, ContentLength: Buffer.byteLength(body) }),
+      );
     },
     async close() {
       client.destroy();
@@ -47,7 +49,9 @@ export async function startS3Server(bucket: string): Promise<S3Server> {
 }
 
 /** An HTTP server that answers as `listener` says, for what no S3 server does on request: faults. */
-export async function startFaultyServer(listener: RequestListener): Promise<{ endpoint: string; close: () => Promise<void> }> {
+export async function startFaultyServer(
+  listener: RequestListener,
+): Promise<{ endpoint: string; close: () => Promise<void> }> {
   Object.assign(process.env, S3_CREDENTIALS);
   const server = createServer(listener);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

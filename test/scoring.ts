@@ -1,4 +1,7 @@
-/** The scoring core without a server: a real pool with models of the test data in its memory, and requests that check their own answers. */
+/**
+ * The scoring core without a server: a real pool with models of the test data in its memory, and requests that check
+ * their own answers.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readPickledCalibrator } from '../src/artifact/scikit-learn.js';
@@ -18,8 +21,17 @@ export function placeModel(pool: ScoringPool, version: string): ServedModel {
   const address = pool.memory.allocate(image.bytes.length);
   new Uint8Array(pool.memory.memory.buffer, address).set(image.bytes);
   const card = {
-    version, modelVersion: version, calibrationVersion: version, featureSetVersion: undefined, featureNames: booster.featureNames, importance: Array.from(splitImportance(booster)),
-    exampleRow: [], objective: booster.objective.name, trees: booster.trees.length, leaves: 0, modelSha256: '',
+    version,
+    modelVersion: version,
+    calibrationVersion: version,
+    featureSetVersion: undefined,
+    featureNames: booster.featureNames,
+    importance: Array.from(splitImportance(booster)),
+    exampleRow: [],
+    objective: booster.objective.name,
+    trees: booster.trees.length,
+    leaves: 0,
+    modelSha256: '',
   };
   return new ServedModel(card, image.strategy, image.shape, address, image.bytes.length, pool.memory);
 }
@@ -84,7 +96,10 @@ export class RecordedRequest implements PendingRequest {
   }
 
   writeRow(row: number, lane: Lane, at: number): void {
-    lane.rows.set(this.rows[row].map((value) => value ?? NaN), at * lane.plan.features);
+    lane.rows.set(
+      this.rows[row].map((value) => value ?? NaN),
+      at * lane.plan.features,
+    );
     lane.clearId(at);
   }
 

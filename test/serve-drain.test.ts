@@ -8,7 +8,12 @@ import { ACCEPTORS, SEVERAL } from './several-acceptors.js';
 const golden = readGolden();
 
 /** Scores on and on over kept-alive connections, until one cannot be made any more. */
-async function load(server: ServerProcess, name: string, answered: Map<string, number>, failed: string[]): Promise<void> {
+async function load(
+  server: ServerProcess,
+  name: string,
+  answered: Map<string, number>,
+  failed: string[],
+): Promise<void> {
   for (let i = 0; ; i++) {
     const id = `${name}-${i}`;
     try {
@@ -39,7 +44,11 @@ async function untilDeaf(server: ServerProcess): Promise<void> {
   }
 }
 
-for (const [signal, setting] of [['SIGTERM', {}], ['SIGINT', {}], ['SIGTERM', SEVERAL]] as const) {
+for (const [signal, setting] of [
+  ['SIGTERM', {}],
+  ['SIGINT', {}],
+  ['SIGTERM', SEVERAL],
+] as const) {
   test(`${signal} under load: /readyz turns 503, every accepted request is answered, and the process ends in time with code 0${setting === SEVERAL ? ', with several acceptors' : ''}`, async (t) => {
     const server = await startServer(setting);
     t.after(() => server.kill());
@@ -69,29 +78,32 @@ for (const [signal, setting] of [['SIGTERM', {}], ['SIGINT', {}], ['SIGTERM', SE
     await Promise.all(clients);
     assert.equal((await server.event('stopped'))['all_answered'], true);
     // Every scored row is in the log: each of them reached its client, and what failed had not been accepted.
-    const scored = server.logs.filter(({ event }) => event === 'prediction').map(({ request_id }) => String(request_id));
+    const scored = server.logs
+      .filter(({ event }) => event === 'prediction')
+      .map(({ request_id }) => String(request_id));
     assert.deepEqual(new Set(scored), new Set(answered.keys()));
     assert.equal(scored.length, answered.size);
   });
 }
 
-for (const setting of [{}, SEVERAL]) test(`a request whose body is still coming is answered, after the port has closed${setting === SEVERAL ? ' on every acceptor' : ''}`, async (t) => {
-  const server = await startServer({ ...setting, DRAIN_TIMEOUT_MS: '20000' });
-  t.after(() => server.kill());
-  const request = postBytes('/score', JSON.stringify({ features: golden.rows[3], request_id: 'late' }));
-  const idle = await RawConnection.open(server.port);
-  const connection = await RawConnection.open(server.port);
-  await connection.send(request.subarray(0, -10));
-  assert.equal((await server.request('/livez')).status, 200);
-  server.signal('SIGTERM');
-  await untilDeaf(server);
-  await connection.send(request.subarray(-10));
-  const answer = await connection.answer();
-  assert.equal(answer?.status, 200);
-  assert.equal(answer.headers.get('connection'), 'close');
-  assert.deepEqual(await server.exited, { code: 0, signal: null });
-  await idle.untilClosed();
-});
+for (const setting of [{}, SEVERAL])
+  test(`a request whose body is still coming is answered, after the port has closed${setting === SEVERAL ? ' on every acceptor' : ''}`, async (t) => {
+    const server = await startServer({ ...setting, DRAIN_TIMEOUT_MS: '20000' });
+    t.after(() => server.kill());
+    const request = postBytes('/score', JSON.stringify({ features: golden.rows[3], request_id: 'late' }));
+    const idle = await RawConnection.open(server.port);
+    const connection = await RawConnection.open(server.port);
+    await connection.send(request.subarray(0, -10));
+    assert.equal((await server.request('/livez')).status, 200);
+    server.signal('SIGTERM');
+    await untilDeaf(server);
+    await connection.send(request.subarray(-10));
+    const answer = await connection.answer();
+    assert.equal(answer?.status, 200);
+    assert.equal(answer.headers.get('connection'), 'close');
+    assert.deepEqual(await server.exited, { code: 0, signal: null });
+    await idle.untilClosed();
+  });
 
 test('a second signal does not cut the draining short', async (t) => {
   const server = await startServer({ DRAIN_TIMEOUT_MS: '20000' });
@@ -110,15 +122,16 @@ test('a second signal does not cut the draining short', async (t) => {
   assert.deepEqual(await server.exited, { code: 0, signal: null });
 });
 
-for (const setting of [{}, SEVERAL]) test(`a body that hangs does not keep the process past DRAIN_TIMEOUT_MS${setting === SEVERAL ? ', with several acceptors' : ''}`, async (t) => {
-  const server = await startServer({ ...setting, DRAIN_TIMEOUT_MS: '1000' });
-  t.after(() => server.kill());
-  const connection = await RawConnection.open(server.port);
-  await connection.send(postBytes('/score', JSON.stringify({ features: golden.rows[3] })).subarray(0, -10));
-  assert.equal((await server.request('/livez')).status, 200);
-  const before = performance.now();
-  assert.deepEqual(await server.terminate(), { code: 0, signal: null });
-  assert(performance.now() - before < 4000);
-  assert.equal((await server.event('stopped'))['all_answered'], false);
-  await connection.untilClosed();
-});
+for (const setting of [{}, SEVERAL])
+  test(`a body that hangs does not keep the process past DRAIN_TIMEOUT_MS${setting === SEVERAL ? ', with several acceptors' : ''}`, async (t) => {
+    const server = await startServer({ ...setting, DRAIN_TIMEOUT_MS: '1000' });
+    t.after(() => server.kill());
+    const connection = await RawConnection.open(server.port);
+    await connection.send(postBytes('/score', JSON.stringify({ features: golden.rows[3] })).subarray(0, -10));
+    assert.equal((await server.request('/livez')).status, 200);
+    const before = performance.now();
+    assert.deepEqual(await server.terminate(), { code: 0, signal: null });
+    assert(performance.now() - before < 4000);
+    assert.equal((await server.event('stopped'))['all_answered'], false);
+    await connection.untilClosed();
+  });

@@ -4,7 +4,8 @@ import { close, readGolden } from './golden.js';
 import { startServer } from './server.js';
 
 const golden = readGolden();
-const rows = (count: number) => Array.from({ length: count }, (_, i) => ({ features: golden.rows[i % golden.rows.length], request_id: `row-${i}` }));
+const rows = (count: number) =>
+  Array.from({ length: count }, (_, i) => ({ features: golden.rows[i % golden.rows.length], request_id: `row-${i}` }));
 
 test("every scored row is one prediction event with the seed's fields", async (t) => {
   const server = await startServer();
@@ -18,7 +19,17 @@ test("every scored row is one prediction event with the seed's fields", async (t
   for (const [i, { confidence_score, request_id }] of scoredBatch.entries()) {
     const event = events.find((line) => line['request_id'] === request_id);
     assert(event !== undefined);
-    assert.deepEqual(Object.keys(event), ['level', 'time', 'pid', 'event', 'request_id', 'confidence_score', 'inference_time_ms', 'model_version', 'timestamp']);
+    assert.deepEqual(Object.keys(event), [
+      'level',
+      'time',
+      'pid',
+      'event',
+      'request_id',
+      'confidence_score',
+      'inference_time_ms',
+      'model_version',
+      'timestamp',
+    ]);
     assert.equal(event['confidence_score'], confidence_score);
     assert(close(confidence_score, golden.calibrated[i]));
     assert.equal(event['model_version'], 'v1.0.0');
@@ -28,7 +39,11 @@ test("every scored row is one prediction event with the seed's fields", async (t
 });
 
 test('PREDICTION_LOG_SAMPLE logs that share of the rows, and LOG_LEVEL=warning none', async (t) => {
-  for (const [env, expected] of [[{ PREDICTION_LOG_SAMPLE: '0.25' }, 250], [{ PREDICTION_LOG_SAMPLE: '0' }, 0], [{ LOG_LEVEL: 'WARNING' }, 0]] as const) {
+  for (const [env, expected] of [
+    [{ PREDICTION_LOG_SAMPLE: '0.25' }, 250],
+    [{ PREDICTION_LOG_SAMPLE: '0' }, 0],
+    [{ LOG_LEVEL: 'WARNING' }, 0],
+  ] as const) {
     const server = await startServer({ ...env, DRAIN_TIMEOUT_MS: '200' });
     t.after(() => server.kill());
     assert.equal((await server.score(rows(1000), '/score_batch')).status, 200);
@@ -60,6 +75,9 @@ test('a log that nobody ever reads does not keep the process', async (t) => {
   t.after(() => server.kill());
   for (let i = 0; i < 2; i++) assert.equal((await server.score(rows(10_000), '/score_batch')).status, 200);
   server.signal('SIGTERM');
-  const ended = await Promise.race([server.ended, new Promise((resolve) => setTimeout(() => resolve('still there'), 8000))]);
+  const ended = await Promise.race([
+    server.ended,
+    new Promise((resolve) => setTimeout(() => resolve('still there'), 8000)),
+  ]);
   assert.notEqual(ended, 'still there');
 });

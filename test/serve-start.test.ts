@@ -42,7 +42,10 @@ test('the version is the one of current.json, unless MODEL_VERSION names another
   const folder = copyOfModels(t);
   cpSync(join(MODELS, 'v1.1.0'), join(folder, 'v1.1.0'), { recursive: true });
   writeFileSync(join(folder, 'current.json'), '{"version": "v1.0.0"}');
-  for (const [MODEL_VERSION, expected] of [[undefined, 'v1.0.0'], ['v1.1.0', 'v1.1.0']]) {
+  for (const [MODEL_VERSION, expected] of [
+    [undefined, 'v1.0.0'],
+    ['v1.1.0', 'v1.1.0'],
+  ]) {
     const server = await startServer({ MODEL_DIR: folder, MODEL_VERSION });
     t.after(() => server.kill());
     assert.equal((await server.request('/healthz')).json['model_version'], expected);
@@ -51,8 +54,18 @@ test('the version is the one of current.json, unless MODEL_VERSION names another
 
 test('mistakes of the configuration end the start with one line each', async () => {
   await refusesToStart({ PORT: 'http' }, /^lightscore: PORT /);
-  await refusesToStart({ PORT: '70000', WORKERS: '0', SCORING: 'fast', LOG_LEVEL: 'loud' }, /PORT/, /SCORING/, /WORKERS/, /LOG_LEVEL/);
-  await refusesToStart({ TLS_CERT_FILE: '/nowhere/cert.pem' }, /TLS_CERT_FILE: \/nowhere\/cert\.pem: no such file/, /TLS_KEY_FILE is not set/);
+  await refusesToStart(
+    { PORT: '70000', WORKERS: '0', SCORING: 'fast', LOG_LEVEL: 'loud' },
+    /PORT/,
+    /SCORING/,
+    /WORKERS/,
+    /LOG_LEVEL/,
+  );
+  await refusesToStart(
+    { TLS_CERT_FILE: '/nowhere/cert.pem' },
+    /TLS_CERT_FILE: \/nowhere\/cert\.pem: no such file/,
+    /TLS_KEY_FILE is not set/,
+  );
   await refusesToStart({ API_KEYS: 'justakey' }, /^lightscore: API_KEYS: entry 1 must be/);
   await refusesToStart({ METRICS_AUTH: '1' }, /METRICS_AUTH/);
 });
@@ -88,7 +101,10 @@ test('a port that is taken is refused, by another server of ours or by anything 
 test('a folder of models that is not there, or has none, ends the start', async (t) => {
   const empty = mkdtempSync(join(tmpdir(), 'lightscore-empty-'));
   t.after(() => rmSync(empty, { recursive: true }));
-  await refusesToStart({ MODEL_DIR: join(empty, 'nowhere'), MODEL_VERSION: undefined }, /^lightscore: MODEL_DIR: .*nowhere: no such folder$/);
+  await refusesToStart(
+    { MODEL_DIR: join(empty, 'nowhere'), MODEL_VERSION: undefined },
+    /^lightscore: MODEL_DIR: .*nowhere: no such folder$/,
+  );
   await refusesToStart({ MODEL_DIR: empty, MODEL_VERSION: undefined }, /lightscore-empty-/);
   await refusesToStart({ MODEL_VERSION: 'v9.9.9' }, /v9\.9\.9/);
 });
@@ -98,13 +114,20 @@ test('an artifact that cannot be used ends the start with the file and the reaso
     const folder = copyOfModels(t);
     const path = join(folder, 'v1.0.0', file);
     writeFileSync(path, change(readFileSync(path, 'latin1')), 'latin1');
-    await refusesToStart({ MODEL_DIR: folder }, new RegExp(`^lightscore: .*v1\\.0\\.0/${file.replace('.', '\\.')}: ${reason.source}`));
+    await refusesToStart(
+      { MODEL_DIR: folder },
+      new RegExp(`^lightscore: .*v1\\.0\\.0/${file.replace('.', '\\.')}: ${reason.source}`),
+    );
   };
   await spoil('lightgbm_model.txt', (text) => text.slice(0, text.length / 2), /./);
   await spoil('lightgbm_model.txt', () => '', /is empty/);
   await spoil('lightgbm_model.txt', () => 'no model at all\n', /./);
   await spoil('lightgbm_model.txt', (text) => text.replace(/^leaf_value=\S+/m, 'leaf_value=abc'), /./);
-  await spoil('metadata.json', (text) => text.replace('"age",', ''), /feature_names has 14 names, but the model has 15 features/);
+  await spoil(
+    'metadata.json',
+    (text) => text.replace('"age",', ''),
+    /feature_names has 14 names, but the model has 15 features/,
+  );
   await spoil('metadata.json', (text) => text.slice(0, -5), /./);
   await spoil('calibrator.pkl', (text) => text.slice(0, 100), /./);
   // posix.system('true'), which joblib.load would run
@@ -114,7 +137,10 @@ test('an artifact that cannot be used ends the start with the file and the reaso
 test('a checksum that differs ends the start with the file that differs', async (t) => {
   const folder = copyOfModels(t);
   const path = join(folder, 'v1.0.0/metadata.json');
-  writeFileSync(path, readFileSync(path, 'utf8').replace('{', `{"checksums": {"lightgbm_model.txt": "${'0'.repeat(64)}"},`));
+  writeFileSync(
+    path,
+    readFileSync(path, 'utf8').replace('{', `{"checksums": {"lightgbm_model.txt": "${'0'.repeat(64)}"},`),
+  );
   await refusesToStart({ MODEL_DIR: folder }, /v1\.0\.0\/lightgbm_model\.txt: .*SHA-256/);
 });
 
@@ -135,7 +161,13 @@ test('a store that cannot be reached leaves the server live and unready until it
   await new Promise((resolve) => probe.close(resolve));
 
   const server = await startServer(
-    { ...S3_CREDENTIALS, AWS_REGION: 'ca-central-1', AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${address.port}`, MODEL_S3_BUCKET: 'fraud-models', MODEL_DIR: undefined },
+    {
+      ...S3_CREDENTIALS,
+      AWS_REGION: 'ca-central-1',
+      AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${address.port}`,
+      MODEL_S3_BUCKET: 'fraud-models',
+      MODEL_DIR: undefined,
+    },
     { until: 'listening' },
   );
   t.after(() => server.kill());
@@ -147,15 +179,22 @@ test('a store that cannot be reached leaves the server live and unready until it
     assert.match(String(answer.headers['retry-after']), /^\d+$/);
   }
   const { json } = await server.request('/healthz');
-  assert.deepEqual([json['status'], json['model_loaded'], json['model_version'], json['calibration_version']], ['healthy', false, null, null]);
+  assert.deepEqual(
+    [json['status'], json['model_loaded'], json['model_version'], json['calibration_version']],
+    ['healthy', false, null, null],
+  );
   assert.equal((await server.request('/openapi.json')).status, 200);
   assert.equal(await server.metric('lightscore_ready'), 0);
 
   // The store comes up with its files in place: a relay opens the way to one that is filled already.
   const s3 = await startS3Server('fraud-models');
-  for (const file of readdirSync(join(MODELS, 'v1.0.0'))) await s3.put(`models/v1.0.0/${file}`, readFileSync(join(MODELS, 'v1.0.0', file)));
+  for (const file of readdirSync(join(MODELS, 'v1.0.0')))
+    await s3.put(`models/v1.0.0/${file}`, readFileSync(join(MODELS, 'v1.0.0', file)));
   const storePort = Number(new URL(s3.endpoint).port);
-  const relay = createServer((socket) => socket.pipe(connect(storePort, '127.0.0.1')).pipe(socket)).listen(address.port, '127.0.0.1');
+  const relay = createServer((socket) => socket.pipe(connect(storePort, '127.0.0.1')).pipe(socket)).listen(
+    address.port,
+    '127.0.0.1',
+  );
   t.after(async () => {
     await server.kill();
     relay.close();
@@ -169,7 +208,14 @@ test('a store that cannot be reached leaves the server live and unready until it
 
 test('a server that is still waiting for its store ends at once on SIGTERM', async () => {
   const server = await startServer(
-    { ...S3_CREDENTIALS, AWS_REGION: 'ca-central-1', AWS_ENDPOINT_URL_S3: 'http://127.0.0.1:9', MODEL_S3_BUCKET: 'fraud-models', MODEL_DIR: undefined, DRAIN_TIMEOUT_MS: '3000' },
+    {
+      ...S3_CREDENTIALS,
+      AWS_REGION: 'ca-central-1',
+      AWS_ENDPOINT_URL_S3: 'http://127.0.0.1:9',
+      MODEL_S3_BUCKET: 'fraud-models',
+      MODEL_DIR: undefined,
+      DRAIN_TIMEOUT_MS: '3000',
+    },
     { until: 'listening' },
   );
   assert.deepEqual(await server.terminate(), { code: 0, signal: null });

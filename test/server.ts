@@ -1,6 +1,11 @@
 /** Starts the real server, as a process of its own on a free port of the loopback interface, and talks to it. */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import { Agent as HttpAgent, type IncomingHttpHeaders, type OutgoingHttpHeaders, request as httpRequest } from 'node:http';
+import {
+  Agent as HttpAgent,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+  request as httpRequest,
+} from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -15,10 +20,19 @@ export const CLI = fileURLToPath(new URL('../src/cli.js', import.meta.url));
 export const MODELS = join(projectRoot, 'test/data/models');
 
 /**
- * What servers of tests get unless told otherwise; `undefined` takes a variable away. Nothing else is inherited but PATH.
- * The deadline is long, as the machines that run tests are busy. `ACCEPTORS=2 npm test` holds several acceptors to the same tests.
+ * What servers of tests get unless told otherwise; `undefined` takes a variable away. Nothing else is inherited but
+ * PATH. The deadline is long, as the machines that run tests are busy. `ACCEPTORS=2 npm test` holds several acceptors
+ * to the same tests.
  */
-const ENVIRONMENT: Environment = { HOST: '127.0.0.1', PORT: '0', MODEL_DIR: MODELS, MODEL_VERSION: 'v1.0.0', WORKERS: process.env['ACCEPTORS'] ?? '1', REQUEST_TIMEOUT_MS: '20000', ACCEPTORS: process.env['ACCEPTORS'] };
+const ENVIRONMENT: Environment = {
+  HOST: '127.0.0.1',
+  PORT: '0',
+  MODEL_DIR: MODELS,
+  MODEL_VERSION: 'v1.0.0',
+  WORKERS: process.env['ACCEPTORS'] ?? '1',
+  REQUEST_TIMEOUT_MS: '20000',
+  ACCEPTORS: process.env['ACCEPTORS'],
+};
 
 const START_MS = 30_000;
 
@@ -125,8 +139,14 @@ export class ServerProcess {
   url = '';
 
   constructor(env: Environment, pauseLogs: boolean) {
-    const defined = Object.entries({ PATH: process.env['PATH'], ...ENVIRONMENT, ...env }).filter(([, value]) => value !== undefined);
-    this.#child = spawn(process.execPath, [CLI, 'serve'], { cwd: projectRoot, env: Object.fromEntries(defined), stdio: ['ignore', 'pipe', 'pipe'] });
+    const defined = Object.entries({ PATH: process.env['PATH'], ...ENVIRONMENT, ...env }).filter(
+      ([, value]) => value !== undefined,
+    );
+    this.#child = spawn(process.execPath, [CLI, 'serve'], {
+      cwd: projectRoot,
+      env: Object.fromEntries(defined),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     this.#child.stdout.setEncoding('utf8');
     this.#child.stderr.setEncoding('utf8');
     if (!pauseLogs) this.readLogs();
@@ -169,10 +189,14 @@ export class ServerProcess {
 
   /** The first line of the log, also of the past, that `matches`. */
   log(matches: (line: LogLine) => boolean, what = 'the expected line'): Promise<LogLine> {
-    return this.#find(this.#stdout, (line) => {
-      const parsed = parseLine(line);
-      return matches(parsed) ? parsed : undefined;
-    }, what);
+    return this.#find(
+      this.#stdout,
+      (line) => {
+        const parsed = parseLine(line);
+        return matches(parsed) ? parsed : undefined;
+      },
+      what,
+    );
   }
 
   event(name: string): Promise<LogLine> {
@@ -185,7 +209,11 @@ export class ServerProcess {
       this.url = String(url);
     } else {
       // Written once the model answers.
-      this.url = await this.#find(this.#stderr, (line) => /^Lightscore serves model .* on (https?:\/\/\S+)$/.exec(line)?.[1], 'greeting');
+      this.url = await this.#find(
+        this.#stderr,
+        (line) => /^Lightscore serves model .* on (https?:\/\/\S+)$/.exec(line)?.[1],
+        'greeting',
+      );
     }
     this.url = this.url.replace('//localhost', '//127.0.0.1');
   }
@@ -193,13 +221,24 @@ export class ServerProcess {
   /** One request over kept-alive connections (as many as needed), certificates unchecked. */
   request(path: string, { method, headers = {}, body, ownConnection = false }: RequestOptions = {}): Promise<Answer> {
     const secure = this.url.startsWith('https:');
-    this.#agent ??= secure ? new HttpsAgent({ keepAlive: true, rejectUnauthorized: false }) : new HttpAgent({ keepAlive: true });
-    const bytes = body === undefined || typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body);
-    const all = Object.entries({ ...(bytes !== undefined && { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(bytes) }), ...headers }).filter(([, value]) => value !== undefined);
+    this.#agent ??= secure
+      ? new HttpsAgent({ keepAlive: true, rejectUnauthorized: false })
+      : new HttpAgent({ keepAlive: true });
+    const bytes =
+      body === undefined || typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body);
+    const all = Object.entries({
+      ...(bytes !== undefined && { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(bytes) }),
+      ...headers,
+    }).filter(([, value]) => value !== undefined);
     return new Promise((resolve, reject) => {
       const outgoing = (secure ? httpsRequest : httpRequest)(
         `${this.url}${path}`,
-        { method: method ?? (bytes === undefined ? 'GET' : 'POST'), headers: Object.fromEntries(all), agent: ownConnection ? false : this.#agent, ...(secure && { rejectUnauthorized: false }) },
+        {
+          method: method ?? (bytes === undefined ? 'GET' : 'POST'),
+          headers: Object.fromEntries(all),
+          agent: ownConnection ? false : this.#agent,
+          ...(secure && { rejectUnauthorized: false }),
+        },
         (incoming) => {
           const chunks: Buffer[] = [];
           incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -256,7 +295,14 @@ export class ServerProcess {
         queueMicrotask(() => stop());
         done();
       };
-      const fail = (why: string) => settle(() => reject(new Error(`${what}: ${why}; standard error: ${this.stderr}; log: ${this.#stdout.all.slice(-20).join('\n')}`)));
+      const fail = (why: string) =>
+        settle(() =>
+          reject(
+            new Error(
+              `${what}: ${why}; standard error: ${this.stderr}; log: ${this.#stdout.all.slice(-20).join('\n')}`,
+            ),
+          ),
+        );
       const timer = setTimeout(() => fail(`not seen in ${START_MS} ms`), START_MS);
       const stop = lines.onLine((line) => {
         const found = over ? undefined : match(line);
@@ -271,7 +317,10 @@ export class ServerProcess {
  * Starts a server and waits for it. End it with `kill` or `terminate`.
  * @throws Error with its standard error and the end of its log, where it does not start
  */
-export async function startServer(env: Environment = {}, { until = 'ready', pauseLogs = false }: ServerOptions = {}): Promise<ServerProcess> {
+export async function startServer(
+  env: Environment = {},
+  { until = 'ready', pauseLogs = false }: ServerOptions = {},
+): Promise<ServerProcess> {
   const server = new ServerProcess(env, pauseLogs);
   try {
     await server.started(until);
@@ -283,7 +332,9 @@ export async function startServer(env: Environment = {}, { until = 'ready', paus
 }
 
 /** Runs a server that is expected to refuse to start. */
-export async function failingServer(env: Environment): Promise<Exit & { readonly stderr: string; readonly logs: readonly LogLine[] }> {
+export async function failingServer(
+  env: Environment,
+): Promise<Exit & { readonly stderr: string; readonly logs: readonly LogLine[] }> {
   const server = new ServerProcess(env, false);
   const timer = setTimeout(() => server.signal('SIGKILL'), START_MS);
   const exit = await server.exited;

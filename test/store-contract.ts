@@ -13,7 +13,11 @@ export interface StoreUnderTest {
 
 const COMPLETE = ['lightgbm_model.txt', 'calibrator.pkl', 'metadata.json'];
 
-async function putVersion(put: StoreUnderTest['put'], version: string, files: readonly string[] = COMPLETE): Promise<void> {
+async function putVersion(
+  put: StoreUnderTest['put'],
+  version: string,
+  files: readonly string[] = COMPLETE,
+): Promise<void> {
   for (const file of files) await put(`${version}/${file}`, `${file} of ${version}`);
 }
 
@@ -46,7 +50,10 @@ export function testStore(kind: string, open: (t: TestContext) => Promise<StoreU
     const [file] = await store.files('v1.0.0');
     assert.equal(file.size, content.byteLength);
     assert.equal(Buffer.compare(await store.read('v1.0.0', file, 100_000), content), 0);
-    await assert.rejects(store.read('v1.0.0', file, 99_999), hasCode('ARTIFACT_INVALID', /v1\.0\.0\/lightgbm_model\.txt: has 100000 bytes, more than the limit of 99999$/));
+    await assert.rejects(
+      store.read('v1.0.0', file, 99_999),
+      hasCode('ARTIFACT_INVALID', /v1\.0\.0\/lightgbm_model\.txt: has 100000 bytes, more than the limit of 99999$/),
+    );
   });
 
   test(`${kind}: reads an empty file`, async (t) => {
@@ -61,17 +68,24 @@ export function testStore(kind: string, open: (t: TestContext) => Promise<StoreU
     await put('v1.0.0/metadata.json', 'before');
     const before = await store.files('v1.0.0');
     await put('v1.0.0/metadata.json', 'after!');
-    await assert.rejects(store.read('v1.0.0', before[0], 100), hasCode('ARTIFACT_INVALID', /v1\.0\.0\/metadata\.json: changed while/));
+    await assert.rejects(
+      store.read('v1.0.0', before[0], 100),
+      hasCode('ARTIFACT_INVALID', /v1\.0\.0\/metadata\.json: changed while/),
+    );
     const after = await store.files('v1.0.0');
     assert.notEqual(filesFingerprint(after), filesFingerprint(before));
     await remove('v1.0.0/metadata.json');
-    await assert.rejects(store.read('v1.0.0', after[0], 100), hasCode('ARTIFACT_INVALID', /v1\.0\.0\/metadata\.json: disappeared/));
+    await assert.rejects(
+      store.read('v1.0.0', after[0], 100),
+      hasCode('ARTIFACT_INVALID', /v1\.0\.0\/metadata\.json: disappeared/),
+    );
   });
 
   test(`${kind}: never leaves itself, whatever a version is called`, async (t) => {
     const { store, put } = await open(t);
     await put('v1.0.0/metadata.json', '{}');
-    for (const version of ['..', '../v1.0.0', 'v1.0.0/..', '.', '', '/etc', 'v1.0.0/', '%2e%2e', 'a\0b']) assert.deepEqual(await store.files(version), []);
+    for (const version of ['..', '../v1.0.0', 'v1.0.0/..', '.', '', '/etc', 'v1.0.0/', '%2e%2e', 'a\0b'])
+      assert.deepEqual(await store.files(version), []);
   });
 
   test(`${kind}: the pointer names the version, and an unchanged one is recognised`, async (t) => {
@@ -94,13 +108,19 @@ export function testStore(kind: string, open: (t: TestContext) => Promise<StoreU
     test(`${kind}: a current.json of ${JSON.stringify(content)} is an error that names it`, async (t) => {
       const { store, put } = await open(t);
       await put('current.json', content);
-      await assert.rejects(chooseVersion(store), (error) => error instanceof ArtifactError && error.file === `${store.location}/current.json`);
+      await assert.rejects(
+        chooseVersion(store),
+        (error) => error instanceof ArtifactError && error.file === `${store.location}/current.json`,
+      );
     });
   }
 
   test(`${kind}: the version is the setting's, else the pointer's, else the highest complete one`, async (t) => {
     const { store, put } = await open(t);
-    await assert.rejects(chooseVersion(store), hasCode('VERSION_NOT_FOUND', /no version has model, calibrator and metadata; it holds no versions at all$/));
+    await assert.rejects(
+      chooseVersion(store),
+      hasCode('VERSION_NOT_FOUND', /no version has model, calibrator and metadata; it holds no versions at all$/),
+    );
     await putVersion(put, 'v2.0.0', ['lightgbm_model.txt', 'calibrator.pkl']);
     await assert.rejects(chooseVersion(store), hasCode('VERSION_NOT_FOUND', /these are incomplete: v2\.0\.0$/));
     await putVersion(put, 'v1.9.0');

@@ -48,5 +48,8 @@ test('folder: a named pipe is neither listed nor waited for', async (t) => {
   execFileSync('mkfifo', [join(folder, 'v1.0.0/pipe')]);
   assert.deepEqual(await store.files('v1.0.0'), [file]);
   await rename(join(folder, 'v1.0.0/pipe'), join(folder, 'v1.0.0/metadata.json'));
-  await assert.rejects(store.read('v1.0.0', file, 10), { code: 'ARTIFACT_INVALID', message: /metadata\.json: is not a file$/ });
+  await assert.rejects(store.read('v1.0.0', file, 10), {
+    code: 'ARTIFACT_INVALID',
+    message: /metadata\.json: is not a file$/,
+  });
 });

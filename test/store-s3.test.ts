@@ -21,7 +21,8 @@ testStore('s3', async (t) => {
   return {
     store,
     put: (path, content) => server.put(`models/${path}`, content),
-    remove: async (path) => void (await server.client.send(new DeleteObjectCommand({ Bucket: BUCKET, Key: `models/${path}` }))),
+    remove: async (path) =>
+      void (await server.client.send(new DeleteObjectCommand({ Bucket: BUCKET, Key: `models/${path}` }))),
   };
 });
 
@@ -30,11 +31,17 @@ test('s3: the prefix may be another one, or none', async (t) => {
   t.after(() => server.close());
   await server.put('v1.0.0/metadata.json', '{}');
   await server.put('team/v2.0.0/metadata.json', '{}');
-  for (const [prefix, location, version] of [['', `s3://${BUCKET}`, 'v1.0.0'], ['team', `s3://${BUCKET}/team`, 'v2.0.0']] as const) {
+  for (const [prefix, location, version] of [
+    ['', `s3://${BUCKET}`, 'v1.0.0'],
+    ['team', `s3://${BUCKET}/team`, 'v2.0.0'],
+  ] as const) {
     const store = new S3Store({ bucket: BUCKET, prefix, endpoint: server.endpoint });
     assert.equal(store.location, location);
     assert((await store.versions()).includes(version));
-    assert.deepEqual((await store.files(version)).map(({ name }) => name), ['metadata.json']);
+    assert.deepEqual(
+      (await store.files(version)).map(({ name }) => name),
+      ['metadata.json'],
+    );
     store.close();
   }
 });
@@ -46,13 +53,20 @@ test('s3: a bucket that does not exist is unreachable, by name', async (t) => {
     store.close();
     await server.close();
   });
-  const expected = { code: 'STORE_UNREACHABLE', message: /^s3:\/\/other-bucket\/models\/(current\.json)?: the bucket does not exist \(S3 answered 404 NoSuchBucket\)$/ };
+  const expected = {
+    code: 'STORE_UNREACHABLE',
+    message:
+      /^s3:\/\/other-bucket\/models\/(current\.json)?: the bucket does not exist \(S3 answered 404 NoSuchBucket\)$/,
+  };
   await assert.rejects(store.versions(), expected);
   await assert.rejects(store.pointer(), expected);
 });
 
 /** A store on a server that answers as `answer` says; `asked` counts its requests. */
-async function faultyStore(t: TestContext, answer: (request: IncomingMessage, response: ServerResponse, asked: number) => void): Promise<{ store: S3Store; asked: () => number }> {
+async function faultyStore(
+  t: TestContext,
+  answer: (request: IncomingMessage, response: ServerResponse, asked: number) => void,
+): Promise<{ store: S3Store; asked: () => number }> {
   let asked = 0;
   const server = await startFaultyServer((request, response) => answer(request, response, ++asked));
   const store = new S3Store({ bucket: BUCKET, endpoint: server.endpoint, patience: PATIENCE });
@@ -74,7 +88,10 @@ test('s3: a server that is not there is unreachable', async (t) => {
   await server.close();
   const store = new S3Store({ bucket: BUCKET, endpoint: server.endpoint, patience: PATIENCE });
   t.after(() => store.close());
-  await assert.rejects(store.pointer(), { code: 'STORE_UNREACHABLE', message: /^s3:\/\/fraud-models\/models\/current\.json: .*ECONNREFUSED/ });
+  await assert.rejects(store.pointer(), {
+    code: 'STORE_UNREACHABLE',
+    message: /^s3:\/\/fraud-models\/models\/current\.json: .*ECONNREFUSED/,
+  });
 });
 
 test('s3: a server error is retried, and unreachable when it stays', async (t) => {
@@ -83,19 +100,28 @@ test('s3: a server error is retried, and unreachable when it stays', async (t) =
     else response.writeHead(500).end(errorXml('InternalError'));
   });
   assert.equal((await store.pointer())?.version, 'v1');
-  await assert.rejects(store.pointer(), { code: 'STORE_UNREACHABLE', message: /told to \(S3 answered 500 InternalError\)$/ });
+  await assert.rejects(store.pointer(), {
+    code: 'STORE_UNREACHABLE',
+    message: /told to \(S3 answered 500 InternalError\)$/,
+  });
   assert.equal(asked(), 2 + PATIENCE.attempts);
 });
 
 test('s3: a refused request is unreachable at once, and says so', async (t) => {
   const { store, asked } = await faultyStore(t, (_, response) => response.writeHead(403).end(errorXml('AccessDenied')));
-  await assert.rejects(store.files('v1.0.0'), { code: 'STORE_UNREACHABLE', message: /access is denied \(S3 answered 403 AccessDenied\)$/ });
+  await assert.rejects(store.files('v1.0.0'), {
+    code: 'STORE_UNREACHABLE',
+    message: /access is denied \(S3 answered 403 AccessDenied\)$/,
+  });
   assert.equal(asked(), 1);
 });
 
 test('s3: a server that never answers runs into the time limit', async (t) => {
   const { store, asked } = await faultyStore(t, () => undefined);
-  await assert.rejects(store.pointer(), { code: 'STORE_UNREACHABLE', message: /current\.json: .*(timed out|requestTimeout)/ });
+  await assert.rejects(store.pointer(), {
+    code: 'STORE_UNREACHABLE',
+    message: /current\.json: .*(timed out|requestTimeout)/,
+  });
   assert.equal(asked(), PATIENCE.attempts);
 });
 
@@ -119,7 +145,10 @@ for (const [how, breakOff] of [
     });
     assert.equal(Buffer.from(await store.read('v1', FILE, 10)).toString(), '0123456789');
     assert.equal(asked(), 2);
-    await assert.rejects(store.read('v1', FILE, 10), { code: 'STORE_UNREACHABLE', message: /^s3:\/\/fraud-models\/models\/v1\/lightgbm_model\.txt: / });
+    await assert.rejects(store.read('v1', FILE, 10), {
+      code: 'STORE_UNREACHABLE',
+      message: /^s3:\/\/fraud-models\/models\/v1\/lightgbm_model\.txt: /,
+    });
   });
 }
 
@@ -136,7 +165,10 @@ test('s3: an object that grows past the limit is cut off, not read to its end', 
     response.on('drain', more);
     more();
   });
-  await assert.rejects(store.read('v1', FILE, 1_000_000), { code: 'ARTIFACT_INVALID', message: /has more bytes than the limit of 1000000$/ });
+  await assert.rejects(store.read('v1', FILE, 1_000_000), {
+    code: 'ARTIFACT_INVALID',
+    message: /has more bytes than the limit of 1000000$/,
+  });
   assert(sent < 20_000_000, `${sent} bytes were sent`);
 });
 
@@ -146,7 +178,10 @@ test('s3: reads are pinned to the ETag of the listing', async (t) => {
     pin = request.headers['if-match'];
     response.writeHead(412).end(errorXml('PreconditionFailed'));
   });
-  await assert.rejects(store.read('v1', FILE, 10), { code: 'ARTIFACT_INVALID', message: /changed while the artifact was being read$/ });
+  await assert.rejects(store.read('v1', FILE, 10), {
+    code: 'ARTIFACT_INVALID',
+    message: /changed while the artifact was being read$/,
+  });
   assert.equal(pin, '"abc"');
 });
 
@@ -175,7 +210,14 @@ test('s3: a listing is followed over all its pages', async (t) => {
 });
 
 test('s3: only a bucket is needed: the region is AWS_REGION or a default, the endpoint AWS_ENDPOINT_URL_S3 or AWS itself', async (t) => {
-  const names = ['AWS_REGION', 'AWS_DEFAULT_REGION', 'AWS_PROFILE', 'AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL', 'AWS_CONFIG_FILE'];
+  const names = [
+    'AWS_REGION',
+    'AWS_DEFAULT_REGION',
+    'AWS_PROFILE',
+    'AWS_ENDPOINT_URL_S3',
+    'AWS_ENDPOINT_URL',
+    'AWS_CONFIG_FILE',
+  ];
   const before = names.map((name) => [name, process.env[name]] as const);
   t.after(() => {
     for (const [name, value] of before) {

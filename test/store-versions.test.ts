@@ -5,17 +5,39 @@ import { compareVersions, isVersionName } from '../src/store/versions.js';
 
 test('versions are ordered as Semantic Versioning orders them', () => {
   const ascending = [
-    'latest', 'next', 'v0.9', 'v1.0.0-alpha', 'v1.0.0-alpha.1', 'v1.0.0-alpha.beta', 'v1.0.0-beta', 'v1.0.0-beta.2', 'v1.0.0-beta.11',
-    'v1.0.0-rc.1', 'v1.0.0', '1.0.1', 'v1.9.0', 'v1.10.0-rc.2', 'v1.10.0-rc.10', 'v1.10.0', 'v1.10.0.1', 'v2', 'v10.0.0', '20240115', 'v99999999999999999999.1',
+    'latest',
+    'next',
+    'v0.9',
+    'v1.0.0-alpha',
+    'v1.0.0-alpha.1',
+    'v1.0.0-alpha.beta',
+    'v1.0.0-beta',
+    'v1.0.0-beta.2',
+    'v1.0.0-beta.11',
+    'v1.0.0-rc.1',
+    'v1.0.0',
+    '1.0.1',
+    'v1.9.0',
+    'v1.10.0-rc.2',
+    'v1.10.0-rc.10',
+    'v1.10.0',
+    'v1.10.0.1',
+    'v2',
+    'v10.0.0',
+    '20240115',
+    'v99999999999999999999.1',
   ];
   assert.deepEqual(ascending.toReversed().toSorted(compareVersions), ascending);
 });
 
 test('the order of versions is total, whatever the names', () => {
   const part = fc.oneof(fc.nat(20).map(String), fc.constantFrom('rc', 'alpha', '01', '0'));
-  const version = fc.tuple(fc.constantFrom('', 'v'), fc.array(part, { minLength: 1, maxLength: 4 }), fc.array(part, { maxLength: 3 })).map(
-    ([v, numbers, prerelease]) => `${v}${numbers.join('.')}${prerelease.length > 0 ? `-${prerelease.join('.')}` : ''}`,
-  );
+  const version = fc
+    .tuple(fc.constantFrom('', 'v'), fc.array(part, { minLength: 1, maxLength: 4 }), fc.array(part, { maxLength: 3 }))
+    .map(
+      ([v, numbers, prerelease]) =>
+        `${v}${numbers.join('.')}${prerelease.length > 0 ? `-${prerelease.join('.')}` : ''}`,
+    );
   fc.assert(
     fc.property(version, version, version, (a, b, c) => {
       assert.equal(Math.sign(compareVersions(a, b)) + Math.sign(compareVersions(b, a)), 0);
@@ -28,5 +50,6 @@ test('the order of versions is total, whatever the names', () => {
 
 test('a version name cannot lead out of its folder', () => {
   for (const name of ['v1.0.0', '1', 'V2-rc.1+build_5', 'fraud-2024.01.15']) assert(isVersionName(name), name);
-  for (const name of ['', '.', '..', '.hidden', '-v1', 'a/b', 'a\\b', 'a\0', 'v1\n', 'é', 'a b', `v${'1'.repeat(128)}`]) assert(!isVersionName(name), name);
+  for (const name of ['', '.', '..', '.hidden', '-v1', 'a/b', 'a\\b', 'a\0', 'v1\n', 'é', 'a b', `v${'1'.repeat(128)}`])
+    assert(!isVersionName(name), name);
 });

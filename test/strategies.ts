@@ -1,4 +1,7 @@
-/** Every way this project can score a booster, behind one interface, so that one suite can hold all of them against LightGBM. */
+/**
+ * Every way this project can score a booster, behind one interface, so that one suite can hold all of them against
+ * LightGBM.
+ */
 import type { Booster } from '../src/model/booster.js';
 import { applicableStrategies, compileImage } from '../src/model/image.js';
 import { predictions, rawScores } from '../src/model/tree-walk.js';
@@ -101,7 +104,8 @@ function kernelScorer(booster: Booster, strategy: ReturnType<typeof applicableSt
       try {
         poison(lane);
         lane.rows.set(rows);
-        for (const [first, end] of ranges(count, UNEVEN).toReversed()) kernel.explain(address, lane.address, first, end);
+        for (const [first, end] of ranges(count, UNEVEN).toReversed())
+          kernel.explain(address, lane.address, first, end);
         return lane.contributions.slice();
       } finally {
         memory.free(lane.address);
@@ -112,14 +116,17 @@ function kernelScorer(booster: Booster, strategy: ReturnType<typeof applicableSt
 }
 
 /** Everything after the lane's header becomes negative integers and odd doubles. */
-function poison(lane: { readonly address: number; readonly plan: { readonly bytes: number; readonly offsets: ReadonlyMap<number, number> } }): void {
+function poison(lane: {
+  readonly address: number;
+  readonly plan: { readonly bytes: number; readonly offsets: ReadonlyMap<number, number> };
+}): void {
   const start = Math.min(...lane.plan.offsets.values());
   new Uint8Array(memory.memory.buffer, lane.address + start, lane.plan.bytes - start).fill(0xa5);
 }
 
 function ranges(count: number, sizes: readonly number[]): [number, number][] {
   const result: [number, number][] = [];
-  for (let first = 0; first < count; ) {
+  for (let first = 0; first < count;) {
     const end = Math.min(count, first + sizes[result.length % sizes.length]);
     result.push([first, end]);
     first = end;

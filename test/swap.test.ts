@@ -7,7 +7,9 @@ import { type AdministeredServer, startAdministered } from './administration.js'
 import { readGolden } from './golden.js';
 
 const VERSIONS = ['v1.0.0', 'v1.1.0'] as const;
-const bodies = readGolden().rows.slice(0, 200).map((features, i) => JSON.stringify({ features, request_id: `r${i}` }));
+const bodies = readGolden()
+  .rows.slice(0, 200)
+  .map((features, i) => JSON.stringify({ features, request_id: `r${i}` }));
 
 /** What each version gives for each body; v1.0.0 is served after. */
 async function versionedBodies({ server, admin }: AdministeredServer): Promise<VersionedBody[]> {
@@ -69,7 +71,10 @@ test('swaps give back memory, threads and file descriptors', async (t) => {
     shared: await server.metric('lightscore_shared_memory_bytes', '{kind="total"}'),
     threads: readdirSync(`/proc/${server.pid}/task`).length,
     descriptors: readdirSync(`/proc/${server.pid}/fd`).length,
-    states: [await server.metric('lightscore_models', '{state="active"}'), await server.metric('lightscore_models', '{state="warm"}')],
+    states: [
+      await server.metric('lightscore_models', '{state="active"}'),
+      await server.metric('lightscore_models', '{state="warm"}'),
+    ],
   });
   const swapTwice = async (): Promise<void> => {
     for (const version of ['v1.1.0', 'v1.0.0']) {
@@ -104,7 +109,10 @@ test('after a rollback what current.json names is ignored, by SIGHUP and by poll
 });
 
 test('an operator who activates another version is not overruled by polling', async (t) => {
-  const { server, store, admin, served } = await startAdministered(t, { MODEL_POLL_SECONDS: '0.02', LOG_LEVEL: 'info' });
+  const { server, store, admin, served } = await startAdministered(t, {
+    MODEL_POLL_SECONDS: '0.02',
+    LOG_LEVEL: 'info',
+  });
   await admin('POST', '/models/v1.1.0/activate');
   // Each of these is noticed by polling, so that looks have passed before the last line.
   for (const version of ['v1.1.2', 'v1.1.3']) {

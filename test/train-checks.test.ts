@@ -10,9 +10,16 @@ const { tables: generated } = generateDataSet({ rows: 15_000, fraudRate: 0.03, s
 
 /** The generated data, one split of it changed. */
 function changed(split: Split, change: (table: SourceTable) => Partial<SourceTable>): Record<Split, SourceTable> {
-  const tables = Object.fromEntries(SPLITS.map((name) => [name, { ...generated[name], file: `${name}.parquet`, bytes: new Uint8Array() }]));
+  const tables = Object.fromEntries(
+    SPLITS.map((name) => [name, { ...generated[name], file: `${name}.parquet`, bytes: new Uint8Array() }]),
+  );
   const table = tables[split];
-  return { train: tables['train'], validation: tables['validation'], test: tables['test'], [split]: { ...table, ...change(table) } };
+  return {
+    train: tables['train'],
+    validation: tables['validation'],
+    test: tables['test'],
+    [split]: { ...table, ...change(table) },
+  };
 }
 
 function withColumn(table: SourceTable, name: string, change: (column: Float64Array) => void): Partial<SourceTable> {
@@ -26,15 +33,29 @@ function firstRows(table: SourceTable, rows: number): Partial<SourceTable> {
   return { rows, columns: table.columns.map((values) => values.slice(0, rows)) };
 }
 
-const hard = (tables: Record<Split, SourceTable>): string[] => checkData(tables, LABEL_NAME).filter(({ waivable }) => !waivable).map(({ text }) => text);
-const soft = (tables: Record<Split, SourceTable>): string[] => checkData(tables, LABEL_NAME).filter(({ waivable }) => waivable).map(({ text }) => text);
+const hard = (tables: Record<Split, SourceTable>): string[] =>
+  checkData(tables, LABEL_NAME)
+    .filter(({ waivable }) => !waivable)
+    .map(({ text }) => text);
+const soft = (tables: Record<Split, SourceTable>): string[] =>
+  checkData(tables, LABEL_NAME)
+    .filter(({ waivable }) => waivable)
+    .map(({ text }) => text);
 
 test('generated data has nothing against it', () => {
-  assert.deepEqual(checkData(changed('test', () => ({})), LABEL_NAME), []);
+  assert.deepEqual(
+    checkData(
+      changed('test', () => ({})),
+      LABEL_NAME,
+    ),
+    [],
+  );
 });
 
 test('missing and unknown columns are each named, and cannot be waived', () => {
-  const tables = changed('validation', ({ names }) => ({ names: names.map((name) => (name === 'age' ? 'years' : name === LABEL_NAME ? 'fraud' : name)) }));
+  const tables = changed('validation', ({ names }) => ({
+    names: names.map((name) => (name === 'age' ? 'years' : name === LABEL_NAME ? 'fraud' : name)),
+  }));
   assert.deepEqual(hard(tables), [
     'validation.parquet: no column age',
     'validation.parquet: no column is_fraud with the label',
@@ -44,13 +65,17 @@ test('missing and unknown columns are each named, and cannot be waived', () => {
 });
 
 test('labels must be 0 or 1, and both classes be there', () => {
-  assert.deepEqual(hard(changed('test', (table) => withColumn(table, LABEL_NAME, (labels) => labels.set([2, NaN], 3)))), [
-    'test.parquet: column is_fraud: 2 of 2251 labels are neither 0 nor 1 (row 4: 2)',
-  ]);
+  assert.deepEqual(
+    hard(changed('test', (table) => withColumn(table, LABEL_NAME, (labels) => labels.set([2, NaN], 3)))),
+    ['test.parquet: column is_fraud: 2 of 2251 labels are neither 0 nor 1 (row 4: 2)'],
+  );
   assert.deepEqual(hard(changed('train', (table) => withColumn(table, LABEL_NAME, (labels) => labels.fill(1)))), [
     'train.parquet: column is_fraud: every label is 1, both classes are needed',
   ]);
-  assert.deepEqual(hard(changed('train', (table) => ({ rows: 0, columns: table.columns.map(() => new Float64Array()) }))), ['train.parquet: there are no rows']);
+  assert.deepEqual(
+    hard(changed('train', (table) => ({ rows: 0, columns: table.columns.map(() => new Float64Array()) }))),
+    ['train.parquet: there are no rows'],
+  );
 });
 
 test('too few rows, too few frauds, and a rare class that is too rare can be waived', () => {
@@ -60,15 +85,21 @@ test('too few rows, too few frauds, and a rare class that is too rare can be wai
       .filter((frauds) => frauds < 100)
       .map((frauds) => `train.parquet: column is_fraud: ${frauds} rows of the rarer class, at least 100 are demanded`),
   ]);
-  const oneFraud = changed('validation', (table) => withColumn(table, LABEL_NAME, (labels) => labels.fill(0).set([1], 7)));
-  assert.deepEqual(soft(oneFraud), ['validation.parquet: column is_fraud: the rarer class is 0.0444% of the rows, at least 0.1% is demanded']);
+  const oneFraud = changed('validation', (table) =>
+    withColumn(table, LABEL_NAME, (labels) => labels.fill(0).set([1], 7)),
+  );
+  assert.deepEqual(soft(oneFraud), [
+    'validation.parquet: column is_fraud: the rarer class is 0.0444% of the rows, at least 0.1% is demanded',
+  ]);
 });
 
 test('missing values, implausible values and fractions of whole numbers are counted, with the first row of each', () => {
-  const tables = changed('train', (table) => withColumn(table, 'age', (ages) => {
-    ages.fill(NaN, 0, 525);
-    ages.set([-5, 130, Infinity, 20.5], 600);
-  }));
+  const tables = changed('train', (table) =>
+    withColumn(table, 'age', (ages) => {
+      ages.fill(NaN, 0, 525);
+      ages.set([-5, 130, Infinity, 20.5], 600);
+    }),
+  );
   assert.deepEqual(soft(tables), [
     'train.parquet: column age: 5% missing, under 5% is demanded',
     'train.parquet: column age: 3 of 10498 values outside 16 to 110 (row 601: -5)',
@@ -78,8 +109,15 @@ test('missing values, implausible values and fractions of whole numbers are coun
 });
 
 test('everything that is wrong is reported at once', () => {
-  const tables = changed('test', (table) => ({ ...firstRows(table, 500), names: table.names.map((name) => (name === 'ltv_ratio' ? 'ltv' : name)) }));
+  const tables = changed('test', (table) => ({
+    ...firstRows(table, 500),
+    names: table.names.map((name) => (name === 'ltv_ratio' ? 'ltv' : name)),
+  }));
   const broken = { ...tables, train: changed('train', (table) => firstRows(table, 5000)).train };
   const found = checkData(broken, LABEL_NAME).map(({ text }) => text);
-  for (const part of ['train.parquet: 5000 rows', 'no column ltv_ratio', 'unknown column ltv']) assert.ok(found.some((text) => text.includes(part)), part);
+  for (const part of ['train.parquet: 5000 rows', 'no column ltv_ratio', 'unknown column ltv'])
+    assert.ok(
+      found.some((text) => text.includes(part)),
+      part,
+    );
 });

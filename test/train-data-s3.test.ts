@@ -33,8 +33,15 @@ test('the AWS SDK does not print its warning about versions of Node', async () =
 
 test('what a bucket lacks is told, and a bucket that is not there is unreachable', async () => {
   await assert.rejects(readTable(openDataFolder('s3://training/none').read, 's3://training/none', 'train'), {
-    code: 'DATA_INVALID', message: 's3://training/none: there is neither train.parquet nor train.csv',
+    code: 'DATA_INVALID',
+    message: 's3://training/none: there is neither train.parquet nor train.csv',
   });
-  await assert.rejects(openDataFolder('s3://absent/data').read('train.csv'), { code: 'STORE_UNREACHABLE', message: /s3:\/\/absent\/data\/train\.csv: the bucket does not exist/ });
-  await assert.rejects(openDataFolder('s3://absent/data').write('x', new Uint8Array(1)), { code: 'STORE_UNREACHABLE', message: /the bucket does not exist/ });
+  await assert.rejects(openDataFolder('s3://absent/data').read('train.csv'), {
+    code: 'STORE_UNREACHABLE',
+    message: /s3:\/\/absent\/data\/train\.csv: the bucket does not exist/,
+  });
+  await assert.rejects(openDataFolder('s3://absent/data').write('x', new Uint8Array(1)), {
+    code: 'STORE_UNREACHABLE',
+    message: /the bucket does not exist/,
+  });
 });

@@ -21,12 +21,21 @@ after(() => rm(folder, { recursive: true, force: true }));
 
 /** Runs `lightscore data` with its output taken down instead of printed. */
 async function run(...args: string[]): Promise<void> {
-  await dataCommand().configureOutput({ writeErr: () => undefined }).exitOverride().parseAsync(args, { from: 'user' });
+  await dataCommand()
+    .configureOutput({ writeErr: () => undefined })
+    .exitOverride()
+    .parseAsync(args, { from: 'user' });
 }
 
 async function hashes(of: string): Promise<Record<string, string>> {
   const names = (await readdir(of)).toSorted();
-  const digests = await Promise.all(names.map(async (name) => createHash('sha256').update(await readFile(join(of, name))).digest('hex')));
+  const digests = await Promise.all(
+    names.map(async (name) =>
+      createHash('sha256')
+        .update(await readFile(join(of, name)))
+        .digest('hex'),
+    ),
+  );
   return Object.fromEntries(names.map((name, index) => [name, digests[index]]));
 }
 
@@ -39,7 +48,8 @@ test('the command writes three parquet files and their description, the same byt
   assert.deepEqual(Object.keys(first), ['data_set.json', 'test.parquet', 'train.parquet', 'validation.parquet']);
   assert.deepEqual(await hashes(two), first);
   for (const [name, hash] of Object.entries(await hashes(other))) assert.notEqual(hash, first[name]);
-  // Pinned: a change of the generator, the parquet writer or the engine's arithmetic that moves these bytes must be meant.
+  // Pinned: a change of the generator, the parquet writer or the engine's arithmetic that moves these bytes must be
+  // meant.
   assert.equal(first['train.parquet'].slice(0, 16), '803fd00790f3171e');
 });
 
@@ -59,7 +69,10 @@ test('what is written is what was generated', async () => {
 test('data of another origin are not overwritten, our own are', async () => {
   const target = join(folder, 'foreign');
   await openDataFolder(target).write('train.csv', Buffer.from('a\n1\n'));
-  await assert.rejects(run('--rows', '2000', '--out', target), { code: 'USAGE', message: /holds a train\.csv that this command did not make/ });
+  await assert.rejects(run('--rows', '2000', '--out', target), {
+    code: 'USAGE',
+    message: /holds a train\.csv that this command did not make/,
+  });
   assert.deepEqual(await readdir(target), ['train.csv']);
   await run('--rows', '2000', '--out', target, '--force');
   await run('--rows', '2000', '--seed', '5', '--out', target);
@@ -79,23 +92,40 @@ test('wrong options and places that cannot be written are told in one line', asy
   }
   await assert.rejects(run('--out', 's3://'), { code: 'USAGE', message: /needs a bucket/ });
   await assert.rejects(run('--out', join(file, 'below')), { code: 'DATA_INVALID', message: /ENOTDIR/ });
-  await assert.rejects(openDataFolder(file).write('x', new Uint8Array()), { code: 'OUTPUT_FAILED', message: /cannot be written/ });
+  await assert.rejects(openDataFolder(file).write('x', new Uint8Array()), {
+    code: 'OUTPUT_FAILED',
+    message: /cannot be written/,
+  });
 });
 
 test('rows, fraud rate and split sizes are exact', () => {
   fc.assert(
-    fc.property(fc.integer({ min: 1000, max: 3000 }), fc.double({ min: 0.01, max: 0.9, noNaN: true }), fc.maxSafeNat(), (rows, fraudRate, seed) => {
-      const { tables, summary } = generateDataSet({ rows, fraudRate, seed });
-      const labels = SPLITS.map((split) => tables[split].columns[tables[split].names.indexOf(LABEL_NAME)]);
-      const frauds = labels.map((label) => label.reduce((sum, value) => sum + value, 0));
-      assert.equal(frauds.reduce((sum, count) => sum + count), Math.round(rows * fraudRate));
-      assert.equal(SPLITS.reduce((sum, split) => sum + tables[split].rows, 0), rows);
-      for (const [index, split] of SPLITS.entries()) {
-        assert.deepEqual([summary.splits[split].rows, summary.splits[split].frauds], [labels[index].length, frauds[index]]);
-        assert.ok(Math.abs(tables[split].rows - rows * (split === 'train' ? 0.7 : 0.15)) <= 2);
-        assert.ok(Math.abs(frauds[index] - tables[split].rows * fraudRate) <= 2);
-      }
-    }),
+    fc.property(
+      fc.integer({ min: 1000, max: 3000 }),
+      fc.double({ min: 0.01, max: 0.9, noNaN: true }),
+      fc.maxSafeNat(),
+      (rows, fraudRate, seed) => {
+        const { tables, summary } = generateDataSet({ rows, fraudRate, seed });
+        const labels = SPLITS.map((split) => tables[split].columns[tables[split].names.indexOf(LABEL_NAME)]);
+        const frauds = labels.map((label) => label.reduce((sum, value) => sum + value, 0));
+        assert.equal(
+          frauds.reduce((sum, count) => sum + count),
+          Math.round(rows * fraudRate),
+        );
+        assert.equal(
+          SPLITS.reduce((sum, split) => sum + tables[split].rows, 0),
+          rows,
+        );
+        for (const [index, split] of SPLITS.entries()) {
+          assert.deepEqual(
+            [summary.splits[split].rows, summary.splits[split].frauds],
+            [labels[index].length, frauds[index]],
+          );
+          assert.ok(Math.abs(tables[split].rows - rows * (split === 'train' ? 0.7 : 0.15)) <= 2);
+          assert.ok(Math.abs(frauds[index] - tables[split].rows * fraudRate) <= 2);
+        }
+      },
+    ),
     { numRuns: 25 },
   );
 });
@@ -108,7 +138,10 @@ test('values are plausible, of their kind, and less than 5% are missing', () => 
   for (const [index, { name, kind, minimum, maximum }] of FEATURES.entries()) {
     const present = columns[index].filter((value) => !Number.isNaN(value));
     assert.ok(present.length > 0.95 * columns[index].length, name);
-    assert.ok(present.every((value) => value >= minimum && value <= maximum && (kind === 'real' || Number.isInteger(value))), name);
+    assert.ok(
+      present.every((value) => value >= minimum && value <= maximum && (kind === 'real' || Number.isInteger(value))),
+      name,
+    );
     assert.ok(new Set(present).size > 1, name);
   }
   assert.ok(columns.some((values) => values.some(Number.isNaN)));
@@ -128,8 +161,14 @@ test('features depend on each other and on the label as documented', () => {
     return sum / count;
   };
   const rate = mean(LABEL_NAME, () => true);
-  assert.ok(mean('email_reuse_count', (at) => at('phone_reuse_count') >= 2) > 3 * mean('email_reuse_count', (at) => at('phone_reuse_count') === 0));
-  assert.ok(mean('purchase_loan_ratio', (at) => at('downpayment_income_ratio') > 0.1) > mean('purchase_loan_ratio', (at) => at('downpayment_income_ratio') === 0));
+  assert.ok(
+    mean('email_reuse_count', (at) => at('phone_reuse_count') >= 2) >
+      3 * mean('email_reuse_count', (at) => at('phone_reuse_count') === 0),
+  );
+  assert.ok(
+    mean('purchase_loan_ratio', (at) => at('downpayment_income_ratio') > 0.1) >
+      mean('purchase_loan_ratio', (at) => at('downpayment_income_ratio') === 0),
+  );
   for (const risky of [
     (at: (name: string) => number) => at('vin_reuse_flag') === 1,
     (at: (name: string) => number) => at('sin_valid_flag') === 0,
@@ -148,14 +187,29 @@ test('the stated best AUC is that of the true probabilities, and no single featu
   const { columns } = large.tables.train;
   const labels = columns[columns.length - 1];
   for (const [index, name] of FEATURE_NAMES.entries()) {
-    const auc = aucRoc(rank(labels, columns[index].map((value) => (Number.isNaN(value) ? -1 : value))));
+    const auc = aucRoc(
+      rank(
+        labels,
+        columns[index].map((value) => (Number.isNaN(value) ? -1 : value)),
+      ),
+    );
     assert.ok(Math.max(auc, 1 - auc) < bayes_auc_roc - 0.1, `${name}: ${auc}`);
   }
 });
 
 test('the portable exponential and logarithm are exact to a few units in the last place', () => {
-  fc.assert(fc.property(fc.double({ min: -650, max: 650, noNaN: true }), (x) => Math.abs(exponential(x) / Math.exp(x) - 1) < 1e-15));
-  fc.assert(fc.property(fc.double({ min: 1e-300, max: 1e300, noNaN: true }), (x) => Math.abs(naturalLog(x) - Math.log(x)) <= 1e-15 * Math.max(1, Math.abs(Math.log(x)))));
+  fc.assert(
+    fc.property(
+      fc.double({ min: -650, max: 650, noNaN: true }),
+      (x) => Math.abs(exponential(x) / Math.exp(x) - 1) < 1e-15,
+    ),
+  );
+  fc.assert(
+    fc.property(
+      fc.double({ min: 1e-300, max: 1e300, noNaN: true }),
+      (x) => Math.abs(naturalLog(x) - Math.log(x)) <= 1e-15 * Math.max(1, Math.abs(Math.log(x))),
+    ),
+  );
 });
 
 function moments(draw: () => number): [number, number] {

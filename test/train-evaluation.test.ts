@@ -3,7 +3,17 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { type Metrics, aucRoc, chooseThreshold, confusion, evaluate, precisionRecallCurve, rank, reliability, rocCurve } from '../src/train/evaluation.js';
+import {
+  type Metrics,
+  aucRoc,
+  chooseThreshold,
+  confusion,
+  evaluate,
+  precisionRecallCurve,
+  rank,
+  reliability,
+  rocCurve,
+} from '../src/train/evaluation.js';
 import { projectRoot } from './project.js';
 
 interface Case extends Metrics {
@@ -19,13 +29,23 @@ interface Case extends Metrics {
 const cases: Case[] = JSON.parse(readFileSync(join(projectRoot, 'test/data/training/evaluation.json'), 'utf8'));
 
 function near(actual: number, expected: number, what: string): void {
-  assert.ok(Math.abs(actual - expected) <= 1e-12 * Math.max(1, Math.abs(expected)), `${what}: ${actual} is not ${expected}`);
+  assert.ok(
+    Math.abs(actual - expected) <= 1e-12 * Math.max(1, Math.abs(expected)),
+    `${what}: ${actual} is not ${expected}`,
+  );
 }
 
 test("metrics equal scikit-learn's", () => {
   for (const expected of cases) {
     const metrics = evaluate(expected.labels, expected.scores);
-    for (const name of ['auc_roc', 'auc_pr', 'precision_at_10pct_recall', 'calibration_error', 'log_loss', 'brier'] as const) {
+    for (const name of [
+      'auc_roc',
+      'auc_pr',
+      'precision_at_10pct_recall',
+      'calibration_error',
+      'log_loss',
+      'brier',
+    ] as const) {
       near(metrics[name], expected[name], `${expected.kind}, ${name}`);
     }
   }
@@ -35,17 +55,33 @@ test("curves equal scikit-learn's, point by point", () => {
   for (const expected of cases) {
     const ranking = rank(expected.labels, expected.scores);
     const roc = rocCurve(ranking, Infinity);
-    assert.deepEqual(roc.map(({ x }) => x), expected.false_positive_rate, expected.kind);
-    assert.deepEqual(roc.map(({ y }) => y), expected.true_positive_rate, expected.kind);
+    assert.deepEqual(
+      roc.map(({ x }) => x),
+      expected.false_positive_rate,
+      expected.kind,
+    );
+    assert.deepEqual(
+      roc.map(({ y }) => y),
+      expected.true_positive_rate,
+      expected.kind,
+    );
     const curve = precisionRecallCurve(ranking, Infinity);
     // scikit-learn's curve ends at full recall's first point; the rest of the steps add no recall.
-    assert.deepEqual(curve.slice(0, expected.recall.length).map(({ x }) => x), expected.recall, expected.kind);
-    assert.deepEqual(curve.slice(0, expected.precision.length).map(({ y }) => y), expected.precision, expected.kind);
+    assert.deepEqual(
+      curve.slice(0, expected.recall.length).map(({ x }) => x),
+      expected.recall,
+      expected.kind,
+    );
+    assert.deepEqual(
+      curve.slice(0, expected.precision.length).map(({ y }) => y),
+      expected.precision,
+      expected.kind,
+    );
   }
 });
 
 test('a thinned curve keeps its ends and a subset of its points', () => {
-  const labels = Array.from({ length: 5000 }, (_, i) => (i * i) % 7 < 3 ? 1 : 0);
+  const labels = Array.from({ length: 5000 }, (_, i) => ((i * i) % 7 < 3 ? 1 : 0));
   const scores = labels.map((label, i) => ((i * 7919) % 5000) / 10_000 + label / 4);
   const ranking = rank(labels, scores);
   const whole = rocCurve(ranking, Infinity);
@@ -57,36 +93,62 @@ test('a thinned curve keeps its ends and a subset of its points', () => {
 });
 
 const labelledScores = fc
-  .array(fc.record({ label: fc.constantFrom(0, 1), score: fc.integer({ min: 0, max: 8 }).map((step) => step / 8) }), { minLength: 2, maxLength: 40 })
+  .array(fc.record({ label: fc.constantFrom(0, 1), score: fc.integer({ min: 0, max: 8 }).map((step) => step / 8) }), {
+    minLength: 2,
+    maxLength: 40,
+  })
   .filter((rows) => rows.some(({ label }) => label === 1) && rows.some(({ label }) => label === 0));
 
 test('AUC-ROC is the share of pairs that are ranked rightly, ties counting half', () => {
   fc.assert(
     fc.property(labelledScores, (rows) => {
       const [frauds, others] = [1, 0].map((wanted) => rows.filter(({ label }) => label === wanted));
-      const won = frauds.flatMap((fraud) => others.map((other) => (fraud.score > other.score ? 1 : fraud.score === other.score ? 0.5 : 0)));
+      const won = frauds.flatMap((fraud) =>
+        others.map((other) => (fraud.score > other.score ? 1 : fraud.score === other.score ? 0.5 : 0)),
+      );
       const expected = won.reduce<number>((sum, value) => sum + value, 0) / won.length;
-      assert.equal(aucRoc(rank(rows.map(({ label }) => label), rows.map(({ score }) => score))), expected);
+      assert.equal(
+        aucRoc(
+          rank(
+            rows.map(({ label }) => label),
+            rows.map(({ score }) => score),
+          ),
+        ),
+        expected,
+      );
     }),
   );
 });
 
 test('the confusion table counts the rows, and no threshold has a higher F1 than the chosen one', () => {
   fc.assert(
-    fc.property(labelledScores, fc.integer({ min: -1, max: 9 }).map((step) => step / 8), (rows, threshold) => {
-      const ranking = rank(rows.map(({ label }) => label), rows.map(({ score }) => score));
-      const table = confusion(ranking, threshold);
-      assert.equal(table.truePositives, rows.filter(({ label, score }) => label === 1 && score >= threshold).length);
-      assert.equal(table.falsePositives, rows.filter(({ label, score }) => label === 0 && score >= threshold).length);
-      assert.equal(table.truePositives + table.falsePositives + table.trueNegatives + table.falseNegatives, rows.length);
-      assert.ok(table.f1 <= confusion(ranking, chooseThreshold(ranking)).f1);
-    }),
+    fc.property(
+      labelledScores,
+      fc.integer({ min: -1, max: 9 }).map((step) => step / 8),
+      (rows, threshold) => {
+        const ranking = rank(
+          rows.map(({ label }) => label),
+          rows.map(({ score }) => score),
+        );
+        const table = confusion(ranking, threshold);
+        assert.equal(table.truePositives, rows.filter(({ label, score }) => label === 1 && score >= threshold).length);
+        assert.equal(table.falsePositives, rows.filter(({ label, score }) => label === 0 && score >= threshold).length);
+        assert.equal(
+          table.truePositives + table.falsePositives + table.trueNegatives + table.falseNegatives,
+          rows.length,
+        );
+        assert.ok(table.f1 <= confusion(ranking, chooseThreshold(ranking)).f1);
+      },
+    ),
   );
 });
 
 test('a score on a bin edge belongs to the bin above it, and 1 to the last', () => {
   const edges = Array.from({ length: 11 }, (_, i) => i / 10);
-  const counts = reliability(edges.map(() => 1), edges).map(({ count }) => count);
+  const counts = reliability(
+    edges.map(() => 1),
+    edges,
+  ).map(({ count }) => count);
   assert.deepEqual(counts, [1, 1, 1, 1, 1, 1, 1, 1, 1, 2]);
 });
 

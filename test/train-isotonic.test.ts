@@ -26,7 +26,11 @@ test('thresholds and predictions are those of scikit-learn, bit for bit', () => 
     const name = `${kind}, ${scores.length} rows${weights === null ? '' : ', weighted'}`;
     assert.deepEqual([...fitted.x], x_thresholds, name);
     assert.deepEqual([...fitted.y], y_thresholds, name);
-    assert.deepEqual(asked.map((score) => calibrate(fitted, score)), predicted, name);
+    assert.deepEqual(
+      asked.map((score) => calibrate(fitted, score)),
+      predicted,
+      name,
+    );
   }
 });
 
@@ -37,7 +41,9 @@ test('scores closer than the tolerance are one score, measured from the first of
   assert.deepEqual([...y], [2 / 3, 1]);
 });
 
-/** The definition: at i the largest, over starts up to i, of the smallest, over ends from i, of the mean between them. */
+/**
+ * The definition: at i the largest, over starts up to i, of the smallest, over ends from i, of the mean between them.
+ */
 function minMaxFormula(y: readonly number[], weight: readonly number[]): number[] {
   const mean = (from: number, to: number): number => {
     let sum = 0;
@@ -49,20 +55,27 @@ function minMaxFormula(y: readonly number[], weight: readonly number[]): number[
     return sum / total;
   };
   return y.map((_, i) => {
-    const smallest = y.slice(0, i + 1).map((_value, from) => Math.min(...y.slice(i).map((_other, to) => mean(from, i + to))));
+    const smallest = y
+      .slice(0, i + 1)
+      .map((_value, from) => Math.min(...y.slice(i).map((_other, to) => mean(from, i + to))));
     return Math.max(...smallest);
   });
 }
 
 test('the fit is the isotonic regression by its definition', () => {
-  const rows = fc.array(fc.record({ label: fc.constantFrom(0, 1, 0.5, -2), weight: fc.integer({ min: 1, max: 5 }) }), { minLength: 1, maxLength: 25 });
+  const rows = fc.array(fc.record({ label: fc.constantFrom(0, 1, 0.5, -2), weight: fc.integer({ min: 1, max: 5 }) }), {
+    minLength: 1,
+    maxLength: 25,
+  });
   fc.assert(
     fc.property(rows, fc.boolean(), (drawn, backwards) => {
       const scores = drawn.map((_, i) => i / 32);
       const labels = drawn.map(({ label }) => label);
       const weights = drawn.map(({ weight }) => weight);
       const expected = minMaxFormula(labels, weights);
-      const fitted = backwards ? fitIsotonic(scores.toReversed(), labels.toReversed(), weights.toReversed()) : fitIsotonic(scores, labels, weights);
+      const fitted = backwards
+        ? fitIsotonic(scores.toReversed(), labels.toReversed(), weights.toReversed())
+        : fitIsotonic(scores, labels, weights);
       for (const [i, score] of scores.entries()) assert.ok(Math.abs(calibrate(fitted, score) - expected[i]) <= 1e-12);
     }),
   );

@@ -57,9 +57,30 @@ test('without a parameter file the plan is that of the Python service, determini
 });
 
 test('parameters may be given by any of LightGBM’s names', () => {
-  const plan = trainingPlan({ max_leaves: 7, eta: 0.2, n_estimators: 50, early_stopping_rounds: 5, random_state: 9, n_jobs: 2, cat_feature: [2, 3] }, ALIASES, 1);
+  const plan = trainingPlan(
+    {
+      max_leaves: 7,
+      eta: 0.2,
+      n_estimators: 50,
+      early_stopping_rounds: 5,
+      random_state: 9,
+      n_jobs: 2,
+      cat_feature: [2, 3],
+    },
+    ALIASES,
+    1,
+  );
   const { parameters } = plan;
-  assert.deepEqual([parameters['num_leaves'], parameters['learning_rate'], parameters['seed'], parameters['num_threads'], parameters['categorical_feature']], [7, 0.2, 9, 2, [2, 3]]);
+  assert.deepEqual(
+    [
+      parameters['num_leaves'],
+      parameters['learning_rate'],
+      parameters['seed'],
+      parameters['num_threads'],
+      parameters['categorical_feature'],
+    ],
+    [7, 0.2, 9, 2, [2, 3]],
+  );
   assert.deepEqual([plan.maxIterations, plan.patience, plan.seed], [50, 5, 9]);
   assert.ok(!('n_estimators' in parameters) && !('num_iterations' in parameters));
 });
@@ -70,7 +91,18 @@ test('dart has no best iteration to go back to, so it does not stop early', () =
 
 test('every mistake of a parameter file is a line of its own', () => {
   assert.deepEqual(
-    mistakesOf({ num_leafs: 3, objective: 'regression', seed: 1, random_state: 2, n_estimators: 0, train_data: 'x', eta: { a: 1 }, deterministic: false, metric: 'ndcg', linear_tree: true }),
+    mistakesOf({
+      num_leafs: 3,
+      objective: 'regression',
+      seed: 1,
+      random_state: 2,
+      n_estimators: 0,
+      train_data: 'x',
+      eta: { a: 1 },
+      deterministic: false,
+      metric: 'ndcg',
+      linear_tree: true,
+    }),
     [
       'parameter num_leafs: LightGBM knows no such parameter',
       'parameter objective: must be "binary", since the served score is a calibrated probability of two classes',
@@ -83,7 +115,10 @@ test('every mistake of a parameter file is a line of its own', () => {
       'parameter num_iterations: must be a whole number of at least 1',
     ],
   );
-  assert.deepEqual(mistakesOf({ use_missing: false, cat_feature: [2] }), ['parameter use_missing: must not be false together with categorical_feature']);
+  assert.deepEqual(mistakesOf({ use_missing: false, cat_feature: [2] }), [
+    'parameter use_missing: must not be false together with categorical_feature',
+  ]);
   assert.deepEqual(mistakesOf({ use_missing: false }), []);
-  for (const wrong of [[], 'text', null, 3]) assert.deepEqual(mistakesOf(wrong), ['the parameter file must hold one JSON object, LightGBM parameters by name']);
+  for (const wrong of [[], 'text', null, 3])
+    assert.deepEqual(mistakesOf(wrong), ['the parameter file must hold one JSON object, LightGBM parameters by name']);
 });

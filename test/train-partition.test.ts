@@ -5,7 +5,9 @@ import * as fc from 'fast-check';
 
 import { stratifiedParts, undersampled, UNDERSAMPLE_RATIO } from '../src/train/partition.js';
 
-const labelArray = fc.array(fc.integer({ min: 0, max: 1 }), { minLength: 2, maxLength: 300 }).map((labels) => Float64Array.from(labels));
+const labelArray = fc
+  .array(fc.integer({ min: 0, max: 1 }), { minLength: 2, maxLength: 300 })
+  .map((labels) => Float64Array.from(labels));
 const seeds = fc.nat();
 const spread = (counts: readonly number[]): number => Math.max(...counts) - Math.min(...counts);
 const positivesIn = (labels: Float64Array, rows: Int32Array): number => rows.reduce((sum, row) => sum + labels[row], 0);
@@ -14,7 +16,10 @@ test('parts hold every row once, in order, and differ by at most one row and one
   fc.assert(
     fc.property(labelArray, fc.integer({ min: 1, max: 7 }), seeds, (labels, parts, seed) => {
       const made = stratifiedParts(labels, parts, seed);
-      assert.deepEqual(made.flatMap((rows) => [...rows]).toSorted((a, b) => a - b), [...labels.keys()]);
+      assert.deepEqual(
+        made.flatMap((rows) => [...rows]).toSorted((a, b) => a - b),
+        [...labels.keys()],
+      );
       for (const rows of made) assert.deepEqual(rows, rows.toSorted());
       assert.ok(spread(made.map(({ length }) => length)) <= 1);
       assert.ok(spread(made.map((rows) => positivesIn(labels, rows))) <= 1);

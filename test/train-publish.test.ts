@@ -39,9 +39,14 @@ async function artifact(version: string): Promise<string> {
   for (const name of ['lightgbm_model.txt', 'calibrator.pkl']) await cp(join(source, name), join(target, name));
   await writeFile(join(target, 'model_card.md'), `# ${version}\n`);
   const names = await readdir(target);
-  const files = new Map(await Promise.all(names.map(async (name) => [name, await readFile(join(target, name))] as const)));
+  const files = new Map(
+    await Promise.all(names.map(async (name) => [name, await readFile(join(target, name))] as const)),
+  );
   const metadata: object = JSON.parse(await readFile(join(source, 'metadata.json'), 'utf8'));
-  await writeFile(join(target, 'metadata.json'), JSON.stringify({ ...metadata, model_version: version, checksums: checksums(files) }));
+  await writeFile(
+    join(target, 'metadata.json'),
+    JSON.stringify({ ...metadata, model_version: version, checksums: checksums(files) }),
+  );
   return target;
 }
 
@@ -53,14 +58,21 @@ const store = (prefix: string): S3Store => new S3Store({ bucket: BUCKET, prefix,
 
 test('a published version is fetched as it was, its metadata uploaded last, and activated on request', async () => {
   const lines: string[] = [];
-  const { uploaded, resumed } = await publish(server.client, await artifact('v1.0.1'), options({ prefix: 'one/', activate: true, report: (line) => lines.push(line) }));
+  const { uploaded, resumed } = await publish(
+    server.client,
+    await artifact('v1.0.1'),
+    options({ prefix: 'one/', activate: true, report: (line) => lines.push(line) }),
+  );
   assert.deepEqual(uploaded, ['calibrator.pkl', 'lightgbm_model.txt', 'model_card.md', 'metadata.json']);
   assert.deepEqual(resumed, []);
   assert.equal(lines.at(-2), `published v1.0.1 at s3://${BUCKET}/one/v1.0.1/`);
   assert.equal(lines.at(-1), `v1.0.1 is now the version to serve (s3://${BUCKET}/one/current.json)`);
 
   const bucket = store('one/');
-  assert.deepEqual(await chooseVersion(bucket).then(({ version, by }) => ({ version, by })), { version: 'v1.0.1', by: 'pointer' });
+  assert.deepEqual(await chooseVersion(bucket).then(({ version, by }) => ({ version, by })), {
+    version: 'v1.0.1',
+    by: 'pointer',
+  });
   const { modelText } = await fetchArtifact(bucket, 'v1.0.1', { requireChecksums: true });
   assert.deepEqual(Buffer.from(modelText), await readFile(join(folder, 'v1.0.1/lightgbm_model.txt')));
   bucket.close();
@@ -85,7 +97,10 @@ async function startCuttingProxy(uploads: number): Promise<{ client: S3Client; c
   const sockets = new Set<Socket>();
   const proxy = createServer((inbound) => {
     const outbound = connect(Number(target.port), target.hostname);
-    for (const [from, to] of [[inbound, outbound], [outbound, inbound]] as const) {
+    for (const [from, to] of [
+      [inbound, outbound],
+      [outbound, inbound],
+    ] as const) {
       sockets.add(from);
       from.on('error', () => to.destroy()).on('close', () => to.destroy());
     }
@@ -113,7 +128,10 @@ async function startCuttingProxy(uploads: number): Promise<{ client: S3Client; c
 test('an upload that is cut off leaves no version, and is resumed by publishing again', async () => {
   const made = await artifact('v1.0.3');
   const { client, close } = await startCuttingProxy(2);
-  await assert.rejects(publish(client, made, options({ prefix: 'three/' })), { code: 'STORE_UNREACHABLE', message: new RegExp(`^s3://${BUCKET}/three/v1\\.0\\.3/model_card\\.md: `) });
+  await assert.rejects(publish(client, made, options({ prefix: 'three/' })), {
+    code: 'STORE_UNREACHABLE',
+    message: new RegExp(`^s3://${BUCKET}/three/v1\\.0\\.3/model_card\\.md: `),
+  });
   await close();
   const bucket = store('three/');
   await assert.rejects(chooseVersion(bucket), { code: 'VERSION_NOT_FOUND' });
@@ -144,7 +162,11 @@ test('encryption, checksum and the demand that the version be new are sent with 
     request.resume().on('end', () => {
       if (request.method === 'PUT') puts.push({ url: request.url, ...request.headers });
       response.setHeader('content-type', 'application/xml');
-      response.end(request.method === 'GET' ? '<?xml version="1.0"?><ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>' : '');
+      response.end(
+        request.method === 'GET'
+          ? '<?xml version="1.0"?><ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>'
+          : '',
+      );
     });
   });
   const client = createS3Client({ endpoint });
@@ -157,7 +179,10 @@ test('encryption, checksum and the demand that the version be new are sent with 
     assert.equal(put['x-amz-server-side-encryption-aws-kms-key-id'], 'key-1');
     assert.equal(Buffer.from(String(put['x-amz-checksum-sha256']), 'base64').toString('hex'), put['x-amz-meta-sha256']);
   }
-  assert.deepEqual(puts.map((put) => put['if-none-match']), [undefined, undefined, undefined, '*']);
+  assert.deepEqual(
+    puts.map((put) => put['if-none-match']),
+    [undefined, undefined, undefined, '*'],
+  );
 });
 
 test('of two uploads at the same time the first counts', async () => {
@@ -165,7 +190,8 @@ test('of two uploads at the same time the first counts', async () => {
   const { endpoint, close } = await startFaultyServer((request, response) => {
     request.resume().on('end', () => {
       response.setHeader('content-type', 'application/xml');
-      if (request.method === 'GET') response.end('<?xml version="1.0"?><ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>');
+      if (request.method === 'GET')
+        response.end('<?xml version="1.0"?><ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>');
       else response.writeHead(request.headers['if-none-match'] === '*' ? 412 : 200).end();
     });
   });
@@ -181,9 +207,15 @@ test('of two uploads at the same time the first counts', async () => {
 test('an artifact that is incomplete, altered, or not named after its version is not uploaded', async () => {
   const altered = await artifact('v1.0.7');
   await writeFile(join(altered, 'model_card.md'), 'altered');
-  await assert.rejects(publish(server.client, altered, options({ prefix: 'bad/' })), { code: 'ARTIFACT_INVALID', message: /model_card\.md: has SHA-256 .* but metadata\.json says/ });
+  await assert.rejects(publish(server.client, altered, options({ prefix: 'bad/' })), {
+    code: 'ARTIFACT_INVALID',
+    message: /model_card\.md: has SHA-256 .* but metadata\.json says/,
+  });
   await rm(join(altered, 'lightgbm_model.txt'));
-  await assert.rejects(publish(server.client, altered, options({ prefix: 'bad/' })), { code: 'ARTIFACT_INVALID', message: /lightgbm_model\.txt: is missing/ });
+  await assert.rejects(publish(server.client, altered, options({ prefix: 'bad/' })), {
+    code: 'ARTIFACT_INVALID',
+    message: /lightgbm_model\.txt: is missing/,
+  });
 
   const renamed = await artifact('v1.0.8');
   await cp(renamed, join(folder, 'v1.0.9'), { recursive: true });
@@ -191,7 +223,9 @@ test('an artifact that is incomplete, altered, or not named after its version is
     code: 'ARTIFACT_INVALID',
     message: /metadata\.json: model_version is "v1\.0\.8", but the folder is named "v1\.0\.9"$/,
   });
-  await assert.rejects(publish(server.client, join(folder, 'v9.9.9'), options({ prefix: 'bad/' })), { code: 'VERSION_NOT_FOUND' });
+  await assert.rejects(publish(server.client, join(folder, 'v9.9.9'), options({ prefix: 'bad/' })), {
+    code: 'VERSION_NOT_FOUND',
+  });
   const bucket = store('bad/');
   assert.deepEqual(await bucket.versions(), []);
   bucket.close();

@@ -13,16 +13,29 @@ function makeRun(changes: Partial<TrainingRun> = {}, scoreOf: (logOdds: number) 
     const risk = Float64Array.from({ length: 800 }, () => 1.5 * random.normal() - 2);
     const labels = risk.map((value, row) => (row === 0 || random.chance(sigmoid(value)) ? 1 : 0));
     const calibrated = risk.map(scoreOf);
-    return evaluateSplit(split, labels, calibrated.map((score) => score ** 1.2), calibrated);
+    return evaluateSplit(
+      split,
+      labels,
+      calibrated.map((score) => score ** 1.2),
+      calibrated,
+    );
   });
   return {
     version: 'v9.1.0',
     trainedAt: '2026-01-02T03:04:05Z',
     data: { location: 'data', fingerprint: 'ab'.repeat(32), completeness: 0.992, period: undefined, synthetic: true },
-    booster: { lightgbmVersion: '4.1.0', rounds: 57, parameters: { objective: 'binary', learning_rate: 0.05 }, imbalance: 'Not treated.' },
+    booster: {
+      lightgbmVersion: '4.1.0',
+      rounds: 57,
+      parameters: { objective: 'binary', learning_rate: 0.05 },
+      imbalance: 'Not treated.',
+    },
     calibration: { rows: 400, thresholds: 21, note: 'Fitted on half of the validation rows.' },
     splits,
-    importance: [{ feature: 'age', gain: 1, splits: 10 }, { feature: 'ltv_ratio', gain: 3, splits: 20 }],
+    importance: [
+      { feature: 'age', gain: 1, splits: 10 },
+      { feature: 'ltv_ratio', gain: 3, splits: 20 },
+    ],
     threshold: chooseThreshold(rank(splits[1].labels, splits[1].calibrated)),
     crossValidation: undefined,
     ...changes,
@@ -31,7 +44,13 @@ function makeRun(changes: Partial<TrainingRun> = {}, scoreOf: (logOdds: number) 
 
 test('the report holds every figure, needs nothing from outside, and is the same bytes each time', async () => {
   const page = await renderReport(makeRun());
-  for (const label of ['ROC curve', 'Precision-recall curve', 'Reliability diagram before and after calibration', 'Distribution of scores by class', 'Feature importance by gain']) {
+  for (const label of [
+    'ROC curve',
+    'Precision-recall curve',
+    'Reliability diagram before and after calibration',
+    'Distribution of scores by class',
+    'Feature importance by gain',
+  ]) {
     assert.match(page, new RegExp(`<svg [^>]*aria-label="${label}"`));
   }
   assert.match(page, /<table class="confusion full">/);
@@ -53,7 +72,9 @@ test('the confusion table and the metrics are those of the test split', async ()
 test('text from outside cannot become markup', async () => {
   const base = makeRun();
   const page = await renderReport({
-    ...base, version: '<b>"v1"&', data: { ...base.data, location: '<script>alert(1)</script>' },
+    ...base,
+    version: '<b>"v1"&',
+    data: { ...base.data, location: '<script>alert(1)</script>' },
     importance: [{ feature: '<img src=x>', gain: 1, splits: 1 }],
   });
   assert.equal(page.includes('<script>'), false);
@@ -62,10 +83,16 @@ test('text from outside cannot become markup', async () => {
 });
 
 for (const [name, run] of [
-  ['a constant score and no split at all', makeRun({ importance: [{ feature: 'age', gain: 0, splits: 0 }], threshold: 0.5 }, () => 0.25)],
+  [
+    'a constant score and no split at all',
+    makeRun({ importance: [{ feature: 'age', gain: 0, splits: 0 }], threshold: 0.5 }, () => 0.25),
+  ],
   ['scores of 0 and 1', makeRun({}, (logOdds) => (logOdds > 0 ? 1 : 0))],
   ['a threshold that nothing reaches', makeRun({ threshold: 2 })],
-  ['300 features', makeRun({ importance: Array.from({ length: 300 }, (_, i) => ({ feature: `f${i}`, gain: i, splits: i })) })],
+  [
+    '300 features',
+    makeRun({ importance: Array.from({ length: 300 }, (_, i) => ({ feature: `f${i}`, gain: i, splits: i })) }),
+  ],
 ] as const) {
   test(`a run with ${name} is drawn too`, async () => {
     assert.equal(/NaN|Infinity|undefined/.test(await renderReport(run)), false);
@@ -76,13 +103,32 @@ for (const [name, run] of [
 test('the model card has the sections of the template, filled from the run', () => {
   const run = makeRun({ crossValidation: { folds: 5, meanAuc: 0.81234, spread: 0.01 } });
   const card = renderModelCard(run);
-  for (const heading of ['# Fraud Detection Model v9.1.0', '## Model Overview', '## Performance Metrics', '## Training Data', '## Feature Importance', '## Calibration', '## Limitations']) {
+  for (const heading of [
+    '# Fraud Detection Model v9.1.0',
+    '## Model Overview',
+    '## Performance Metrics',
+    '## Training Data',
+    '## Feature Importance',
+    '## Calibration',
+    '## Limitations',
+  ]) {
     assert.ok(card.includes(`${heading}\n`), heading);
   }
   const [, validation, tested] = run.splits;
-  assert.ok(card.includes(`- **AUC-ROC**: ${tested.before.auc_roc.toFixed(4)} (validation: ${validation.before.auc_roc.toFixed(4)}`));
-  assert.ok(card.includes(`- **Calibration Error**: ${tested.after.calibration_error.toFixed(4)} (validation: ${validation.after.calibration_error.toFixed(4)}`));
-  assert.match(card, /precision at 10% recall are of the booster's probability; the calibration error is of the calibrated score/);
+  assert.ok(
+    card.includes(
+      `- **AUC-ROC**: ${tested.before.auc_roc.toFixed(4)} (validation: ${validation.before.auc_roc.toFixed(4)}`,
+    ),
+  );
+  assert.ok(
+    card.includes(
+      `- **Calibration Error**: ${tested.after.calibration_error.toFixed(4)} (validation: ${validation.after.calibration_error.toFixed(4)}`,
+    ),
+  );
+  assert.match(
+    card,
+    /precision at 10% recall are of the booster's probability; the calibration error is of the calibrated score/,
+  );
   assert.ok(card.includes('- **Training Date**: 2026-01-02\n'));
   assert.ok(card.includes('- **Size**: 2,400 samples (train 800, validation 800, test 800)\n'));
   assert.ok(card.includes('1. ltv_ratio (0.75)\n2. age (0.25)\n'));
@@ -95,8 +141,16 @@ test('a calibration that made the calibration error worse is a limitation, with 
   const better = makeRun();
   assert.ok(better.splits[2].after.calibration_error < better.splits[2].before.calibration_error);
   assert.equal(renderModelCard(better).includes('worse'), false);
-  const splits = better.splits.map(({ split, labels, calibrated, uncalibrated }) => evaluateSplit(split, labels, calibrated, uncalibrated));
+  const splits = better.splits.map(({ split, labels, calibrated, uncalibrated }) =>
+    evaluateSplit(split, labels, calibrated, uncalibrated),
+  );
   const { before, after } = splits[2];
-  const [limitations] = renderModelCard({ ...better, splits }).split('## Limitations').slice(1);
-  assert.ok(limitations.includes(`worse: ${before.calibration_error.toFixed(4)} for the booster's probability, ${after.calibration_error.toFixed(4)} for the calibrated score\n`));
+  const [limitations] = renderModelCard({ ...better, splits })
+    .split('## Limitations')
+    .slice(1);
+  assert.ok(
+    limitations.includes(
+      `worse: ${before.calibration_error.toFixed(4)} for the booster's probability, ${after.calibration_error.toFixed(4)} for the calibrated score\n`,
+    ),
+  );
 });

@@ -12,29 +12,43 @@ import { projectRoot } from './project.js';
 const fixture = (name: string): Uint8Array => readFileSync(join(projectRoot, 'test/data/training', name));
 
 function asRows({ names, columns }: Table): Record<string, (number | null)[]> {
-  return Object.fromEntries(names.map((name, index) => [name, Array.from(columns[index], (value) => (Number.isNaN(value) ? null : value))]));
+  return Object.fromEntries(
+    names.map((name, index) => [name, Array.from(columns[index], (value) => (Number.isNaN(value) ? null : value))]),
+  );
 }
 
 for (const codec of ['snappy', 'zstd', 'gzip', 'lz4']) {
   test(`parquet that pandas wrote with ${codec}, in row groups: numbers, nullable types, booleans, decimals and an all-null column`, async () => {
     const table = await readParquet(fixture(`${codec}.parquet`), `${codec}.parquet`);
     assert.equal(table.rows, 50);
-    assert.deepEqual(asRows(table), JSON.parse(readFileSync(join(projectRoot, 'test/data/training/tables.json'), 'utf8')));
+    assert.deepEqual(
+      asRows(table),
+      JSON.parse(readFileSync(join(projectRoot, 'test/data/training/tables.json'), 'utf8')),
+    );
   });
 }
 
 test("pandas's index is no column of the data", async () => {
   assert.deepEqual((await readParquet(fixture('index.parquet'), 'index.parquet')).names, ['real', 'flag']);
-  assert.deepEqual(readCsv(Buffer.from(',real\n7,1.5\n8,\n'), 'x.csv'), { names: ['real'], columns: [Float64Array.of(1.5, NaN)], rows: 2 });
+  assert.deepEqual(readCsv(Buffer.from(',real\n7,1.5\n8,\n'), 'x.csv'), {
+    names: ['real'],
+    columns: [Float64Array.of(1.5, NaN)],
+    rows: 2,
+  });
 });
 
 test('what is no column of numbers is refused, naming file, column and row', async () => {
   await assert.rejects(readParquet(fixture('text.parquet'), 'train.parquet'), {
-    code: 'DATA_INVALID', message: 'train.parquet: column name, row 1: text "ann" where a number belongs',
+    code: 'DATA_INVALID',
+    message: 'train.parquet: column name, row 1: text "ann" where a number belongs',
   });
-  await assert.rejects(readParquet(fixture('nested.parquet'), 'train.parquet'), { code: 'DATA_INVALID', message: /^train\.parquet: column list is nested/ });
+  await assert.rejects(readParquet(fixture('nested.parquet'), 'train.parquet'), {
+    code: 'DATA_INVALID',
+    message: /^train\.parquet: column list is nested/,
+  });
   assert.throws(() => readCsv(Buffer.from('a,b\n1,2\n3,ann\n'), 'train.csv'), {
-    code: 'DATA_INVALID', message: 'train.csv: column b, row 2: text "ann" where a number belongs',
+    code: 'DATA_INVALID',
+    message: 'train.csv: column b, row 2: text "ann" where a number belongs',
   });
   for (const text of ['0x10', '1_000', '1e', '.', '--1', '1 2', '1,5']) {
     assert.throws(() => readCsv(Buffer.from(`a\n"${text}"\n`), 'train.csv'), { code: 'DATA_INVALID' }, text);
@@ -43,11 +57,25 @@ test('what is no column of numbers is refused, naming file, column and row', asy
 
 test('a damaged file is refused by one line', async () => {
   const whole = fixture('zstd.parquet');
-  for (const bytes of [new Uint8Array(), Buffer.from('PAR1'), Buffer.from('a,b\n1,2\n'), whole.subarray(0, 4000), whole.subarray(100)]) {
-    await assert.rejects(readParquet(bytes, 'train.parquet'), (error: LightscoreError) => error.code === 'DATA_INVALID' && /^train\.parquet: not a readable parquet file \([^\n]+\)$/.test(error.message));
+  for (const bytes of [
+    new Uint8Array(),
+    Buffer.from('PAR1'),
+    Buffer.from('a,b\n1,2\n'),
+    whole.subarray(0, 4000),
+    whole.subarray(100),
+  ]) {
+    await assert.rejects(
+      readParquet(bytes, 'train.parquet'),
+      (error: LightscoreError) =>
+        error.code === 'DATA_INVALID' && /^train\.parquet: not a readable parquet file \([^\n]+\)$/.test(error.message),
+    );
   }
   for (const [text, message] of [
-    ['', /the file is empty/], ['a,b\n1\n', /not readable as CSV/], ['a,a\n1,2\n', /column a occurs twice/], ['a,\n1,2\n', /column 2 has no name/], ['a\n"1\n', /not readable as CSV/],
+    ['', /the file is empty/],
+    ['a,b\n1\n', /not readable as CSV/],
+    ['a,a\n1,2\n', /column a occurs twice/],
+    ['a,\n1,2\n', /column 2 has no name/],
+    ['a\n"1\n', /not readable as CSV/],
   ] as const) {
     assert.throws(() => readCsv(Buffer.from(text), 'train.csv'), { code: 'DATA_INVALID', message }, text);
   }
@@ -73,28 +101,44 @@ test('random damage gives a table or DATA_INVALID, nothing else', async () => {
 test('CSV: missing values, booleans, infinities, quotes, CRLF and a byte-order mark', () => {
   const text = '\uFEFF"a", b\r\n1.5,True\r\n,false\r\nNaN,-inf\r\n"-2e3",<NA>\r\n';
   assert.deepEqual(readCsv(Buffer.from(text), 'x.csv'), {
-    names: ['a', 'b'], columns: [Float64Array.of(1.5, NaN, NaN, -2000), Float64Array.of(1, 0, -Infinity, NaN)], rows: 4,
+    names: ['a', 'b'],
+    columns: [Float64Array.of(1.5, NaN, NaN, -2000), Float64Array.of(1, 0, -Infinity, NaN)],
+    rows: 4,
   });
 });
 
 test('a table comes back from parquet as it was written, and the same table gives the same bytes', async () => {
   const double = fc.double({ noNaN: false });
   await fc.assert(
-    fc.asyncProperty(fc.array(fc.tuple(double, fc.option(fc.integer(), { nil: NaN })), { minLength: 1, maxLength: 60 }), async (rows) => {
-      const table = { names: ['real', 'whole'], columns: [Float64Array.from(rows, ([real]) => real), Float64Array.from(rows, ([, whole]) => whole)], rows: rows.length };
-      const bytes = writeParquet(table, new Set(['whole']));
-      assert.deepEqual(bytes, writeParquet(table, new Set(['whole'])));
-      assert.deepEqual(await readParquet(bytes, 'x.parquet'), table);
-    }),
+    fc.asyncProperty(
+      fc.array(fc.tuple(double, fc.option(fc.integer(), { nil: NaN })), { minLength: 1, maxLength: 60 }),
+      async (rows) => {
+        const table = {
+          names: ['real', 'whole'],
+          columns: [Float64Array.from(rows, ([real]) => real), Float64Array.from(rows, ([, whole]) => whole)],
+          rows: rows.length,
+        };
+        const bytes = writeParquet(table, new Set(['whole']));
+        assert.deepEqual(bytes, writeParquet(table, new Set(['whole'])));
+        assert.deepEqual(await readParquet(bytes, 'x.parquet'), table);
+      },
+    ),
     { numRuns: 100 },
   );
 });
 
 test('a split is read from parquet, else from CSV, else its absence is told', async () => {
-  const files = new Map<string, Uint8Array>([['train.parquet', fixture('index.parquet')], ['train.csv', Buffer.from('a\n1\n')], ['test.csv', Buffer.from('a\n1\n')]]);
+  const files = new Map<string, Uint8Array>([
+    ['train.parquet', fixture('index.parquet')],
+    ['train.csv', Buffer.from('a\n1\n')],
+    ['test.csv', Buffer.from('a\n1\n')],
+  ]);
   const read = (name: string): Promise<Uint8Array | undefined> => Promise.resolve(files.get(name));
   assert.equal((await readTable(read, 'data', 'train')).file, 'train.parquet');
   const fromCsv = await readTable(read, 'data', 'test');
   assert.deepEqual([fromCsv.file, fromCsv.rows, fromCsv.bytes], ['test.csv', 1, files.get('test.csv')]);
-  await assert.rejects(readTable(read, 's3://bucket/data', 'validation'), { code: 'DATA_INVALID', message: 's3://bucket/data: there is neither validation.parquet nor validation.csv' });
+  await assert.rejects(readTable(read, 's3://bucket/data', 'validation'), {
+    code: 'DATA_INVALID',
+    message: 's3://bucket/data: there is neither validation.parquet nor validation.csv',
+  });
 });

@@ -19,9 +19,16 @@ const hex = (content: string | Uint8Array): string => createHash('sha256').updat
 
 test('a version is written whole, and nothing beside it', async () => {
   const repository = join(folder, 'new/models');
-  assert.equal(await writeArtifact(repository, 'v1.0.0', files, '{}\n', { replace: false }), join(repository, 'v1.0.0'));
+  assert.equal(
+    await writeArtifact(repository, 'v1.0.0', files, '{}\n', { replace: false }),
+    join(repository, 'v1.0.0'),
+  );
   assert.deepEqual(await readdir(repository), ['v1.0.0']);
-  assert.deepEqual((await readdir(join(repository, 'v1.0.0'))).toSorted(), ['calibrator.json', 'lightgbm_model.txt', 'metadata.json']);
+  assert.deepEqual((await readdir(join(repository, 'v1.0.0'))).toSorted(), [
+    'calibrator.json',
+    'lightgbm_model.txt',
+    'metadata.json',
+  ]);
   assert.deepEqual([...(await readFile(join(repository, 'v1.0.0/calibrator.json')))], [1, 2, 3]);
 });
 
@@ -34,7 +41,11 @@ test('an existing version stays, unless it is to be replaced', async () => {
   });
   assert.deepEqual((await readdir(join(repository, 'v1'))).toSorted(), ['metadata.json', 'old']);
   await writeArtifact(repository, 'v1', files, 'new', { replace: true });
-  assert.deepEqual((await readdir(join(repository, 'v1'))).toSorted(), ['calibrator.json', 'lightgbm_model.txt', 'metadata.json']);
+  assert.deepEqual((await readdir(join(repository, 'v1'))).toSorted(), [
+    'calibrator.json',
+    'lightgbm_model.txt',
+    'metadata.json',
+  ]);
   assert.deepEqual(await readdir(repository), ['v1']);
 });
 
@@ -43,13 +54,20 @@ test('what cannot be written leaves nothing of the new version, and all of the o
   await writeArtifact(repository, 'v1', new Map([['old', 'old']]), 'old', { replace: false });
   // A name in a folder that does not exist fails after the files before it were written.
   const unwritable = new Map([...files, ['no/such/folder.txt', 'x']]);
-  await assert.rejects(writeArtifact(repository, 'v1', unwritable, 'new', { replace: true }), { code: 'OUTPUT_FAILED', message: /failing\/v1 could not be written: ENOENT/ });
-  await assert.rejects(writeArtifact(repository, 'v2', unwritable, 'new', { replace: false }), { code: 'OUTPUT_FAILED' });
+  await assert.rejects(writeArtifact(repository, 'v1', unwritable, 'new', { replace: true }), {
+    code: 'OUTPUT_FAILED',
+    message: /failing\/v1 could not be written: ENOENT/,
+  });
+  await assert.rejects(writeArtifact(repository, 'v2', unwritable, 'new', { replace: false }), {
+    code: 'OUTPUT_FAILED',
+  });
   assert.deepEqual(await readdir(repository), ['v1']);
   assert.deepEqual((await readdir(join(repository, 'v1'))).toSorted(), ['metadata.json', 'old']);
 
   await writeFile(join(folder, 'file'), '');
-  await assert.rejects(writeArtifact(join(folder, 'file'), 'v1', files, '{}', { replace: true }), { code: 'OUTPUT_FAILED' });
+  await assert.rejects(writeArtifact(join(folder, 'file'), 'v1', files, '{}', { replace: true }), {
+    code: 'OUTPUT_FAILED',
+  });
 });
 
 test('a version that was emptied by hand is no obstacle to replacing it', async () => {

@@ -1,6 +1,6 @@
 /**
- * Preloaded into a server under test (NODE_OPTIONS=--import): SIGUSR2 lets the newest thread of its first acceptor meet what it does not catch,
- * SIGWINCH ends it from outside.
+ * Preloaded into a server under test (NODE_OPTIONS=--import): SIGUSR2 lets the newest thread of its first acceptor meet
+ * what it does not catch, SIGWINCH ends it from outside.
  */
 import { type Worker, isMainThread } from 'node:worker_threads';
 

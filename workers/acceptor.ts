@@ -1,4 +1,7 @@
-/** An acceptor on a thread of its own (ACCEPTORS > 1): sockets, bodies, batches and workers are its own; models, limits and the log are shared. */
+/**
+ * An acceptor on a thread of its own (ACCEPTORS > 1): sockets, bodies, batches and workers are its own; models, limits
+ * and the log are shared.
+ */
 import { parentPort, workerData } from 'node:worker_threads';
 import { AdoptedModels } from '../src/acceptors/adopted-models.js';
 import { Channel, sendable } from '../src/acceptors/channel.js';
@@ -32,9 +35,15 @@ const limits = sharedLimits(config, cells, acceptor);
 const leased = new LeasedMemory(memory, lease);
 const models = new AdoptedModels(leased, config.http.acceptors);
 const metrics = new Metrics();
-const predictions = new PredictionLog(new RelayedLines(limits.lineCharacters, (lines, count) => channel.note('lines', { lines, count })), predictionSample);
+const predictions = new PredictionLog(
+  new RelayedLines(limits.lineCharacters, (lines, count) => channel.note('lines', { lines, count })),
+  predictionSample,
+);
 const front = new FrontEnd({
-  config, limits, metrics, predictions,
+  config,
+  limits,
+  metrics,
+  predictions,
   pool: new ScoringPool(workers, { module, memory: leased }),
   serving: () => models.serving,
   administrator: {
@@ -42,7 +51,13 @@ const front = new FrontEnd({
     noteRefused: (method, path, address) => channel.note('adminRefused', { method, path, address }),
   },
   scrape: () => channel.ask('scrape', undefined),
-  logger: { error: (fields, message) => channel.note('error', { fields: 'err' in fields ? { ...fields, err: sendable(fields['err']) } : fields, message }) },
+  logger: {
+    error: (fields, message) =>
+      channel.note('error', {
+        fields: 'err' in fields ? { ...fields, err: sendable(fields['err']) } : fields,
+        message,
+      }),
+  },
 });
 leased.started();
 
@@ -51,7 +66,9 @@ function counts(): AcceptorCounts {
   return { requests: metrics.counts(), workers: alive, predictionLinesDropped, busySeconds: acceptors[0].busySeconds };
 }
 
-/** Lets the thread end by itself: a thread that ends while uWebSockets.js has sockets open takes the process with it. */
+/**
+ * Lets the thread end by itself: a thread that ends while uWebSockets.js has sockets open takes the process with it.
+ */
 async function close(): Promise<void> {
   await front.close();
   predictions.flush();

@@ -1,6 +1,7 @@
 /**
- * The loader: everything that brings a version from the store to a verified image in shared memory, off the main thread and at a lower
- * priority. The stages, in order: fetch, verify (size, checksums, signature), parse, compile, self-check.
+ * The loader: everything that brings a version from the store to a verified image in shared memory, off the main thread
+ * and at a lower priority. The stages, in order: fetch, verify (size, checksums, signature), parse, compile,
+ * self-check.
  */
 import { createPublicKey } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
@@ -65,7 +66,10 @@ export interface LoadedImage {
   readonly selfCheck: SelfCheckRows;
 }
 
-/** Errors lose their class on the way between threads, so a refusal travels as a value. `file` and `reason` are an ArtifactError's. */
+/**
+ * Errors lose their class on the way between threads, so a refusal travels as a value. `file` and `reason` are an
+ * ArtifactError's.
+ */
 export interface Refusal {
   readonly code: ErrorCode;
   readonly message: string;
@@ -79,7 +83,11 @@ export type LoadResult = { readonly loaded: LoadedImage } | { readonly refused: 
 const CHECK_ROWS = 128;
 
 // piscina hands workerData over as [its own, ours].
-const { module, memory, store: storeConfig } = (Array.isArray(workerData) ? workerData[1] : workerData) as LoadWorkerData;
+const {
+  module,
+  memory,
+  store: storeConfig,
+} = (Array.isArray(workerData) ? workerData[1] : workerData) as LoadWorkerData;
 const kernels = instantiateKernel(module, memory);
 const store = openStore(storeConfig);
 
@@ -87,7 +95,10 @@ export default async function load(task: LoadTask): Promise<LoadResult> {
   const ended = new AbortController();
   try {
     const { version, requireChecksums, publicKey, hurried } = task;
-    const artifact = await fetchArtifact(await store, version, { requireChecksums, ...(publicKey !== undefined && { publicKey: createPublicKey(publicKey) }) });
+    const artifact = await fetchArtifact(await store, version, {
+      requireChecksums,
+      ...(publicKey !== undefined && { publicKey: createPublicKey(publicKey) }),
+    });
     return { loaded: await compile(artifact, hurried, task.port, ended.signal) };
   } catch (error) {
     return { refused: refusal(error, task.version) };
@@ -98,19 +109,27 @@ export default async function load(task: LoadTask): Promise<LoadResult> {
 }
 
 function refusal(error: unknown, version: string): Refusal {
-  if (error instanceof ArtifactError) return { code: error.code, message: error.message, file: error.file, reason: error.reason };
+  if (error instanceof ArtifactError)
+    return { code: error.code, message: error.message, file: error.file, reason: error.reason };
   if (error instanceof LightscoreError) return { code: error.code, message: error.message };
   // A limit of the image's layout.
-  if (error instanceof RangeError) return { code: 'ARTIFACT_INVALID', message: `${version}: ${error.message}`, file: version, reason: error.message };
+  if (error instanceof RangeError)
+    return { code: 'ARTIFACT_INVALID', message: `${version}: ${error.message}`, file: version, reason: error.message };
   throw error;
 }
 
-async function compile(artifact: Artifact, hurried: boolean, port: MessagePort, ended: AbortSignal): Promise<LoadedImage> {
+async function compile(
+  artifact: Artifact,
+  hurried: boolean,
+  port: MessagePort,
+  ended: AbortSignal,
+): Promise<LoadedImage> {
   const file = artifact.modelFile;
   const modelText = new TextDecoder().decode(artifact.modelText);
   const early = hurried ? startNative(modelText, file, ended) : undefined;
   const booster = parseBooster(modelText, file);
-  if (booster.outputs !== 1) throw new ArtifactError(file, `the model has ${booster.outputs} outputs; only single-output models can be served`);
+  if (booster.outputs !== 1)
+    throw new ArtifactError(file, `the model has ${booster.outputs} outputs; only single-output models can be served`);
   const card = describe(artifact, booster);
   const compiled = planImage(booster, artifact.calibrator);
   const image = await place(port, compiled.byteLength);
@@ -166,10 +185,16 @@ function describe({ version, metadata, metadataFile, modelSha256 }: Artifact, bo
   };
 }
 
-/** The model's own names rule; where it was trained without names, LightGBM calls them Column_0, Column_1, ... and metadata's are used. */
+/**
+ * The model's own names rule; where it was trained without names, LightGBM calls them Column_0, Column_1, ... and
+ * metadata's are used.
+ */
 function featureNames(file: string, ofModel: readonly string[], ofMetadata: readonly string[]): readonly string[] {
   if (ofMetadata.length !== ofModel.length) {
-    throw new ArtifactError(file, `feature_names has ${ofMetadata.length} names, but the model has ${ofModel.length} features`);
+    throw new ArtifactError(
+      file,
+      `feature_names has ${ofMetadata.length} names, but the model has ${ofModel.length} features`,
+    );
   }
   return ofModel.every((name, i) => name === `Column_${i}`) ? ofMetadata : ofModel;
 }

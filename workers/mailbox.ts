@@ -1,11 +1,13 @@
 /**
- * A mailbox: how one worker is given a task and gives its result back, in shared memory. Posting a message from thread to thread and
- * back costs the front end's thread 10 us or more; storing a task and waking who waits for it a third of that.
+ * A mailbox: how one worker is given a task and gives its result back, in shared memory. Posting a message from thread
+ * to thread and back costs the front end's thread 10 us or more; storing a task and waking who waits for it a third of
+ * that.
  *
- * The front end fills the task, then counts POSTED up and wakes the worker. The worker runs it, then counts DONE up. The front end
- * looks at DONE once per turn of its event loop; before it goes to sleep it writes to WAKE for which task it waits, and the worker that has
- * done that very task posts a message. (The front end writes WAKE, then reads DONE; the worker writes DONE, then reads WAKE: one of them
- * sees the other's. WAKE names the task, as a worker may read it so late that the front end waits for the next one already.)
+ * The front end fills the task, then counts POSTED up and wakes the worker. The worker runs it, then counts DONE up.
+ * The front end looks at DONE once per turn of its event loop; before it goes to sleep it writes to WAKE for which task
+ * it waits, and the worker that has done that very task posts a message. (The front end writes WAKE, then reads DONE;
+ * the worker writes DONE, then reads WAKE: one of them sees the other's. WAKE names the task, as a worker may read it
+ * so late that the front end waits for the next one already.)
  */
 import { STRATEGIES, type Strategy } from '../src/model/strategies.js';
 
@@ -112,7 +114,15 @@ export class Mailbox {
     const done = this.#state[DONE];
     while (Atomics.load(this.#state, POSTED) === done) Atomics.wait(this.#state, POSTED, done);
     const task = this.#task;
-    return { strategy: STRATEGIES[task[STRATEGY]], image: task[IMAGE], text: task[TEXT], lane: task[LANE], first: task[FIRST], end: task[END], explain: task[EXPLAIN] === 1 };
+    return {
+      strategy: STRATEGIES[task[STRATEGY]],
+      image: task[IMAGE],
+      text: task[TEXT],
+      lane: task[LANE],
+      first: task[FIRST],
+      end: task[END],
+      explain: task[EXPLAIN] === 1,
+    };
   }
 
   /** @returns the number of the task, for `isAwaited` */

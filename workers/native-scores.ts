@@ -14,7 +14,10 @@ export interface NativeRows {
   readonly rows: Float64Array;
 }
 
-export type NativeAnswer = { readonly raw: Float64Array; readonly version: string } | { readonly refused: string } | { readonly unavailable: true };
+export type NativeAnswer =
+  | { readonly raw: Float64Array; readonly version: string }
+  | { readonly refused: string }
+  | { readonly unavailable: true };
 
 process.once('message', (model) => {
   // Rows may come while the model is read.

@@ -1,4 +1,7 @@
-/** A scoring worker: runs the kernel on lanes that the front end has filled. Booster, rows and scores stay where they are. */
+/**
+ * A scoring worker: runs the kernel on lanes that the front end has filled. Booster, rows and scores stay where they
+ * are.
+ */
 import { parentPort, workerData } from 'node:worker_threads';
 import { carryOut, instantiateKernel } from '../src/scoring/kernel.js';
 import { Mailbox } from './mailbox.js';

@@ -1,6 +1,7 @@
 /**
- * Health check of the image, which has no curl: exit code 0 where the server of this container answers 200, else 1 and one line why.
- * Reads the server's own settings (PORT, HOST, TLS_CERT_FILE). An argument names another path than /readyz.
+ * Health check of the image, which has no curl: exit code 0 where the server of this container answers 200, else 1 and
+ * one line why. Reads the server's own settings (PORT, HOST, TLS_CERT_FILE). An argument names another path than
+ * /readyz.
  */
 import { request as http } from 'node:http';
 import { request as https } from 'node:https';
@@ -30,5 +31,12 @@ const options = {
   if (response.statusCode === 200) end(0);
   else end(1, `status ${response.statusCode}`);
 })
-  .on('error', (error) => end(1, error.name === 'AbortError' || error.name === 'TimeoutError' ? `no answer within ${TIMEOUT_MS} ms` : error.message))
+  .on('error', (error) =>
+    end(
+      1,
+      error.name === 'AbortError' || error.name === 'TimeoutError'
+        ? `no answer within ${TIMEOUT_MS} ms`
+        : error.message,
+    ),
+  )
   .end();

@@ -1,8 +1,8 @@
 /**
  * Takes out of a node_modules what this platform's server does not read: node deploy/container/prune.mjs node_modules
  *
- * uWebSockets.js carries binaries of every platform and ABI (250 MB): one is kept. So are all licences. Type declarations, source
- * maps and the AWS SDK's second copy for bundlers (`dist-es`) go.
+ * uWebSockets.js carries binaries of every platform and ABI (250 MB): one is kept. So are all licences. Type
+ * declarations, source maps and the AWS SDK's second copy for bundlers (`dist-es`) go.
  */
 import { existsSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -39,7 +39,9 @@ const binary = `uws_${process.platform}_${process.arch}_${process.versions.modul
 const uwsFiles = new Set(['package.json', 'LICENSE', 'uws.js', 'ESM_wrapper.mjs', binary]);
 const uws = join(folder, 'uWebSockets.js');
 if (!existsSync(join(uws, binary))) {
-  process.stderr.write(`${join(uws, binary)} does not exist: uWebSockets.js has no binary for Node ${process.version} on ${process.platform} ${process.arch}\n`);
+  process.stderr.write(
+    `${join(uws, binary)} does not exist: uWebSockets.js has no binary for Node ${process.version} on ${process.platform} ${process.arch}\n`,
+  );
   process.exit(1);
 }
 
@@ -66,4 +68,6 @@ for (const file of filesBelow(folder)) {
     removed += size;
   }
 }
-process.stdout.write(`${join(dirname(folder), 'node_modules')}: kept ${(kept / 2 ** 20).toFixed(1)} MiB, removed ${(removed / 2 ** 20).toFixed(1)} MiB\n`);
+process.stdout.write(
+  `${join(dirname(folder), 'node_modules')}: kept ${(kept / 2 ** 20).toFixed(1)} MiB, removed ${(removed / 2 ** 20).toFixed(1)} MiB\n`,
+);

@@ -1,6 +1,7 @@
 /**
- * Which core a thread runs on. Left alone, Linux sometimes puts the load generator and the thread that answers it on one core, where
- * a round trip takes 12 us, and sometimes on two, where it takes 70: a ratio of two servers that were placed differently says nothing.
+ * Which core a thread runs on. Left alone, Linux sometimes puts the load generator and the thread that answers it on
+ * one core, where a round trip takes 12 us, and sometimes on two, where it takes 70: a ratio of two servers that were
+ * placed differently says nothing.
  */
 import koffi from 'koffi';
 
@@ -16,7 +17,9 @@ const CORES = allowedCores();
 function allowedCores(): readonly number[] {
   const mask = new Uint8Array(MASK_BYTES);
   if (getAffinity(0, MASK_BYTES, mask) < 0) throw new Error(`sched_getaffinity failed with error ${koffi.errno()}`);
-  return Array.from({ length: MASK_BYTES * 8 }, (_, core) => core).filter((core) => ((mask[core >> 3] >> (core & 7)) & 1) === 1);
+  return Array.from({ length: MASK_BYTES * 8 }, (_, core) => core).filter(
+    (core) => ((mask[core >> 3] >> (core & 7)) & 1) === 1,
+  );
 }
 
 /** The first core for an event loop that serves, the last for a generator that loads it, or wherever Linux likes. */
@@ -27,5 +30,6 @@ export function place(thread: number, where: Place): void {
   const cores = where === 'serving' ? CORES.slice(0, 1) : where === 'loading' ? CORES.slice(-1) : CORES;
   const mask = new Uint8Array(MASK_BYTES);
   for (const core of cores) mask[core >> 3] |= 1 << (core & 7);
-  if (setAffinity(thread, MASK_BYTES, mask) < 0) throw new Error(`sched_setaffinity failed with error ${koffi.errno()}`);
+  if (setAffinity(thread, MASK_BYTES, mask) < 0)
+    throw new Error(`sched_setaffinity failed with error ${koffi.errno()}`);
 }

@@ -30,8 +30,8 @@ interface Preparation {
 const buffer = Buffer.allocUnsafeSlow(1 << 18);
 
 /**
- * Requests are sent in groups where more than one is due in this time, seconds: a generator that wakes for each would be busy with waking.
- * What a request waits for its group is in its latency.
+ * Requests are sent in groups where more than one is due in this time, seconds: a generator that wakes for each would
+ * be busy with waking. What a request waits for its group is in its latency.
  */
 const LEAST_TICK_S = 50e-6;
 
@@ -146,7 +146,12 @@ class Run {
   }
 
   #check(answer: string, { begins, ends }: CheckedRequest): void {
-    if (answer.startsWith('HTTP/1.1 200') && answer.startsWith(begins, answer.indexOf('\r\n\r\n') + 4) && answer.endsWith(ends)) return;
+    if (
+      answer.startsWith('HTTP/1.1 200') &&
+      answer.startsWith(begins, answer.indexOf('\r\n\r\n') + 4) &&
+      answer.endsWith(ends)
+    )
+      return;
     this.wrong++;
     this.firstWrong ??= answer.slice(0, 2000);
   }
@@ -172,7 +177,9 @@ class Run {
 function encode({ path, port }: LoadPlan, body: string): Uint8Array {
   const payload = Buffer.from(body);
   return Buffer.concat([
-    Buffer.from(`POST ${path} HTTP/1.1\r\nHost: localhost:${port}\r\nContent-Type: application/json\r\nContent-Length: ${payload.length}\r\n\r\n`),
+    Buffer.from(
+      `POST ${path} HTTP/1.1\r\nHost: localhost:${port}\r\nContent-Type: application/json\r\nContent-Length: ${payload.length}\r\n\r\n`,
+    ),
     payload,
   ]);
 }
@@ -191,9 +198,19 @@ function carryOut(plan: LoadPlan): RawResult {
   try {
     const before = threadCpuSeconds('self', thread);
     const unanswered = plan.rate === undefined ? (run.closedLoop(), 0) : run.openLoop(plan.rate);
-    const cpuSeconds = ((threadCpuSeconds('self', thread) - before) * plan.seconds) / (plan.seconds + plan.warmupSeconds);
+    const cpuSeconds =
+      ((threadCpuSeconds('self', thread) - before) * plan.seconds) / (plan.seconds + plan.warmupSeconds);
     const { requests, wrong, firstWrong, closed, latencies } = run;
-    return { requests, seconds: plan.seconds, counts: latencies.counts, wrong, firstWrong, closed, unanswered, cpuSeconds };
+    return {
+      requests,
+      seconds: plan.seconds,
+      counts: latencies.counts,
+      wrong,
+      firstWrong,
+      closed,
+      unanswered,
+      cpuSeconds,
+    };
   } finally {
     run.close();
   }

@@ -1,4 +1,6 @@
-/** Latencies in buckets of under 1% width, cheap enough to record a million a second beside the load that is measured. */
+/**
+ * Latencies in buckets of under 1% width, cheap enough to record a million a second beside the load that is measured.
+ */
 
 /** Linear steps in each power of two. */
 const STEPS = 128;
@@ -26,7 +28,10 @@ export class LatencyHistogram {
     return this.counts.reduce((sum, count) => sum + count, 0);
   }
 
-  /** @returns milliseconds that `share` (0 to 1) of the requests did not exceed, to the bucket's upper edge; NaN where there are none */
+  /**
+   * @returns milliseconds that `share` (0 to 1) of the requests did not exceed, to the bucket's upper edge; NaN where
+   * there are none
+   */
   quantile(share: number): number {
     const { total } = this;
     if (total === 0) return NaN;

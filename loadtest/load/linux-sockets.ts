@@ -1,6 +1,7 @@
 /**
- * TCP sockets and epoll as libc has them, called through koffi. Node's own sockets cost a load generator about three times the
- * CPU per request, which on a machine that it shares with the server would be measured as the server's slowness.
+ * TCP sockets and epoll as libc has them, called through koffi. Node's own sockets cost a load generator about three
+ * times the CPU per request, which on a machine that it shares with the server would be measured as the server's
+ * slowness.
  *
  * Blocks its thread while it waits: for a thread that does nothing else. Connects to the loopback interface only.
  */
@@ -38,14 +39,17 @@ function checked(result: number, what: string): number {
   return result;
 }
 
-/** Receives up to `into.length` bytes. @returns 0 where the peer has closed, -1 where there is nothing, or the connection is broken */
+/**
+ * Receives up to `into.length` bytes.
+ * @returns 0 where the peer has closed, -1 where there is nothing, or the connection is broken
+ */
 export function receive(fd: number, into: Uint8Array): number {
   return Number(recv(fd, into, into.length, MSG_DONTWAIT));
 }
 
 /** Sends all of `bytes`, waiting while the peer reads. @returns false where the connection is broken */
 export function sendAll(fd: number, bytes: Uint8Array): boolean {
-  for (let sent = 0; sent < bytes.length; ) {
+  for (let sent = 0; sent < bytes.length;) {
     const rest = sent === 0 ? bytes : bytes.subarray(sent);
     const count = Number(send(fd, rest, rest.length, MSG_NOSIGNAL));
     if (count < 0) return false;
@@ -88,7 +92,8 @@ export class Connections {
   }
 
   /**
-   * Waits until a connection can be read, a tick has come or the time is over, then calls `readable` for each connection.
+   * Waits until a connection can be read, a tick has come or the time is over, then calls `readable` for each
+   * connection.
    * @param milliseconds whole; 0 does not wait
    */
   wait(milliseconds: number, readable: (fd: number) => void): void {

@@ -25,9 +25,9 @@ export interface LoadPlan {
   /** The generator's thread stays on the last core: see `affinity.ts`. */
   readonly apart?: boolean;
   /**
-   * Requests a second, evenly spaced whatever the answers do; a latency counts from the moment at which the request was due, so
-   * that a stall is charged to every request that it delayed (no coordinated omission). Without it every connection sends its
-   * next request when it has its answer.
+   * Requests a second, evenly spaced whatever the answers do; a latency counts from the moment at which the request was
+   * due, so that a stall is charged to every request that it delayed (no coordinated omission). Without it every
+   * connection sends its next request when it has its answer.
    */
   readonly rate?: number;
 }
@@ -50,7 +50,10 @@ export interface LoadResult {
 }
 
 /** What the thread sends back: a LoadResult as plain data. */
-export type RawResult = Omit<LoadResult, 'latencies' | 'generatorBusy'> & { readonly counts: Float64Array; readonly cpuSeconds: number };
+export type RawResult = Omit<LoadResult, 'latencies' | 'generatorBusy'> & {
+  readonly counts: Float64Array;
+  readonly cpuSeconds: number;
+};
 
 export class LoadGenerator {
   readonly #thread = new Worker(new URL('./generator.js', import.meta.url));
@@ -71,7 +74,10 @@ export class LoadGenerator {
 
 /** @throws Error where an answer was wrong or a connection closed: figures of such a run mean nothing */
 export function assertAllRight(result: LoadResult, what: string): void {
-  if (result.wrong > 0) throw new Error(`${what}: ${result.wrong} of ${result.requests} answers were wrong, the first: ${result.firstWrong}`);
+  if (result.wrong > 0)
+    throw new Error(
+      `${what}: ${result.wrong} of ${result.requests} answers were wrong, the first: ${result.firstWrong}`,
+    );
   if (result.closed > 0) throw new Error(`${what}: the server closed ${result.closed} connections`);
 }
 

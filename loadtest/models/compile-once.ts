@@ -1,4 +1,7 @@
-/** A thread that parses and compiles one model text, once, cold, as the loader's thread does, and answers with the milliseconds. */
+/**
+ * A thread that parses and compiles one model text, once, cold, as the loader's thread does, and answers with the
+ * milliseconds.
+ */
 import { parentPort, workerData } from 'node:worker_threads';
 import { compileImage } from '../../src/model/image.js';
 import { parseBooster } from '../../src/model/parse.js';

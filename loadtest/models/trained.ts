@@ -1,4 +1,7 @@
-/** Models to measure: trained by LightGBM itself in chosen sizes, with the parameters of the service this replaces, and kept between runs. */
+/**
+ * Models to measure: trained by LightGBM itself in chosen sizes, with the parameters of the service this replaces, and
+ * kept between runs.
+ */
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LightGBM, Parameters } from '../../src/native/lightgbm.js';
@@ -89,7 +92,10 @@ function applications(): Data {
   return { values, label: Float64Array.from(columns[features]), categorical: [] };
 }
 
-/** Numbers, counts and flags in turn, and then `categorical` features of categories; the label depends on all of them, and on pairs. */
+/**
+ * Numbers, counts and flags in turn, and then `categorical` features of categories; the label depends on all of them,
+ * and on pairs.
+ */
 function madeUp(features: number, categorical: number): Data {
   const random = new Random(SEED);
   const values = new Float64Array(TRAINING_ROWS * features);

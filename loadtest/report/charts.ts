@@ -16,7 +16,12 @@ type PlotOptions = NonNullable<Parameters<typeof Plot.plot>[0]>;
 export function drawFigure(figure: Figure): string {
   const colour = { domain: figure.series.map(({ name }) => name), range: COLOURS };
   const options: PlotOptions = { ...SIZE, ...(figure.kind === 'bar' ? bars(figure) : lines(figure)), color: colour };
-  const svg = Plot.plot({ document, ariaLabel: figure.title, style: { fontSize: '12px', fontFamily: 'inherit', color: INK, overflow: 'visible' }, ...options });
+  const svg = Plot.plot({
+    document,
+    ariaLabel: figure.title,
+    style: { fontSize: '12px', fontFamily: 'inherit', color: INK, overflow: 'visible' },
+    ...options,
+  });
   return svg.outerHTML;
 }
 
@@ -30,7 +35,8 @@ function lines({ kind, series, xLabel, yLabel }: Figure): PlotOptions {
   const numbers = [...new Set(points.map(({ x }) => x))];
   return {
     x: {
-      ...axis, label: xLabel,
+      ...axis,
+      label: xLabel,
       ...(kind === 'percentiles'
         ? { ticks: SHARES.map(rarity), tickFormat: (x: number) => `${Number((100 * (1 - 10 ** -x)).toFixed(2))}%` }
         : { type: 'log' as const, ticks: numbers, tickFormat: (x: number) => String(x) }),
@@ -39,15 +45,30 @@ function lines({ kind, series, xLabel, yLabel }: Figure): PlotOptions {
     marks: [
       Plot.line(points, { x: 'x', y: 'y', stroke: 'name', strokeWidth: 2.25 }),
       ...(kind === 'line' ? [Plot.dot(points, { x: 'x', y: 'y', fill: 'name', r: 3 })] : []),
-      Plot.text(endsOf(points, scaleOf(series).type === 'log'), { x: 'x', y: 'y', text: 'name', fill: 'name', textAnchor: 'start', dx: 6, stroke: 'white', lineAnchor: 'middle' }),
+      Plot.text(endsOf(points, scaleOf(series).type === 'log'), {
+        x: 'x',
+        y: 'y',
+        text: 'name',
+        fill: 'name',
+        textAnchor: 'start',
+        dx: 6,
+        stroke: 'white',
+        lineAnchor: 'middle',
+      }),
     ],
   };
 }
 
 /** Logarithmic where values span more than a decade, else from zero. */
-function scaleOf(series: readonly Series[]): { readonly type: 'log'; readonly ticks: number; readonly tickFormat: (y: number) => string } | { readonly type: 'linear'; readonly zero: true } {
+function scaleOf(
+  series: readonly Series[],
+):
+  | { readonly type: 'log'; readonly ticks: number; readonly tickFormat: (y: number) => string }
+  | { readonly type: 'linear'; readonly zero: true } {
   const values = series.flatMap(({ points }) => points.map(([, y]) => y));
-  return Math.max(...values) > 10 * Math.min(...values) ? { type: 'log', ticks: 4, tickFormat: (y) => y.toLocaleString('en-US') } : { type: 'linear', zero: true };
+  return Math.max(...values) > 10 * Math.min(...values)
+    ? { type: 'log', ticks: 4, tickFormat: (y) => y.toLocaleString('en-US') }
+    : { type: 'linear', zero: true };
 }
 
 interface Point {
@@ -72,7 +93,11 @@ function endsOf(points: readonly Point[], logarithmic: boolean): Point[] {
 }
 
 function bars({ series, yLabel }: Figure): PlotOptions {
-  const values = series.map(({ name, points }) => ({ name, value: points[0][1], text: Math.round(points[0][1]).toLocaleString('en-US') }));
+  const values = series.map(({ name, points }) => ({
+    name,
+    value: points[0][1],
+    text: Math.round(points[0][1]).toLocaleString('en-US'),
+  }));
   return {
     height: 70 + 36 * values.length,
     marginRight: 70,

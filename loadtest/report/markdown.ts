@@ -24,7 +24,14 @@ export function targetTable(sections: readonly Section[]): Table {
   return {
     title: 'Targets',
     columns: ['what', 'measured', 'goal', ''],
-    rows: sections.flatMap(({ targets }) => targets.map((target) => [target.what, short(target.value), `${target.bound} ${short(target.goal)}`, isMet(target) ? 'met' : 'missed'])),
+    rows: sections.flatMap(({ targets }) =>
+      targets.map((target) => [
+        target.what,
+        short(target.value),
+        `${target.bound} ${short(target.goal)}`,
+        isMet(target) ? 'met' : 'missed',
+      ]),
+    ),
   };
 }
 
@@ -32,4 +39,5 @@ function table({ columns, rows }: Table): string {
   return `${line(columns)}${line(columns.map((_, i) => (i === 0 ? '---' : '---:')))}${rows.map(line).join('')}`;
 }
 
-const line = (cells: readonly (string | number)[]): string => `| ${cells.map((cell) => String(cell).replaceAll('|', '\\|')).join(' | ')} |\n`;
+const line = (cells: readonly (string | number)[]): string =>
+  `| ${cells.map((cell) => String(cell).replaceAll('|', '\\|')).join(' | ')} |\n`;

@@ -15,7 +15,10 @@ export interface Series {
 export interface Figure {
   readonly title: string;
   readonly caption: string;
-  /** `percentiles`: x is the share of requests, 0 to 1. `line`: x is a number, on a logarithmic axis. `bar`: one bar a series, its x is not shown. */
+  /**
+   * `percentiles`: x is the share of requests, 0 to 1. `line`: x is a number, on a logarithmic axis. `bar`: one bar a
+   * series, its x is not shown.
+   */
   readonly kind: 'percentiles' | 'line' | 'bar';
   readonly xLabel: string;
   readonly yLabel: string;
@@ -40,7 +43,8 @@ export interface Section {
   readonly targets: readonly Target[];
 }
 
-export const isMet = ({ value, bound, goal }: Target): boolean => (bound === 'at least' ? value >= goal : value <= goal);
+export const isMet = ({ value, bound, goal }: Target): boolean =>
+  bound === 'at least' ? value >= goal : value <= goal;
 
 /** As many digits as a noisy measurement deserves: three. */
 export function short(value: number): string {

@@ -18,11 +18,19 @@ export interface StageResult {
 const WARM_UP_SECONDS = 1;
 
 /** @param timeScale shortens every stage, for trying out; autocannon runs for at least a second */
-export async function runScenario({ connections, stages }: Scenario, origin: string, requests: readonly ScenarioRequest[], timeScale = 1): Promise<StageResult[]> {
+export async function runScenario(
+  { connections, stages }: Scenario,
+  origin: string,
+  requests: readonly ScenarioRequest[],
+  timeScale = 1,
+): Promise<StageResult[]> {
   const results: StageResult[] = [];
   let wrong = 0;
   const checked = requests.map((request) => ({
-    method: 'POST' as const, path: request.path, headers: { 'Content-Type': 'application/json' }, body: request.body,
+    method: 'POST' as const,
+    path: request.path,
+    headers: { 'Content-Type': 'application/json' },
+    body: request.body,
     onResponse: (status: number, body: string) => {
       if (status !== 200 || !isRight(request, body)) wrong++;
     },
@@ -30,8 +38,21 @@ export async function runScenario({ connections, stages }: Scenario, origin: str
   await autocannon({ url: origin, connections, duration: WARM_UP_SECONDS, requests: checked });
   for (const { seconds, rate } of stages) {
     wrong = 0;
-    const result = await autocannon({ url: origin, connections, duration: Math.max(1, Math.round(seconds * timeScale)), overallRate: rate, requests: checked });
-    results.push({ rate, answered: result.requests.average, p50: result.latency.p50, p99: result.latency.p99, most: result.latency.max, failed: wrong + result.errors + result.timeouts });
+    const result = await autocannon({
+      url: origin,
+      connections,
+      duration: Math.max(1, Math.round(seconds * timeScale)),
+      overallRate: rate,
+      requests: checked,
+    });
+    results.push({
+      rate,
+      answered: result.requests.average,
+      p50: result.latency.p50,
+      p99: result.latency.p99,
+      most: result.latency.max,
+      failed: wrong + result.errors + result.timeouts,
+    });
   }
   return results;
 }

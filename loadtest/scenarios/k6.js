@@ -4,7 +4,8 @@
  *     node dist/loadtest/run-scenario.js burst --write-requests /tmp/burst.json
  *     k6 run -e SCENARIO=burst -e REQUESTS=/tmp/burst.json -e URL=http://127.0.0.1:8000 loadtest/scenarios/k6.js
  *
- * The server must serve the model of test/data/models that the expected scores were computed with. TIME_SCALE shortens stages.
+ * The server must serve the model of test/data/models that the expected scores were computed with. TIME_SCALE shortens
+ * stages.
  */
 import { check } from 'k6';
 import { SharedArray } from 'k6/data';
@@ -52,18 +53,23 @@ function right(request, response) {
   const answers = Array.isArray(parsed) ? parsed : [parsed];
   return (
     answers.length === request.scores.length &&
-    request.scores.every((score, i) => Math.abs(answers[i].confidence_score - score) <= tolerance * Math.max(Math.abs(score), tolerance))
+    request.scores.every(
+      (score, i) => Math.abs(answers[i].confidence_score - score) <= tolerance * Math.max(Math.abs(score), tolerance),
+    )
   );
 }
 
 /** The server's code is compiled as it runs: each request is sent once before anything is measured. */
 export function setup() {
-  for (const { path, body } of requests) http.post(`${origin}${path}`, body, { headers: { 'Content-Type': 'application/json' } });
+  for (const { path, body } of requests)
+    http.post(`${origin}${path}`, body, { headers: { 'Content-Type': 'application/json' } });
 }
 
 export default function () {
   const request = requests[exec.scenario.iterationInTest % requests.length];
-  const response = http.post(`${origin}${request.path}`, request.body, { headers: { 'Content-Type': 'application/json' } });
+  const response = http.post(`${origin}${request.path}`, request.body, {
+    headers: { 'Content-Type': 'application/json' },
+  });
   check(response, {
     'status is 200': ({ status }) => status === 200,
     'scores are right': (answer) => answer.status === 200 && right(request, answer),

@@ -17,7 +17,9 @@ export interface Scenario {
 }
 
 export function readScenarios(): Readonly<Record<string, Scenario>> {
-  const scenarios: Record<string, Scenario> = JSON.parse(readFileSync(join(projectRoot, 'loadtest/scenarios/scenarios.json'), 'utf8'));
+  const scenarios: Record<string, Scenario> = JSON.parse(
+    readFileSync(join(projectRoot, 'loadtest/scenarios/scenarios.json'), 'utf8'),
+  );
   return scenarios;
 }
 
@@ -28,14 +30,20 @@ export interface ScenarioRequest {
   readonly scores: readonly number[];
 }
 
-/** Relative: expected scores come from the plain tree walk, whose exponential may differ from the server's in the last bit. */
+/**
+ * Relative: expected scores come from the plain tree walk, whose exponential may differ from the server's in the last
+ * bit.
+ */
 export const SCORE_TOLERANCE = 1e-9;
 const REQUESTS = 200;
 const BATCH_ROWS = 200;
 const EXPLAIN_PATH = '/score?explain=shap&top_k=5';
 
 /** The same scenario gives the same requests, in the same order. */
-export function scenarioRequests({ batchShare, explainShare }: Pick<Scenario, 'batchShare' | 'explainShare'>, model: DemoModel): ScenarioRequest[] {
+export function scenarioRequests(
+  { batchShare, explainShare }: Pick<Scenario, 'batchShare' | 'explainShare'>,
+  model: DemoModel,
+): ScenarioRequest[] {
   const rows = rowRequests({ seed: 5, count: REQUESTS, featureNames: model.featureNames, examples: model.examples });
   const random = new Random(5);
   return rows.map((row, i): ScenarioRequest => {
@@ -44,7 +52,11 @@ export function scenarioRequests({ batchShare, explainShare }: Pick<Scenario, 'b
       const [{ body, requests }] = batchBodies([...rows.slice(i), ...rows.slice(0, i)], BATCH_ROWS, 1);
       return { path: '/score_batch', body, scores: requests.map((request) => model.expectedScore(request.row)) };
     }
-    return { path: kind < batchShare + explainShare ? EXPLAIN_PATH : '/score', body: row.json, scores: [model.expectedScore(row.row)] };
+    return {
+      path: kind < batchShare + explainShare ? EXPLAIN_PATH : '/score',
+      body: row.json,
+      scores: [model.expectedScore(row.row)],
+    };
   });
 }
 
@@ -55,5 +67,11 @@ interface Answer {
 /** Whether `body` is the answer to `request`: as many scores, all of them right. */
 export function isRight({ scores }: ScenarioRequest, body: string): boolean {
   const answers: readonly Answer[] = JSON.parse(body.startsWith('[') ? body : `[${body}]`);
-  return answers.length === scores.length && answers.every(({ confidence_score }, i) => Math.abs(confidence_score - scores[i]) <= SCORE_TOLERANCE * Math.max(Math.abs(scores[i]), SCORE_TOLERANCE));
+  return (
+    answers.length === scores.length &&
+    answers.every(
+      ({ confidence_score }, i) =>
+        Math.abs(confidence_score - scores[i]) <= SCORE_TOLERANCE * Math.max(Math.abs(scores[i]), SCORE_TOLERANCE),
+    )
+  );
 }

@@ -16,12 +16,20 @@ const GOAL_ROWS = 1e6;
 
 export async function batchSection(effort: Effort, progress: Progress): Promise<Section> {
   const model = await loadDemoModel();
-  const batches = batchBodies(rowRequests({ seed: 3, count: ROWS * 2, featureNames: model.featureNames, examples: model.examples }), ROWS, BATCHES);
+  const batches = batchBodies(
+    rowRequests({ seed: 3, count: ROWS * 2, featureNames: model.featureNames, examples: model.examples }),
+    ROWS,
+    BATCHES,
+  );
   const server = await startLightscore('pool');
   try {
     progress(`batch: ${CONNECTIONS} connections, ${ROWS} rows a request`);
     const requests = await checkedBatches(server.origin, batches, model);
-    const [measured] = await measure([{ name: 'pool', server, path: '/score_batch', requests }], { connections: CONNECTIONS }, effort);
+    const [measured] = await measure(
+      [{ name: 'pool', server, path: '/score_batch', requests }],
+      { connections: CONNECTIONS },
+      effort,
+    );
     const perWorker = await rowsPerSecondInWorker(model, effort);
     const perRow = (micros: readonly number[]): number => median(micros) / ROWS;
     const scoring = 1e6 / perWorker;
@@ -34,15 +42,39 @@ export async function batchSection(effort: Effort, progress: Progress): Promise<
       tables: [
         {
           title: 'Rows',
-          columns: ['rows/s served', 'rows/s inside the worker, a core', 'main thread us/row', 'other threads us/row', 'scoring us/row', 'share of scoring in all CPU', 'p50 ms', 'p99 ms'],
-          rows: [[
-            short(median(measured.throughput) * ROWS), short(perWorker), short(perRow(measured.mainCpu)), short(perRow(measured.otherCpu)), short(scoring),
-            `${Math.round((100 * scoring) / (perRow(measured.mainCpu) + perRow(measured.otherCpu)))}%`, short(median(measured.p50)), short(median(measured.p99)),
-          ]],
+          columns: [
+            'rows/s served',
+            'rows/s inside the worker, a core',
+            'main thread us/row',
+            'other threads us/row',
+            'scoring us/row',
+            'share of scoring in all CPU',
+            'p50 ms',
+            'p99 ms',
+          ],
+          rows: [
+            [
+              short(median(measured.throughput) * ROWS),
+              short(perWorker),
+              short(perRow(measured.mainCpu)),
+              short(perRow(measured.otherCpu)),
+              short(scoring),
+              `${Math.round((100 * scoring) / (perRow(measured.mainCpu) + perRow(measured.otherCpu)))}%`,
+              short(median(measured.p50)),
+              short(median(measured.p99)),
+            ],
+          ],
         },
       ],
       figures: [],
-      targets: [{ what: 'rows a second inside the worker, a core, 300 trees', value: perWorker, bound: 'at least', goal: GOAL_ROWS }],
+      targets: [
+        {
+          what: 'rows a second inside the worker, a core, 300 trees',
+          value: perWorker,
+          bound: 'at least',
+          goal: GOAL_ROWS,
+        },
+      ],
     };
   } finally {
     await server.stop();
@@ -52,7 +84,12 @@ export async function batchSection(effort: Effort, progress: Progress): Promise<
 async function rowsPerSecondInWorker({ booster, modelText, examples }: DemoModel, { rounds }: Effort): Promise<number> {
   const rows = Float64Array.from(examples.slice(0, LANE_ROWS).flat(), (value) => value ?? NaN);
   const pooled = new PooledModel(
-    { size: { features: booster.featureCount, leaves: 31, trees: booster.trees.length }, modelText, rows, rowCount: LANE_ROWS },
+    {
+      size: { features: booster.featureCount, leaves: 31, trees: booster.trees.length },
+      modelText,
+      rows,
+      rowCount: LANE_ROWS,
+    },
     { score: LANE_ROWS, explain: 1 },
   );
   try {

@@ -25,30 +25,53 @@ export async function cpuSection(effort: Effort, progress: Progress): Promise<Se
   return {
     id: 'cpu',
     title: 'CPU per request',
-    about: 'Microseconds of user and system CPU of the whole server process, all threads, per answered /score request, from the scheduler\'s own clock; connections send as fast as they are answered. The same for the requests answered a second.',
+    about:
+      "Microseconds of user and system CPU of the whole server process, all threads, per answered /score request, from the scheduler's own clock; connections send as fast as they are answered. The same for the requests answered a second.",
     tables: [
       {
         title: 'Microseconds of CPU a request, and in ratio to bare',
-        columns: ['connections', ...names.flatMap((name, i) => [name, ...(i === 0 ? [] : [`${name} main thread`, `${name} of bare`])])],
+        columns: [
+          'connections',
+          ...names.flatMap((name, i) => [name, ...(i === 0 ? [] : [`${name} main thread`, `${name} of bare`])]),
+        ],
         rows: runs.map(({ connections, measured }) => [
           connections,
-          ...measured.flatMap((rival, i) => [short(median(whole(rival))), ...(i === 0 ? [] : [short(median(rival.mainCpu)), short(ratio(rival, measured[0], whole))])]),
+          ...measured.flatMap((rival, i) => [
+            short(median(whole(rival))),
+            ...(i === 0 ? [] : [short(median(rival.mainCpu)), short(ratio(rival, measured[0], whole))]),
+          ]),
         ]),
       },
     ],
     figures: [
       {
-        title: 'CPU a request', caption: 'Whole process.', kind: 'line', xLabel: 'connections', yLabel: 'microseconds',
-        series: names.map((name, i) => ({ name, points: runs.map(({ connections, measured }) => [connections, median(whole(measured[i]))] as const) })),
+        title: 'CPU a request',
+        caption: 'Whole process.',
+        kind: 'line',
+        xLabel: 'connections',
+        yLabel: 'microseconds',
+        series: names.map((name, i) => ({
+          name,
+          points: runs.map(({ connections, measured }) => [connections, median(whole(measured[i]))] as const),
+        })),
       },
       {
-        title: 'Requests a second', caption: 'By number of connections.', kind: 'line', xLabel: 'connections', yLabel: 'requests a second',
-        series: names.map((name, i) => ({ name, points: runs.map(({ connections, measured }) => [connections, median(measured[i].throughput)] as const) })),
+        title: 'Requests a second',
+        caption: 'By number of connections.',
+        kind: 'line',
+        xLabel: 'connections',
+        yLabel: 'requests a second',
+        series: names.map((name, i) => ({
+          name,
+          points: runs.map(({ connections, measured }) => [connections, median(measured[i].throughput)] as const),
+        })),
       },
     ],
     targets: names.slice(1).map((name, i) => ({
       what: `CPU a request over bare, ${counts[0]} to ${counts[counts.length - 1]} connections, SCORING=${name}: largest ratio over smallest`,
-      value: Math.max(...ratios(i + 1)) / Math.min(...ratios(i + 1)), bound: 'at most', goal: MOST_SPREAD,
+      value: Math.max(...ratios(i + 1)) / Math.min(...ratios(i + 1)),
+      bound: 'at most',
+      goal: MOST_SPREAD,
     })),
   };
 }

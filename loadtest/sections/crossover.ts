@@ -78,7 +78,12 @@ async function costs(model: PooledModel, size: ModelSize): Promise<Crossover> {
   }
   const before = threadCpuSeconds('self', process.pid);
   for (let i = 0; i < REPEATS; i++) await model.handOver('score', 1);
-  return { size, costs: found, explainOne: median(explain), mainThreadCpu: ((threadCpuSeconds('self', process.pid) - before) / REPEATS) * 1e6 };
+  return {
+    size,
+    costs: found,
+    explainOne: median(explain),
+    mainThreadCpu: ((threadCpuSeconds('self', process.pid) - before) / REPEATS) * 1e6,
+  };
 }
 
 interface Choice {
@@ -95,15 +100,31 @@ async function choices({ seconds, warmupSeconds, quick }: Effort): Promise<Choic
   const generator = new LoadGenerator();
   const found: Choice[] = [];
   try {
-    const paths = [{ path: '/score', topK: 3 }, { path: '/score?explain=shap&top_k=3', topK: 3 }];
+    const paths = [
+      { path: '/score', topK: 3 },
+      { path: '/score?explain=shap&top_k=3', topK: 3 },
+    ];
     for (const { path, topK } of paths) {
       const requests = await checkedSingles(server.origin, path, bodies, model, topK);
       for (const connections of quick ? CONNECTIONS.slice(0, 3) : CONNECTIONS) {
-        const read = (): Promise<number[]> => Promise.all(['lightscore_batch_rows_count', 'lightscore_batch_rows_sum', 'lightscore_inline_batches_total'].map((name) => server.metric(name)));
+        const read = (): Promise<number[]> =>
+          Promise.all(
+            ['lightscore_batch_rows_count', 'lightscore_batch_rows_sum', 'lightscore_inline_batches_total'].map(
+              (name) => server.metric(name),
+            ),
+          );
         const before = await read();
-        assertAllRight(await generator.run({ port: server.port, path, requests, connections, seconds, warmupSeconds }), 'auto');
+        assertAllRight(
+          await generator.run({ port: server.port, path, requests, connections, seconds, warmupSeconds }),
+          'auto',
+        );
         const [batches, rows, inline] = (await read()).map((value, i) => value - before[i]);
-        found.push({ connections, explain: path !== '/score', rowsPerBatch: rows / batches, inlineShare: inline / batches });
+        found.push({
+          connections,
+          explain: path !== '/score',
+          rowsPerBatch: rows / batches,
+          inlineShare: inline / batches,
+        });
       }
     }
   } finally {
@@ -120,22 +141,45 @@ function report(measured: readonly Crossover[], found: readonly Choice[]): Secti
     id: 'crossover',
     title: 'Hand over, or score on the spot',
     about:
-      'In one process, without HTTP: the whole of /score\'s arithmetic for a batch on the thread that has it, against handing it to a piscina worker and having it back. ' +
+      "In one process, without HTTP: the whole of /score's arithmetic for a batch on the thread that has it, against handing it to a piscina worker and having it back. " +
       `Medians of ${REPEATS} alternating repeats. The hand-over is the round trip less the worker's own scoring; a batch crosses over where scoring it on the spot takes as long.`,
     tables: [
       {
         title: 'By model',
-        columns: ['model', 'us a row', 'hand-over us', 'of it CPU of the handing thread', 'crosses over at rows', 'one explained row us'],
-        rows: measured.map((one) => [describeSize(one.size), short(perRow(one)), short(handover(one)), short(one.mainThreadCpu), short(handover(one) / perRow(one)), short(one.explainOne)]),
+        columns: [
+          'model',
+          'us a row',
+          'hand-over us',
+          'of it CPU of the handing thread',
+          'crosses over at rows',
+          'one explained row us',
+        ],
+        rows: measured.map((one) => [
+          describeSize(one.size),
+          short(perRow(one)),
+          short(handover(one)),
+          short(one.mainThreadCpu),
+          short(handover(one) / perRow(one)),
+          short(one.explainOne),
+        ]),
       },
       {
         title: 'What SCORING=auto chose (demo model)',
         columns: ['connections', 'request', 'rows a batch', 'batches scored on the spot'],
-        rows: found.map(({ connections, explain, rowsPerBatch, inlineShare }) => [connections, explain ? 'explain=shap' : '/score', short(rowsPerBatch), `${Math.round(inlineShare * 100)}%`]),
+        rows: found.map(({ connections, explain, rowsPerBatch, inlineShare }) => [
+          connections,
+          explain ? 'explain=shap' : '/score',
+          short(rowsPerBatch),
+          `${Math.round(inlineShare * 100)}%`,
+        ]),
       },
     ],
     figures: measured.map((one) => ({
-      title: describeSize(one.size), caption: 'Both axes are logarithmic.', kind: 'line', xLabel: 'rows of the batch', yLabel: 'microseconds',
+      title: describeSize(one.size),
+      caption: 'Both axes are logarithmic.',
+      kind: 'line',
+      xLabel: 'rows of the batch',
+      yLabel: 'microseconds',
       series: [
         { name: 'on the spot', points: one.costs.map(({ rows, inline }) => [rows, inline]) },
         { name: 'through the pool', points: one.costs.map(({ rows, roundTrip }) => [rows, roundTrip]) },

@@ -11,7 +11,9 @@ const cpu = ({ mainCpu, otherCpu }: Measured): number[] => mainCpu.map((main, ro
 export async function httpSection(effort: Effort, progress: Progress): Promise<Section> {
   const { rivals, stop } = await startRivals();
   try {
-    progress(`${rivals.map(({ name }) => name).join(', ')}: ${CONNECTIONS} connections, ${effort.rounds} rounds of ${effort.seconds} s each`);
+    progress(
+      `${rivals.map(({ name }) => name).join(', ')}: ${CONNECTIONS} connections, ${effort.rounds} rounds of ${effort.seconds} s each`,
+    );
     return report(await measure(rivals, { connections: CONNECTIONS }, effort), effort);
   } finally {
     await stop();
@@ -31,25 +33,60 @@ function report(measured: readonly Measured[], effort: Effort): Section {
     tables: [
       {
         title: 'Requests a second',
-        columns: ['', 'req/s', 'of bare', 'p50 ms', 'p99 ms', 'CPU us/request', 'main thread', 'of bare (CPU)', 'of bare (main)', 'generator'],
+        columns: [
+          '',
+          'req/s',
+          'of bare',
+          'p50 ms',
+          'p99 ms',
+          'CPU us/request',
+          'main thread',
+          'of bare (CPU)',
+          'of bare (main)',
+          'generator',
+        ],
         rows: measured.map((rival) => [
-          rival.name, short(median(rival.throughput)), short(over(rival)), short(median(rival.p50)), short(median(rival.p99)),
-          short(median(cpu(rival))), short(median(rival.mainCpu)), short(ratio(rival, bare, cpu)), short(ratio(rival, bare, ({ mainCpu }) => mainCpu)), `${Math.round(100 * rival.generatorBusy)}%`,
+          rival.name,
+          short(median(rival.throughput)),
+          short(over(rival)),
+          short(median(rival.p50)),
+          short(median(rival.p99)),
+          short(median(cpu(rival))),
+          short(median(rival.mainCpu)),
+          short(ratio(rival, bare, cpu)),
+          short(ratio(rival, bare, ({ mainCpu }) => mainCpu)),
+          `${Math.round(100 * rival.generatorBusy)}%`,
         ]),
       },
     ],
     figures: [
       {
-        title: 'Requests a second', caption: 'Median of the rounds.', kind: 'bar', xLabel: '', yLabel: 'requests a second',
+        title: 'Requests a second',
+        caption: 'Median of the rounds.',
+        kind: 'bar',
+        xLabel: '',
+        yLabel: 'requests a second',
         series: measured.map((rival) => ({ name: rival.name, points: [[0, median(rival.throughput)]] })),
       },
       {
-        title: 'Latency under full load', caption: 'All rounds together.', kind: 'percentiles', xLabel: 'share of the requests', yLabel: 'milliseconds',
-        series: measured.map((rival) => ({ name: rival.name, points: CURVE.map((share) => [share, rival.latencies.quantile(share)] as const) })),
+        title: 'Latency under full load',
+        caption: 'All rounds together.',
+        kind: 'percentiles',
+        xLabel: 'share of the requests',
+        yLabel: 'milliseconds',
+        series: measured.map((rival) => ({
+          name: rival.name,
+          points: CURVE.map((share) => [share, rival.latencies.quantile(share)] as const),
+        })),
       },
     ],
     targets: lightscore
       .filter(({ name }) => name !== 'inline')
-      .map((rival) => ({ what: `/score throughput over bare, SCORING=${rival.name}`, value: over(rival), bound: 'at least', goal: rival.name === 'pool' ? 0.75 : 0.85 })),
+      .map((rival) => ({
+        what: `/score throughput over bare, SCORING=${rival.name}`,
+        value: over(rival),
+        bound: 'at least',
+        goal: rival.name === 'pool' ? 0.75 : 0.85,
+      })),
   };
 }

@@ -21,7 +21,12 @@ const DEMO_ROWS = 2048;
 const SHAP_TOLERANCE = 1e-12;
 
 /** Goals of one row at a time, by size; where none is named, `OTHER_SHAPES`. */
-const SEED_SIZES: readonly (ModelSize & { readonly goal: number })[] = [57, 100, 300, 1000].map((trees, i) => ({ features: 15, leaves: 31, trees, goal: [8, 12, 18, 30][i] }));
+const SEED_SIZES: readonly (ModelSize & { readonly goal: number })[] = [57, 100, 300, 1000].map((trees, i) => ({
+  features: 15,
+  leaves: 31,
+  trees,
+  goal: [8, 12, 18, 30][i],
+}));
 const OTHER_SHAPES: readonly ModelSize[] = [
   { features: 15, leaves: 63, trees: 300 },
   { features: 15, leaves: 127, trees: 300 },
@@ -80,8 +85,15 @@ async function demoModel(): Promise<TrainedModel> {
   const random = new Random(1);
   const drawn = Array.from({ length: DEMO_ROWS }, () => drawRow(random, examples));
   return {
-    size: { name: `demo ${MODEL_VERSION}`, features: booster.featureCount, leaves: Math.max(...booster.trees.map(({ leafCount }) => leafCount)), trees: booster.trees.length },
-    modelText, rows: Float64Array.from(drawn.flat(), (value) => value ?? NaN), rowCount: DEMO_ROWS,
+    size: {
+      name: `demo ${MODEL_VERSION}`,
+      features: booster.featureCount,
+      leaves: Math.max(...booster.trees.map(({ leafCount }) => leafCount)),
+      trees: booster.trees.length,
+    },
+    modelText,
+    rows: Float64Array.from(drawn.flat(), (value) => value ?? NaN),
+    rowCount: DEMO_ROWS,
   };
 }
 
@@ -100,7 +112,9 @@ function compare(lightgbm: LightGBM, { size, modelText, rows, rowCount }: Traine
 
   const native = lightgbm.load(modelText);
   const single = native.singleRowFast('raw');
-  const nativeRows = Array.from({ length: rowCount }, (_, row) => rows.slice(row * size.features, (row + 1) * size.features));
+  const nativeRows = Array.from({ length: rowCount }, (_, row) =>
+    rows.slice(row * size.features, (row + 1) * size.features),
+  );
   const nothing = nothingNative();
   const time = (score: (first: number, end: number) => void): number => timePerRow(score, rowCount, BATCH);
   const rounds = Array.from({ length: effort.rounds + 2 }, () => ({
@@ -129,24 +143,42 @@ function compare(lightgbm: LightGBM, { size, modelText, rows, rowCount }: Traine
   const shapRounds = Array.from({ length: effort.rounds }, () => ({
     lightgbm: timePerRow((row) => explainer.predict(nativeRows[row]), EXPLAINED_ROWS, 1),
     one: timePerRow((row) => kernel.explain(address, explainLane.address, row, row + 1), EXPLAINED_ROWS, 1),
-    batch: timePerRow((first, end) => kernel.explain(address, explainLane.address, first, end), EXPLAINED_ROWS, EXPLAINED_BATCH),
+    batch: timePerRow(
+      (first, end) => kernel.explain(address, explainLane.address, first, end),
+      EXPLAINED_ROWS,
+      EXPLAINED_BATCH,
+    ),
   }));
   const contributions = native.contributions(shapRows);
   const worstDifference = worst(explainLane.contributions, contributions, size.features + 1);
-  if (worstDifference > SHAP_TOLERANCE) throw new Error(`${describeSize(size)}: a contribution differs from LightGBM's by ${worstDifference} of its row's largest`);
-  if (!native.predictRaw(rows).every((score, row) => Object.is(score, lane.raw[row]))) throw new Error(`${describeSize(size)}: raw scores are not LightGBM's bit for bit`);
+  if (worstDifference > SHAP_TOLERANCE)
+    throw new Error(
+      `${describeSize(size)}: a contribution differs from LightGBM's by ${worstDifference} of its row's largest`,
+    );
+  if (!native.predictRaw(rows).every((score, row) => Object.is(score, lane.raw[row])))
+    throw new Error(`${describeSize(size)}: raw scores are not LightGBM's bit for bit`);
   explainer.free();
   native.free();
   return {
-    size, strategy: image.strategy, imageBytes: image.bytes.length,
+    size,
+    strategy: image.strategy,
+    imageBytes: image.bytes.length,
     timings: {
-      lightgbm: of((round) => round.lightgbm - round.nativeCall), one: of(({ one }) => one), batch: of(({ batch }) => batch), score: of(({ score }) => score),
-      nativeCall: of(({ nativeCall }) => nativeCall), ourCall: of(({ ourCall }) => ourCall),
-      ratio: of((round) => (round.lightgbm - round.nativeCall) / round.one), batchGain: of(({ one, batch }) => one / batch),
+      lightgbm: of((round) => round.lightgbm - round.nativeCall),
+      one: of(({ one }) => one),
+      batch: of(({ batch }) => batch),
+      score: of(({ score }) => score),
+      nativeCall: of(({ nativeCall }) => nativeCall),
+      ourCall: of(({ ourCall }) => ourCall),
+      ratio: of((round) => (round.lightgbm - round.nativeCall) / round.one),
+      batchGain: of(({ one, batch }) => one / batch),
     },
     shap: {
-      lightgbm: median(shapRounds.map((round) => round.lightgbm)), one: median(shapRounds.map(({ one }) => one)), batch: median(shapRounds.map(({ batch }) => batch)),
-      ratio: median(shapRounds.map((round) => round.lightgbm / round.one)), worstDifference,
+      lightgbm: median(shapRounds.map((round) => round.lightgbm)),
+      one: median(shapRounds.map(({ one }) => one)),
+      batch: median(shapRounds.map(({ batch }) => batch)),
+      ratio: median(shapRounds.map((round) => round.lightgbm / round.one)),
+      worstDifference,
     },
   };
 }
@@ -156,7 +188,8 @@ const PASSES = 5;
 
 /**
  * @param score scores the rows first..end
- * @param step rows at a time: each stretch counts with its fastest pass, as whatever else ran on the machine only ever adds
+ * @param step rows at a time: each stretch counts with its fastest pass, as whatever else ran on the machine only ever
+ * adds
  * @returns microseconds a row
  */
 function timePerRow(score: (first: number, end: number) => void, rowCount: number, step: number): number {
@@ -191,14 +224,39 @@ function nothingNative(): (row: Float64Array) => void {
 
 function report(rows: readonly Row[], effort: Effort, version: string): Section {
   const seeds = rows.filter(({ size }) => SEED_SIZES.some((seed) => seed === size));
-  const targets = rows.filter(({ size }) => size.name === undefined).flatMap(({ size, timings, shap }): Target[] => {
-    const goal = SEED_SIZES.find((seed) => seed === size)?.goal;
-    return [
-      { what: `one row, ${describeSize(size)}: times faster than LightGBM`, value: timings.ratio, bound: 'at least', goal: goal ?? GOAL.otherShape },
-      ...(goal === undefined ? [] : [{ what: `batches of ${BATCH}, ${describeSize(size)}: times faster than one row`, value: timings.batchGain, bound: 'at least', goal: GOAL.batch } as const]),
-      ...(goal !== undefined && size.trees === GOAL.explainedTrees ? [{ what: `TreeSHAP, ${describeSize(size)}: times faster than LightGBM`, value: shap.ratio, bound: 'at least', goal: GOAL.explain } as const] : []),
-    ];
-  });
+  const targets = rows
+    .filter(({ size }) => size.name === undefined)
+    .flatMap(({ size, timings, shap }): Target[] => {
+      const goal = SEED_SIZES.find((seed) => seed === size)?.goal;
+      return [
+        {
+          what: `one row, ${describeSize(size)}: times faster than LightGBM`,
+          value: timings.ratio,
+          bound: 'at least',
+          goal: goal ?? GOAL.otherShape,
+        },
+        ...(goal === undefined
+          ? []
+          : [
+              {
+                what: `batches of ${BATCH}, ${describeSize(size)}: times faster than one row`,
+                value: timings.batchGain,
+                bound: 'at least',
+                goal: GOAL.batch,
+              } as const,
+            ]),
+        ...(goal !== undefined && size.trees === GOAL.explainedTrees
+          ? [
+              {
+                what: `TreeSHAP, ${describeSize(size)}: times faster than LightGBM`,
+                value: shap.ratio,
+                bound: 'at least',
+                goal: GOAL.explain,
+              } as const,
+            ]
+          : []),
+      ];
+    });
   return {
     id: 'kernel',
     title: 'Kernel against LightGBM',
@@ -208,24 +266,60 @@ function report(rows: readonly Row[], effort: Effort, version: string): Section 
     tables: [
       {
         title: 'Microseconds a row',
-        columns: ['model', 'strategy', 'image MiB', 'LightGBM', 'one row', 'times faster', `batch of ${BATCH}`, 'again faster', 'whole /score', 'call: native', 'call: ours'],
+        columns: [
+          'model',
+          'strategy',
+          'image MiB',
+          'LightGBM',
+          'one row',
+          'times faster',
+          `batch of ${BATCH}`,
+          'again faster',
+          'whole /score',
+          'call: native',
+          'call: ours',
+        ],
         rows: rows.map(({ size, strategy, imageBytes, timings: t }) => [
-          describeSize(size), strategy, short(imageBytes / 2 ** 20), short(t.lightgbm), short(t.one), short(t.ratio), short(t.batch), short(t.batchGain), short(t.score), short(t.nativeCall), short(t.ourCall),
+          describeSize(size),
+          strategy,
+          short(imageBytes / 2 ** 20),
+          short(t.lightgbm),
+          short(t.one),
+          short(t.ratio),
+          short(t.batch),
+          short(t.batchGain),
+          short(t.score),
+          short(t.nativeCall),
+          short(t.ourCall),
         ]),
       },
       {
         title: 'TreeSHAP, microseconds a row',
         columns: ['model', 'LightGBM', 'one row', 'times faster', `batch of ${EXPLAINED_BATCH}`, 'largest difference'],
-        rows: rows.map(({ size, shap }) => [describeSize(size), short(shap.lightgbm), short(shap.one), short(shap.ratio), short(shap.batch), shap.worstDifference.toExponential(1)]),
+        rows: rows.map(({ size, shap }) => [
+          describeSize(size),
+          short(shap.lightgbm),
+          short(shap.one),
+          short(shap.ratio),
+          short(shap.batch),
+          shap.worstDifference.toExponential(1),
+        ]),
       },
     ],
     figures: [
       {
-        title: 'Microseconds a row by number of trees', caption: '15 features, 31 leaves; both axes are logarithmic.', kind: 'line', xLabel: 'trees', yLabel: 'microseconds a row',
+        title: 'Microseconds a row by number of trees',
+        caption: '15 features, 31 leaves; both axes are logarithmic.',
+        kind: 'line',
+        xLabel: 'trees',
+        yLabel: 'microseconds a row',
         series: [
           { name: 'LightGBM, one row', points: seeds.map(({ size, timings }) => [size.trees, timings.lightgbm]) },
           { name: 'Lightscore, one row', points: seeds.map(({ size, timings }) => [size.trees, timings.one]) },
-          { name: `Lightscore, batches of ${BATCH}`, points: seeds.map(({ size, timings }) => [size.trees, timings.batch]) },
+          {
+            name: `Lightscore, batches of ${BATCH}`,
+            points: seeds.map(({ size, timings }) => [size.trees, timings.batch]),
+          },
         ],
       },
     ],

@@ -15,7 +15,11 @@ export async function latencySection(effort: Effort, progress: Progress): Promis
     progress('latency: one connection');
     const lone = await measure(rivals, { connections: 1, apart: true }, effort);
     const paced = await measure(rivals, { connections: 1, rate: PACE, apart: true }, effort);
-    const [full] = await measure(rivals.filter(({ name }) => name === 'pool'), { connections: CONNECTIONS }, effort);
+    const [full] = await measure(
+      rivals.filter(({ name }) => name === 'pool'),
+      { connections: CONNECTIONS },
+      effort,
+    );
     const rate = Math.round(median(full.throughput) / 2);
     progress(`latency: ${rate} requests a second`);
     return report(lone, paced, await measure(rivals, { connections: CONNECTIONS, rate }, effort), rate, effort);
@@ -24,14 +28,35 @@ export async function latencySection(effort: Effort, progress: Progress): Promis
   }
 }
 
-function report(lone: readonly Measured[], paced: readonly Measured[], half: readonly Measured[], rate: number, effort: Effort): Section {
+function report(
+  lone: readonly Measured[],
+  paced: readonly Measured[],
+  half: readonly Measured[],
+  rate: number,
+  effort: Effort,
+): Section {
   const targets = lone.flatMap((rival, i): Target[] => {
     const { name } = rival;
     if (name !== 'pool' && name !== 'auto') return [];
     return [
-      { what: `one connection, SCORING=${name}: p50 over bare`, value: ratio(rival, lone[0], ({ p50 }) => p50), bound: 'at most', goal: GOAL.lone[name] },
-      { what: `one connection, ${PACE} requests a second, SCORING=${name}: p50 over bare`, value: ratio(paced[i], paced[0], ({ p50 }) => p50), bound: 'at most', goal: GOAL.lone[name] },
-      { what: `half load, SCORING=${name}: p99 over bare`, value: ratio(half[i], half[0], ({ p99 }) => p99), bound: 'at most', goal: GOAL.half },
+      {
+        what: `one connection, SCORING=${name}: p50 over bare`,
+        value: ratio(rival, lone[0], ({ p50 }) => p50),
+        bound: 'at most',
+        goal: GOAL.lone[name],
+      },
+      {
+        what: `one connection, ${PACE} requests a second, SCORING=${name}: p50 over bare`,
+        value: ratio(paced[i], paced[0], ({ p50 }) => p50),
+        bound: 'at most',
+        goal: GOAL.lone[name],
+      },
+      {
+        what: `half load, SCORING=${name}: p99 over bare`,
+        value: ratio(half[i], half[0], ({ p99 }) => p99),
+        bound: 'at most',
+        goal: GOAL.half,
+      },
     ];
   });
   return {
@@ -40,8 +65,16 @@ function report(lone: readonly Measured[], paced: readonly Measured[], half: rea
     about:
       `One connection, sending its next request when it has its answer; the same at ${PACE} requests a second, where each finds every thread asleep (for these two the generator stays on the last core and the server's event loop on the first: Linux would put them on one core at some times and on two at others); then a fixed rate of half of what SCORING=pool reached in this run, the same for all, evenly spaced over ${CONNECTIONS} connections. ` +
       `At a fixed rate a latency counts from the moment at which the request was due, so a stall is charged to every request it delays (no coordinated omission). Medians of ${effort.rounds} alternating rounds.`,
-    tables: [table('One connection, milliseconds', lone), table(`One connection, ${PACE} requests a second, milliseconds`, paced), table(`${rate.toLocaleString('en-US')} requests a second, milliseconds`, half)],
-    figures: [curve('One connection', lone), curve(`One connection, ${PACE} requests a second`, paced), curve(`At ${rate.toLocaleString('en-US')} requests a second`, half)],
+    tables: [
+      table('One connection, milliseconds', lone),
+      table(`One connection, ${PACE} requests a second, milliseconds`, paced),
+      table(`${rate.toLocaleString('en-US')} requests a second, milliseconds`, half),
+    ],
+    figures: [
+      curve('One connection', lone),
+      curve(`One connection, ${PACE} requests a second`, paced),
+      curve(`At ${rate.toLocaleString('en-US')} requests a second`, half),
+    ],
     targets,
   };
 }
@@ -49,18 +82,45 @@ function report(lone: readonly Measured[], paced: readonly Measured[], half: rea
 function table(title: string, measured: readonly Measured[]): Table {
   return {
     title,
-    columns: ['', 'p50', 'p90', 'p99', 'p99.9', 'p50 over bare', 'p50 less bare, us', 'p99 over bare', 'answered/s', 'never answered', 'generator'],
+    columns: [
+      '',
+      'p50',
+      'p90',
+      'p99',
+      'p99.9',
+      'p50 over bare',
+      'p50 less bare, us',
+      'p99 over bare',
+      'answered/s',
+      'never answered',
+      'generator',
+    ],
     rows: measured.map((rival) => [
-      rival.name, short(median(rival.p50)), short(rival.latencies.quantile(0.9)), short(median(rival.p99)), short(rival.latencies.quantile(0.999)),
-      short(ratio(rival, measured[0], ({ p50 }) => p50)), short(1000 * (median(rival.p50) - median(measured[0].p50))), short(ratio(rival, measured[0], ({ p99 }) => p99)),
-      short(median(rival.throughput)), rival.unanswered, `${Math.round(100 * rival.generatorBusy)}%`,
+      rival.name,
+      short(median(rival.p50)),
+      short(rival.latencies.quantile(0.9)),
+      short(median(rival.p99)),
+      short(rival.latencies.quantile(0.999)),
+      short(ratio(rival, measured[0], ({ p50 }) => p50)),
+      short(1000 * (median(rival.p50) - median(measured[0].p50))),
+      short(ratio(rival, measured[0], ({ p99 }) => p99)),
+      short(median(rival.throughput)),
+      rival.unanswered,
+      `${Math.round(100 * rival.generatorBusy)}%`,
     ]),
   };
 }
 
 function curve(title: string, measured: readonly Measured[]): Figure {
   return {
-    title, caption: 'All rounds together.', kind: 'percentiles', xLabel: 'share of the requests', yLabel: 'milliseconds',
-    series: measured.map(({ name, latencies }) => ({ name, points: CURVE.map((share) => [share, latencies.quantile(share)] as const) })),
+    title,
+    caption: 'All rounds together.',
+    kind: 'percentiles',
+    xLabel: 'share of the requests',
+    yLabel: 'milliseconds',
+    series: measured.map(({ name, latencies }) => ({
+      name,
+      points: CURVE.map((share) => [share, latencies.quantile(share)] as const),
+    })),
   };
 }

@@ -27,18 +27,35 @@ export async function pythonSection(effort: Effort, progress: Progress): Promise
     const bodies = rowRequests({ seed: 1, count: 512, featureNames: model.featureNames, examples: model.examples });
     // Its scores hold against the same tree walk: scikit-learn's interpolation is the one that is copied.
     const requests = await checkedSingles(fastapi.origin, '/score', bodies, model);
-    const [python, ...lightscore] = await measure([{ name: 'FastAPI, LightGBM, 1 process', server: fastapi, path: '/score', requests }, ...rivals.slice(1)], { connections: CONNECTIONS }, effort);
+    const [python, ...lightscore] = await measure(
+      [{ name: 'FastAPI, LightGBM, 1 process', server: fastapi, path: '/score', requests }, ...rivals.slice(1)],
+      { connections: CONNECTIONS },
+      effort,
+    );
     const times = (rival: typeof python): number => ratio(rival, python, ({ throughput }) => throughput);
     return {
       ...HEAD,
       about: `The service of loadtest/servers/fastapi_service.py under uvicorn, one process, no access log, LightGBM on one thread; ${CONNECTIONS} connections, the same mixed bodies, every answer checked. One Lightscore process, one worker.`,
       tables: [
         {
-          title: 'Requests a second', columns: ['', 'req/s', 'times the Python service', 'CPU us/request', 'p50 ms', 'p99 ms'],
-          rows: [python, ...lightscore].map((rival) => [rival.name, short(median(rival.throughput)), short(times(rival)), short(median(rival.mainCpu) + median(rival.otherCpu)), short(median(rival.p50)), short(median(rival.p99))]),
+          title: 'Requests a second',
+          columns: ['', 'req/s', 'times the Python service', 'CPU us/request', 'p50 ms', 'p99 ms'],
+          rows: [python, ...lightscore].map((rival) => [
+            rival.name,
+            short(median(rival.throughput)),
+            short(times(rival)),
+            short(median(rival.mainCpu) + median(rival.otherCpu)),
+            short(median(rival.p50)),
+            short(median(rival.p99)),
+          ]),
         },
       ],
-      targets: lightscore.map((rival) => ({ what: `/score throughput, SCORING=${rival.name}: times the Python service's`, value: times(rival), bound: 'at least', goal: GOAL })),
+      targets: lightscore.map((rival) => ({
+        what: `/score throughput, SCORING=${rival.name}: times the Python service's`,
+        value: times(rival),
+        bound: 'at least',
+        goal: GOAL,
+      })),
     };
   } finally {
     await Promise.all([stop(), fastapi.stop()]);

@@ -16,17 +16,36 @@ export async function scaleSection(effort: Effort, progress: Progress): Promise<
   const model = await loadDemoModel();
   const bodies = rowRequests({ seed: 4, count: 256, featureNames: model.featureNames, examples: model.examples });
   const batches = batchBodies(bodies, 1000, 2);
-  const rows: { readonly workers: number; readonly shared: number; readonly resident: number; readonly singles: Measured; readonly explained: Measured; readonly batched: Measured }[] = [];
+  const rows: {
+    readonly workers: number;
+    readonly shared: number;
+    readonly resident: number;
+    readonly singles: Measured;
+    readonly explained: Measured;
+    readonly batched: Measured;
+  }[] = [];
   for (const workers of WORKERS) {
     progress(`scale: ${workers} workers`);
     const server = await startLightscore('pool', { WORKERS: String(workers) });
     try {
       const shared = await server.metric('lightscore_shared_memory_bytes', 'kind="used"');
       const resident = server.residentBytes();
-      const run = async (path: string, requests: Awaited<ReturnType<typeof checkedSingles>>, connections: number): Promise<Measured> =>
-        (await measure([{ name: `${workers} workers`, server, path, requests }], { connections }, { ...effort, rounds: 1 }))[0];
+      const run = async (
+        path: string,
+        requests: Awaited<ReturnType<typeof checkedSingles>>,
+        connections: number,
+      ): Promise<Measured> =>
+        (
+          await measure(
+            [{ name: `${workers} workers`, server, path, requests }],
+            { connections },
+            { ...effort, rounds: 1 },
+          )
+        )[0];
       rows.push({
-        workers, shared, resident,
+        workers,
+        shared,
+        resident,
         singles: await run('/score', await checkedSingles(server.origin, '/score', bodies, model), 64),
         explained: await run(EXPLAIN, await checkedSingles(server.origin, EXPLAIN, bodies.slice(0, 64), model), 64),
         batched: await run('/score_batch', await checkedBatches(server.origin, batches, model), 4),
@@ -38,13 +57,28 @@ export async function scaleSection(effort: Effort, progress: Progress): Promise<
   return {
     id: 'scale',
     title: 'Workers',
-    about: 'The same server with 1, 2 and 4 scoring workers, one after another. Shared memory is read when the model is warm, before any load: it holds the booster, and one lane for each worker that scored the self-check. On a machine of two cores that the load generator shares, more than one worker can only show that it costs little.',
+    about:
+      'The same server with 1, 2 and 4 scoring workers, one after another. Shared memory is read when the model is warm, before any load: it holds the booster, and one lane for each worker that scored the self-check. On a machine of two cores that the load generator shares, more than one worker can only show that it costs little.',
     tables: [
       {
         title: 'By workers',
-        columns: ['workers', 'shared memory in use MiB', 'resident MiB', '/score req/s', 'CPU us/request', 'explained req/s', 'batch rows/s'],
+        columns: [
+          'workers',
+          'shared memory in use MiB',
+          'resident MiB',
+          '/score req/s',
+          'CPU us/request',
+          'explained req/s',
+          'batch rows/s',
+        ],
         rows: rows.map(({ workers, shared, resident, singles, explained, batched }) => [
-          workers, short(shared / 2 ** 20), short(resident / 2 ** 20), short(median(singles.throughput)), short(cpu(singles)), short(median(explained.throughput)), short(1000 * median(batched.throughput)),
+          workers,
+          short(shared / 2 ** 20),
+          short(resident / 2 ** 20),
+          short(median(singles.throughput)),
+          short(cpu(singles)),
+          short(median(explained.throughput)),
+          short(1000 * median(batched.throughput)),
         ]),
       },
     ],

@@ -53,24 +53,45 @@ export async function startSection(effort: Effort, progress: Progress): Promise<
       'The event-loop delay of the asking thread is sampled every millisecond while models are loaded, and for the same time without; it contains the sampling interval.',
     tables: [
       {
-        title: 'Milliseconds', columns: ['', 'median', 'least', 'most'],
+        title: 'Milliseconds',
+        columns: ['', 'median', 'least', 'most'],
         rows: [
-          spread('start to ready', ready), spread('parse and compile', compile), spread('  of it parsing', cold.map(({ parse }) => parse)),
-          spread('load with self-check, first', loads.slice(0, 1)), spread('load with self-check, later', loads.slice(1)),
+          spread('start to ready', ready),
+          spread('parse and compile', compile),
+          spread(
+            '  of it parsing',
+            cold.map(({ parse }) => parse),
+          ),
+          spread('load with self-check, first', loads.slice(0, 1)),
+          spread('load with self-check, later', loads.slice(1)),
         ],
       },
-      { title: 'Event-loop delay, milliseconds', columns: ['', 'p50', 'p99', 'most'], rows: [percentiles('while loading', during), percentiles('without', without)] },
+      {
+        title: 'Event-loop delay, milliseconds',
+        columns: ['', 'p50', 'p99', 'most'],
+        rows: [percentiles('while loading', during), percentiles('without', without)],
+      },
     ],
     figures: [],
     targets: [
       { what: 'start to ready, ms', value: median(ready), bound: 'at most', goal: GOAL.readyMs },
       { what: `compiling ${SIZE.trees} trees, ms`, value: median(compile), bound: 'at most', goal: GOAL.compileMs },
-      { what: 'p99 event-loop delay while loading over without', value: during.p99 / without.p99, bound: 'at most', goal: GOAL.delay },
+      {
+        what: 'p99 event-loop delay while loading over without',
+        value: during.p99 / without.p99,
+        bound: 'at most',
+        goal: GOAL.delay,
+      },
     ],
   };
 }
 
-const spread = (what: string, values: readonly number[]): string[] => [what, short(median(values)), short(Math.min(...values)), short(Math.max(...values))];
+const spread = (what: string, values: readonly number[]): string[] => [
+  what,
+  short(median(values)),
+  short(Math.min(...values)),
+  short(Math.max(...values)),
+];
 const percentiles = (what: string, { p50, p99, most }: Delays): string[] => [what, short(p50), short(p99), short(most)];
 
 async function compileOnce(modelText: string): Promise<CompileTimes> {
@@ -79,7 +100,10 @@ async function compileOnce(modelText: string): Promise<CompileTimes> {
   return times;
 }
 
-async function load(modelText: string, { rounds }: Effort): Promise<{ loads: number[]; during: Delays; without: Delays }> {
+async function load(
+  modelText: string,
+  { rounds }: Effort,
+): Promise<{ loads: number[]; during: Delays; without: Delays }> {
   const folder = mkdtempSync(join(tmpdir(), 'lightscore-bench-'));
   cpSync(join(MODEL_FOLDER, MODEL_VERSION), join(folder, MODEL_VERSION), { recursive: true });
   writeFileSync(join(folder, MODEL_VERSION, MODEL_FILE), modelText);

@@ -1,5 +1,6 @@
 /**
- * The baseline: uWebSockets.js with nothing behind it. Reads the same body, parses it with JSON.parse and answers a constant.
+ * The baseline: uWebSockets.js with nothing behind it. Reads the same body, parses it with JSON.parse and answers a
+ * constant.
  *
  *     node bare-server.js ANSWER
  */

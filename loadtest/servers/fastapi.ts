@@ -19,9 +19,25 @@ export function missingPython(): string | undefined {
 }
 
 export function startFastApi(): Promise<ServerProcess> {
-  return ServerProcess.start('fastapi', PYTHON, ['-m', 'uvicorn', 'fastapi_service:app', '--app-dir', dirname(SCRIPT), '--host', '127.0.0.1', '--port', '0', '--no-access-log'], {
-    MODEL_FOLDER: join(MODEL_FOLDER, MODEL_VERSION),
-    // As its own advice has it: one thread for one row. More make it slower.
-    OMP_NUM_THREADS: '1',
-  });
+  return ServerProcess.start(
+    'fastapi',
+    PYTHON,
+    [
+      '-m',
+      'uvicorn',
+      'fastapi_service:app',
+      '--app-dir',
+      dirname(SCRIPT),
+      '--host',
+      '127.0.0.1',
+      '--port',
+      '0',
+      '--no-access-log',
+    ],
+    {
+      MODEL_FOLDER: join(MODEL_FOLDER, MODEL_VERSION),
+      // As its own advice has it: one thread for one row. More make it slower.
+      OMP_NUM_THREADS: '1',
+    },
+  );
 }

@@ -33,11 +33,16 @@ export class ServerProcess {
   ) {}
 
   /**
-   * Starts `command`, whose standard output goes to a file, as its log would in production, and waits until it says on standard
-   * error on which port it is ready.
+   * Starts `command`, whose standard output goes to a file, as its log would in production, and waits until it says on
+   * standard error on which port it is ready.
    * @throws Error with what it said instead
    */
-  static async start(name: string, command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<ServerProcess> {
+  static async start(
+    name: string,
+    command: string,
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<ServerProcess> {
     const folder = mkdtempSync(join(tmpdir(), 'lightscore-bench-'));
     const log = openSync(join(folder, 'log'), 'a');
     const started = performance.now();
@@ -135,6 +140,11 @@ export function startBare(answer: string): Promise<ServerProcess> {
 /** Everything on that is on in production: validation, top features, metrics, the prediction log. */
 export function startLightscore(scoring: Scoring, env: Readonly<Record<string, string>> = {}): Promise<ServerProcess> {
   return ServerProcess.start(scoring, process.execPath, [script('../../src/cli.js'), 'serve'], {
-    PORT: '0', HOST: '127.0.0.1', MODEL_DIR: MODEL_FOLDER, MODEL_VERSION, SCORING: scoring, ...env,
+    PORT: '0',
+    HOST: '127.0.0.1',
+    MODEL_DIR: MODEL_FOLDER,
+    MODEL_VERSION,
+    SCORING: scoring,
+    ...env,
   });
 }

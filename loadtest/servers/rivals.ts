@@ -39,7 +39,9 @@ export interface Measured {
 }
 
 /** The bare server and Lightscore in each mode of scoring, with the bodies and answers to load them with. */
-export async function startRivals(scorings: readonly (typeof SCORINGS)[number][] = SCORINGS): Promise<{ readonly rivals: readonly Rival[]; readonly model: DemoModel; readonly stop: () => Promise<void> }> {
+export async function startRivals(
+  scorings: readonly (typeof SCORINGS)[number][] = SCORINGS,
+): Promise<{ readonly rivals: readonly Rival[]; readonly model: DemoModel; readonly stop: () => Promise<void> }> {
   const model = await loadDemoModel();
   const bodies = rowRequests({ seed: SEED, count: BODIES, featureNames: model.featureNames, examples: model.examples });
   const rivals: Rival[] = [];
@@ -55,7 +57,12 @@ export async function startRivals(scorings: readonly (typeof SCORINGS)[number][]
     }
     const { server, requests } = rivals[0];
     const constant = await typicalAnswer(server, requests);
-    rivals.unshift({ name: 'bare', server: await startBare(constant), path: '/score', requests: constantAnswers(requests, constant) });
+    rivals.unshift({
+      name: 'bare',
+      server: await startBare(constant),
+      path: '/score',
+      requests: constantAnswers(requests, constant),
+    });
   } catch (error) {
     await stop();
     throw error;
@@ -66,19 +73,33 @@ export async function startRivals(scorings: readonly (typeof SCORINGS)[number][]
 /** An answer of median length, for the bare server to give. */
 async function typicalAnswer(server: ServerProcess, requests: readonly CheckedRequest[]): Promise<string> {
   const answers = await Promise.all(
-    requests.slice(0, 64).map(async ({ body }) => (await fetch(`${server.origin}/score`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body })).text()),
+    requests.slice(0, 64).map(async ({ body }) =>
+      (
+        await fetch(`${server.origin}/score`, {
+          method: 'POST',
+          headers: { 'Content-Type': 'application/json' },
+          body,
+        })
+      ).text(),
+    ),
   );
   return answers.toSorted((a, b) => a.length - b.length)[answers.length >> 1];
 }
 
 /**
- * Loads each rival in turn, round by round, in an order that turns with the rounds, so that a slow minute of the machine falls on
- * all alike. With `load.apart` event loop and generator each stay on a core of their own.
+ * Loads each rival in turn, round by round, in an order that turns with the rounds, so that a slow minute of the
+ * machine falls on all alike. With `load.apart` event loop and generator each stay on a core of their own.
  * @throws Error where an answer was wrong
  */
-export async function measure(rivals: readonly Rival[], load: Pick<LoadPlan, 'connections' | 'rate' | 'apart'>, { rounds, seconds, warmupSeconds }: Effort): Promise<Measured[]> {
+export async function measure(
+  rivals: readonly Rival[],
+  load: Pick<LoadPlan, 'connections' | 'rate' | 'apart'>,
+  { rounds, seconds, warmupSeconds }: Effort,
+): Promise<Measured[]> {
   const generator = new LoadGenerator();
-  const results = new Map<string, { result: LoadResult; main: number; others: number }[]>(rivals.map(({ name }) => [name, []]));
+  const results = new Map<string, { result: LoadResult; main: number; others: number }[]>(
+    rivals.map(({ name }) => [name, []]),
+  );
   try {
     for (let round = 0; round < rounds; round++) {
       for (let i = 0; i < rivals.length; i++) {
@@ -92,7 +113,11 @@ export async function measure(rivals: readonly Rival[], load: Pick<LoadPlan, 'co
         assertAllRight(result, name);
         // CPU is read around the warm-up too, which has its share of the requests.
         const micros = (1e6 * seconds) / ((seconds + warmupSeconds) * result.requests);
-        results.get(name)?.push({ result, main: (after.main - before.main) * micros, others: (after.others - before.others) * micros });
+        results.get(name)?.push({
+          result,
+          main: (after.main - before.main) * micros,
+          others: (after.others - before.others) * micros,
+        });
       }
     }
   } finally {

@@ -1,6 +1,7 @@
 /**
- * Traffic whose every answer is held against what its own `model_version` gives for that body: the proof that no request is lost or
- * answered by half of one model and half of another while models change. Closed loop over keep-alive connections, one request at a time each.
+ * Traffic whose every answer is held against what its own `model_version` gives for that body: the proof that no
+ * request is lost or answered by half of one model and half of another while models change. Closed loop over keep-alive
+ * connections, one request at a time each.
  */
 import { type Socket, connect } from 'node:net';
 
@@ -42,7 +43,10 @@ export class VersionedTraffic {
     private readonly bodies: readonly VersionedBody[],
     headers = '',
   ) {
-    this.#requests = bodies.map(({ body }) => `POST /score HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n${headers}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+    this.#requests = bodies.map(
+      ({ body }) =>
+        `POST /score HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n${headers}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    );
   }
 
   /** Answered so far. */
@@ -58,7 +62,13 @@ export class VersionedTraffic {
   async stop(): Promise<TrafficResult> {
     this.#stopping = true;
     if (this.#open.size > 0) await new Promise<void>((resolve) => (this.#whenOver = resolve));
-    return { answers: this.#answers, byVersion: this.#byVersion, wrong: this.#wrong, complaints: this.#complaints, dropped: this.#dropped };
+    return {
+      answers: this.#answers,
+      byVersion: this.#byVersion,
+      wrong: this.#wrong,
+      complaints: this.#complaints,
+      dropped: this.#dropped,
+    };
   }
 
   #connect(): void {
@@ -105,17 +115,26 @@ export class VersionedTraffic {
     if (version !== undefined) this.#byVersion.set(version, (this.#byVersion.get(version) ?? 0) + 1);
     if (status === 'HTTP/1.1 200' && version !== undefined && scores.get(version) === score) return;
     this.#wrong++;
-    if (this.#complaints.length < MOST_COMPLAINTS) this.#complaints.push(`${status} ${answer.slice(0, 300)} to ${body}; expected ${JSON.stringify([...scores])}`);
+    if (this.#complaints.length < MOST_COMPLAINTS)
+      this.#complaints.push(`${status} ${answer.slice(0, 300)} to ${body}; expected ${JSON.stringify([...scores])}`);
   }
 }
 
-/** What the version that is served gives for each body, one at a time. @throws Error on anything but a 200 of that version */
+/**
+ * What the version that is served gives for each body, one at a time.
+ * @throws Error on anything but a 200 of that version
+ */
 export async function scoresOf(origin: string, bodies: readonly string[], version: string): Promise<string[]> {
   const scores: string[] = [];
   for (const body of bodies) {
-    const response = await fetch(`${origin}/score`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body });
+    const response = await fetch(`${origin}/score`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body,
+    });
     const [, score, answered] = ANSWER.exec(await response.text()) ?? [];
-    if (response.status !== 200 || score === undefined || answered !== version) throw new Error(`${origin} answered ${response.status}, version ${answered}, to ${body}`);
+    if (response.status !== 200 || score === undefined || answered !== version)
+      throw new Error(`${origin} answered ${response.status}, version ${answered}, to ${body}`);
     scores.push(score);
   }
   return scores;

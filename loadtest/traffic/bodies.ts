@@ -19,7 +19,9 @@ export interface RequestMix {
   readonly examples: readonly Row[];
 }
 
-/** Shares of the clients: those that name their features in the model's order, in an order of their own, and not at all. */
+/**
+ * Shares of the clients: those that name their features in the model's order, in an order of their own, and not at all.
+ */
 const NAMED = 0.55;
 const NAMED_OTHERWISE = 0.15;
 const WITH_REQUEST_ID = 0.9;
@@ -40,7 +42,9 @@ export function rowRequests({ seed, count, featureNames, examples }: RequestMix)
     const kind = random.uniform();
     const named = kind < NAMED + NAMED_OTHERWISE;
     const order = kind >= NAMED && named ? orders[random.below(OTHER_ORDERS)] : inOrder;
-    const requestId = random.chance(WITH_REQUEST_ID) ? `app-${seed}-${number}-${random.below(2 ** 31).toString(36)}` : undefined;
+    const requestId = random.chance(WITH_REQUEST_ID)
+      ? `app-${seed}-${number}-${random.below(2 ** 31).toString(36)}`
+      : undefined;
     const json = JSON.stringify({
       features: Array.from(order, (feature) => row[feature]),
       ...(named && { feature_names: Array.from(order, (feature) => featureNames[feature]) }),
@@ -51,7 +55,11 @@ export function rowRequests({ seed, count, featureNames, examples }: RequestMix)
 }
 
 /** Bodies for `/score_batch`: `rows` requests each, in turn. */
-export function batchBodies(requests: readonly RowRequest[], rows: number, count: number): { readonly body: string; readonly requests: readonly RowRequest[] }[] {
+export function batchBodies(
+  requests: readonly RowRequest[],
+  rows: number,
+  count: number,
+): { readonly body: string; readonly requests: readonly RowRequest[] }[] {
   return Array.from({ length: count }, (_, batch) => {
     const members = Array.from({ length: rows }, (_row, i) => requests[(batch * rows + i) % requests.length]);
     return { body: `[${members.map(({ json }) => json).join()}]`, requests: members };

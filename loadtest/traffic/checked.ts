@@ -1,12 +1,16 @@
 /**
- * Requests with the answers they must get. Before any load each request is sent once and its answer held against the plain tree
- * walk, number by number; what was right then is what every answer under load is compared with, byte by byte.
+ * Requests with the answers they must get. Before any load each request is sent once and its answer held against the
+ * plain tree walk, number by number; what was right then is what every answer under load is compared with, byte by
+ * byte.
  */
 import type { CheckedRequest } from '../load/load.js';
 import type { RowRequest } from './bodies.js';
 import type { DemoModel } from './demo-model.js';
 
-/** Of a score against the plain tree walk's; its exponential may differ in the last bit, which a steep calibrator multiplies. */
+/**
+ * Of a score against the plain tree walk's; its exponential may differ in the last bit, which a steep calibrator
+ * multiplies.
+ */
 const TOLERANCE = 1e-9;
 const TOP_FEATURES = 3;
 
@@ -17,18 +21,33 @@ interface Answer {
 }
 
 /** @returns what is wrong with the answer to `request`, or undefined */
-export function fault(model: Pick<DemoModel, 'featureNames' | 'expectedScore'>, request: RowRequest, answer: Answer, topK = TOP_FEATURES): string | undefined {
+export function fault(
+  model: Pick<DemoModel, 'featureNames' | 'expectedScore'>,
+  request: RowRequest,
+  answer: Answer,
+  topK = TOP_FEATURES,
+): string | undefined {
   const expected = model.expectedScore(request.row);
   const got = answer.confidence_score;
-  if (!(Math.abs(got - expected) <= TOLERANCE * Math.max(Math.abs(expected), TOLERANCE))) return `confidence_score is ${got}, expected ${expected}`;
-  if (request.requestId !== undefined && answer.request_id !== request.requestId) return `request_id is ${answer.request_id}, expected ${request.requestId}`;
+  if (!(Math.abs(got - expected) <= TOLERANCE * Math.max(Math.abs(expected), TOLERANCE)))
+    return `confidence_score is ${got}, expected ${expected}`;
+  if (request.requestId !== undefined && answer.request_id !== request.requestId)
+    return `request_id is ${answer.request_id}, expected ${request.requestId}`;
   if (answer.top_features.length !== topK) return `there are ${answer.top_features.length} top features`;
-  const misplaced = answer.top_features.find(({ feature_name, feature_value }) => request.row[model.featureNames.indexOf(feature_name)] !== feature_value);
-  return misplaced === undefined ? undefined : `feature ${misplaced.feature_name} has the value ${misplaced.feature_value}`;
+  const misplaced = answer.top_features.find(
+    ({ feature_name, feature_value }) => request.row[model.featureNames.indexOf(feature_name)] !== feature_value,
+  );
+  return misplaced === undefined
+    ? undefined
+    : `feature ${misplaced.feature_name} has the value ${misplaced.feature_value}`;
 }
 
 async function post(origin: string, path: string, body: string): Promise<string> {
-  const response = await fetch(`${origin}${path}`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body });
+  const response = await fetch(`${origin}${path}`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body,
+  });
   const text = await response.text();
   if (response.status !== 200) throw new Error(`${path} answered ${response.status}: ${text.slice(0, 500)}`);
   return text;
@@ -40,7 +59,13 @@ async function post(origin: string, path: string, body: string): Promise<string>
  * @returns each request with the begin of its answer, up to the score, and its end, the request id
  * @throws Error on the first answer that is wrong
  */
-export async function checkedSingles(origin: string, path: string, requests: readonly RowRequest[], model: DemoModel, topK = TOP_FEATURES): Promise<CheckedRequest[]> {
+export async function checkedSingles(
+  origin: string,
+  path: string,
+  requests: readonly RowRequest[],
+  model: DemoModel,
+  topK = TOP_FEATURES,
+): Promise<CheckedRequest[]> {
   const checked: CheckedRequest[] = [];
   for (const request of requests) {
     const text = await post(origin, path, request.json);
@@ -49,18 +74,30 @@ export async function checkedSingles(origin: string, path: string, requests: rea
     if (wrong !== undefined) throw new Error(`${path}: ${wrong} in the answer to ${request.json}`);
     const end = request.requestId === undefined ? '' : `"request_id":${JSON.stringify(request.requestId)}`;
     // A request without an id gets a new one each time; an explanation carries the expected value behind it.
-    checked.push({ body: request.json, begins: upToScore(text), ends: end !== '' && text.endsWith(`${end}}`) ? `${end}}` : '}' });
+    checked.push({
+      body: request.json,
+      begins: upToScore(text),
+      ends: end !== '' && text.endsWith(`${end}}`) ? `${end}}` : '}',
+    });
   }
   return checked;
 }
 
-/** The same for `/score_batch`: every row of every answer is checked here; under load its first score and the answer's end are. */
-export async function checkedBatches(origin: string, batches: readonly { readonly body: string; readonly requests: readonly RowRequest[] }[], model: DemoModel): Promise<CheckedRequest[]> {
+/**
+ * The same for `/score_batch`: every row of every answer is checked here; under load its first score and the answer's
+ * end are.
+ */
+export async function checkedBatches(
+  origin: string,
+  batches: readonly { readonly body: string; readonly requests: readonly RowRequest[] }[],
+  model: DemoModel,
+): Promise<CheckedRequest[]> {
   const checked: CheckedRequest[] = [];
   for (const { body, requests } of batches) {
     const text = await post(origin, '/score_batch', body);
     const answers: readonly Answer[] = JSON.parse(text);
-    if (answers.length !== requests.length) throw new Error(`/score_batch answered ${answers.length} rows of ${requests.length}`);
+    if (answers.length !== requests.length)
+      throw new Error(`/score_batch answered ${answers.length} rows of ${requests.length}`);
     for (const [i, request] of requests.entries()) {
       const wrong = fault(model, request, answers[i]);
       if (wrong !== undefined) throw new Error(`/score_batch, row ${i}: ${wrong}`);

@@ -20,8 +20,8 @@ export interface DemoModel {
   readonly featureNames: readonly string[];
   readonly examples: readonly Row[];
   /**
-   * The score `row` must get, by the plain tree walk: another way than the kernel's to the same number, but for the last bits
-   * of V8's exponential.
+   * The score `row` must get, by the plain tree walk: another way than the kernel's to the same number, but for the
+   * last bits of V8's exponential.
    */
   readonly expectedScore: (row: Row) => number;
 }
@@ -41,6 +41,16 @@ export async function loadDemoModel(): Promise<DemoModel> {
     modelText,
     featureNames: artifact.metadata.featureNames,
     examples: exampleRows(),
-    expectedScore: (row) => calibrate(artifact.calibrator, predictions(booster, rawScores(booster, Float64Array.from(row, (value) => value ?? NaN)))[0]),
+    expectedScore: (row) =>
+      calibrate(
+        artifact.calibrator,
+        predictions(
+          booster,
+          rawScores(
+            booster,
+            Float64Array.from(row, (value) => value ?? NaN),
+          ),
+        )[0],
+      ),
   };
 }

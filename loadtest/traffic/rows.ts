@@ -10,8 +10,8 @@ const MISSING = 0.02;
 const DRIFT = 0.2;
 
 /**
- * A smoothed bootstrap: each row is one of `examples`, with fractional values moved towards another example's and some whole
- * numbers (counts, flags, categories) exchanged, so that distributions and most dependencies stay.
+ * A smoothed bootstrap: each row is one of `examples`, with fractional values moved towards another example's and some
+ * whole numbers (counts, flags, categories) exchanged, so that distributions and most dependencies stay.
  *
  * @param examples at least one, all of the same length
  */

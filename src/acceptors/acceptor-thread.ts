@@ -12,7 +12,13 @@ import type { Logger, PredictionLog } from '../telemetry/log.js';
 import { Channel, sendable } from './channel.js';
 import { Lessor } from './leased-memory.js';
 import { type LimitCells, sharedLimits } from './limits.js';
-import { type AcceptorCounts, type AcceptorSpeech, type AcceptorWorkerData, type MainSpeech, published } from './messages.js';
+import {
+  type AcceptorCounts,
+  type AcceptorSpeech,
+  type AcceptorWorkerData,
+  type MainSpeech,
+  published,
+} from './messages.js';
 
 export interface ThreadParts {
   readonly config: Config;
@@ -45,14 +51,20 @@ export class AcceptorThread {
     const limits = sharedLimits(config, cells, acceptor);
     this.#lessor = new Lessor(ground.memory);
     const workerData: AcceptorWorkerData = {
-      config, acceptor, cells,
+      config,
+      acceptor,
+      cells,
       workers: workersOf(acceptor, config),
       module: ground.module,
       memory: ground.memory.memory,
       lease: this.#lessor.end,
       predictionSample: predictions.sample,
     };
-    this.#worker = new Worker(fileURLToPath(new URL('../../workers/acceptor.js', import.meta.url)), { name: `acceptor ${acceptor + 1}`, workerData, transferList: [this.#lessor.end.port] });
+    this.#worker = new Worker(fileURLToPath(new URL('../../workers/acceptor.js', import.meta.url)), {
+      name: `acceptor ${acceptor + 1}`,
+      workerData,
+      transferList: [this.#lessor.end.port],
+    });
     let failure: Error | undefined;
     this.#channel = new Channel<MainSpeech, AcceptorSpeech>(this.#worker, {
       answer: {
@@ -76,7 +88,11 @@ export class AcceptorThread {
       this.#worker.on('error', (error) => (failure ??= error instanceof Error ? error : new Error(String(error))));
       this.#worker.on('exit', (code) => {
         failure ??= code === 0 ? undefined : new Error(`the thread of acceptor ${acceptor + 1} ended with ${code}`);
-        this.#channel.end(new LightscoreError('WORKER_FAILED', failure?.message ?? `acceptor ${acceptor + 1} has ended`, { cause: failure }));
+        this.#channel.end(
+          new LightscoreError('WORKER_FAILED', failure?.message ?? `acceptor ${acceptor + 1} has ended`, {
+            cause: failure,
+          }),
+        );
         this.#lessor.close();
         limits.giveAll();
         resolve(failure);
@@ -94,9 +110,15 @@ export class AcceptorThread {
     await this.#channel.ask('listen', port);
   }
 
-  /** Resolves when all later requests are answered by `serving`. @throws LightscoreError WORKER_FAILED where the thread has ended */
+  /**
+   * Resolves when all later requests are answered by `serving`.
+   * @throws LightscoreError WORKER_FAILED where the thread has ended
+   */
   async serve(serving: Serving): Promise<void> {
-    const models = new Set([serving.champion, ...(serving.experiment === undefined ? [] : [serving.experiment.challenger])]);
+    const models = new Set([
+      serving.champion,
+      ...(serving.experiment === undefined ? [] : [serving.experiment.challenger]),
+    ]);
     // The acceptor gives back the images of models that it did not serve with before, each once: so they are lent.
     for (const model of models) if (!this.#models.has(model)) this.#lessor.lendImage(model);
     this.#models = models;
@@ -108,7 +130,10 @@ export class AcceptorThread {
     await this.#channel.ask('startDraining', undefined);
   }
 
-  /** Takes no new connections and resolves when every request under way has its answer. @throws LightscoreError WORKER_FAILED where the thread has ended */
+  /**
+   * Takes no new connections and resolves when every request under way has its answer.
+   * @throws LightscoreError WORKER_FAILED where the thread has ended
+   */
   async drain(): Promise<void> {
     await this.#channel.ask('drain', undefined);
   }

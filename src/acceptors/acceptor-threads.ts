@@ -1,6 +1,7 @@
 /**
- * ACCEPTORS > 1: as many acceptors, each on a thread of its own, on one port that they share (SO_REUSEPORT: the kernel spreads connections).
- * The main thread takes no connection: it keeps the models, memory, audit trail, logs and metrics for all of them.
+ * ACCEPTORS > 1: as many acceptors, each on a thread of its own, on one port that they share (SO_REUSEPORT: the kernel
+ * spreads connections). The main thread takes no connection: it keeps the models, memory, audit trail, logs and metrics
+ * for all of them.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { LightscoreError } from '../errors.js';
@@ -47,7 +48,10 @@ export class AcceptorThreads implements Front {
   constructor(private readonly parts: AcceptorThreadsParts) {
     const { config } = parts;
     this.#cells = limitCells(config);
-    this.#places = Array.from({ length: config.http.acceptors }, (_, acceptor) => ({ thread: this.#start(acceptor), past: [] }));
+    this.#places = Array.from({ length: config.http.acceptors }, (_, acceptor) => ({
+      thread: this.#start(acceptor),
+      past: [],
+    }));
   }
 
   get port(): number {
@@ -77,7 +81,8 @@ export class AcceptorThreads implements Front {
 
   async drained(): Promise<void> {
     const drained = await Promise.allSettled(this.#places.map(({ thread }) => thread.drain()));
-    if (drained.some(({ status }) => status === 'rejected')) throw new LightscoreError('WORKER_FAILED', 'an acceptor died while the server drained');
+    if (drained.some(({ status }) => status === 'rejected'))
+      throw new LightscoreError('WORKER_FAILED', 'an acceptor died while the server drained');
   }
 
   async close(): Promise<void> {
@@ -96,13 +101,18 @@ export class AcceptorThreads implements Front {
   }
 
   readings(): FrontReadings {
-    const sum = (counts: readonly AcceptorCounts[], read: (counts: AcceptorCounts) => number): number => counts.reduce((total, one) => total + read(one), 0);
+    const sum = (counts: readonly AcceptorCounts[], read: (counts: AcceptorCounts) => number): number =>
+      counts.reduce((total, one) => total + read(one), 0);
     const all = this.#places.flatMap((place) => countsOf(place));
     return {
       waitingRows: Atomics.load(this.#cells.rows, 0),
-      workers: sum(this.#places.flatMap(({ thread: { latest } }) => latest ?? []), ({ workers }) => workers),
+      workers: sum(
+        this.#places.flatMap(({ thread: { latest } }) => latest ?? []),
+        ({ workers }) => workers,
+      ),
       // On the way to this thread, or by it.
-      predictionLinesDropped: sum(all, ({ predictionLinesDropped }) => predictionLinesDropped) + this.parts.predictions.dropped,
+      predictionLinesDropped:
+        sum(all, ({ predictionLinesDropped }) => predictionLinesDropped) + this.parts.predictions.dropped,
       acceptorFailures: this.#failures,
       acceptors: this.#places.map((place, i) => ({
         acceptor: i + 1,
@@ -127,10 +137,16 @@ export class AcceptorThreads implements Front {
     const { logger } = this.parts;
     const now = performance.now();
     this.#deaths = [...this.#deaths.filter((at) => at > now - MINUTE_MS), now];
-    logger.error({ event: 'acceptor_failed', acceptor: thread.acceptor + 1, err: failure }, `acceptor ${thread.acceptor + 1} died, and its connections with it`);
+    logger.error(
+      { event: 'acceptor_failed', acceptor: thread.acceptor + 1, err: failure },
+      `acceptor ${thread.acceptor + 1} died, and its connections with it`,
+    );
     if (this.#draining) return;
     if (this.#deaths.length > MOST_DEATHS) {
-      logger.fatal({ event: 'acceptors_given_up', deaths: this.#deaths.length }, `${this.#deaths.length} acceptors died within a minute`);
+      logger.fatal(
+        { event: 'acceptors_given_up', deaths: this.#deaths.length },
+        `${this.#deaths.length} acceptors died within a minute`,
+      );
       this.parts.onGivenUp();
       return;
     }
@@ -145,10 +161,16 @@ export class AcceptorThreads implements Front {
       // The kernel gives it connections once it listens: not before it can answer them.
       if (this.#serving !== undefined) await thread.serve(this.#serving);
       await thread.listen(this.#port);
-      this.parts.logger.warn({ event: 'acceptor_replaced', acceptor: thread.acceptor + 1 }, `acceptor ${thread.acceptor + 1} listens again`);
+      this.parts.logger.warn(
+        { event: 'acceptor_replaced', acceptor: thread.acceptor + 1 },
+        `acceptor ${thread.acceptor + 1} listens again`,
+      );
       if (this.#draining) await thread.startDraining();
     } catch (error) {
-      this.parts.logger.error({ event: 'acceptor_not_replaced', acceptor: thread.acceptor + 1, err: error }, `acceptor ${thread.acceptor + 1} could not be replaced`);
+      this.parts.logger.error(
+        { event: 'acceptor_not_replaced', acceptor: thread.acceptor + 1, err: error },
+        `acceptor ${thread.acceptor + 1} could not be replaced`,
+      );
       thread.close();
     }
   }

@@ -31,7 +31,9 @@ export class AdoptedModels {
     const before = this.#models;
     const now = new Map<number, ServedModel>();
     const adopted = ({ card, strategy, shape, image, imageBytes, text }: PublishedModel): ServedModel => {
-      const model = before.get(image) ?? new ServedModel(card, strategy, shape, image, imageBytes, this.memory, { text, keptLanes: this.#keptLanes });
+      const model =
+        before.get(image) ??
+        new ServedModel(card, strategy, shape, image, imageBytes, this.memory, { text, keptLanes: this.#keptLanes });
       now.set(image, model);
       return model;
     };

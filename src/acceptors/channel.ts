@@ -1,4 +1,6 @@
-/** What the main thread and an acceptor's thread say to each other: questions that are answered, and notes that are not. */
+/**
+ * What the main thread and an acceptor's thread say to each other: questions that are answered, and notes that are not.
+ */
 import { type ErrorCode, LightscoreError } from '../errors.js';
 
 /** By name: what a question carries, and what its answer does. */
@@ -14,7 +16,11 @@ export interface Speech {
 
 /** How one side deals with what the other says. */
 export interface Hearing<Theirs extends Speech> {
-  readonly answer: { readonly [Name in keyof Theirs['questions']]: (carried: Carried<Theirs['questions'][Name]>) => Answered<Theirs['questions'][Name]> | Promise<Answered<Theirs['questions'][Name]>> };
+  readonly answer: {
+    readonly [Name in keyof Theirs['questions']]: (
+      carried: Carried<Theirs['questions'][Name]>,
+    ) => Answered<Theirs['questions'][Name]> | Promise<Answered<Theirs['questions'][Name]>>;
+  };
   readonly take: { readonly [Name in keyof Theirs['notes']]: (carried: Theirs['notes'][Name]) => void };
 }
 
@@ -48,7 +54,10 @@ export class Channel<Ours extends Speech, Theirs extends Speech> {
   }
 
   /** @throws LightscoreError with the code of the other side's; Error for its other failures, or where it has ended */
-  ask<Name extends keyof Ours['questions'] & string>(name: Name, carried: Carried<Ours['questions'][Name]>): Promise<Answered<Ours['questions'][Name]>> {
+  ask<Name extends keyof Ours['questions'] & string>(
+    name: Name,
+    carried: Carried<Ours['questions'][Name]>,
+  ): Promise<Answered<Ours['questions'][Name]>> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
     const id = ++this.#asked;
     return new Promise((resolve, reject) => {
@@ -69,22 +78,35 @@ export class Channel<Ours extends Speech, Theirs extends Speech> {
   }
 
   #hear(frame: Frame): void {
-    if (frame.kind === 'note') (this.hearing.take as Readonly<Record<string, (carried: unknown) => void>>)[frame.name](frame.carried);
+    if (frame.kind === 'note')
+      (this.hearing.take as Readonly<Record<string, (carried: unknown) => void>>)[frame.name](frame.carried);
     else if (frame.kind === 'question') void this.#answer(frame.id, frame.name, frame.carried);
     else {
       const waiting = this.#waiting.get(frame.id);
       this.#waiting.delete(frame.id);
       if (frame.kind === 'answer') waiting?.resolve(frame.answered as never);
-      else waiting?.reject(frame.code === undefined ? frame.error : new LightscoreError(frame.code, frame.error.message, { cause: frame.error }));
+      else
+        waiting?.reject(
+          frame.code === undefined
+            ? frame.error
+            : new LightscoreError(frame.code, frame.error.message, { cause: frame.error }),
+        );
     }
   }
 
   async #answer(id: number, name: string, carried: unknown): Promise<void> {
     try {
-      const answered = await (this.hearing.answer as Readonly<Record<string, (carried: unknown) => unknown>>)[name](carried);
+      const answered = await (this.hearing.answer as Readonly<Record<string, (carried: unknown) => unknown>>)[name](
+        carried,
+      );
       this.port.postMessage({ kind: 'answer', id, answered });
     } catch (error) {
-      this.port.postMessage({ kind: 'failure', id, error: sendable(error), code: error instanceof LightscoreError ? error.code : undefined });
+      this.port.postMessage({
+        kind: 'failure',
+        id,
+        error: sendable(error),
+        code: error instanceof LightscoreError ? error.code : undefined,
+      });
     }
   }
 }

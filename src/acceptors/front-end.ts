@@ -1,4 +1,7 @@
-/** One acceptor with all that scores for it: its batcher, its workers, its shadow queue. Everything in it belongs to one thread. */
+/**
+ * One acceptor with all that scores for it: its batcher, its workers, its shadow queue. Everything in it belongs to one
+ * thread.
+ */
 import type { Config } from '../config.js';
 import { Acceptor, type Served } from '../http/acceptor.js';
 import { Batcher } from '../scoring/batcher.js';
@@ -29,23 +32,40 @@ export class FrontEnd implements Front {
 
   constructor(private readonly parts: FrontEndParts) {
     const { config, pool, limits, metrics, predictions, logger, serving, administrator, scrape } = parts;
-    this.#batcher = new Batcher(pool, { ...config.scoring, quotas: limits }, {
-      dispatched: (rows, waitSeconds, inline) => metrics.dispatched(rows, waitSeconds, inline),
-      delivered: () => predictions.batchDone(),
-      answerFailed: (error) => logger.error({ event: 'answer_failed', err: error }, 'a request could not be answered with its scores'),
-      workerFailed: (error) => {
-        metrics.workerFailed();
-        logger.error({ event: 'worker_failed', err: error }, 'a scoring worker died; its batch goes to another');
+    this.#batcher = new Batcher(
+      pool,
+      { ...config.scoring, quotas: limits },
+      {
+        dispatched: (rows, waitSeconds, inline) => metrics.dispatched(rows, waitSeconds, inline),
+        delivered: () => predictions.batchDone(),
+        answerFailed: (error) =>
+          logger.error({ event: 'answer_failed', err: error }, 'a request could not be answered with its scores'),
+        workerFailed: (error) => {
+          metrics.workerFailed();
+          logger.error({ event: 'worker_failed', err: error }, 'a scoring worker died; its batch goes to another');
+        },
       },
-    }, this.#shadow);
+      this.#shadow,
+    );
     predictions.lines = new PredictionLines(pool);
     this.#acceptor = new Acceptor({
-      pool, config, limits, metrics, predictions, serving, administrator, scrape,
+      pool,
+      config,
+      limits,
+      metrics,
+      predictions,
+      serving,
+      administrator,
+      scrape,
       batcher: this.#batcher,
       shadow: this.#shadow,
       clock: new TurnClock(),
       version: VERSION,
-      logError: (error, route, requestId) => logger.error({ event: 'request_failed', route, request_id: requestId, err: error }, 'a request could not be answered'),
+      logError: (error, route, requestId) =>
+        logger.error(
+          { event: 'request_failed', route, request_id: requestId, err: error },
+          'a request could not be answered',
+        ),
     });
   }
 
@@ -81,7 +101,13 @@ export class FrontEnd implements Front {
       waitingRows: this.#batcher.waitingRows,
       workers: pool.threads.length,
       predictionLinesDropped: predictions.dropped,
-      acceptors: [{ acceptor: 1, answers: answersOf(metrics.counts()), busySeconds: performance.eventLoopUtilization().active / 1000 }],
+      acceptors: [
+        {
+          acceptor: 1,
+          answers: answersOf(metrics.counts()),
+          busySeconds: performance.eventLoopUtilization().active / 1000,
+        },
+      ],
       acceptorFailures: 0,
     };
   }

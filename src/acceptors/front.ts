@@ -7,7 +7,10 @@ export interface Front {
   listen(): Promise<void>;
   /** From then on `/readyz` answers 503 and connections are closed behind their answers. */
   startDraining(): Promise<void>;
-  /** Takes no new connections and resolves when every request under way has its answer. @throws LightscoreError WORKER_FAILED where some never will */
+  /**
+   * Takes no new connections and resolves when every request under way has its answer.
+   * @throws LightscoreError WORKER_FAILED where some never will
+   */
   drained(): Promise<void>;
   /** Closes every connection, answered or not, and ends the threads. */
   close(): Promise<void>;

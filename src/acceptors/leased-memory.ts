@@ -1,15 +1,18 @@
 /**
- * Shared memory for acceptors on threads of their own: lanes, and what reads requests and writes log lines. The main thread alone
- * hands it out; an acceptor that needs another lane asks and waits for the answer, some tens of microseconds where the main thread is
- * busy. That is rare: lanes are kept for the next batch, so that a model takes a few when it begins to serve, and more only under a
- * load that it has not seen before.
+ * Shared memory for acceptors on threads of their own: lanes, and what reads requests and writes log lines. The main
+ * thread alone hands it out; an acceptor that needs another lane asks and waits for the answer, some tens of
+ * microseconds where the main thread is busy. That is rare: lanes are kept for the next batch, so that a model takes a
+ * few when it begins to serve, and more only under a load that it has not seen before.
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { LightscoreError } from '../errors.js';
 import type { Regions, SharedMemory } from '../scoring/memory.js';
 import type { ServedModel } from '../scoring/served-model.js';
 
-/** How long an acceptor's event loop may stand still for a lane; past it the rows are refused like those for which there is no room. */
+/**
+ * How long an acceptor's event loop may stand still for a lane; past it the rows are refused like those for which there
+ * is no room.
+ */
 const PATIENCE_MS = 1000;
 /** The same while the thread starts and the main thread with it. */
 const START_PATIENCE_MS = 30_000;
@@ -37,7 +40,9 @@ export interface LeaseEnd {
   readonly answers: Int32Array;
 }
 
-/** The shared memory as one acceptor's thread sees it. `free` takes lanes, and images that were published to it, too. */
+/**
+ * The shared memory as one acceptor's thread sees it. `free` takes lanes, and images that were published to it, too.
+ */
 export class LeasedMemory implements Regions {
   #asked = 0;
   #patienceMs = START_PATIENCE_MS;
@@ -67,7 +72,8 @@ export class LeasedMemory implements Regions {
         return answer.address;
       }
       const left = deadline - performance.now();
-      if (answer !== undefined || left <= 0) throw new LightscoreError('MODEL_UNSUPPORTED', `no room for ${bytes} bytes in the shared memory`);
+      if (answer !== undefined || left <= 0)
+        throw new LightscoreError('MODEL_UNSUPPORTED', `no room for ${bytes} bytes in the shared memory`);
       Atomics.wait(answers, 0, answered, left);
     }
   }
@@ -78,7 +84,11 @@ export class LeasedMemory implements Regions {
   }
 
   #answer(id: number): LaneAnswer | undefined {
-    for (let received = receiveMessageOnPort(this.end.port); received !== undefined; received = receiveMessageOnPort(this.end.port)) {
+    for (
+      let received = receiveMessageOnPort(this.end.port);
+      received !== undefined;
+      received = receiveMessageOnPort(this.end.port)
+    ) {
       const answer = received.message as LaneAnswer;
       if (answer.id === id) return answer;
       // Of a question that was given up.

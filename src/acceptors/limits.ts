@@ -36,7 +36,13 @@ export interface LimitCells {
 
 export function limitCells({ http, access }: Config): LimitCells {
   const cells = (): Int32Array => SharedQuota.cells(http.acceptors);
-  return { rows: cells(), laneBytes: cells(), partialBytes: cells(), lineCharacters: cells(), rate: access.rateLimit > 0 ? SharedRateLimiter.table() : undefined };
+  return {
+    rows: cells(),
+    laneBytes: cells(),
+    partialBytes: cells(),
+    lineCharacters: cells(),
+    rate: access.rateLimit > 0 ? SharedRateLimiter.table() : undefined,
+  };
 }
 
 export interface SharedLimits extends Limits {

@@ -28,8 +28,19 @@ export interface PublishedServing {
 }
 
 export function published({ champion, requestNames, experiment }: Serving): PublishedServing {
-  const plain = ({ card, strategy, shape, image, imageBytes, text }: ServedModel): PublishedModel => ({ card, strategy, shape, image, imageBytes, text });
-  return { champion: plain(champion), requestNames, experiment: experiment && { ...experiment, challenger: plain(experiment.challenger) } };
+  const plain = ({ card, strategy, shape, image, imageBytes, text }: ServedModel): PublishedModel => ({
+    card,
+    strategy,
+    shape,
+    image,
+    imageBytes,
+    text,
+  });
+  return {
+    champion: plain(champion),
+    requestNames,
+    experiment: experiment && { ...experiment, challenger: plain(experiment.challenger) },
+  };
 }
 
 export interface AcceptorCounts {

@@ -2,8 +2,8 @@ import type { Quota } from '../scoring/quota.js';
 import type { LineDestination } from '../telemetry/log.js';
 
 /**
- * Prediction events on their way to the thread that writes them: only one thread writes to standard output, as a pipe would cut the lines
- * of several into each other (writes above PIPE_BUF are not atomic).
+ * Prediction events on their way to the thread that writes them: only one thread writes to standard output, as a pipe
+ * would cut the lines of several into each other (writes above PIPE_BUF are not atomic).
  */
 export class RelayedLines implements LineDestination {
   #dropped = (): void => undefined;

@@ -3,7 +3,14 @@ import { ArtifactError, LightscoreError } from '../errors.js';
 import { type ArtifactStore, filesFingerprint, type StoredFile } from '../store/store.js';
 import { isVersionName } from '../store/versions.js';
 import { type IsotonicCalibrator, readCalibratorJson } from './calibrator.js';
-import { CALIBRATOR_FILES, METADATA_FILE, MODEL_FILE, SELF_CHECK_FILE, SIGNATURE_FILE, twoCalibrators } from './files.js';
+import {
+  CALIBRATOR_FILES,
+  METADATA_FILE,
+  MODEL_FILE,
+  SELF_CHECK_FILE,
+  SIGNATURE_FILE,
+  twoCalibrators,
+} from './files.js';
 import { sha256, verifyChecksum, verifyMetadata } from './integrity.js';
 import { quoted } from './json.js';
 import { type Metadata, readMetadata } from './metadata.js';
@@ -20,7 +27,12 @@ export interface ArtifactLimits {
 
 const MEBIBYTE = 1024 * 1024;
 
-export const ARTIFACT_LIMITS: ArtifactLimits = { metadata: 4 * MEBIBYTE, model: 1024 * MEBIBYTE, calibrator: 16 * MEBIBYTE, other: 256 * MEBIBYTE };
+export const ARTIFACT_LIMITS: ArtifactLimits = {
+  metadata: 4 * MEBIBYTE,
+  model: 1024 * MEBIBYTE,
+  calibrator: 16 * MEBIBYTE,
+  other: 256 * MEBIBYTE,
+};
 
 export interface FetchOptions {
   /** MODEL_REQUIRE_CHECKSUMS: metadata.json must have a checksum of every file that is used. */
@@ -60,30 +72,52 @@ export interface Artifact {
 }
 
 /**
- * Reads and verifies one version: metadata first, which is written last and so tells that the version is complete, then its signature,
- * the model, the calibrator and every file it has a checksum of.
+ * Reads and verifies one version: metadata first, which is written last and so tells that the version is complete, then
+ * its signature, the model, the calibrator and every file it has a checksum of.
  *
- * The files are those of one listing of the store: one that changes, comes or goes meanwhile is an error, so that no artifact is
- * put together from two.
+ * The files are those of one listing of the store: one that changes, comes or goes meanwhile is an error, so that no
+ * artifact is put together from two.
  * @throws LightscoreError VERSION_NOT_FOUND, STORE_UNREACHABLE; ArtifactError naming the file and the reason.
  */
-export async function fetchArtifact(store: ArtifactStore, version: string, options: FetchOptions = {}): Promise<Artifact> {
+export async function fetchArtifact(
+  store: ArtifactStore,
+  version: string,
+  options: FetchOptions = {},
+): Promise<Artifact> {
   if (!isVersionName(version)) {
-    throw new LightscoreError('VERSION_NOT_FOUND', `${store.location}: ${quoted(version)} cannot be the name of a version`);
+    throw new LightscoreError(
+      'VERSION_NOT_FOUND',
+      `${store.location}: ${quoted(version)} cannot be the name of a version`,
+    );
   }
   const listed = await store.files(version);
-  if (listed.length === 0) throw new LightscoreError('VERSION_NOT_FOUND', `${store.location}: there is no version ${version}`);
+  if (listed.length === 0)
+    throw new LightscoreError('VERSION_NOT_FOUND', `${store.location}: there is no version ${version}`);
   const folder = new VersionFolder(store, version, listed, { ...ARTIFACT_LIMITS, ...options.limits });
 
-  const metadataBytes = await folder.read(METADATA_FILE, folder.limits.metadata, 'is missing, so the version is incomplete (metadata.json is written last)');
+  const metadataBytes = await folder.read(
+    METADATA_FILE,
+    folder.limits.metadata,
+    'is missing, so the version is incomplete (metadata.json is written last)',
+  );
   const { metadata, warnings } = readMetadata(metadataBytes, folder.path(METADATA_FILE));
   if (options.publicKey !== undefined) {
-    const signature = await folder.read(SIGNATURE_FILE, folder.limits.metadata, 'is missing, but MODEL_PUBLIC_KEY asks for a signature');
+    const signature = await folder.read(
+      SIGNATURE_FILE,
+      folder.limits.metadata,
+      'is missing, but MODEL_PUBLIC_KEY asks for a signature',
+    );
     verifyMetadata(metadataBytes, signature, options.publicKey, folder.path(SIGNATURE_FILE));
   }
   const calibratorFile = CALIBRATOR_FILES.find((name) => folder.has(name));
-  if (calibratorFile === undefined) throw new ArtifactError(folder.path(CALIBRATOR_FILES[1]), 'is missing, and so is calibrator.json');
-  warnings.push(...twoCalibrators((name) => folder.has(name), (name) => folder.path(name)));
+  if (calibratorFile === undefined)
+    throw new ArtifactError(folder.path(CALIBRATOR_FILES[1]), 'is missing, and so is calibrator.json');
+  warnings.push(
+    ...twoCalibrators(
+      (name) => folder.has(name),
+      (name) => folder.path(name),
+    ),
+  );
   const extra = [SELF_CHECK_FILE].filter((name) => folder.has(name));
   const used = [MODEL_FILE, calibratorFile, ...extra];
   const strict = options.requireChecksums === true || options.publicKey !== undefined;
@@ -91,17 +125,25 @@ export async function fetchArtifact(store: ArtifactStore, version: string, optio
 
   const modelText = await folder.read(MODEL_FILE, folder.limits.model, 'is missing');
   const calibratorBytes = await folder.read(calibratorFile, folder.limits.calibrator, 'is missing');
-  const selfCheck = folder.has(SELF_CHECK_FILE) ? await folder.read(SELF_CHECK_FILE, folder.limits.other, 'is missing') : undefined;
+  const selfCheck = folder.has(SELF_CHECK_FILE)
+    ? await folder.read(SELF_CHECK_FILE, folder.limits.other, 'is missing')
+    : undefined;
   const others = [...(metadata.checksums?.keys() ?? [])].filter((name) => !folder.wasRead(name));
-  for (const name of others) await folder.read(name, folder.limits.other, 'is missing, but metadata.json has its checksum');
+  for (const name of others)
+    await folder.read(name, folder.limits.other, 'is missing, but metadata.json has its checksum');
   const files = folder.verified(metadata.checksums);
 
   const calibratorPath = folder.path(calibratorFile);
-  const calibrator = calibratorFile === 'calibrator.json' ? readCalibratorJson(calibratorBytes, calibratorPath) : readPickledCalibrator(calibratorBytes, calibratorPath);
+  const calibrator =
+    calibratorFile === 'calibrator.json'
+      ? readCalibratorJson(calibratorBytes, calibratorPath)
+      : readPickledCalibrator(calibratorBytes, calibratorPath);
   await folder.checkUnchanged();
 
   if (metadata.modelVersion !== version) {
-    warnings.push(`${folder.path(METADATA_FILE)}: model_version is ${quoted(metadata.modelVersion)} in the folder of ${version}; answers carry the former`);
+    warnings.push(
+      `${folder.path(METADATA_FILE)}: model_version is ${quoted(metadata.modelVersion)} in the folder of ${version}; answers carry the former`,
+    );
   }
   if (modelText.byteLength === 0) throw new ArtifactError(folder.path(MODEL_FILE), 'is empty');
   return {
@@ -120,12 +162,18 @@ export async function fetchArtifact(store: ArtifactStore, version: string, optio
   };
 }
 
-/** Whether metadata.json has the checksums of the files used: an error where that is demanded, else a warning where it has only some. */
+/**
+ * Whether metadata.json has the checksums of the files used: an error where that is demanded, else a warning where it
+ * has only some.
+ */
 function checkCoverage(metadata: Metadata, used: readonly string[], folder: VersionFolder, strict: boolean): string[] {
   const uncovered = used.filter((name) => metadata.checksums?.has(name) !== true);
   if (uncovered.length === 0) return [];
-  if (strict) throw new ArtifactError(folder.path(uncovered[0]), 'has no checksum in metadata.json, and checksums are required');
-  return metadata.checksums === undefined ? [] : uncovered.map((name) => `${folder.path(name)}: has no checksum in metadata.json`);
+  if (strict)
+    throw new ArtifactError(folder.path(uncovered[0]), 'has no checksum in metadata.json, and checksums are required');
+  return metadata.checksums === undefined
+    ? []
+    : uncovered.map((name) => `${folder.path(name)}: has no checksum in metadata.json`);
 }
 
 /** The files of one version as they were listed, and those of them that have been read. */

@@ -16,7 +16,8 @@ export interface IsotonicCalibrator {
 }
 
 /**
- * The calibrated probability of `p`, bit for bit what scikit-learn's `IsotonicRegression(out_of_bounds='clip').predict` answers.
+ * The calibrated probability of `p`, bit for bit what scikit-learn's `IsotonicRegression(out_of_bounds='clip').predict`
+ * answers.
  *
  * NaN gives NaN (scikit-learn refuses it). One threshold (n = 1) gives y[0] whatever `p`.
  *
@@ -24,18 +25,21 @@ export interface IsotonicCalibrator {
  * p <= x[0] gives y[0]; p >= x[n-1] gives y[n-1]; else with j the largest index of x[j] <= p: p == x[j] gives y[j], and
  * otherwise `((y[j+1] - y[j]) / (x[j+1] - x[j])) * (p - x[j]) + y[j]`, every operation rounded to double, none fused.
  *
- * **float32** is scipy's `interp1d._call_linear`: p is rounded to float32 and clipped to [x[0], x[n-1]]; i is the smallest
- * index of x[i] >= p, at least 1; the answer is the same expression with j = i - 1, every operation rounded to float32.
- * So a value that meets a threshold is interpolated at the *upper* end of the segment below it, and may miss y[i] by a
- * rounding; only x[0] itself gives y[0] exactly. (scipy 1.18 changed this expression to a weighted mean, which moves
- * float32 answers by about one float32 rounding; scipy 0.17 to 1.17, and float64 in all versions, are as described.)
+ * **float32** is scipy's `interp1d._call_linear`: p is rounded to float32 and clipped to [x[0], x[n-1]]; i is the
+ * smallest index of x[i] >= p, at least 1; the answer is the same expression with j = i - 1, every operation rounded to
+ * float32. So a value that meets a threshold is interpolated at the *upper* end of the segment below it, and may miss
+ * y[i] by a rounding; only x[0] itself gives y[0] exactly. (scipy 1.18 changed this expression to a weighted mean,
+ * which moves float32 answers by about one float32 rounding; scipy 0.17 to 1.17, and float64 in all versions, are as
+ * described.)
  */
 export function calibrate(calibrator: IsotonicCalibrator, p: number): number {
   const { x, y } = calibrator;
   const last = x.length - 1;
   if (Number.isNaN(p)) return p;
   if (last === 0) return y[0];
-  return calibrator.precision === 'float64' ? interpolateFloat64(x, y, last, p) : interpolateFloat32(x, y, last, Math.fround(p));
+  return calibrator.precision === 'float64'
+    ? interpolateFloat64(x, y, last, p)
+    : interpolateFloat32(x, y, last, Math.fround(p));
 }
 
 function interpolateFloat64(x: Float64Array, y: Float64Array, last: number, p: number): number {
@@ -82,7 +86,8 @@ export function calibratorFault({ x, y, precision }: IsotonicCalibrator): string
     falls ||= y[i] < y[i - 1];
     if (rises && falls) return `the y thresholds change direction at ${i}`;
     // Below about 1e-308 a segment can be so steep that its slope overflows, and every answer on it with it.
-    if (!Number.isFinite(round(round(y[i] - y[i - 1]) / round(x[i] - x[i - 1])))) return `the slope below threshold ${i} overflows`;
+    if (!Number.isFinite(round(round(y[i] - y[i - 1]) / round(x[i] - x[i - 1]))))
+      return `the slope below threshold ${i} overflows`;
   }
   return undefined;
 }
@@ -97,7 +102,8 @@ export function calibratorFault({ x, y, precision }: IsotonicCalibrator): string
  */
 export function readCalibratorJson(bytes: Uint8Array, file: string): IsotonicCalibrator {
   const { value } = parseJsonObject(bytes, file);
-  if (value['type'] !== 'isotonic') throw new ArtifactError(file, `type is ${quoted(value['type'])}, expected "isotonic"`);
+  if (value['type'] !== 'isotonic')
+    throw new ArtifactError(file, `type is ${quoted(value['type'])}, expected "isotonic"`);
   const precision = value['dtype'];
   if (precision !== 'float64' && precision !== 'float32') {
     throw new ArtifactError(file, `dtype is ${quoted(precision)}, expected "float64" or "float32"`);
@@ -123,8 +129,8 @@ function thresholds(value: unknown, name: string, file: string): Float64Array {
 }
 
 /**
- * The text of `calibrator.json` for a calibrator; the same calibrator always gives the same bytes, and reading them back
- * gives the same calibrator (numbers are written with the digits that identify their double).
+ * The text of `calibrator.json` for a calibrator; the same calibrator always gives the same bytes, and reading them
+ * back gives the same calibrator (numbers are written with the digits that identify their double).
  * @throws ArtifactError when it is not a calibrator (see IsotonicCalibrator).
  */
 export function writeCalibratorJson(calibrator: IsotonicCalibrator, file = 'calibrator.json'): string {

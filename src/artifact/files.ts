@@ -13,7 +13,11 @@ export function twoCalibrators(has: (name: string) => boolean, path: (name: stri
   return others.map((name) => `${path(name)}: is not read, because ${used} lies beside it`);
 }
 
-/** Whether a version has all it takes to serve it: model, calibrator and metadata, of which metadata is written last. */
+/**
+ * Whether a version has all it takes to serve it: model, calibrator and metadata, of which metadata is written last.
+ */
 export function isComplete(names: readonly string[]): boolean {
-  return names.includes(MODEL_FILE) && names.includes(METADATA_FILE) && CALIBRATOR_FILES.some((name) => names.includes(name));
+  return (
+    names.includes(MODEL_FILE) && names.includes(METADATA_FILE) && CALIBRATOR_FILES.some((name) => names.includes(name))
+  );
 }

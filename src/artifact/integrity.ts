@@ -5,7 +5,9 @@ import { ArtifactError, LightscoreError } from '../errors.js';
 const SIGNATURE_BYTES = 64;
 const PUBLIC_KEY_BYTES = 32;
 
-/** The DER header of an Ed25519 public key (RFC 8410): SEQUENCE { SEQUENCE { 1.3.101.112 }, BIT STRING of 32 bytes }. */
+/**
+ * The DER header of an Ed25519 public key (RFC 8410): SEQUENCE { SEQUENCE { 1.3.101.112 }, BIT STRING of 32 bytes }.
+ */
 const SPKI_HEADER = Buffer.from('302a300506032b6570032100', 'hex');
 
 /** SHA-256 in lower-case hexadecimal. */
@@ -24,23 +26,28 @@ export function signMetadata(metadata: Uint8Array, privateKey: KeyObject): strin
 }
 
 /**
- * Verifies `metadata.sig` (base64 as written above, or the 64 bytes as they are, as openssl writes them) over the bytes of `metadata.json`.
+ * Verifies `metadata.sig` (base64 as written above, or the 64 bytes as they are, as openssl writes them) over the bytes
+ * of `metadata.json`.
  * @throws ArtifactError naming `file`, the signature's.
  */
 export function verifyMetadata(metadata: Uint8Array, signature: Uint8Array, publicKey: KeyObject, file: string): void {
-  const raw = signature.byteLength === SIGNATURE_BYTES ? signature : decodeBase64(Buffer.from(signature).toString('latin1'));
-  if (raw?.byteLength !== SIGNATURE_BYTES) throw new ArtifactError(file, 'is not an Ed25519 signature (64 bytes, or base64 of them)');
-  if (!verify(null, metadata, publicKey, raw)) throw new ArtifactError(file, 'does not match metadata.json and MODEL_PUBLIC_KEY');
+  const raw =
+    signature.byteLength === SIGNATURE_BYTES ? signature : decodeBase64(Buffer.from(signature).toString('latin1'));
+  if (raw?.byteLength !== SIGNATURE_BYTES)
+    throw new ArtifactError(file, 'is not an Ed25519 signature (64 bytes, or base64 of them)');
+  if (!verify(null, metadata, publicKey, raw))
+    throw new ArtifactError(file, 'does not match metadata.json and MODEL_PUBLIC_KEY');
 }
 
 /**
- * The Ed25519 public key of `setting`: PEM text (line breaks may be written \n), base64 of the 32 bytes or of their DER form, or
- * the path of a file that holds one of these.
+ * The Ed25519 public key of `setting`: PEM text (line breaks may be written \n), base64 of the 32 bytes or of their DER
+ * form, or the path of a file that holds one of these.
  * @throws LightscoreError CONFIG_INVALID in one line that starts with `name`.
  */
 export function readPublicKey(setting: string, name = 'MODEL_PUBLIC_KEY'): KeyObject {
   const key = parsePublicKey(setting, name) ?? parsePublicKey(readKeyFile(setting, name), name);
-  if (key === undefined) throw new LightscoreError('CONFIG_INVALID', `${name}: ${setting} holds no public key in PEM or base64`);
+  if (key === undefined)
+    throw new LightscoreError('CONFIG_INVALID', `${name}: ${setting} holds no public key in PEM or base64`);
   return key;
 }
 
@@ -54,16 +61,20 @@ export function readPrivateKey(path: string): KeyObject {
     return onlyEd25519(createPrivateKey(text), path);
   } catch (cause) {
     if (cause instanceof LightscoreError) throw cause;
-    throw new LightscoreError('CONFIG_INVALID', `${path}: is not a private key in PEM without a pass phrase`, { cause });
+    throw new LightscoreError('CONFIG_INVALID', `${path}: is not a private key in PEM without a pass phrase`, {
+      cause,
+    });
   }
 }
 
 function parsePublicKey(text: string, name: string): KeyObject | undefined {
   const pem = text.replaceAll('\\n', '\n').trim();
-  if (pem.includes('PRIVATE KEY')) throw new LightscoreError('CONFIG_INVALID', `${name}: is a private key; only the public key belongs on a server`);
+  if (pem.includes('PRIVATE KEY'))
+    throw new LightscoreError('CONFIG_INVALID', `${name}: is a private key; only the public key belongs on a server`);
   const isPem = pem.startsWith('-----BEGIN');
   const der = isPem ? undefined : decodeBase64(pem);
-  if (!isPem && der?.byteLength !== PUBLIC_KEY_BYTES && der?.byteLength !== SPKI_HEADER.byteLength + PUBLIC_KEY_BYTES) return undefined;
+  if (!isPem && der?.byteLength !== PUBLIC_KEY_BYTES && der?.byteLength !== SPKI_HEADER.byteLength + PUBLIC_KEY_BYTES)
+    return undefined;
   try {
     if (der === undefined) return onlyEd25519(createPublicKey(pem), name);
     const key = der.byteLength === PUBLIC_KEY_BYTES ? Buffer.concat([SPKI_HEADER, der]) : der;
@@ -76,14 +87,21 @@ function parsePublicKey(text: string, name: string): KeyObject | undefined {
 
 function onlyEd25519(key: KeyObject, name: string): KeyObject {
   if (key.asymmetricKeyType === 'ed25519') return key;
-  throw new LightscoreError('CONFIG_INVALID', `${name}: is a key of type ${key.asymmetricKeyType ?? 'unknown'}, expected ed25519`);
+  throw new LightscoreError(
+    'CONFIG_INVALID',
+    `${name}: is a key of type ${key.asymmetricKeyType ?? 'unknown'}, expected ed25519`,
+  );
 }
 
 function readKeyFile(path: string, name: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (cause) {
-    throw new LightscoreError('CONFIG_INVALID', `${name}: is no key in PEM or base64, and no file ${JSON.stringify(path.slice(0, 200))} can be read`, { cause });
+    throw new LightscoreError(
+      'CONFIG_INVALID',
+      `${name}: is no key in PEM or base64, and no file ${JSON.stringify(path.slice(0, 200))} can be read`,
+      { cause },
+    );
   }
 }
 

@@ -17,7 +17,11 @@ interface Format {
 /** The containers `joblib.dump(..., compress=...)` writes, by their first bytes (joblib/compressor.py). */
 const FORMATS: readonly Format[] = [
   { name: 'zlib', magic: [0x78], decompress: (bytes, maxBytes) => inflateSync(bytes, { maxOutputLength: maxBytes }) },
-  { name: 'gzip', magic: [0x1f, 0x8b], decompress: (bytes, maxBytes) => gunzipSync(bytes, { maxOutputLength: maxBytes }) },
+  {
+    name: 'gzip',
+    magic: [0x1f, 0x8b],
+    decompress: (bytes, maxBytes) => gunzipSync(bytes, { maxOutputLength: maxBytes }),
+  },
   { name: 'bz2', magic: [0x42, 0x5a], decompress: bunzip2 },
   { name: 'xz', magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], decompress: unxz },
   { name: 'lzma', magic: [0x5d, 0x00], decompress: unlzma },
@@ -25,7 +29,8 @@ const FORMATS: readonly Format[] = [
 ];
 
 /**
- * The pickle inside a joblib dump, at most `maxBytes` long: decompressed where the file is compressed, else `bytes` itself.
+ * The pickle inside a joblib dump, at most `maxBytes` long: decompressed where the file is compressed, else `bytes`
+ * itself.
  * @throws PickleRefusal when it is damaged or larger.
  */
 export function decompress(bytes: Uint8Array, maxBytes: number): Uint8Array {

@@ -22,11 +22,13 @@ const MAX_VERSION_LENGTH = 256;
  */
 export function readMetadata(bytes: Uint8Array, file: string): { metadata: Metadata; warnings: string[] } {
   const { value: fields, replaced } = parseJsonObject(bytes, file);
-  const warnings = replaced > 0 ? [`${file}: holds NaN or Infinity, which are not JSON; read as null (${replaced})`] : [];
+  const warnings =
+    replaced > 0 ? [`${file}: holds NaN or Infinity, which are not JSON; read as null (${replaced})`] : [];
   const metadata: Metadata = {
     modelVersion: versionField(fields, 'model_version', file),
     calibrationVersion: versionField(fields, 'calibration_version', file),
-    featureSetVersion: (fields['feature_set_version'] ?? null) === null ? undefined : versionField(fields, 'feature_set_version', file),
+    featureSetVersion:
+      (fields['feature_set_version'] ?? null) === null ? undefined : versionField(fields, 'feature_set_version', file),
     featureNames: featureNames(fields['feature_names'], file),
     checksums: checksums(fields['checksums'], file),
     fields,
@@ -45,7 +47,8 @@ function versionField(fields: JsonObject, name: string, file: string): string {
 
 function featureNames(value: unknown, file: string): string[] {
   if (value === undefined) throw new ArtifactError(file, 'feature_names is missing');
-  if (!Array.isArray(value) || value.length === 0) throw new ArtifactError(file, 'feature_names is not a list of names');
+  if (!Array.isArray(value) || value.length === 0)
+    throw new ArtifactError(file, 'feature_names is not a list of names');
   const names: unknown[] = value;
   const seen = new Set<string>();
   return names.map((name, i) => {
@@ -61,7 +64,8 @@ function checksums(value: unknown, file: string): Map<string, string> | undefine
   if (!isJsonObject(value)) throw new ArtifactError(file, 'checksums is not an object of file names and SHA-256 sums');
   const sums = new Map<string, string>();
   for (const [name, sum] of Object.entries(value)) {
-    if (!isFileName(name)) throw new ArtifactError(file, `checksums names ${quoted(name)}, which is not a file of this folder`);
+    if (!isFileName(name))
+      throw new ArtifactError(file, `checksums names ${quoted(name)}, which is not a file of this folder`);
     const hex = typeof sum === 'string' ? /^(?:sha256:)?([0-9a-f]{64})$/i.exec(sum)?.[1] : undefined;
     if (hex === undefined) throw new ArtifactError(file, `checksums gives ${name} no SHA-256 in hexadecimal`);
     sums.set(name, hex.toLowerCase());

@@ -61,7 +61,9 @@ export class NdArray {
   ) {
     const expected = byteLength(shape, dtype);
     if (data.byteLength !== expected) {
-      throw new RangeError(`a numpy array of shape (${shape.join(', ')}) and type ${dtype.code} needs ${expected} bytes, not ${data.byteLength}`);
+      throw new RangeError(
+        `a numpy array of shape (${shape.join(', ')}) and type ${dtype.code} needs ${expected} bytes, not ${data.byteLength}`,
+      );
     }
   }
 

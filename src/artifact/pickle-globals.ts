@@ -1,5 +1,14 @@
 import { Dtype, NdArray } from './numpy.js';
-import { type ByteBudget, PickledInstance, PickledTuple, type PickledValue, PickleGlobal, PickleRefusal, printable, UnfilledArray } from './pickle-values.js';
+import {
+  type ByteBudget,
+  PickledInstance,
+  PickledTuple,
+  type PickledValue,
+  PickleGlobal,
+  PickleRefusal,
+  printable,
+  UnfilledArray,
+} from './pickle-values.js';
 
 export const ISOTONIC_REGRESSION = 'sklearn.isotonic.IsotonicRegression';
 export const JOBLIB_ARRAY = 'joblib.numpy_pickle.NumpyArrayWrapper';
@@ -48,7 +57,8 @@ export function setState(target: PickledValue, state: PickledValue): void {
 
 /** An array from shape, type, order and bytes as a pickle gives them. */
 export function arrayOf(shape: PickledValue, type: PickledValue, order: PickledValue, data: PickledValue): NdArray {
-  if (!(type instanceof Dtype) || !(data instanceof Uint8Array) || (order !== 'C' && order !== 'F')) throw malformed('numpy array');
+  if (!(type instanceof Dtype) || !(data instanceof Uint8Array) || (order !== 'C' && order !== 'F'))
+    throw malformed('numpy array');
   try {
     return new NdArray(shapeOf(shape), type, data);
   } catch (cause) {
@@ -73,7 +83,10 @@ export function isNdarrayClass(value: PickledValue | undefined): boolean {
 function dtype(args: readonly PickledValue[]): Dtype {
   const [code] = args;
   const parsed = typeof code === 'string' && args.length <= 3 ? Dtype.parse(code) : undefined;
-  if (parsed === undefined) throw new PickleRefusal(`has a numpy array of type ${typeof code === 'string' ? printable(code) : 'no name'}, which no calibrator holds`);
+  if (parsed === undefined)
+    throw new PickleRefusal(
+      `has a numpy array of type ${typeof code === 'string' ? printable(code) : 'no name'}, which no calibrator holds`,
+    );
   return parsed;
 }
 
@@ -81,7 +94,8 @@ function dtype(args: readonly PickledValue[]): Dtype {
 function setByteOrder(target: Dtype, state: PickledValue): void {
   if (!(state instanceof PickledTuple)) throw malformed('numpy dtype');
   const [, order, subarray, names, fields] = state.items;
-  if (subarray !== null || names !== null || fields !== null) throw new PickleRefusal('has a structured numpy array, which no calibrator holds');
+  if (subarray !== null || names !== null || fields !== null)
+    throw new PickleRefusal('has a structured numpy array, which no calibrator holds');
   if (order !== '<' && order !== '>' && order !== '|') throw malformed('numpy dtype');
   target.littleEndian = order !== '>';
 }
@@ -108,7 +122,12 @@ function fromBuffer(args: readonly PickledValue[]): NdArray {
 
 function scalar(args: readonly PickledValue[]): number | boolean {
   const [type, data] = args;
-  if (args.length !== 2 || !(type instanceof Dtype) || !(data instanceof Uint8Array) || data.byteLength !== type.itemSize) {
+  if (
+    args.length !== 2 ||
+    !(type instanceof Dtype) ||
+    !(data instanceof Uint8Array) ||
+    data.byteLength !== type.itemSize
+  ) {
     throw malformed('numpy scalar');
   }
   const value = type.read(new DataView(data.buffer, data.byteOffset, data.byteLength), 0);

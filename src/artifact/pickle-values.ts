@@ -1,6 +1,8 @@
 import type { Dtype, NdArray } from './numpy.js';
 
-/** What a pickle may build here: plain data, numpy arrays, and instances of the allowed classes with their attributes. */
+/**
+ * What a pickle may build here: plain data, numpy arrays, and instances of the allowed classes with their attributes.
+ */
 export type PickledValue =
   | null
   | boolean

@@ -1,9 +1,21 @@
 import { ByteReader } from './byte-reader.js';
 import { byteLength, Dtype, type NdArray } from './numpy.js';
 import { allowedGlobal, arrayOf, isNdarrayClass, JOBLIB_ARRAY, setState, shapeOf } from './pickle-globals.js';
-import { ByteBudget, PickledInstance, PickledTuple, type PickledValue, PickleGlobal, PickleRefusal, printable, UnfilledArray } from './pickle-values.js';
+import {
+  ByteBudget,
+  PickledInstance,
+  PickledTuple,
+  type PickledValue,
+  PickleGlobal,
+  PickleRefusal,
+  printable,
+  UnfilledArray,
+} from './pickle-values.js';
 
-/** A calibrator takes about a hundred opcodes; each may keep one small value alive, so their number bounds memory and time. */
+/**
+ * A calibrator takes about a hundred opcodes; each may keep one small value alive, so their number bounds memory and
+ * time.
+ */
 const MAX_OPCODES = 10_000;
 
 /** Slack for the short byte strings that numpy repeats. */
@@ -11,26 +23,68 @@ const ENCODE_SLACK = 65_536;
 
 /** The opcodes that protocols 2 to 5 use for data, by the names of Python's pickletools. */
 const OP = {
-  MARK: 0x28, EMPTY_TUPLE: 0x29, STOP: 0x2e, BINFLOAT: 0x47, BININT: 0x4a, BININT1: 0x4b, BININT2: 0x4d, NONE: 0x4e,
-  REDUCE: 0x52, BINUNICODE: 0x58, EMPTY_LIST: 0x5d, APPEND: 0x61, BUILD: 0x62, GLOBAL: 0x63, APPENDS: 0x65, BINGET: 0x68,
-  LONG_BINGET: 0x6a, BINPUT: 0x71, LONG_BINPUT: 0x72, SETITEM: 0x73, TUPLE: 0x74, SETITEMS: 0x75, EMPTY_DICT: 0x7d,
-  PROTO: 0x80, NEWOBJ: 0x81, TUPLE1: 0x85, TUPLE2: 0x86, TUPLE3: 0x87, NEWTRUE: 0x88, NEWFALSE: 0x89, LONG1: 0x8a,
-  BINBYTES: 0x42, SHORT_BINBYTES: 0x43, SHORT_BINUNICODE: 0x8c, BINUNICODE8: 0x8d, BINBYTES8: 0x8e, STACK_GLOBAL: 0x93,
-  MEMOIZE: 0x94, FRAME: 0x95, BYTEARRAY8: 0x96,
+  MARK: 0x28,
+  EMPTY_TUPLE: 0x29,
+  STOP: 0x2e,
+  BINFLOAT: 0x47,
+  BININT: 0x4a,
+  BININT1: 0x4b,
+  BININT2: 0x4d,
+  NONE: 0x4e,
+  REDUCE: 0x52,
+  BINUNICODE: 0x58,
+  EMPTY_LIST: 0x5d,
+  APPEND: 0x61,
+  BUILD: 0x62,
+  GLOBAL: 0x63,
+  APPENDS: 0x65,
+  BINGET: 0x68,
+  LONG_BINGET: 0x6a,
+  BINPUT: 0x71,
+  LONG_BINPUT: 0x72,
+  SETITEM: 0x73,
+  TUPLE: 0x74,
+  SETITEMS: 0x75,
+  EMPTY_DICT: 0x7d,
+  PROTO: 0x80,
+  NEWOBJ: 0x81,
+  TUPLE1: 0x85,
+  TUPLE2: 0x86,
+  TUPLE3: 0x87,
+  NEWTRUE: 0x88,
+  NEWFALSE: 0x89,
+  LONG1: 0x8a,
+  BINBYTES: 0x42,
+  SHORT_BINBYTES: 0x43,
+  SHORT_BINUNICODE: 0x8c,
+  BINUNICODE8: 0x8d,
+  BINBYTES8: 0x8e,
+  STACK_GLOBAL: 0x93,
+  MEMOIZE: 0x94,
+  FRAME: 0x95,
+  BYTEARRAY8: 0x96,
 } as const;
 
 /** Opcodes that exist but are refused, for an error that says what the file tried. */
 const REFUSED: Readonly<Record<number, string>> = {
-  0x50: 'a persistent id', 0x51: 'a persistent id', 0x69: 'an instance by the old protocol', 0x6f: 'an instance by the old protocol',
-  0x82: 'the extension registry', 0x83: 'the extension registry', 0x84: 'the extension registry',
-  0x92: 'a constructor with keyword arguments', 0x97: 'an out-of-band buffer', 0x98: 'an out-of-band buffer',
+  0x50: 'a persistent id',
+  0x51: 'a persistent id',
+  0x69: 'an instance by the old protocol',
+  0x6f: 'an instance by the old protocol',
+  0x82: 'the extension registry',
+  0x83: 'the extension registry',
+  0x84: 'the extension registry',
+  0x92: 'a constructor with keyword arguments',
+  0x97: 'an out-of-band buffer',
+  0x98: 'an out-of-band buffer',
 };
 
 /**
- * Reads a pickle of protocols 2 to 5, or an uncompressed joblib dump (a pickle with arrays' items between its opcodes), as data.
+ * Reads a pickle of protocols 2 to 5, or an uncompressed joblib dump (a pickle with arrays' items between its opcodes),
+ * as data.
  *
- * The reader is a stack machine like Python's, but a global is only ever one of the few of pickle-globals.ts, so no file
- * can name, import or call anything else. It takes at most MAX_OPCODES steps and memory in proportion to `bytes`;
+ * The reader is a stack machine like Python's, but a global is only ever one of the few of pickle-globals.ts, so no
+ * file can name, import or call anything else. It takes at most MAX_OPCODES steps and memory in proportion to `bytes`;
  * nothing in it recurses. What follows the end of the pickle is ignored, as Python does.
  * @returns the value that the pickle describes; arrays are views of `bytes`.
  * @throws PickleRefusal with what is refused or damaged.
@@ -55,7 +109,8 @@ class Unpickler {
   run(): PickledValue {
     if (this.reader.uint8() !== OP.PROTO) throw new PickleRefusal('is not a pickle of protocol 2 to 5');
     const protocol = this.reader.uint8();
-    if (protocol < 2 || protocol > 5) throw new PickleRefusal(`is a pickle of protocol ${protocol}, and only 2 to 5 are read`);
+    if (protocol < 2 || protocol > 5)
+      throw new PickleRefusal(`is a pickle of protocol ${protocol}, and only 2 to 5 are read`);
     for (let steps = 0; steps < MAX_OPCODES; steps++) {
       const opcode = this.reader.uint8();
       if (opcode === OP.STOP) return this.pop();
@@ -181,7 +236,8 @@ class Unpickler {
         return;
       case OP.STACK_GLOBAL: {
         const [module, name] = this.popMany(2);
-        if (typeof module !== 'string' || typeof name !== 'string') throw new PickleRefusal('is damaged: a global has no name');
+        if (typeof module !== 'string' || typeof name !== 'string')
+          throw new PickleRefusal('is damaged: a global has no name');
         this.pushGlobal(module, name);
         return;
       }
@@ -195,7 +251,12 @@ class Unpickler {
       }
       case OP.NEWOBJ: {
         const [type, args] = this.popMany(2);
-        if (!(type instanceof PickleGlobal) || !type.instantiable || !(args instanceof PickledTuple) || args.items.length > 0) {
+        if (
+          !(type instanceof PickleGlobal) ||
+          !type.instantiable ||
+          !(args instanceof PickledTuple) ||
+          args.items.length > 0
+        ) {
           throw new PickleRefusal(`makes an instance of ${nameOf(type)}, which is not allowed`);
         }
         this.stack.push(new PickledInstance(type.name));
@@ -214,20 +275,26 @@ class Unpickler {
       default: {
         const refused = REFUSED[opcode];
         const code = `0x${opcode.toString(16).padStart(2, '0')}`;
-        throw new PickleRefusal(refused === undefined ? `has opcode ${code}, which is not read here` : `uses ${refused}, which is not allowed`);
+        throw new PickleRefusal(
+          refused === undefined
+            ? `has opcode ${code}, which is not read here`
+            : `uses ${refused}, which is not allowed`,
+        );
       }
     }
   }
 
   /**
-   * The items that joblib writes right after the BUILD of an array's wrapper: if `numpy_array_alignment_bytes` is set, one
-   * byte with the length of a padding and the padding, so that they can be mapped into memory; then the packed items.
+   * The items that joblib writes right after the BUILD of an array's wrapper: if `numpy_array_alignment_bytes` is set,
+   * one byte with the length of a padding and the padding, so that they can be mapped into memory; then the packed
+   * items.
    */
   private joblibArray(wrapper: PickledInstance): NdArray {
     const attribute = (name: string): PickledValue => wrapper.attributes?.get(name) ?? null;
     const type = attribute('dtype');
     const shape = attribute('shape');
-    if (!isNdarrayClass(attribute('subclass'))) throw new PickleRefusal(`has an array of class ${nameOf(attribute('subclass'))}, which is not allowed`);
+    if (!isNdarrayClass(attribute('subclass')))
+      throw new PickleRefusal(`has an array of class ${nameOf(attribute('subclass'))}, which is not allowed`);
     if (!(type instanceof Dtype)) throw new PickleRefusal('is damaged: a joblib array has no type');
     if (attribute('numpy_array_alignment_bytes') !== null) this.reader.bytes(this.reader.uint8());
     const data = this.reader.bytes(byteLength(shapeOf(shape), type));
@@ -237,7 +304,10 @@ class Unpickler {
   private pushGlobal(module: string, name: string): void {
     const fullName = `${module}.${name}`;
     const global = allowedGlobal(fullName);
-    if (global === undefined) throw new PickleRefusal(`refers to ${printable(fullName)}, and only IsotonicRegression and numpy arrays are allowed`);
+    if (global === undefined)
+      throw new PickleRefusal(
+        `refers to ${printable(fullName)}, and only IsotonicRegression and numpy arrays are allowed`,
+      );
     this.stack.push(global);
   }
 
@@ -253,7 +323,8 @@ class Unpickler {
 
   private setItems(items: readonly PickledValue[]): void {
     const dict = this.top();
-    if (!(dict instanceof Map) || items.length % 2 !== 0) throw new PickleRefusal('is damaged: it sets items of what is not a dict');
+    if (!(dict instanceof Map) || items.length % 2 !== 0)
+      throw new PickleRefusal('is damaged: it sets items of what is not a dict');
     for (let i = 0; i < items.length; i += 2) {
       const key = items[i];
       if (typeof key !== 'string') throw new PickleRefusal('has a dict whose keys are not all text');

@@ -6,15 +6,19 @@ import { ISOTONIC_REGRESSION } from './pickle-globals.js';
 import { readPickle } from './pickle.js';
 import { type PickledDict, PickledInstance, PickleRefusal, type PickledValue } from './pickle-values.js';
 
-/** A million float64 thresholds (an x and a y each): far more than any fit leaves, and few enough to decompress in seconds at worst. */
+/**
+ * A million float64 thresholds (an x and a y each): far more than any fit leaves, and few enough to decompress in
+ * seconds at worst.
+ */
 const MAX_PICKLE_BYTES = 16 * 1024 * 1024;
 
 /**
- * Reads `calibrator.pkl`: a fitted scikit-learn (1.0 to 1.9) IsotonicRegression, as pickle or joblib write it. The file is
- * read as data, see `readPickle`.
+ * Reads `calibrator.pkl`: a fitted scikit-learn (1.0 to 1.9) IsotonicRegression, as pickle or joblib write it. The file
+ * is read as data, see `readPickle`.
  *
- * `out_of_bounds` must be 'clip'. With 'nan' (scikit-learn's default) a probability outside the thresholds has no answer,
- * and with 'raise' it is an error: a server may meet either on any request, so both are refused when the model is loaded.
+ * `out_of_bounds` must be 'clip'. With 'nan' (scikit-learn's default) a probability outside the thresholds has no
+ * answer, and with 'raise' it is an error: a server may meet either on any request, so both are refused when the model
+ * is loaded.
  * @throws ArtifactError naming `file` and what is wrong with it.
  */
 export function readPickledCalibrator(bytes: Uint8Array, file: string): IsotonicCalibrator {
@@ -35,10 +39,14 @@ function isotonicCalibrator(value: PickledValue): IsotonicCalibrator {
   const x = thresholds(attributes, 'X_thresholds_');
   const y = thresholds(attributes, 'y_thresholds_');
   if (outOfBounds === 'nan') {
-    throw new PickleRefusal("has out_of_bounds='nan', which answers NaN outside the thresholds; fit it with out_of_bounds='clip'");
+    throw new PickleRefusal(
+      "has out_of_bounds='nan', which answers NaN outside the thresholds; fit it with out_of_bounds='clip'",
+    );
   }
   if (outOfBounds === 'raise') {
-    throw new PickleRefusal("has out_of_bounds='raise', which fails outside the thresholds; fit it with out_of_bounds='clip'");
+    throw new PickleRefusal(
+      "has out_of_bounds='raise', which fails outside the thresholds; fit it with out_of_bounds='clip'",
+    );
   }
   if (outOfBounds !== 'clip') throw new PickleRefusal("has no out_of_bounds='clip'");
   if (x.dtype.itemSize !== y.dtype.itemSize) throw new PickleRefusal('has x and y thresholds of different types');
@@ -56,7 +64,10 @@ function isotonicCalibrator(value: PickledValue): IsotonicCalibrator {
 
 function thresholds(attributes: PickledDict, name: string): NdArray {
   const value = attributes.get(name);
-  if (value === undefined) throw new PickleRefusal(`holds an IsotonicRegression without ${name}: it was never fitted, or by a scikit-learn before 0.24`);
+  if (value === undefined)
+    throw new PickleRefusal(
+      `holds an IsotonicRegression without ${name}: it was never fitted, or by a scikit-learn before 0.24`,
+    );
   if (!(value instanceof NdArray) || value.shape.length !== 1 || value.dtype.kind !== 'f') {
     throw new PickleRefusal(`has a ${name} that is not a one-dimensional array of float32 or float64`);
   }

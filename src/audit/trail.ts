@@ -12,8 +12,8 @@ const LINE_FEED = 0x0a;
 const TAIL_BYTES = 1 << 20;
 
 /**
- * Appends entries in the order of the calls, each on disk (fdatasync) before its promise resolves, and none of it on this thread's time.
- * A file belongs to one process.
+ * Appends entries in the order of the calls, each on disk (fdatasync) before its promise resolves, and none of it on
+ * this thread's time. A file belongs to one process.
  */
 export class AuditTrail {
   #end: ChainEnd = CHAIN_START;
@@ -35,7 +35,14 @@ export class AuditTrail {
     if (file === undefined) return;
     const { end, torn } = continueFile(file);
     this.#end = end;
-    if (torn !== undefined) void this.append({ event: 'audit_recovered', actor: 'start', outcome: 'done', reason: 'the last entry was not written to its end; its bytes were taken away', ...torn });
+    if (torn !== undefined)
+      void this.append({
+        event: 'audit_recovered',
+        actor: 'start',
+        outcome: 'done',
+        reason: 'the last entry was not written to its end; its bytes were taken away',
+        ...torn,
+      });
   }
 
   /** The newest entry. */
@@ -50,7 +57,10 @@ export class AuditTrail {
     const { file } = this;
     // pino has members of its own by these names.
     const { event: audit, ...details } = event;
-    this.logger.info({ event: 'audit', audit, ...details, ...(file !== undefined && { sequence: end.sequence, hash: end.hash }) }, `audit: ${audit}${event.version === undefined ? '' : ` ${event.version}`} by ${event.actor}: ${event.outcome}${event.reason === undefined ? '' : ` (${event.reason})`}`);
+    this.logger.info(
+      { event: 'audit', audit, ...details, ...(file !== undefined && { sequence: end.sequence, hash: end.hash }) },
+      `audit: ${audit}${event.version === undefined ? '' : ` ${event.version}`} by ${event.actor}: ${event.outcome}${event.reason === undefined ? '' : ` (${event.reason})`}`,
+    );
     if (file === undefined) return Promise.resolve();
     this.#written = this.#written.then(() => this.#write(file, line));
     return this.#written;
@@ -74,7 +84,10 @@ export class AuditTrail {
       this.#waiting = '';
     } catch (error) {
       this.failures++;
-      this.logger.error({ event: 'audit_failed', err: error }, `${file}: the audit trail cannot be written; its entries wait, and are in this log`);
+      this.logger.error(
+        { event: 'audit_failed', err: error },
+        `${file}: the audit trail cannot be written; its entries wait, and are in this log`,
+      );
       await this.#takeBack(whole);
     }
   }
@@ -88,17 +101,21 @@ export class AuditTrail {
       if (size !== undefined) await handle.truncate(size);
       await handle.close();
     } catch (error) {
-      this.logger.error({ event: 'audit_failed', err: error }, `${this.file}: the rest of a failed write could not be taken away`);
+      this.logger.error(
+        { event: 'audit_failed', err: error },
+        `${this.file}: the rest of a failed write could not be taken away`,
+      );
     }
   }
 }
 
 /**
- * Where the chain of `file` stands. A last line without its end (the machine stopped while it was written, before anything was told
- * that it was done) is taken away.
+ * Where the chain of `file` stands. A last line without its end (the machine stopped while it was written, before
+ * anything was told that it was done) is taken away.
  */
 function continueFile(file: string): { end: ChainEnd; torn: { bytes: number; sha256: string } | undefined } {
-  const invalid = (reason: string, cause?: unknown): LightscoreError => new LightscoreError('CONFIG_INVALID', `AUDIT_LOG: ${file}: ${reason}`, { cause });
+  const invalid = (reason: string, cause?: unknown): LightscoreError =>
+    new LightscoreError('CONFIG_INVALID', `AUDIT_LOG: ${file}: ${reason}`, { cause });
   let fd: number;
   try {
     fd = openSync(file, 'a+', 0o640);
@@ -116,7 +133,10 @@ function continueFile(file: string): { end: ChainEnd; torn: { bytes: number; sha
     if (complete > 0) {
       const lastLine = tail.subarray(tail.lastIndexOf(LINE_FEED, complete - 2) + 1, complete - 1).toString('utf8');
       const entry = readEntry(lastLine);
-      if (typeof entry === 'string') throw invalid(`cannot be continued: its last entry is broken: ${entry}; move the file away (and see \`lightscore audit verify\`)`);
+      if (typeof entry === 'string')
+        throw invalid(
+          `cannot be continued: its last entry is broken: ${entry}; move the file away (and see \`lightscore audit verify\`)`,
+        );
       ({ end } = entry);
     }
     if (rest.length === 0) return { end, torn: undefined };

@@ -23,13 +23,17 @@ export async function verifyTrail(file: string, head?: string): Promise<Verified
   for await (const { text, complete } of lines(file)) {
     number++;
     const entry = complete ? followEntry(end, text) : 'it was not written to its end (no line feed)';
-    if (typeof entry === 'string') throw new LightscoreError('AUDIT_BROKEN', `${file}: entry ${number} is broken: ${entry}`);
+    if (typeof entry === 'string')
+      throw new LightscoreError('AUDIT_BROKEN', `${file}: entry ${number} is broken: ${entry}`);
     ({ end } = entry);
     first ??= entry.time;
     last = entry.time;
   }
   if (head !== undefined && head.toLowerCase() !== end.hash) {
-    throw new LightscoreError('AUDIT_BROKEN', `${file}: entry ${end.sequence}, the last, has hash ${end.hash}, not ${head}: entries behind it were cut off, or the trail was written anew`);
+    throw new LightscoreError(
+      'AUDIT_BROKEN',
+      `${file}: entry ${end.sequence}, the last, has hash ${end.hash}, not ${head}: entries behind it were cut off, or the trail was written anew`,
+    );
   }
   return { end, first, last };
 }
@@ -46,7 +50,8 @@ async function* lines(file: string): AsyncGenerator<{ readonly text: string; rea
       for (const part of parts) yield { text: fromLatin1(part), complete: true };
     }
   } catch (error) {
-    if (error instanceof Error && 'code' in error) throw new LightscoreError('CONFIG_INVALID', `${file}: cannot be read: ${systemReason(error)}`, { cause: error });
+    if (error instanceof Error && 'code' in error)
+      throw new LightscoreError('CONFIG_INVALID', `${file}: cannot be read: ${systemReason(error)}`, { cause: error });
     throw error;
   }
   if (rest !== '') yield { text: fromLatin1(rest), complete: false };

@@ -24,13 +24,21 @@ export interface AdminChange {
  */
 export async function callAdmin<T>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: object): Promise<T> {
   const key = process.env['LIGHTSCORE_ADMIN_KEY']?.trim();
-  if (key === undefined || key === '') throw new LightscoreError('CONFIG_INVALID', "LIGHTSCORE_ADMIN_KEY is not set: it must be one of the server's ADMIN_API_KEYS, without the id");
+  if (key === undefined || key === '')
+    throw new LightscoreError(
+      'CONFIG_INVALID',
+      "LIGHTSCORE_ADMIN_KEY is not set: it must be one of the server's ADMIN_API_KEYS, without the id",
+    );
   const base = (process.env['LIGHTSCORE_URL']?.trim() || DEFAULT_URL).replace(/\/+$/, '');
   let url: URL;
   try {
     url = new URL(`${base}/admin${path}`);
   } catch (error) {
-    throw new LightscoreError('CONFIG_INVALID', `LIGHTSCORE_URL must be a URL such as ${DEFAULT_URL}, not ${JSON.stringify(base)}`, { cause: error });
+    throw new LightscoreError(
+      'CONFIG_INVALID',
+      `LIGHTSCORE_URL must be a URL such as ${DEFAULT_URL}, not ${JSON.stringify(base)}`,
+      { cause: error },
+    );
   }
   let response: Response;
   try {
@@ -41,12 +49,20 @@ export async function callAdmin<T>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', pa
     });
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-    throw new LightscoreError('SERVER_UNREACHABLE', `${base} does not answer: ${cause instanceof Error ? cause.message : String(cause)}`, { cause: error });
+    throw new LightscoreError(
+      'SERVER_UNREACHABLE',
+      `${base} does not answer: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause: error },
+    );
   }
   const answer: unknown = await response.json().catch(() => undefined);
   if (response.ok && answer !== undefined) return answer as T;
-  const detail = typeof answer === 'object' && answer !== null && 'detail' in answer ? String(answer.detail) : `it answered ${response.status}`;
-  const hint = response.status === 404 && detail.includes('/openapi.json') ? ' (is ADMIN_API_KEYS set on the server?)' : '';
+  const detail =
+    typeof answer === 'object' && answer !== null && 'detail' in answer
+      ? String(answer.detail)
+      : `it answered ${response.status}`;
+  const hint =
+    response.status === 404 && detail.includes('/openapi.json') ? ' (is ADMIN_API_KEYS set on the server?)' : '';
   throw new LightscoreError('SERVER_REFUSED', `${base}: ${detail}${hint}`);
 }
 

@@ -12,8 +12,13 @@ export function auditCommand(): Command {
   const command = new Command('audit').description('work with an audit trail (AUDIT_LOG)').addHelpText('after', HELP);
   command
     .command('verify <file>')
-    .description('prove that nothing in it was changed, taken out, put in or moved; name the first broken entry otherwise')
-    .option('--head <hash>', "hash that the last entry must have, from the server's log: proves that nothing was cut off at the end")
+    .description(
+      'prove that nothing in it was changed, taken out, put in or moved; name the first broken entry otherwise',
+    )
+    .option(
+      '--head <hash>',
+      "hash that the last entry must have, from the server's log: proves that nothing was cut off at the end",
+    )
     .addHelpText('after', HELP)
     .action(async (file: string, { head }: { head?: string }) => {
       const { end, first, last } = await verifyTrail(file, head);

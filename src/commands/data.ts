@@ -30,12 +30,20 @@ interface Options {
   readonly force: boolean;
 }
 
-/** `lightscore data`: makes a training data set. Its action rejects with LightscoreError; results go to standard output, progress to standard error. */
+/**
+ * `lightscore data`: makes a training data set. Its action rejects with LightscoreError; results go to standard output,
+ * progress to standard error.
+ */
 export function dataCommand(): Command {
   return new Command('data')
     .summary('make a synthetic training data set')
     .description('make a synthetic data set of auto-loan applications to train on, as parquet')
-    .option('--rows <n>', 'applications in the three files together, 1,000 to 2,000,000', (text) => number('--rows', text), 50_000)
+    .option(
+      '--rows <n>',
+      'applications in the three files together, 1,000 to 2,000,000',
+      (text) => number('--rows', text),
+      50_000,
+    )
     .option('--fraud-rate <share>', 'share of frauds, between 0 and 1', (text) => number('--fraud-rate', text), 0.032)
     .option('--seed <n>', 'a whole number; another one gives other applications', (text) => number('--seed', text), 42)
     .requiredOption('--out <folder>', 'folder or s3://bucket/prefix to write to, made where it does not exist')
@@ -52,7 +60,8 @@ export function dataCommand(): Command {
 
 function number(option: string, text: string): number {
   const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value)) throw new LightscoreError('USAGE', `${option} must be a number, not "${text}"`);
+  if (text.trim() === '' || !Number.isFinite(value))
+    throw new LightscoreError('USAGE', `${option} must be a number, not "${text}"`);
   return value;
 }
 
@@ -61,7 +70,10 @@ async function refuseForeignData(folder: DataFolder, force: boolean): Promise<vo
   if (force || (await folder.read(DATA_SET_FILE)) !== undefined) return;
   for (const name of SPLITS.flatMap((split) => [`${split}.parquet`, `${split}.csv`])) {
     if ((await folder.read(name)) === undefined) continue;
-    throw new LightscoreError('USAGE', `${folder.location} holds a ${name} that this command did not make: choose another --out, or replace it with --force`);
+    throw new LightscoreError(
+      'USAGE',
+      `${folder.location} holds a ${name} that this command did not make: choose another --out, or replace it with --force`,
+    );
   }
 }
 

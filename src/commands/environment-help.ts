@@ -4,12 +4,21 @@ import { DEFAULTS } from '../config.js';
 const ROWS: readonly (readonly [string, string])[] = [
   ['PORT, HOST', `where to listen (${DEFAULTS.PORT}, ${DEFAULTS.HOST})`],
   ['MODEL_DIR', `folder of versions (${DEFAULTS.MODEL_DIR})`],
-  ['MODEL_S3_BUCKET, MODEL_S3_PREFIX', `bucket of versions instead, and its prefix (none, ${DEFAULTS.MODEL_S3_PREFIX})`],
+  [
+    'MODEL_S3_BUCKET, MODEL_S3_PREFIX',
+    `bucket of versions instead, and its prefix (none, ${DEFAULTS.MODEL_S3_PREFIX})`,
+  ],
   ['MODEL_VERSION', 'version to serve (what current.json names, else the highest complete one)'],
-  ['MODEL_POLL_SECONDS', `seconds between two looks at the store for another version (${DEFAULTS.MODEL_POLL_SECONDS}: off; SIGHUP looks at once)`],
+  [
+    'MODEL_POLL_SECONDS',
+    `seconds between two looks at the store for another version (${DEFAULTS.MODEL_POLL_SECONDS}: off; SIGHUP looks at once)`,
+  ],
   ['MODEL_REQUIRE_CHECKSUMS', 'refuse artifacts without checksums in metadata.json (0)'],
   ['MODEL_PUBLIC_KEY', 'Ed25519 key that metadata.sig must verify with (none)'],
-  ['CHALLENGER_VERSION, CHALLENGER_MODE', `version to run an experiment with, ab or shadow (none, ${DEFAULTS.CHALLENGER_MODE})`],
+  [
+    'CHALLENGER_VERSION, CHALLENGER_MODE',
+    `version to run an experiment with, ab or shadow (none, ${DEFAULTS.CHALLENGER_MODE})`,
+  ],
   ['CHALLENGER_SHARE', `its share of the requests, 0 to 1 (${DEFAULTS.CHALLENGER_SHARE}; shadow: 1)`],
   ['WORKERS', `scoring threads of all acceptors (cores - ACCEPTORS, here ${DEFAULTS.WORKERS})`],
   ['ACCEPTORS', `event loops that take connections, on one port (${DEFAULTS.ACCEPTORS})`],
@@ -24,7 +33,10 @@ const ROWS: readonly (readonly [string, string])[] = [
   ['LOG_LEVEL', `(${DEFAULTS.LOG_LEVEL})`],
   ['PREDICTION_LOG_SAMPLE', `share of predictions logged (${DEFAULTS.PREDICTION_LOG_SAMPLE})`],
   ['MAX_BODY_BYTES, MAX_BATCH_ROWS', `limits of a request (${DEFAULTS.MAX_BODY_BYTES}, ${DEFAULTS.MAX_BATCH_ROWS})`],
-  ['QUEUE_ROWS, REQUEST_TIMEOUT_MS', `rows that may wait, and how long (${DEFAULTS.QUEUE_ROWS}, ${DEFAULTS.REQUEST_TIMEOUT_MS})`],
+  [
+    'QUEUE_ROWS, REQUEST_TIMEOUT_MS',
+    `rows that may wait, and how long (${DEFAULTS.QUEUE_ROWS}, ${DEFAULTS.REQUEST_TIMEOUT_MS})`,
+  ],
   ['DRAIN_TIMEOUT_MS', `how long SIGTERM waits for accepted requests (${DEFAULTS.DRAIN_TIMEOUT_MS})`],
 ];
 

@@ -6,9 +6,21 @@ const INDENT = ' '.repeat(12);
 const MOST_FIELD = 100;
 
 /** A section for each part of the inspection, the longest, the features, last but for the warnings. */
-export function describeInspection({ model, trees, features, run, calibrator, metadata, files, warnings }: Inspection): string {
+export function describeInspection({
+  model,
+  trees,
+  features,
+  run,
+  calibrator,
+  metadata,
+  files,
+  warnings,
+}: Inspection): string {
   return [
-    section('Model', [`${model.file} (format ${model.format}, ${grouped(model.bytes)} bytes)`, `SHA-256 ${model.sha256}`]),
+    section('Model', [
+      `${model.file} (format ${model.format}, ${grouped(model.bytes)} bytes)`,
+      `SHA-256 ${model.sha256}`,
+    ]),
     section('Objective', [
       `${model.objective}: ${model.outputs === 1 ? 'one score a row' : `${model.outputs} scores a row`}, transform ${model.transform}${model.average_output ? ', averaged over the iterations' : ''}`,
     ]),
@@ -25,15 +37,31 @@ export function describeInspection({ model, trees, features, run, calibrator, me
         ? 'none'
         : `isotonic (${calibrator.file}, ${calibrator.dtype}): ${calibrator.thresholds} thresholds from ${calibrator.x.join(' to ')}, scores from ${calibrator.y.join(' to ')}`,
     ]),
-    section('Metadata', metadata === null ? ['none'] : Object.entries(metadata).flatMap(([name, value]) => (name === 'feature_names' || name === 'checksums' ? [] : [`${name}: ${shown(value)}`]))),
-    section('Files', files.length === 0 ? ['none beside the model'] : files.map(({ name, sha256, checksum }) => `${name} ${sha256.slice(0, 16)}... ${CHECKSUM[checksum]}`)),
+    section(
+      'Metadata',
+      metadata === null
+        ? ['none']
+        : Object.entries(metadata).flatMap(([name, value]) =>
+            name === 'feature_names' || name === 'checksums' ? [] : [`${name}: ${shown(value)}`],
+          ),
+    ),
+    section(
+      'Files',
+      files.length === 0
+        ? ['none beside the model']
+        : files.map(({ name, sha256, checksum }) => `${name} ${sha256.slice(0, 16)}... ${CHECKSUM[checksum]}`),
+    ),
     section('Features', featureTable(features)),
     ...(warnings.length === 0 ? [] : [section('Warnings', warnings)]),
     '',
   ].join('\n');
 }
 
-const CHECKSUM = { matches: '(as metadata.json says)', differs: '(NOT as metadata.json says)', none: '(no checksum in metadata.json)' } as const;
+const CHECKSUM = {
+  matches: '(as metadata.json says)',
+  differs: '(NOT as metadata.json says)',
+  none: '(no checksum in metadata.json)',
+} as const;
 
 function section(title: string, lines: readonly string[]): string {
   return lines.map((line, i) => `${i === 0 ? title.padEnd(INDENT.length) : INDENT}${line}`).join('\n');
@@ -48,7 +76,9 @@ function featureTable(features: readonly FeatureInspection[]): string[] {
       const kinds = columns.map(({ kind, slots, missing }) => `${kind}, ${slots} slots, missing ${missing}`);
       return `${name.padEnd(width)} ${String(importance).padStart(7)}  ${kinds.length === 0 ? 'never split on' : kinds.join('; ')}`;
     }),
-    ...(features.length > MOST_ROWS ? [`... and ${grouped(features.length - MOST_ROWS)} more (--json prints all)`] : []),
+    ...(features.length > MOST_ROWS
+      ? [`... and ${grouped(features.length - MOST_ROWS)} more (--json prints all)`]
+      : []),
   ];
 }
 

@@ -45,18 +45,46 @@ export interface FeatureInspection {
 
 export interface Inspection {
   readonly model: {
-    readonly file: string; readonly bytes: number; readonly sha256: string; readonly format: string; readonly objective: string;
-    readonly transform: string; readonly outputs: number; readonly average_output: boolean;
+    readonly file: string;
+    readonly bytes: number;
+    readonly sha256: string;
+    readonly format: string;
+    readonly objective: string;
+    readonly transform: string;
+    readonly outputs: number;
+    readonly average_output: boolean;
   };
-  readonly trees: { readonly count: number; readonly leaves: number; readonly most_leaves: number; readonly most_depth: number; readonly linear: number; readonly single_leaf: number };
+  readonly trees: {
+    readonly count: number;
+    readonly leaves: number;
+    readonly most_leaves: number;
+    readonly most_depth: number;
+    readonly linear: number;
+    readonly single_leaf: number;
+  };
   readonly features: readonly FeatureInspection[];
   readonly run: {
-    readonly strategy: Strategy; readonly reason: string; readonly applicable: readonly Strategy[]; readonly image_bytes: number;
-    readonly streams: number; readonly columns: number; readonly explainable: boolean;
+    readonly strategy: Strategy;
+    readonly reason: string;
+    readonly applicable: readonly Strategy[];
+    readonly image_bytes: number;
+    readonly streams: number;
+    readonly columns: number;
+    readonly explainable: boolean;
   };
-  readonly calibrator: { readonly file: string; readonly dtype: string; readonly thresholds: number; readonly x: readonly [number, number]; readonly y: readonly [number, number] } | null;
+  readonly calibrator: {
+    readonly file: string;
+    readonly dtype: string;
+    readonly thresholds: number;
+    readonly x: readonly [number, number];
+    readonly y: readonly [number, number];
+  } | null;
   readonly metadata: Readonly<Record<string, unknown>> | null;
-  readonly files: readonly { readonly name: string; readonly sha256: string; readonly checksum: 'matches' | 'differs' | 'none' }[];
+  readonly files: readonly {
+    readonly name: string;
+    readonly sha256: string;
+    readonly checksum: 'matches' | 'differs' | 'none';
+  }[];
   readonly warnings: readonly string[];
 }
 
@@ -69,10 +97,22 @@ export async function inspect(folder: ModelFolder): Promise<Inspection> {
     warnings.push(...(found?.warnings ?? []));
     return found?.metadata;
   });
-  const calibrator = folder.calibratorName === undefined ? undefined : await warnedOf(warnings, () => folder.calibrator());
+  const calibrator =
+    folder.calibratorName === undefined ? undefined : await warnedOf(warnings, () => folder.calibrator());
   const files = await fileSums(folder, metadata);
-  warnings.push(...files.filter(({ checksum }) => checksum === 'differs').map(({ name }) => `${folder.path(name)}: its SHA-256 is not the one in metadata.json; it would be refused`));
-  warnings.push(...gaps(folder), ...twoCalibrators((name) => folder.names.includes(name), (name) => folder.path(name)), ...oddities(model.booster, metadata));
+  warnings.push(
+    ...files
+      .filter(({ checksum }) => checksum === 'differs')
+      .map(({ name }) => `${folder.path(name)}: its SHA-256 is not the one in metadata.json; it would be refused`),
+  );
+  warnings.push(
+    ...gaps(folder),
+    ...twoCalibrators(
+      (name) => folder.names.includes(name),
+      (name) => folder.path(name),
+    ),
+    ...oddities(model.booster, metadata),
+  );
   return {
     ...describeBooster(folder.modelFile, model),
     calibrator: calibrator === undefined ? null : describeCalibrator(folder.calibratorName ?? '', calibrator),
@@ -94,12 +134,19 @@ async function warnedOf<T>(warnings: string[], read: () => Promise<T>): Promise<
 
 async function fileSums(folder: ModelFolder, metadata: Metadata | undefined): Promise<Inspection['files']> {
   const named = [...(metadata?.checksums?.keys() ?? [])];
-  const names = folder.names.filter((name) => name === METADATA_FILE || name === 'lightgbm_model.txt' || name === folder.calibratorName || named.includes(name));
+  const names = folder.names.filter(
+    (name) =>
+      name === METADATA_FILE || name === 'lightgbm_model.txt' || name === folder.calibratorName || named.includes(name),
+  );
   return await Promise.all(
     names.toSorted().map(async (name) => {
       const sha256 = await folder.checksum(name);
       const expected = metadata?.checksums?.get(name);
-      return { name, sha256, checksum: expected === undefined ? 'none' : expected === sha256 ? 'matches' : 'differs' } as const;
+      return {
+        name,
+        sha256,
+        checksum: expected === undefined ? 'none' : expected === sha256 ? 'matches' : 'differs',
+      } as const;
     }),
   );
 }
@@ -108,7 +155,9 @@ async function fileSums(folder: ModelFolder, metadata: Metadata | undefined): Pr
 function gaps(folder: ModelFolder): string[] {
   if (folder.names.length === 0) return [];
   return [
-    ...(folder.calibratorName === undefined ? [`${folder.path(CALIBRATOR_FILES[1])} is missing, and so is calibrator.json: it cannot be served`] : []),
+    ...(folder.calibratorName === undefined
+      ? [`${folder.path(CALIBRATOR_FILES[1])} is missing, and so is calibrator.json: it cannot be served`]
+      : []),
     ...(folder.names.includes(METADATA_FILE) ? [] : [`${folder.path(METADATA_FILE)} is missing: it cannot be served`]),
   ];
 }
@@ -116,11 +165,16 @@ function gaps(folder: ModelFolder): string[] {
 function oddities(booster: Booster, metadata: Metadata | undefined): string[] {
   const { outputs, featureNames, trees } = booster;
   const warnings: string[] = [];
-  if (outputs > 1) warnings.push(`the model has ${outputs} outputs: the server answers single-output models only; \`lightscore score\` scores it`);
+  if (outputs > 1)
+    warnings.push(
+      `the model has ${outputs} outputs: the server answers single-output models only; \`lightscore score\` scores it`,
+    );
   if (trees.every((tree) => tree.leafCount === 1)) warnings.push('no tree splits: every row gets the same score');
   if (metadata === undefined) return warnings;
   if (metadata.featureNames.length !== featureNames.length) {
-    warnings.push(`metadata.json lists ${metadata.featureNames.length} features, the model has ${featureNames.length}: it would be refused`);
+    warnings.push(
+      `metadata.json lists ${metadata.featureNames.length} features, the model has ${featureNames.length}: it would be refused`,
+    );
   } else if (!featureNames.every((name, i) => name === `Column_${i}` || name === metadata.featureNames[i])) {
     warnings.push("metadata.json's feature names are not the model's; the model's rule");
   }
@@ -130,7 +184,10 @@ function oddities(booster: Booster, metadata: Metadata | undefined): string[] {
   return warnings;
 }
 
-function describeBooster(file: string, { booster, bytes, sha256 }: ModelText): Pick<Inspection, 'model' | 'trees' | 'features' | 'run'> {
+function describeBooster(
+  file: string,
+  { booster, bytes, sha256 }: ModelText,
+): Pick<Inspection, 'model' | 'trees' | 'features' | 'run'> {
   const columns = buildColumns(booster);
   const applicable = applicableStrategies(booster, columns);
   const image = compileImage(booster);
@@ -138,7 +195,14 @@ function describeBooster(file: string, { booster, bytes, sha256 }: ModelText): P
   const { trees, objective } = booster;
   return {
     model: {
-      file, bytes, sha256, format: booster.formatVersion, objective: objective.name, transform: objective.transform, outputs: booster.outputs, average_output: booster.averageOutput,
+      file,
+      bytes,
+      sha256,
+      format: booster.formatVersion,
+      objective: objective.name,
+      transform: objective.transform,
+      outputs: booster.outputs,
+      average_output: booster.averageOutput,
     },
     trees: {
       count: trees.length,
@@ -148,20 +212,35 @@ function describeBooster(file: string, { booster, bytes, sha256 }: ModelText): P
       linear: trees.filter((tree) => tree.linear !== undefined).length,
       single_leaf: trees.filter((tree) => tree.leafCount === 1).length,
     },
-    features: booster.featureNames.map((name, f) => ({ name, importance: importance[f], columns: columns.columns.filter(({ feature }) => feature === f).map(describeColumn) })),
+    features: booster.featureNames.map((name, f) => ({
+      name,
+      importance: importance[f],
+      columns: columns.columns.filter(({ feature }) => feature === f).map(describeColumn),
+    })),
     run: {
-      strategy: image.strategy, reason: reasonOf(booster, applicable), applicable, image_bytes: image.bytes.length,
-      streams: image.shape.streams, columns: columns.columns.length, explainable: image.explainable,
+      strategy: image.strategy,
+      reason: reasonOf(booster, applicable),
+      applicable,
+      image_bytes: image.bytes.length,
+      streams: image.shape.streams,
+      columns: columns.columns.length,
+      explainable: image.explainable,
     },
   };
 }
 
 function describeColumn(column: Column): FeatureInspection['columns'][number] {
-  const missing = column.kind === 'categorical' ? 'as an unseen category' : column.missingSlot === column.zeroSlot ? 'as zero' : 'on its own';
+  const missing =
+    column.kind === 'categorical'
+      ? 'as an unseen category'
+      : column.missingSlot === column.zeroSlot
+        ? 'as zero'
+        : 'on its own';
   return { kind: column.kind, slots: column.slots, missing };
 }
 
-const mostOf = (trees: readonly Tree[], measure: (tree: Tree) => number): number => trees.reduce((most, tree) => Math.max(most, measure(tree)), 0);
+const mostOf = (trees: readonly Tree[], measure: (tree: Tree) => number): number =>
+  trees.reduce((most, tree) => Math.max(most, measure(tree)), 0);
 
 /** Splits on the longest way from the root to a leaf. */
 function depth(tree: Tree): number {
@@ -176,7 +255,8 @@ function depth(tree: Tree): number {
 }
 
 function reasonOf({ trees }: Booster, applicable: readonly Strategy[]): string {
-  if (applicable.length > 1) return `the preferred one of ${applicable.join(', ')} for trees of up to ${mostOf(trees, (tree) => tree.leafCount)} leaves`;
+  if (applicable.length > 1)
+    return `the preferred one of ${applicable.join(', ')} for trees of up to ${mostOf(trees, (tree) => tree.leafCount)} leaves`;
   if (trees.some((tree) => tree.linear !== undefined)) return 'leaves are linear models';
   if (trees.every((tree) => tree.leafCount === 1)) return 'no tree splits';
   return `nothing else holds trees of up to ${mostOf(trees, (tree) => tree.leafCount)} leaves on these features`;

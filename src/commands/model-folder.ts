@@ -68,7 +68,8 @@ export class ModelFolder {
   /** @throws ArtifactError where there is no calibrator, or a wrong one */
   async calibrator(checksums?: Metadata['checksums']): Promise<IsotonicCalibrator> {
     const name = this.calibratorName;
-    if (name === undefined) throw new ArtifactError(this.path(CALIBRATOR_FILES[1]), 'is missing, and so is calibrator.json');
+    if (name === undefined)
+      throw new ArtifactError(this.path(CALIBRATOR_FILES[1]), 'is missing, and so is calibrator.json');
     const file = this.path(name);
     const bytes = await read(file, ARTIFACT_LIMITS.calibrator);
     const expected = checksums?.get(name);
@@ -92,7 +93,9 @@ async function versionsIn(path: string, names: readonly string[]): Promise<strin
     });
     if (inside.some((file) => file === MODEL_FILE)) versions.push(join(path, name));
   }
-  return versions.length === 0 ? '' : `; name one version: ${versions.slice(0, 5).join(', ')}${versions.length > 5 ? ', ...' : ''}`;
+  return versions.length === 0
+    ? ''
+    : `; name one version: ${versions.slice(0, 5).join(', ')}${versions.length > 5 ? ', ...' : ''}`;
 }
 
 async function read(file: string, maxBytes: number): Promise<Uint8Array> {
@@ -106,7 +109,14 @@ async function reached<T>(path: string, operation: Promise<T>): Promise<T> {
     return await operation;
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-    const reason = code === 'ENOENT' ? 'does not exist' : code === 'EACCES' ? 'may not be read' : cause instanceof Error ? cause.message : String(cause);
+    const reason =
+      code === 'ENOENT'
+        ? 'does not exist'
+        : code === 'EACCES'
+          ? 'may not be read'
+          : cause instanceof Error
+            ? cause.message
+            : String(cause);
     throw new ArtifactError(path, reason, { cause });
   }
 }

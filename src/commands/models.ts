@@ -22,7 +22,9 @@ interface Models {
 }
 
 export function modelsCommand(): Command {
-  const command = new Command('models').description('list the versions that a running server holds; load, activate or delete one');
+  const command = new Command('models').description(
+    'list the versions that a running server holds; load, activate or delete one',
+  );
   command
     .command('list', { isDefault: true })
     .description('list them')
@@ -31,24 +33,47 @@ export function modelsCommand(): Command {
       const models = await callAdmin<Models>('GET', '/models');
       process.stdout.write(json ? `${JSON.stringify(models, undefined, 2)}\n` : table(models));
     });
-  command.command('load <version>').description('load a version from the store and leave it warm').action((version: string) => changeAndPrint('POST', `/models/${encodeURIComponent(version)}/load`));
+  command
+    .command('load <version>')
+    .description('load a version from the store and leave it warm')
+    .action((version: string) => changeAndPrint('POST', `/models/${encodeURIComponent(version)}/load`));
   command
     .command('activate <version>')
     .description('serve a version, loading it first where it is not warm')
     .option('--allow-feature-change', 'also where it needs features that requests do not carry now', false)
-    .action((version: string, { allowFeatureChange }: { allowFeatureChange: boolean }) => changeAndPrint('POST', `/models/${encodeURIComponent(version)}/activate${allowFeatureChange ? '?allow_feature_change=1' : ''}`));
-  command.command('delete <version>').description('free a version that serves nobody').action((version: string) => changeAndPrint('DELETE', `/models/${encodeURIComponent(version)}`));
+    .action((version: string, { allowFeatureChange }: { allowFeatureChange: boolean }) =>
+      changeAndPrint(
+        'POST',
+        `/models/${encodeURIComponent(version)}/activate${allowFeatureChange ? '?allow_feature_change=1' : ''}`,
+      ),
+    );
+  command
+    .command('delete <version>')
+    .description('free a version that serves nobody')
+    .action((version: string) => changeAndPrint('DELETE', `/models/${encodeURIComponent(version)}`));
   return withAdminHelp(command);
 }
 
 function table({ models, under_way: underWay, named_by_store: named }: Models): string {
   const head = ['VERSION', 'STATE', 'ROLE', 'MODEL', 'FEATURE SET', 'TREES', 'MEMORY', 'LOADED', 'MS'];
   const rows = models.map((row) => [
-    row.version, row.state, row.role ?? '', row.model_version ?? '', row.feature_set_version ?? '', String(row.trees ?? ''),
-    row.memory_bytes === null ? '' : `${(row.memory_bytes / 2 ** 20).toFixed(1)} MiB`, row.load_started.slice(0, 19).replace('T', ' '), String(row.load_ms ?? ''),
+    row.version,
+    row.state,
+    row.role ?? '',
+    row.model_version ?? '',
+    row.feature_set_version ?? '',
+    String(row.trees ?? ''),
+    row.memory_bytes === null ? '' : `${(row.memory_bytes / 2 ** 20).toFixed(1)} MiB`,
+    row.load_started.slice(0, 19).replace('T', ' '),
+    String(row.load_ms ?? ''),
   ]);
   const widths = head.map((name, i) => Math.max(name.length, ...rows.map((row) => row[i].length)));
-  const lines = [head, ...rows].map((row) => row.map((cell, i) => cell.padEnd(widths[i])).join('  ').trimEnd());
+  const lines = [head, ...rows].map((row) =>
+    row
+      .map((cell, i) => cell.padEnd(widths[i]))
+      .join('  ')
+      .trimEnd(),
+  );
   for (const { version, reason } of models) if (reason !== null) lines.push(`${version} failed: ${reason}`);
   if (underWay !== null) lines.push(`under way: ${underWay.what}, asked for by ${underWay.by}`);
   if (named?.held_back === true) lines.push(`${named.version} is named by the store and held back since the rollback`);

@@ -39,10 +39,16 @@ Example:
 
 async function runPublish(folder: string, flags: PublishFlags): Promise<void> {
   const to = parseS3Address(flags.to);
-  if (to === undefined) throw new LightscoreError('USAGE', `--to ${flags.to}: must be an s3:// address, such as s3://bucket/models`);
+  if (to === undefined)
+    throw new LightscoreError('USAGE', `--to ${flags.to}: must be an s3:// address, such as s3://bucket/models`);
   const client = createS3Client();
   try {
-    await publish(client, folder, { to, activate: flags.activate, report: (line) => process.stdout.write(`${line}\n`), ...encryptionOf(flags) });
+    await publish(client, folder, {
+      to,
+      activate: flags.activate,
+      report: (line) => process.stdout.write(`${line}\n`),
+      ...encryptionOf(flags),
+    });
   } finally {
     client.destroy();
   }

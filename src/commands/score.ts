@@ -55,13 +55,23 @@ async function score(flags: Flags): Promise<void> {
   const { outputs, featureCount } = booster;
   const calibrated = flags.raw === undefined && flags.probability === undefined && flags.contributions === undefined;
   if (calibrated && outputs > 1) {
-    throw new LightscoreError('MODEL_UNSUPPORTED', `${folder.modelFile}: the model has ${outputs} outputs, which no calibrator is for; add --probability or --raw`);
+    throw new LightscoreError(
+      'MODEL_UNSUPPORTED',
+      `${folder.modelFile}: the model has ${outputs} outputs, which no calibrator is for; add --probability or --raw`,
+    );
   }
   if (calibrated && folder.calibratorName === undefined) {
-    throw new LightscoreError('MODEL_UNSUPPORTED', `${folder.folder} holds no calibrator.json or calibrator.pkl; add --probability or --raw for scores without calibration`);
+    throw new LightscoreError(
+      'MODEL_UNSUPPORTED',
+      `${folder.folder} holds no calibrator.json or calibrator.pkl; add --probability or --raw for scores without calibration`,
+    );
   }
   const calibrator = calibrated ? await folder.calibrator(checksums) : undefined;
-  const rows = readRows(flags.rows === '-' ? await readStandardInput() : await readRowsFile(flags.rows), flags.rows === '-' ? 'standard input' : flags.rows, featureCount);
+  const rows = readRows(
+    flags.rows === '-' ? await readStandardInput() : await readRowsFile(flags.rows),
+    flags.rows === '-' ? 'standard input' : flags.rows,
+    featureCount,
+  );
 
   const scorer = new InProcessScorer(booster, { calibrator });
   const progress = rowsDone(rows.length / featureCount);
@@ -88,7 +98,11 @@ async function readRowsFile(file: string): Promise<string> {
     return await readFile(file, 'utf8');
   } catch (cause) {
     const missing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
-    throw new LightscoreError('DATA_INVALID', `${file}: ${missing ? 'does not exist' : `cannot be read: ${systemReason(cause)}`}`, { cause });
+    throw new LightscoreError(
+      'DATA_INVALID',
+      `${file}: ${missing ? 'does not exist' : `cannot be read: ${systemReason(cause)}`}`,
+      { cause },
+    );
   }
 }
 
@@ -112,7 +126,10 @@ export function readRows(text: string, source: string, features: number): Float6
     list = JSON.parse(text);
   } catch (cause) {
     // V8 quotes the text around the fault, which may hold line breaks; an error is one line.
-    return refuse(`is not JSON (${(cause instanceof Error ? cause.message : String(cause)).replaceAll(/\s+/g, ' ')})`, cause);
+    return refuse(
+      `is not JSON (${(cause instanceof Error ? cause.message : String(cause)).replaceAll(/\s+/g, ' ')})`,
+      cause,
+    );
   }
   if (!Array.isArray(list)) return refuse('is not a JSON array of rows');
   const rows = new Float64Array(list.length * features);
@@ -120,7 +137,8 @@ export function readRows(text: string, source: string, features: number): Float6
     if (!Array.isArray(row)) return refuse(`row ${r} is not an array of numbers`);
     if (row.length !== features) return refuse(`row ${r} has ${row.length} values, the model has ${features} features`);
     for (const [f, value] of (row as readonly unknown[]).entries()) {
-      if (value !== null && typeof value !== 'number') return refuse(`row ${r}, value ${f} is ${JSON.stringify(value).slice(0, 40)}, expected a number or null`);
+      if (value !== null && typeof value !== 'number')
+        return refuse(`row ${r}, value ${f} is ${JSON.stringify(value).slice(0, 40)}, expected a number or null`);
       // JSON.parse turns 1e999 into Infinity.
       if (value !== null && !Number.isFinite(value)) return refuse(`row ${r}, value ${f} is too large for a double`);
       rows[r * features + f] = value ?? NaN;
@@ -135,7 +153,11 @@ const ROWS_PER_WRITE = 4096;
 /** Prints [rows][width] numbers as a JSON array of one element, or one array, for each row. */
 function print(numbers: Float64Array, width: number, nested: boolean): void {
   const bad = numbers.findIndex((value) => !Number.isFinite(value));
-  if (bad >= 0) throw new LightscoreError('DATA_INVALID', `row ${Math.floor(bad / width)} scores as ${numbers[bad]}, which JSON cannot hold`);
+  if (bad >= 0)
+    throw new LightscoreError(
+      'DATA_INVALID',
+      `row ${Math.floor(bad / width)} scores as ${numbers[bad]}, which JSON cannot hold`,
+    );
   const count = numbers.length / width;
   process.stdout.write('[');
   for (let start = 0; start < count; start += ROWS_PER_WRITE) {

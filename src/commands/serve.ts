@@ -20,7 +20,8 @@ async function serve(): Promise<void> {
   const { config, warnings } = readConfig(process.env);
   const { store } = config.models;
   // A bucket that does not answer may do so later; a folder that is not there is a mistake.
-  if (store.kind === 'folder' && !existsSync(store.folder)) throw new LightscoreError('CONFIG_INVALID', `MODEL_DIR: ${store.folder}: no such folder`);
+  if (store.kind === 'folder' && !existsSync(store.folder))
+    throw new LightscoreError('CONFIG_INVALID', `MODEL_DIR: ${store.folder}: no such folder`);
   const server = new Server(config);
   const { logger } = server.log;
   for (const warning of warnings) logger.warn({ event: 'config_warning' }, warning);
@@ -60,21 +61,44 @@ async function serve(): Promise<void> {
     const { http, access } = config;
     const origin = `${http.tls === undefined ? 'http' : 'https'}://${http.host === '0.0.0.0' || http.host === '::' ? 'localhost' : http.host}:${server.port}`;
     logger.info({ event: 'listening', url: origin, open: access.apiKeys.length === 0 }, `listening on ${origin}`);
-    if (access.apiKeys.length === 0) logger.warn({ event: 'open' }, 'no API_KEYS are set: anyone who reaches this port may score');
+    if (access.apiKeys.length === 0)
+      logger.warn({ event: 'open' }, 'no API_KEYS are set: anyone who reaches this port may score');
     await server.loadModel();
     if (server.model !== undefined) greet(origin, server.model.card, access.apiKeys.length > 0);
   } catch (error) {
     await server.close();
     server.log.flush();
     if (error instanceof LightscoreError) throw error;
-    throw new LightscoreError('WORKER_FAILED', error instanceof Error ? error.message : String(error), { cause: error });
+    throw new LightscoreError('WORKER_FAILED', error instanceof Error ? error.message : String(error), {
+      cause: error,
+    });
   }
 }
 
-/** For the person who started it; the log says the same as JSON. On standard error, so that the log stays machine-readable. */
-function greet(origin: string, { modelVersion, calibrationVersion, trees, featureNames, exampleRow }: { modelVersion: string; calibrationVersion: string; trees: number; featureNames: readonly string[]; exampleRow: readonly number[] }, needsKey: boolean): void {
+/**
+ * For the person who started it; the log says the same as JSON. On standard error, so that the log stays
+ * machine-readable.
+ */
+function greet(
+  origin: string,
+  {
+    modelVersion,
+    calibrationVersion,
+    trees,
+    featureNames,
+    exampleRow,
+  }: {
+    modelVersion: string;
+    calibrationVersion: string;
+    trees: number;
+    featureNames: readonly string[];
+    exampleRow: readonly number[];
+  },
+  needsKey: boolean,
+): void {
   const key = needsKey ? ` -H 'X-API-Key: YOUR_KEY'` : '';
-  const body = exampleRow.length <= 40 ? JSON.stringify({ features: exampleRow }) : `{"features": [${exampleRow.length} numbers]}`;
+  const body =
+    exampleRow.length <= 40 ? JSON.stringify({ features: exampleRow }) : `{"features": [${exampleRow.length} numbers]}`;
   process.stderr.write(
     `\nLightscore serves model ${modelVersion} (calibration ${calibrationVersion}, ${trees} trees, ${featureNames.length} features) on ${origin}\n` +
       `Try:   curl -s ${origin}/score -H 'Content-Type: application/json'${key} -d '${body}'\n` +

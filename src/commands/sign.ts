@@ -1,4 +1,7 @@
-/** `lightscore sign`: checksums and signature of a version, for servers with MODEL_REQUIRE_CHECKSUMS or MODEL_PUBLIC_KEY. */
+/**
+ * `lightscore sign`: checksums and signature of a version, for servers with MODEL_REQUIRE_CHECKSUMS or
+ * MODEL_PUBLIC_KEY.
+ */
 import { readFile, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
@@ -14,12 +17,15 @@ export function signCommand(): Command {
     .argument('<folder>', 'folder of the version, such as models/v1.2.0')
     .requiredOption('--key <file>', 'Ed25519 private key, PEM')
     .option('--checksums', 'first write the checksums of all files into metadata.json', false)
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 Make a key pair once, and give servers the public one as MODEL_PUBLIC_KEY:
   $ openssl genpkey -algorithm ed25519 -out signing.pem
   $ openssl pkey -in signing.pem -pubout -out signing.pub.pem
   $ lightscore sign models/v1.2.0 --key signing.pem --checksums
-`)
+`,
+    )
     .action(async (folder: string, { key, checksums }: { key: string; checksums: boolean }) => {
       const signed = await signVersion(folder, key, checksums);
       process.stdout.write(`${folder}: signed, with checksums of ${signed.join(', ')}\n`);
@@ -28,23 +34,42 @@ Make a key pair once, and give servers the public one as MODEL_PUBLIC_KEY:
 
 /**
  * @returns names of the files that the signature covers
- * @throws ArtifactError where the version is incomplete or its checksums are wrong; LightscoreError CONFIG_INVALID for the key
+ * @throws ArtifactError where the version is incomplete or its checksums are wrong; LightscoreError CONFIG_INVALID for
+ * the key
  */
 export async function signVersion(folder: string, keyFile: string, writeChecksums: boolean): Promise<string[]> {
   const key = readPrivateKey(keyFile);
-  const names = (await list(folder)).filter((name) => name !== METADATA_FILE && name !== SIGNATURE_FILE && !name.startsWith('.'));
-  if (!isComplete([...names, METADATA_FILE])) throw new ArtifactError(folder, 'is not a complete version: model and calibrator must be there');
+  const names = (await list(folder)).filter(
+    (name) => name !== METADATA_FILE && name !== SIGNATURE_FILE && !name.startsWith('.'),
+  );
+  if (!isComplete([...names, METADATA_FILE]))
+    throw new ArtifactError(folder, 'is not a complete version: model and calibrator must be there');
   const path = join(folder, METADATA_FILE);
-  const sums = Object.fromEntries(await Promise.all(names.toSorted().map(async (name) => [name, sha256(await read(join(folder, name)))] as const)));
+  const sums = Object.fromEntries(
+    await Promise.all(names.toSorted().map(async (name) => [name, sha256(await read(join(folder, name)))] as const)),
+  );
   let metadata = await read(path);
   if (writeChecksums) {
     const { value } = parseJsonObject(metadata, path);
     metadata = Buffer.from(`${JSON.stringify({ ...value, checksums: sums }, undefined, 2)}\n`);
   }
-  const { metadata: { checksums = new Map<string, string>() } } = readMetadata(metadata, path);
-  for (const [name, sum] of checksums) if (sums[name] !== sum) throw new ArtifactError(join(folder, name), sums[name] === undefined ? 'is missing, but metadata.json has its checksum' : `has SHA-256 ${sums[name]}, but metadata.json says ${sum}`);
+  const {
+    metadata: { checksums = new Map<string, string>() },
+  } = readMetadata(metadata, path);
+  for (const [name, sum] of checksums)
+    if (sums[name] !== sum)
+      throw new ArtifactError(
+        join(folder, name),
+        sums[name] === undefined
+          ? 'is missing, but metadata.json has its checksum'
+          : `has SHA-256 ${sums[name]}, but metadata.json says ${sum}`,
+      );
   const uncovered = names.filter((name) => !checksums.has(name));
-  if (uncovered.length > 0) throw new ArtifactError(join(folder, uncovered[0]), 'has no checksum in metadata.json, so that a signature would not cover it (--checksums writes them)');
+  if (uncovered.length > 0)
+    throw new ArtifactError(
+      join(folder, uncovered[0]),
+      'has no checksum in metadata.json, so that a signature would not cover it (--checksums writes them)',
+    );
   // The signature first: until the new metadata.json is in place, the pair is wrong and refused, never half-right.
   await replace(join(folder, SIGNATURE_FILE), signMetadata(metadata, key));
   if (writeChecksums) await replace(path, metadata);
@@ -60,7 +85,9 @@ async function read(path: string): Promise<Uint8Array> {
   try {
     return await readFile(path);
   } catch (error) {
-    throw new ArtifactError(path, `cannot be read: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new ArtifactError(path, `cannot be read: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
   }
 }
 
@@ -69,6 +96,8 @@ async function list(folder: string): Promise<string[]> {
     const entries = await readdir(folder, { withFileTypes: true });
     return entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name);
   } catch (error) {
-    throw new ArtifactError(folder, `cannot be read: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new ArtifactError(folder, `cannot be read: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
   }
 }

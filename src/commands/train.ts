@@ -31,7 +31,10 @@ interface TrainFlags {
   readonly maxCalibrationErrorRise: number;
 }
 
-/** `lightscore train`. The program it is added to must enable positional options, or its own `--version` would take this one's. */
+/**
+ * `lightscore train`. The program it is added to must enable positional options, or its own `--version` would take this
+ * one's.
+ */
 export function trainCommand(): Command {
   return new Command('train')
     .summary('train a model and write its artifact')
@@ -40,15 +43,36 @@ export function trainCommand(): Command {
     .requiredOption('--version <version>', 'name of the new version, such as v1.2.0', parseVersion)
     .option('--out <folder>', 'folder of the versions', 'models')
     .option('--params <file>', "JSON file of LightGBM parameters, over the fraud model's own")
-    .option('--cv <folds>', 'first cross-validate with this many folds, and report mean and spread of the AUC', parseFolds, 0)
-    .addOption(new Option('--imbalance <how>', 'treatment of the rare class').choices(['none', 'weight', 'undersample']).default('none'))
+    .option(
+      '--cv <folds>',
+      'first cross-validate with this many folds, and report mean and spread of the AUC',
+      parseFolds,
+      0,
+    )
+    .addOption(
+      new Option('--imbalance <how>', 'treatment of the rare class')
+        .choices(['none', 'weight', 'undersample'])
+        .default('none'),
+    )
     .option('--label <column>', 'column with the label: 1 fraud, 0 legitimate', LABEL_NAME)
     .option('--threads <count>', "LightGBM's threads; another number may change the model's last bits", parseCount, 1)
-    .option('--force', 'train although checks of the data fail that can be waived, and replace an existing version', false)
-    .option('--against <folder>', 'refuse the model if it is worse than this one, such as models/v1.1.0, on the same test split')
+    .option(
+      '--force',
+      'train although checks of the data fail that can be waived, and replace an existing version',
+      false,
+    )
+    .option(
+      '--against <folder>',
+      'refuse the model if it is worse than this one, such as models/v1.1.0, on the same test split',
+    )
     .option('--max-auc-drop <value>', 'limit of --against for AUC-ROC', parseLimit, GATE_LIMITS.aucRocDrop)
     .option('--max-auc-pr-drop <value>', 'limit of --against for AUC-PR', parseLimit, GATE_LIMITS.aucPrDrop)
-    .option('--max-calibration-error-rise <value>', 'limit of --against for the calibration error', parseLimit, GATE_LIMITS.calibrationErrorRise)
+    .option(
+      '--max-calibration-error-rise <value>',
+      'limit of --against for the calibration error',
+      parseLimit,
+      GATE_LIMITS.calibrationErrorRise,
+    )
     .addHelpText(
       'after',
       `
@@ -69,7 +93,10 @@ Examples:
 
 async function runTrain(flags: TrainFlags): Promise<void> {
   if (parseS3Address(flags.out) !== undefined) {
-    throw new LightscoreError('USAGE', `--out ${flags.out}: must be a folder; \`lightscore publish\` uploads what was trained`);
+    throw new LightscoreError(
+      'USAGE',
+      `--out ${flags.out}: must be a folder; \`lightscore publish\` uploads what was trained`,
+    );
   }
   const progress = progressReport(process.stderr);
   const { location, read } = openDataFolder(flags.data);
@@ -115,7 +142,11 @@ async function readParameters(file: string): Promise<unknown> {
   try {
     text = await readFile(file, 'utf8');
   } catch (cause) {
-    throw new LightscoreError('USAGE', `--params ${file}: cannot be read (${cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)})`, { cause });
+    throw new LightscoreError(
+      'USAGE',
+      `--params ${file}: cannot be read (${cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)})`,
+      { cause },
+    );
   }
   try {
     return JSON.parse(text);
@@ -124,11 +155,17 @@ async function readParameters(file: string): Promise<unknown> {
   }
 }
 
-/** @param epoch SOURCE_DATE_EPOCH, seconds: the conventional way to make builds reproducible (reproducible-builds.org) */
+/**
+ * @param epoch SOURCE_DATE_EPOCH, seconds: the conventional way to make builds reproducible (reproducible-builds.org)
+ */
 function trainingDate(epoch: string | undefined): Date {
   if (epoch === undefined || epoch === '') return new Date();
   const date = new Date(/^\d{1,12}$/.test(epoch) ? Number(epoch) * 1000 : NaN);
-  if (Number.isNaN(date.getTime())) throw new LightscoreError('CONFIG_INVALID', `SOURCE_DATE_EPOCH: must be whole seconds since 1970, not ${JSON.stringify(epoch)}`);
+  if (Number.isNaN(date.getTime()))
+    throw new LightscoreError(
+      'CONFIG_INVALID',
+      `SOURCE_DATE_EPOCH: must be whole seconds since 1970, not ${JSON.stringify(epoch)}`,
+    );
   return date;
 }
 
@@ -137,7 +174,8 @@ function limitsOf({ maxAucDrop, maxAucPrDrop, maxCalibrationErrorRise }: TrainFl
 }
 
 function parseVersion(text: string): string {
-  if (!isVersionName(text)) throw new InvalidArgumentError('Letters, digits and ._+- after a first letter or digit, such as v1.2.0.');
+  if (!isVersionName(text))
+    throw new InvalidArgumentError('Letters, digits and ._+- after a first letter or digit, such as v1.2.0.');
   return text;
 }
 
@@ -151,7 +189,8 @@ function parseCount(text: string): number {
 
 function parseWhole(text: string, minimum: number, maximum: number): number {
   const value = Number(text);
-  if (!/^\d+$/.test(text) || value < minimum || value > maximum) throw new InvalidArgumentError(`A whole number from ${minimum} to ${maximum}.`);
+  if (!/^\d+$/.test(text) || value < minimum || value > maximum)
+    throw new InvalidArgumentError(`A whole number from ${minimum} to ${maximum}.`);
   return value;
 }
 

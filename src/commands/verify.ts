@@ -49,13 +49,16 @@ async function verify(path: string, { rows, seed }: { readonly rows: number; rea
   const progress = progressReport(process.stderr);
   const lightgbm = await openLightGBM((line) => progress.line(line));
   lightgbm.onLog((line) => progress.line(line));
-  process.stdout.write(`${folder.modelFile}: ${booster.trees.length} trees, ${booster.featureCount} features, against LightGBM ${lightgbm.version}\n`);
+  process.stdout.write(
+    `${folder.modelFile}: ${booster.trees.length} trees, ${booster.featureCount} features, against LightGBM ${lightgbm.version}\n`,
+  );
   const wrong: Strategy[] = [];
   for (const verdict of compareWithLightGBM(lightgbm, booster, text, hostileRows(booster, rows, seed))) {
     process.stdout.write(`${describe(verdict)}\n`);
     if (!agrees(verdict)) wrong.push(verdict.strategy);
   }
-  if (wrong.length > 0) throw new LightscoreError('SCORES_DIFFER', `${folder.modelFile}: ${wrong.join(', ')} and LightGBM disagree`);
+  if (wrong.length > 0)
+    throw new LightscoreError('SCORES_DIFFER', `${folder.modelFile}: ${wrong.join(', ')} and LightGBM disagree`);
   process.stdout.write('The kernel and LightGBM agree bit for bit.\n');
 }
 
@@ -66,7 +69,8 @@ export function hostileRows(booster: Booster, count: number, seed: number): Floa
   const rows = new Float64Array((critical.count + count) * featureCount);
   rows.set(critical.rows);
   const random = new Random(seed);
-  for (let at = critical.rows.length; at < rows.length; at++) rows[at] = critical.rows[random.below(critical.count) * featureCount + (at % featureCount)];
+  for (let at = critical.rows.length; at < rows.length; at++)
+    rows[at] = critical.rows[random.below(critical.count) * featureCount + (at % featureCount)];
   return rows;
 }
 
@@ -86,15 +90,27 @@ export interface Verdict {
   readonly contribution: number | undefined;
 }
 
-const agrees = ({ different, ulps, contribution }: Verdict): boolean => different === 0 && ulps <= TOLERANCE.predictionUlps && !((contribution ?? 0) > TOLERANCE.contribution);
+const agrees = ({ different, ulps, contribution }: Verdict): boolean =>
+  different === 0 && ulps <= TOLERANCE.predictionUlps && !((contribution ?? 0) > TOLERANCE.contribution);
 
-/** Scores `rows` with every strategy that `booster` can take, one after the other, and with LightGBM reading `modelText`. */
-export function* compareWithLightGBM(lightgbm: LightGBM, booster: Booster, modelText: string, rows: Float64Array): Generator<Verdict> {
+/**
+ * Scores `rows` with every strategy that `booster` can take, one after the other, and with LightGBM reading
+ * `modelText`.
+ */
+export function* compareWithLightGBM(
+  lightgbm: LightGBM,
+  booster: Booster,
+  modelText: string,
+  rows: Float64Array,
+): Generator<Verdict> {
   const { featureCount, outputs } = booster;
   const native = lightgbm.load(modelText);
   try {
     if (native.featureCount !== featureCount || native.classCount !== outputs) {
-      throw new LightscoreError('SCORES_DIFFER', `LightGBM reads ${native.featureCount} features and ${native.classCount} outputs, Lightscore ${featureCount} and ${outputs}`);
+      throw new LightscoreError(
+        'SCORES_DIFFER',
+        `LightGBM reads ${native.featureCount} features and ${native.classCount} outputs, Lightscore ${featureCount} and ${outputs}`,
+      );
     }
     const raw = native.predictRaw(rows);
     const predictions = native.predict(rows);
@@ -112,9 +128,15 @@ export function* compareWithLightGBM(lightgbm: LightGBM, booster: Booster, model
         strategy,
         rows: rows.length / featureCount,
         different: differing.length,
-        example: first === undefined ? undefined : { row: Math.floor(first / outputs), kernel: scores.raw[first], lightgbm: raw[first] },
+        example:
+          first === undefined
+            ? undefined
+            : { row: Math.floor(first / outputs), kernel: scores.raw[first], lightgbm: raw[first] },
         ulps: mostUlpsApart(predictions, scores.prediction),
-        contribution: contributions === undefined ? undefined : contributionError(contributions, scorer.contributions(sample), featureCount),
+        contribution:
+          contributions === undefined
+            ? undefined
+            : contributionError(contributions, scorer.contributions(sample), featureCount),
       };
     }
   } finally {
@@ -126,7 +148,8 @@ function sampleRows(rows: Float64Array, featureCount: number): Float64Array {
   const count = rows.length / featureCount;
   const sample = new Float64Array(Math.min(count, EXPLAINED_ROWS) * featureCount);
   const stride = Math.max(1, Math.floor(count / EXPLAINED_ROWS));
-  for (let at = 0; at < sample.length; at++) sample[at] = rows[Math.floor(at / featureCount) * stride * featureCount + (at % featureCount)];
+  for (let at = 0; at < sample.length; at++)
+    sample[at] = rows[Math.floor(at / featureCount) * stride * featureCount + (at % featureCount)];
   return sample;
 }
 
@@ -136,7 +159,11 @@ function describe({ strategy, rows, different, example, ulps, contribution }: Ve
     example === undefined
       ? `${count} rows, raw scores identical`
       : `${different.toLocaleString('en-US')} raw scores of ${count} rows differ, first row ${example.row}: ${example.kernel}, LightGBM ${example.lightgbm}`;
-  const predictions = ulps === 0 ? 'predictions identical' : `predictions at most ${ulps} ${ulps === 1 ? 'unit' : 'units'} in the last place apart`;
-  const explained = contribution === undefined ? 'no contributions' : `contributions within ${contribution.toPrecision(2)}`;
+  const predictions =
+    ulps === 0
+      ? 'predictions identical'
+      : `predictions at most ${ulps} ${ulps === 1 ? 'unit' : 'units'} in the last place apart`;
+  const explained =
+    contribution === undefined ? 'no contributions' : `contributions within ${contribution.toPrecision(2)}`;
   return `  ${strategy.padEnd(8)} ${raw}; ${predictions}; ${explained}`;
 }

@@ -2,13 +2,38 @@
 
 /** Every variable that this server, its CLI's admin commands included, reads. */
 export const VARIABLES = [
-  'PORT', 'HOST', 'ACCEPTORS', 'TLS_CERT_FILE', 'TLS_KEY_FILE', 'TRUST_PROXY', 'MAX_BODY_BYTES', 'MAX_BATCH_ROWS', 'REQUEST_TIMEOUT_MS', 'DRAIN_TIMEOUT_MS',
-  'API_KEYS', 'ADMIN_API_KEYS', 'METRICS_AUTH', 'RATE_LIMIT',
-  'MODEL_DIR', 'MODEL_S3_BUCKET', 'MODEL_S3_PREFIX', 'MODEL_VERSION', 'MODEL_POLL_SECONDS', 'MODEL_REQUIRE_CHECKSUMS', 'MODEL_PUBLIC_KEY',
-  'CHALLENGER_VERSION', 'CHALLENGER_SHARE', 'CHALLENGER_MODE',
-  'SCORING', 'WORKERS', 'QUEUE_ROWS',
-  'LOG_LEVEL', 'PREDICTION_LOG_SAMPLE', 'AUDIT_LOG',
-  'LIGHTSCORE_URL', 'LIGHTSCORE_ADMIN_KEY',
+  'PORT',
+  'HOST',
+  'ACCEPTORS',
+  'TLS_CERT_FILE',
+  'TLS_KEY_FILE',
+  'TRUST_PROXY',
+  'MAX_BODY_BYTES',
+  'MAX_BATCH_ROWS',
+  'REQUEST_TIMEOUT_MS',
+  'DRAIN_TIMEOUT_MS',
+  'API_KEYS',
+  'ADMIN_API_KEYS',
+  'METRICS_AUTH',
+  'RATE_LIMIT',
+  'MODEL_DIR',
+  'MODEL_S3_BUCKET',
+  'MODEL_S3_PREFIX',
+  'MODEL_VERSION',
+  'MODEL_POLL_SECONDS',
+  'MODEL_REQUIRE_CHECKSUMS',
+  'MODEL_PUBLIC_KEY',
+  'CHALLENGER_VERSION',
+  'CHALLENGER_SHARE',
+  'CHALLENGER_MODE',
+  'SCORING',
+  'WORKERS',
+  'QUEUE_ROWS',
+  'LOG_LEVEL',
+  'PREDICTION_LOG_SAMPLE',
+  'AUDIT_LOG',
+  'LIGHTSCORE_URL',
+  'LIGHTSCORE_ADMIN_KEY',
 ] as const;
 
 export type Variable = (typeof VARIABLES)[number];
@@ -49,12 +74,15 @@ function isTypo(name: string, ours: string): boolean {
 
 /** Letters inserted, left out, replaced, or swapped with their neighbour (optimal string alignment distance). */
 function editDistance(a: string, b: string): number {
-  const rows = Array.from({ length: a.length + 1 }, (_, i) => Array.from({ length: b.length + 1 }, (_unused, j) => (i === 0 ? j : j === 0 ? i : 0)));
+  const rows = Array.from({ length: a.length + 1 }, (_, i) =>
+    Array.from({ length: b.length + 1 }, (_unused, j) => (i === 0 ? j : j === 0 ? i : 0)),
+  );
   for (let i = 1; i <= a.length; i++) {
     for (let j = 1; j <= b.length; j++) {
       const replaced = rows[i - 1][j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1);
       rows[i][j] = Math.min(rows[i - 1][j] + 1, rows[i][j - 1] + 1, replaced);
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) rows[i][j] = Math.min(rows[i][j], rows[i - 2][j - 2] + 1);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        rows[i][j] = Math.min(rows[i][j], rows[i - 2][j - 2] + 1);
     }
   }
   return rows[a.length][b.length];

@@ -65,10 +65,16 @@ export class Reader {
   }
 
   /** One of `choices`, in any case. `aliases` are further names, in lower case, for some of them. */
-  choice<T extends string>(name: Variable, choices: readonly T[], otherwise: T, aliases: Readonly<Record<string, T>> = {}): T {
+  choice<T extends string>(
+    name: Variable,
+    choices: readonly T[],
+    otherwise: T,
+    aliases: Readonly<Record<string, T>> = {},
+  ): T {
     const value = this.text(name)?.toLowerCase();
     if (value === undefined) return otherwise;
-    const chosen = choices.find((choice) => choice === value) ?? (Object.hasOwn(aliases, value) ? aliases[value] : undefined);
+    const chosen =
+      choices.find((choice) => choice === value) ?? (Object.hasOwn(aliases, value) ? aliases[value] : undefined);
     if (chosen !== undefined) return chosen;
     this.mistake(`${name} must be one of ${choices.join(', ')}, not ${quoted(value)}`);
     return otherwise;
@@ -77,7 +83,10 @@ export class Reader {
   host(name: Variable, otherwise: string): string {
     const value = this.text(name);
     if (value === undefined) return otherwise;
-    const isHostName = value.length <= 253 && /^[a-z\d_]([a-z\d_-]*[a-z\d_])?(\.[a-z\d_]([a-z\d_-]*[a-z\d_])?)*\.?$/i.test(value) && !/^[\d.]+$/.test(value);
+    const isHostName =
+      value.length <= 253 &&
+      /^[a-z\d_]([a-z\d_-]*[a-z\d_])?(\.[a-z\d_]([a-z\d_-]*[a-z\d_])?)*\.?$/i.test(value) &&
+      !/^[\d.]+$/.test(value);
     if (isIP(value) !== 0 || isHostName) return value;
     this.mistake(`${name} must be an IP address or a host name, not ${quoted(value)}`);
     return otherwise;
@@ -87,13 +96,16 @@ export class Reader {
   version(name: Variable): string | undefined {
     const value = this.text(name);
     if (value === undefined || /^[a-z\d][\w.+-]{0,127}$/i.test(value)) return value;
-    return this.mistake(`${name} must be the name of a version (letters, digits, ".", "_", "+", "-"), not ${quoted(value)}`);
+    return this.mistake(
+      `${name} must be the name of a version (letters, digits, ".", "_", "+", "-"), not ${quoted(value)}`,
+    );
   }
 
   /** A bucket's name or the ARN of an access point. */
   bucket(name: Variable): string | undefined {
     const value = this.text(name);
-    if (value === undefined || /^[a-z\d][a-z\d.-]{1,61}[a-z\d]$/.test(value) || /^arn:[^/\s]+:s3[^\s]*$/.test(value)) return value;
+    if (value === undefined || /^[a-z\d][a-z\d.-]{1,61}[a-z\d]$/.test(value) || /^arn:[^/\s]+:s3[^\s]*$/.test(value))
+      return value;
     const hint = value.includes('/') ? ' (without s3:// and path; the path goes into MODEL_S3_PREFIX)' : '';
     return this.mistake(`${name} must be the name of a bucket${hint}, not ${quoted(value)}`);
   }
@@ -149,7 +161,8 @@ export class Reader {
       if (key === undefined) continue;
       if (keys.some(({ id }) => id === key.id)) this.mistake(`${name}: the id ${quoted(key.id)} is there twice`);
       const same = keys.find(({ digest }) => digest.equals(key.digest));
-      if (same !== undefined && same.id !== key.id) this.mistake(`${name}: ${quoted(same.id)} and ${quoted(key.id)} have the same key`);
+      if (same !== undefined && same.id !== key.id)
+        this.mistake(`${name}: ${quoted(same.id)} and ${quoted(key.id)} have the same key`);
       keys.push(key);
     }
     return keys;
@@ -158,15 +171,22 @@ export class Reader {
   #key(name: Variable, entry: string, position: number): ApiKey | undefined {
     // What is not well-formed may be a bare key: it is named by its position only.
     const [, id, secret] = /^([^:]*):(.*)$/s.exec(entry) ?? [];
-    if (id === undefined || secret === undefined) return this.mistake(`${name}: entry ${position} must be id:key or id:sha256:HEX`);
-    if (!/^[\w.-]{1,64}$/.test(id)) return this.mistake(`${name}: the id of entry ${position} must be 1 to 64 letters, digits, ".", "_" or "-"`);
+    if (id === undefined || secret === undefined)
+      return this.mistake(`${name}: entry ${position} must be id:key or id:sha256:HEX`);
+    if (!/^[\w.-]{1,64}$/.test(id))
+      return this.mistake(`${name}: the id of entry ${position} must be 1 to 64 letters, digits, ".", "_" or "-"`);
     if (/^sha256:/i.test(secret)) {
       const hex = secret.slice('sha256:'.length);
-      if (!/^[\da-f]{64}$/i.test(hex)) return this.mistake(`${name}: the SHA-256 of ${quoted(id)} must be 64 hexadecimal digits`);
+      if (!/^[\da-f]{64}$/i.test(hex))
+        return this.mistake(`${name}: the SHA-256 of ${quoted(id)} must be 64 hexadecimal digits`);
       return { id, digest: Buffer.from(hex, 'hex') };
     }
-    if (!/^[\x21-\x7e]{1,1024}$/.test(secret)) return this.mistake(`${name}: the key of ${quoted(id)} must be 1 to 1024 visible ASCII characters`);
-    if (secret.length < SHORT_KEY) this.warnings.push(`${name}: the key of ${quoted(id)} has only ${secret.length} characters: ${SHORT_KEY} or more resist guessing`);
+    if (!/^[\x21-\x7e]{1,1024}$/.test(secret))
+      return this.mistake(`${name}: the key of ${quoted(id)} must be 1 to 1024 visible ASCII characters`);
+    if (secret.length < SHORT_KEY)
+      this.warnings.push(
+        `${name}: the key of ${quoted(id)} has only ${secret.length} characters: ${SHORT_KEY} or more resist guessing`,
+      );
     return { id, digest: keyDigest(secret) };
   }
 }

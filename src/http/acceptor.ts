@@ -1,6 +1,6 @@
 /**
- * An acceptor: one uWebSockets.js app with its sockets, its routes and its bodies on their way in. It holds no global state, so
- * that there can be several.
+ * An acceptor: one uWebSockets.js app with its sockets, its routes and its bodies on their way in. It holds no global
+ * state, so that there can be several.
  */
 import uWS from 'uWebSockets.js';
 import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.js';
@@ -58,12 +58,17 @@ async function listenOn(app: TemplatedApp, host: string, port: number, options: 
   const socket = await new Promise<us_listen_socket | false>((resolve) => {
     (app as unknown as ListeningApp).listen(host, port, options, resolve);
   });
-  if (socket === false) throw new LightscoreError('CONFIG_INVALID', `cannot listen on ${host} port ${port}: another process may have it, or the address may not be this machine's`);
+  if (socket === false)
+    throw new LightscoreError(
+      'CONFIG_INVALID',
+      `cannot listen on ${host} port ${port}: another process may have it, or the address may not be this machine's`,
+    );
   return socket;
 }
 
 /**
- * Makes sure that nobody listens on a port that acceptors are about to share: they would not notice a server that shares it too.
+ * Makes sure that nobody listens on a port that acceptors are about to share: they would not notice a server that
+ * shares it too.
  * @returns the port; a free one where 0 was asked for
  * @throws LightscoreError CONFIG_INVALID where somebody does
  */
@@ -92,7 +97,8 @@ export class Acceptor implements ExchangeHost {
   constructor(private readonly served: Served) {
     const { config } = served;
     const { tls } = config.http;
-    this.#app = tls === undefined ? uWS.App() : uWS.SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile });
+    this.#app =
+      tls === undefined ? uWS.App() : uWS.SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile });
     this.#bodies = new BodyReader(config.http.maxBodyBytes, served.limits.partialBytes);
     this.#access = new Access(config, served.limits.rate);
     this.#addRoutes();
@@ -137,7 +143,12 @@ export class Acceptor implements ExchangeHost {
 
   #addRoutes(): void {
     const { served } = this;
-    const scores = new ScoreRoutes(served, this.#bodies, this.#access, new RequestReader(served.pool.memory, served.pool.kernels.text, served.config.http.maxBatchRows));
+    const scores = new ScoreRoutes(
+      served,
+      this.#bodies,
+      this.#access,
+      new RequestReader(served.pool.memory, served.pool.kernels.text, served.config.http.maxBatchRows),
+    );
     this.#route('/score', ['POST'], (exchange, req, res) => scores.score(exchange, req, res));
     this.#route('/score_batch', ['POST'], (exchange, req, res) => scores.scoreBatch(exchange, req, res));
     this.#route('/healthz', ['GET', 'HEAD'], (exchange) => exchange.json(this.#health()));
@@ -166,16 +177,20 @@ export class Acceptor implements ExchangeHost {
   }
 
   #route(path: string, methods: readonly Method[], handle: Handle): void {
-    const run = (method: string) => (res: HttpResponse, req: HttpRequest): void => {
-      const exchange = this.#exchange(res, path, method);
-      try {
-        handle(exchange, req, res);
-      } catch (error) {
-        exchange.fail(error);
-      }
-    };
+    const run =
+      (method: string) =>
+      (res: HttpResponse, req: HttpRequest): void => {
+        const exchange = this.#exchange(res, path, method);
+        try {
+          handle(exchange, req, res);
+        } catch (error) {
+          exchange.fail(error);
+        }
+      };
     for (const method of methods) this.#app[APP_METHODS[method]](path, run(method));
-    this.#app.any(path, (res, req) => this.#exchange(res, path, req.getMethod().toUpperCase()).refuse('METHOD_NOT_ALLOWED', { allow: methods }));
+    this.#app.any(path, (res, req) =>
+      this.#exchange(res, path, req.getMethod().toUpperCase()).refuse('METHOD_NOT_ALLOWED', { allow: methods }),
+    );
   }
 
   #exchange(res: HttpResponse, route: string, method: string): Exchange {
@@ -210,7 +225,14 @@ export class Acceptor implements ExchangeHost {
     return JSON.stringify(
       openApiDocument({
         version,
-        ...(card !== undefined && { model: { modelVersion: card.modelVersion, calibrationVersion: card.calibrationVersion, featureNames: card.featureNames, features: card.exampleRow } }),
+        ...(card !== undefined && {
+          model: {
+            modelVersion: card.modelVersion,
+            calibrationVersion: card.calibrationVersion,
+            featureNames: card.featureNames,
+            features: card.exampleRow,
+          },
+        }),
         scoringNeedsKey: config.access.apiKeys.length > 0,
         metricsNeedsKey: config.access.metricsAuth,
         administered: config.access.adminApiKeys.length > 0,

@@ -64,7 +64,8 @@ export class Access {
   /** Refuses where neither a scoring nor an admin key is presented. */
   refuseWithoutKey(exchange: Exchange, req: HttpRequest): boolean {
     const presented = presentedKey(req.getHeader('x-api-key'), req.getHeader('authorization'));
-    if (presented !== '' && (this.#scoring.identify(presented) ?? this.#admin.identify(presented)) !== undefined) return false;
+    if (presented !== '' && (this.#scoring.identify(presented) ?? this.#admin.identify(presented)) !== undefined)
+      return false;
     exchange.refuse('UNAUTHENTICATED', { keyRejected: presented !== '' });
     return true;
   }

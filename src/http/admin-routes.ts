@@ -1,4 +1,6 @@
-/** The admin routes on an acceptor: who calls, and what; `Administration` answers. They exist only with ADMIN_API_KEYS. */
+/**
+ * The admin routes on an acceptor: who calls, and what; `Administration` answers. They exist only with ADMIN_API_KEYS.
+ */
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import type { Access } from './access.js';
 import type { AdminCall, Administrator } from './administration.js';
@@ -33,7 +35,11 @@ export class AdminRoutes {
     private readonly access: Access,
     private readonly draining: () => boolean,
   ) {
-    this.routes = ROUTES.map(({ path, methods }) => ({ path, methods, handle: (exchange, req, res) => this.#handle(path, exchange, req, res) }));
+    this.routes = ROUTES.map(({ path, methods }) => ({
+      path,
+      methods,
+      handle: (exchange, req, res) => this.#handle(path, exchange, req, res),
+    }));
   }
 
   #handle(route: string, exchange: Exchange, req: HttpRequest, res: HttpResponse): void {
@@ -46,7 +52,9 @@ export class AdminRoutes {
       return;
     }
     const call: AdminCall = {
-      method, route, address,
+      method,
+      route,
+      address,
       actor: `key:${id}`,
       path: req.getUrl(),
       query: req.getQuery() ?? '',

@@ -10,7 +10,14 @@ function modelView(entry: ModelVersion, registry: ModelRegistry): object {
   return {
     version: entry.version,
     state: entry.state,
-    role: entry === registry.champion ? 'champion' : entry === registry.experiment?.challenger ? 'challenger' : entry === registry.previous ? 'previous' : null,
+    role:
+      entry === registry.champion
+        ? 'champion'
+        : entry === registry.experiment?.challenger
+          ? 'challenger'
+          : entry === registry.previous
+            ? 'previous'
+            : null,
     reason: entry.reason ?? null,
     generation: entry.generation,
     loaded_by: entry.actor,
@@ -25,14 +32,24 @@ function modelView(entry: ModelVersion, registry: ModelRegistry): object {
     memory_bytes: model?.memoryBytes ?? null,
     signed: loaded?.signed ?? null,
     files: loaded?.files ?? [],
-    self_check_rows: loaded === undefined ? null : { tree_walk: loaded.selfCheck.treeWalk, trainer: loaded.selfCheck.trainer, native: loaded.selfCheck.native },
+    self_check_rows:
+      loaded === undefined
+        ? null
+        : { tree_walk: loaded.selfCheck.treeWalk, trainer: loaded.selfCheck.trainer, native: loaded.selfCheck.native },
   };
 }
 
 export function experimentView(experiment: RunningExperiment | undefined, registry: ModelRegistry): object | null {
   if (experiment === undefined) return null;
   const { challenger, mode, share, startedAt, actor } = experiment;
-  return { champion: registry.champion?.version ?? null, challenger: challenger.version, mode, share, started: startedAt.toISOString(), started_by: actor };
+  return {
+    champion: registry.champion?.version ?? null,
+    challenger: challenger.version,
+    mode,
+    share,
+    started: startedAt.toISOString(),
+    started_by: actor,
+  };
 }
 
 export function modelsView(registry: ModelRegistry, source: VersionSource): object {
@@ -42,7 +59,10 @@ export function modelsView(registry: ModelRegistry, source: VersionSource): obje
     challenger: registry.experiment?.challenger.version ?? null,
     experiment: experimentView(registry.experiment, registry),
     under_way: registry.busy === undefined ? null : { what: registry.busy.what, by: registry.busy.actor },
-    named_by_store: source.latest === undefined ? null : { version: source.latest.version, by: source.latest.by, held_back: source.held !== undefined },
+    named_by_store:
+      source.latest === undefined
+        ? null
+        : { version: source.latest.version, by: source.latest.by, held_back: source.held !== undefined },
     models: registry.versions.map((entry) => modelView(entry, registry)),
   };
 }

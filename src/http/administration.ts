@@ -1,6 +1,6 @@
 /**
- * The registry's changes as admin routes ask for them, each call with the id of its key in the audit trail. It stands where the registry
- * does; the calls come from `AdminRoutes` of this thread or of another one.
+ * The registry's changes as admin routes ask for them, each call with the id of its key in the audit trail. It stands
+ * where the registry does; the calls come from `AdminRoutes` of this thread or of another one.
  */
 import type { AuditTrail } from '../audit/trail.js';
 import { LightscoreError } from '../errors.js';
@@ -53,7 +53,10 @@ class Refused extends Error {
   }
 }
 
-/** Refused calls that are written down in a minute; the rest are counted. An audit trail must not be filled by whoever finds the port. */
+/**
+ * Refused calls that are written down in a minute; the rest are counted. An audit trail must not be filled by whoever
+ * finds the port.
+ */
 const NOTED_PER_MINUTE = 60;
 
 export class Administration implements Administrator {
@@ -70,9 +73,19 @@ export class Administration implements Administrator {
   ) {
     this.#actions = new Map<string, Action>([
       ['GET /admin/models', () => modelsView(models, source)],
-      ['DELETE /admin/models/:version', ({ version, actor }) => this.#change(models.remove(versionName(version), actor))],
-      ['POST /admin/models/:version/load', ({ version, actor }) => this.#change(models.load(versionName(version), actor))],
-      ['POST /admin/models/:version/activate', ({ version, actor, query }) => this.#change(models.activate(versionName(version), actor, allowsFeatureChange(query)))],
+      [
+        'DELETE /admin/models/:version',
+        ({ version, actor }) => this.#change(models.remove(versionName(version), actor)),
+      ],
+      [
+        'POST /admin/models/:version/load',
+        ({ version, actor }) => this.#change(models.load(versionName(version), actor)),
+      ],
+      [
+        'POST /admin/models/:version/activate',
+        ({ version, actor, query }) =>
+          this.#change(models.activate(versionName(version), actor, allowsFeatureChange(query))),
+      ],
       ['POST /admin/reload', ({ actor }) => this.#change(models.reload(actor))],
       ['POST /admin/rollback', ({ actor }) => this.#change(models.rollback(actor))],
       ['GET /admin/experiment', () => ({ experiment: experimentView(models.experiment, models) })],
@@ -97,7 +110,11 @@ export class Administration implements Administrator {
       answer = code === 'INTERNAL' ? { fault: error, options } : { refused: code, options };
     }
     await this.audit.append({
-      event: 'admin_call', actor, method, path, address,
+      event: 'admin_call',
+      actor,
+      method,
+      path,
+      address,
       outcome: refusal === undefined ? 'done' : 'refused',
       ...(refusal !== undefined && { reason: refusal.message, problem: refusal.code }),
     });
@@ -115,13 +132,27 @@ export class Administration implements Administrator {
       return;
     }
     this.#noted++;
-    void this.audit.append({ event: 'admin_call', actor: 'anonymous', method, path, address, outcome: 'refused', reason: 'no valid admin key', ...(this.#unnoted > 0 && { refused_without_entry: this.#unnoted }) });
+    void this.audit.append({
+      event: 'admin_call',
+      actor: 'anonymous',
+      method,
+      path,
+      address,
+      outcome: 'refused',
+      reason: 'no valid admin key',
+      ...(this.#unnoted > 0 && { refused_without_entry: this.#unnoted }),
+    });
     this.#unnoted = 0;
   }
 
   async #change(change: Promise<Change>): Promise<object> {
     const { models } = this;
-    return { ...(await change), champion: models.champion?.version ?? null, previous: models.previous?.version ?? null, challenger: models.experiment?.challenger.version ?? null };
+    return {
+      ...(await change),
+      champion: models.champion?.version ?? null,
+      previous: models.previous?.version ?? null,
+      challenger: models.experiment?.challenger.version ?? null,
+    };
   }
 }
 
@@ -134,7 +165,8 @@ function experimentOf({ body: sent }: AdminCall): ExperimentRequest {
   } catch (error) {
     throw new Refused('MALFORMED_JSON', explainMalformedJson(text, error));
   }
-  if (!validateExperimentRequest(body)) throw new Refused('INVALID_BODY', explainMismatch(validateExperimentRequest.errors, body));
+  if (!validateExperimentRequest(body))
+    throw new Refused('INVALID_BODY', explainMismatch(validateExperimentRequest.errors, body));
   versionName(body.version);
   return body;
 }
@@ -147,7 +179,12 @@ function versionName(version: string): string {
 function allowsFeatureChange(query: string): boolean {
   if (query === '') return false;
   const parameters = [...new URLSearchParams(query)];
-  if (parameters.length === 1 && parameters[0][0] === 'allow_feature_change' && (parameters[0][1] === '1' || parameters[0][1] === '0')) return parameters[0][1] === '1';
+  if (
+    parameters.length === 1 &&
+    parameters[0][0] === 'allow_feature_change' &&
+    (parameters[0][1] === '1' || parameters[0][1] === '0')
+  )
+    return parameters[0][1] === '1';
   throw new Refused('INVALID_QUERY', { detail: 'the only query parameter is allow_feature_change, 0 or 1' });
 }
 
@@ -157,12 +194,18 @@ function refusalOf(error: unknown): Refused {
   const detail = error instanceof Error ? error.message : String(error);
   if (!(error instanceof LightscoreError)) return new Refused('INTERNAL');
   switch (error.code) {
-    case 'LOAD_IN_PROGRESS': return new Refused('LOAD_IN_PROGRESS', { detail });
-    case 'MODEL_CONFLICT': return new Refused('MODEL_CONFLICT', { detail });
-    case 'VERSION_NOT_FOUND': return new Refused('VERSION_NOT_FOUND', { detail });
+    case 'LOAD_IN_PROGRESS':
+      return new Refused('LOAD_IN_PROGRESS', { detail });
+    case 'MODEL_CONFLICT':
+      return new Refused('MODEL_CONFLICT', { detail });
+    case 'VERSION_NOT_FOUND':
+      return new Refused('VERSION_NOT_FOUND', { detail });
     case 'ARTIFACT_INVALID':
-    case 'MODEL_UNSUPPORTED': return new Refused('MODEL_REFUSED', { detail });
-    case 'STORE_UNREACHABLE': return new Refused('STORE_UNREACHABLE', { detail });
-    default: return new Refused('INTERNAL', { detail });
+    case 'MODEL_UNSUPPORTED':
+      return new Refused('MODEL_REFUSED', { detail });
+    case 'STORE_UNREACHABLE':
+      return new Refused('STORE_UNREACHABLE', { detail });
+    default:
+      return new Refused('INTERNAL', { detail });
   }
 }

@@ -15,12 +15,19 @@ export class AnswerWriter {
   constructor(private readonly card: ModelCard) {
     this.#pieces = answerPieces(card);
     const { beforeValue, afterValue } = this.#pieces;
-    this.#mostOfFeature = beforeValue.reduce((most, before, f) => Math.max(most, before.length + afterValue[f].length), 0) + 2 * NUMBER_BYTES + 2;
+    this.#mostOfFeature =
+      beforeValue.reduce((most, before, f) => Math.max(most, before.length + afterValue[f].length), 0) +
+      2 * NUMBER_BYTES +
+      2;
   }
 
   /** Most characters of one row's answer, without its request id. */
   mostCharacters({ topK }: ScoreQuery): number {
-    return this.#pieces.versions.length + ROW_CHARACTERS + Math.min(topK, this.card.featureNames.length) * this.#mostOfFeature;
+    return (
+      this.#pieces.versions.length +
+      ROW_CHARACTERS +
+      Math.min(topK, this.card.featureNames.length) * this.#mostOfFeature
+    );
   }
 
   /**
@@ -37,7 +44,10 @@ export class AnswerWriter {
       const width = lane.plan.features + 1;
       expected = `,"expected_value":${lane.contributions[laneRow * width + width - 1]}`;
     } else {
-      features = query.topK <= RANKED ? this.#ranked(batch, laneRow, query.topK) : this.#byImportance(batch, laneRow, query.topK);
+      features =
+        query.topK <= RANKED
+          ? this.#ranked(batch, laneRow, query.topK)
+          : this.#byImportance(batch, laneRow, query.topK);
     }
     const { head, features: list, versions, id } = this.#pieces;
     return `${head}${lane.calibrated[laneRow]}${list}${features}${versions}${milliseconds}${id}${requestId}${expected}}`;
@@ -61,14 +71,18 @@ export class AnswerWriter {
     const { features } = lane.plan;
     const values = lane.rows.subarray(laneRow * features, (laneRow + 1) * features);
     const products = values.map((value, feature) => product(value, this.card.importance[feature]));
-    return largest(products, topK).map((feature) => this.#feature(feature, values[feature], products[feature])).join();
+    return largest(products, topK)
+      .map((feature) => this.#feature(feature, values[feature], products[feature]))
+      .join();
   }
 
   #byContribution({ lane }: Batch, laneRow: number, topK: number): string {
     const { features } = lane.plan;
     const values = lane.rows.subarray(laneRow * features, (laneRow + 1) * features);
     const contributions = lane.contributions.subarray(laneRow * (features + 1), laneRow * (features + 1) + features);
-    return largest(contributions, topK).map((feature) => this.#feature(feature, values[feature], contributions[feature])).join();
+    return largest(contributions, topK)
+      .map((feature) => this.#feature(feature, values[feature], contributions[feature]))
+      .join();
   }
 
   #feature(feature: number, value: number, contribution: number): string {
@@ -86,5 +100,7 @@ function product(value: number, importance: number): number {
 
 /** Indices of the `count` values largest in size; ties keep their order. */
 function largest(values: Float64Array, count: number): number[] {
-  return Array.from(values.keys()).toSorted((a, b) => Math.abs(values[b]) - Math.abs(values[a]) || a - b).slice(0, count);
+  return Array.from(values.keys())
+    .toSorted((a, b) => Math.abs(values[b]) - Math.abs(values[a]) || a - b)
+    .slice(0, count);
 }

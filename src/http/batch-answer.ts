@@ -1,4 +1,7 @@
-/** The answer of a batch, put together from its rows' answers as they come: in an experiment from two models, with several workers in any order. */
+/**
+ * The answer of a batch, put together from its rows' answers as they come: in an experiment from two models, with
+ * several workers in any order.
+ */
 export class BatchAnswer {
   #bytes = Buffer.alloc(0);
   #end = 0;
@@ -46,7 +49,9 @@ export class BatchAnswer {
     const needed = this.#end + length + 2;
     if (needed <= this.#bytes.length) return;
     // Rows are about as long as each other, so that the first one foretells the rest.
-    const larger = Buffer.allocUnsafe(Math.max(needed, 2 * this.#bytes.length, this.#next === 0 ? Math.ceil(1.1 * this.rows * (length + 1)) + 2 : 0));
+    const larger = Buffer.allocUnsafe(
+      Math.max(needed, 2 * this.#bytes.length, this.#next === 0 ? Math.ceil(1.1 * this.rows * (length + 1)) + 2 : 0),
+    );
     larger.set(this.#bytes.subarray(0, this.#end));
     this.#bytes = larger;
   }

@@ -9,8 +9,8 @@ import type { ProblemCode } from './problem.js';
 const BODY_TIMEOUT_MS = 8000;
 const SWEEP_MS = 500;
 /**
- * So much of a body that is too large is read and thrown away: a socket that is closed with bytes unread is reset, and a client that still
- * sends may never see its answer.
+ * So much of a body that is too large is read and thrown away: a socket that is closed with bytes unread is reset, and
+ * a client that still sends may never see its answer.
  */
 const MOST_DISCARDED_BYTES = 16 * 2 ** 20;
 /** Bytes of all bodies that are not whole yet; more are refused with 503. */

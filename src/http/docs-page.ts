@@ -1,4 +1,6 @@
-/** The `/docs` page: the routes, a form to try them, and what each problem means. It loads nothing but `/openapi.json`. */
+/**
+ * The `/docs` page: the routes, a form to try them, and what each problem means. It loads nothing but `/openapi.json`.
+ */
 import { createHash } from 'node:crypto';
 import { SCRIPT } from './docs/script.js';
 import { STYLE } from './docs/style.js';

@@ -66,7 +66,8 @@ export class Exchange {
       for (const [name, value] of headers) res.writeHeader(name, value);
       const last = close || this.host.draining;
       if (this.withoutBody) {
-        // endWithoutBody takes a length, but would then wait for a body of that length and drop the connection's next request.
+        // endWithoutBody takes a length, but would then wait for a body of that length and drop the connection's next
+        // request.
         res.writeHeader('Content-Length', `${Buffer.byteLength(body)}`);
         if (last) res.writeHeader('Connection', 'close');
         res.endWithoutBody();

@@ -14,8 +14,15 @@ export class FeatureMismatch {
 
   /** The same mismatch as item `index` of a batch. */
   inBatch(index: number): FeatureMismatch {
-    const errors = (this.options.errors ?? []).map(({ pointer, detail }) => ({ pointer: `/${index}${pointer}`, detail }));
-    return new FeatureMismatch(this.code, { ...this.options, detail: `Item ${index}: ${this.options.detail ?? ''}`, errors });
+    const errors = (this.options.errors ?? []).map(({ pointer, detail }) => ({
+      pointer: `/${index}${pointer}`,
+      detail,
+    }));
+    return new FeatureMismatch(this.code, {
+      ...this.options,
+      detail: `Item ${index}: ${this.options.detail ?? ''}`,
+      errors,
+    });
   }
 }
 
@@ -67,7 +74,10 @@ export class FeatureNames {
     this.#indexOf = new Map(names.map((name, index) => [name, index]));
   }
 
-  /** The order of a request's features, or why there is none. Nothing is allocated where the order is the model's own or the last other one. */
+  /**
+   * The order of a request's features, or why there is none. Nothing is allocated where the order is the model's own or
+   * the last other one.
+   */
   resolve(request: ScoreRequest): FeatureOrder | FeatureMismatch {
     const count = this.#names.length;
     if (request.features.length !== count) return this.#wrongCount(request.features.length);
@@ -94,7 +104,10 @@ export class FeatureNames {
 
   #wrongCount(got: number): FeatureMismatch {
     const detail = `Expected ${this.#names.length} features`;
-    return new FeatureMismatch('FEATURE_COUNT', { detail, errors: [{ pointer: '/features', detail: `${detail}, got ${got}` }] });
+    return new FeatureMismatch('FEATURE_COUNT', {
+      detail,
+      errors: [{ pointer: '/features', detail: `${detail}, got ${got}` }],
+    });
   }
 
   #wrongNames(names: readonly string[]): FeatureMismatch {
@@ -109,16 +122,31 @@ export class FeatureNames {
     });
     const missing = this.#names.filter((name) => !given.has(name));
     const sentences = [
-      list('unknown', unknown.map((index) => names[index])),
+      list(
+        'unknown',
+        unknown.map((index) => names[index]),
+      ),
       list('missing', missing),
-      list('repeated', repeated.map((index) => names[index])),
+      list(
+        'repeated',
+        repeated.map((index) => names[index]),
+      ),
     ].filter((sentence) => sentence !== '');
     const errors = [
-      ...unknown.slice(0, LISTED_NAMES).map((index) => ({ pointer: `/feature_names/${index}`, detail: `${quote(names[index])} is not a feature of the model` })),
+      ...unknown.slice(0, LISTED_NAMES).map((index) => ({
+        pointer: `/feature_names/${index}`,
+        detail: `${quote(names[index])} is not a feature of the model`,
+      })),
       ...(missing.length > 0 ? [{ pointer: '/feature_names', detail: list('missing', missing) }] : []),
-      ...repeated.slice(0, LISTED_NAMES).map((index) => ({ pointer: `/feature_names/${index}`, detail: `${quote(names[index])} is already at /feature_names/${first.get(names[index])}` })),
+      ...repeated.slice(0, LISTED_NAMES).map((index) => ({
+        pointer: `/feature_names/${index}`,
+        detail: `${quote(names[index])} is already at /feature_names/${first.get(names[index])}`,
+      })),
     ];
-    return new FeatureMismatch('FEATURE_NAMES', { detail: `Feature names do not match the model: ${sentences.join('; ')}`, errors });
+    return new FeatureMismatch('FEATURE_NAMES', {
+      detail: `Feature names do not match the model: ${sentences.join('; ')}`,
+      errors,
+    });
   }
 }
 

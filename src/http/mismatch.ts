@@ -11,7 +11,9 @@ export function quote(text: string): string {
   return JSON.stringify(text.length > QUOTED_LENGTH ? `${text.slice(0, QUOTED_LENGTH)}…` : text);
 }
 
-/** The pointer in words: "" is "The body", "/features/3" is "features[3]", "/17/request_id" is "Item 17: request_id". */
+/**
+ * The pointer in words: "" is "The body", "/features/3" is "features[3]", "/17/request_id" is "Item 17: request_id".
+ */
 export function placeInWords(pointer: string): string {
   const parts = pointer.split('/').slice(1);
   const item = parts.length > 0 && /^\d+$/.test(parts[0]) ? parts.shift() : undefined;
@@ -29,7 +31,14 @@ function valueAt(body: unknown, pointer: string): unknown {
   return value;
 }
 
-const WITH_ARTICLE: Readonly<Record<string, string>> = { string: 'a string', boolean: 'a boolean', object: 'an object', array: 'an array', null: 'null', number: 'a number' };
+const WITH_ARTICLE: Readonly<Record<string, string>> = {
+  string: 'a string',
+  boolean: 'a boolean',
+  object: 'an object',
+  array: 'an array',
+  null: 'null',
+  number: 'a number',
+};
 
 function kindOf(value: unknown): string {
   if (value === null) return 'null';
@@ -43,23 +52,38 @@ function describe({ instancePath, keyword, params }: SchemaMismatch, body: unkno
   const place = placeInWords(instancePath);
   switch (keyword) {
     case 'required':
-      return { pointer: `${instancePath}/${String(params['missingProperty'])}`, detail: `${placeInWords(`${instancePath}/${String(params['missingProperty'])}`)} is missing` };
+      return {
+        pointer: `${instancePath}/${String(params['missingProperty'])}`,
+        detail: `${placeInWords(`${instancePath}/${String(params['missingProperty'])}`)} is missing`,
+      };
     case 'additionalProperties': {
       const name = String(params['additionalProperty']);
       // A name too long to repeat is pointed at by its object.
-      const pointer = name.length > QUOTED_LENGTH ? instancePath : `${instancePath}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
-      return { pointer, detail: `${place} has an unknown field ${quote(name)}; the fields are features, feature_names and request_id` };
+      const pointer =
+        name.length > QUOTED_LENGTH
+          ? instancePath
+          : `${instancePath}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+      return {
+        pointer,
+        detail: `${place} has an unknown field ${quote(name)}; the fields are features, feature_names and request_id`,
+      };
     }
     case 'type': {
       const wanted = [params['type']].flat().map((type) => WITH_ARTICLE[String(type)]);
-      return { pointer: instancePath, detail: `${place} must be ${wanted.join(' or ')}, not ${kindOf(valueAt(body, instancePath))}` };
+      return {
+        pointer: instancePath,
+        detail: `${place} must be ${wanted.join(' or ')}, not ${kindOf(valueAt(body, instancePath))}`,
+      };
     }
     case 'minItems':
       return { pointer: instancePath, detail: `${place} must not be empty` };
     case 'maxItems':
       return { pointer: instancePath, detail: `${place} must not have more than ${String(params['limit'])} items` };
     case 'maxLength':
-      return { pointer: instancePath, detail: `${place} must not be longer than ${String(params['limit'])} characters` };
+      return {
+        pointer: instancePath,
+        detail: `${place} must not be longer than ${String(params['limit'])} characters`,
+      };
     default:
       return { pointer: instancePath, detail: `${place} does not match the schema (${keyword})` };
   }
@@ -88,6 +112,7 @@ export function explainMalformedJson(text: string, error: unknown): ProblemOptio
   if (text.trim() === '') return { detail: 'The body is empty.' };
   const message = error instanceof Error ? error.message : '';
   const position = /at position (\d+)/.exec(message)?.[1];
-  if (message.startsWith('Unexpected end of JSON') || Number(position) >= text.trimEnd().length) return { detail: 'The body is not valid JSON: it ends too early.' };
+  if (message.startsWith('Unexpected end of JSON') || Number(position) >= text.trimEnd().length)
+    return { detail: 'The body is not valid JSON: it ends too early.' };
   return position === undefined ? {} : { detail: `The body is not valid JSON at position ${position}.` };
 }

@@ -59,7 +59,9 @@ const SCHEMAS: Readonly<Record<string, object>> = {
   Problem: problemSchema,
 };
 
-const NAME_OF = new Map<unknown, string>(Object.entries({ ...SCHEMAS, ...ADMIN_SCHEMAS }).map(([name, schema]) => [schema, name]));
+const NAME_OF = new Map<unknown, string>(
+  Object.entries({ ...SCHEMAS, ...ADMIN_SCHEMAS }).map(([name, schema]) => [schema, name]),
+);
 
 const ref = (name: string): JsonObject => ({ $ref: `#/components/schemas/${name}` });
 
@@ -91,7 +93,12 @@ function refusals(codes: readonly ProblemCode[]): JsonObject {
   return Object.fromEntries(
     statuses.map((status) => {
       const kinds = codes.filter((code) => PROBLEMS[code].status === status);
-      const examples = Object.fromEntries(kinds.map((code) => [problemAnchor(code), { summary: PROBLEMS[code].title, value: problemDetails(code, { requestId: EXAMPLE_ID }) }]));
+      const examples = Object.fromEntries(
+        kinds.map((code) => [
+          problemAnchor(code),
+          { summary: PROBLEMS[code].title, value: problemDetails(code, { requestId: EXAMPLE_ID }) },
+        ]),
+      );
       const response = {
         description: kinds.map((code) => PROBLEMS[code].title).join('; '),
         ...(status in ANSWER_HEADERS && { headers: ANSWER_HEADERS[status] }),
@@ -109,40 +116,74 @@ function answer(description: string, mediaType: string, schema: JsonObject, exam
 const KEY_REFUSALS = ['UNAUTHENTICATED', 'FORBIDDEN'] as const;
 
 const SCORING_REFUSALS = [
-  ...['MALFORMED_JSON', 'INVALID_BODY', 'INVALID_QUERY', 'FEATURE_COUNT', 'FEATURE_NAMES', 'EXPLAIN_UNSUPPORTED'] as const,
-  ...['METHOD_NOT_ALLOWED', 'BODY_TIMEOUT', 'BODY_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE', 'RATE_LIMITED', 'INTERNAL'] as const,
-  ...['NOT_READY', 'OVERLOADED', 'DEADLINE_EXCEEDED', 'DRAINING'] as const,
+  ...([
+    'MALFORMED_JSON',
+    'INVALID_BODY',
+    'INVALID_QUERY',
+    'FEATURE_COUNT',
+    'FEATURE_NAMES',
+    'EXPLAIN_UNSUPPORTED',
+  ] as const),
+  ...([
+    'METHOD_NOT_ALLOWED',
+    'BODY_TIMEOUT',
+    'BODY_TOO_LARGE',
+    'UNSUPPORTED_MEDIA_TYPE',
+    'RATE_LIMITED',
+    'INTERNAL',
+  ] as const),
+  ...(['NOT_READY', 'OVERLOADED', 'DEADLINE_EXCEEDED', 'DRAINING'] as const),
 ] as const;
 
 const SCORING_PARAMETERS = [
   {
     name: 'explain',
     in: 'query',
-    description: 'shap: rank the top features by their exact SHAP value instead of |value x importance|, and answer that value, signed, as the contribution.',
+    description:
+      'shap: rank the top features by their exact SHAP value instead of |value x importance|, and answer that value, signed, as the contribution.',
     schema: { type: 'string', enum: ['shap'] },
   },
-  { name: 'top_k', in: 'query', description: 'How many top features to answer.', schema: { type: 'integer', minimum: 1, maximum: MAX_TOP_K, default: DEFAULT_TOP_K } },
+  {
+    name: 'top_k',
+    in: 'query',
+    description: 'How many top features to answer.',
+    schema: { type: 'integer', minimum: 1, maximum: MAX_TOP_K, default: DEFAULT_TOP_K },
+  },
 ] as const;
 
 const EXPERIMENT_KEY = {
   name: 'X-Experiment-Key',
   in: 'header',
-  description: 'Whom the row is about, an applicant say: while an experiment runs, the same key is answered by the same model. Absent: the request_id takes its place.',
+  description:
+    'Whom the row is about, an applicant say: while an experiment runs, the same key is answered by the same model. Absent: the request_id takes its place.',
   schema: { type: 'string' },
 } as const;
 
 const security = (needsKey: boolean): readonly JsonObject[] => (needsKey ? [{ apiKey: [] }, { bearer: [] }] : []);
 
 function body(schema: string, example: unknown): JsonObject {
-  return { required: true, content: { 'application/json': { schema: ref(schema), ...(example !== undefined && { example }) } } };
+  return {
+    required: true,
+    content: { 'application/json': { schema: ref(schema), ...(example !== undefined && { example }) } },
+  };
 }
 
 function exampleRequest(model: ExampleModel): ScoreRequest {
-  return { features: model.features ?? model.featureNames.map(() => 0), feature_names: model.featureNames, request_id: 'test-123' };
+  return {
+    features: model.features ?? model.featureNames.map(() => 0),
+    feature_names: model.featureNames,
+    request_id: 'test-123',
+  };
 }
 
 /** The document of a server as it is configured, with the served model's features as the example. */
-export function openApiDocument({ version, model, scoringNeedsKey, metricsNeedsKey, administered = false }: OpenApiOptions): OpenApiDocument {
+export function openApiDocument({
+  version,
+  model,
+  scoringNeedsKey,
+  metricsNeedsKey,
+  administered = false,
+}: OpenApiOptions): OpenApiDocument {
   const request = model && exampleRequest(model);
   const response = model?.response;
   const scoring = (codes: readonly ProblemCode[]) => refusals(scoringNeedsKey ? [...KEY_REFUSALS, ...codes] : codes);
@@ -174,7 +215,10 @@ export function openApiDocument({ version, model, scoringNeedsKey, metricsNeedsK
           security: security(scoringNeedsKey),
           parameters: [...SCORING_PARAMETERS, EXPERIMENT_KEY],
           requestBody: body('ScoreRequest', request),
-          responses: { ...answer('The score.', 'application/json', ref('ScoreResponse'), response), ...scoring(SCORING_REFUSALS) },
+          responses: {
+            ...answer('The score.', 'application/json', ref('ScoreResponse'), response),
+            ...scoring(SCORING_REFUSALS),
+          },
         },
       },
       '/score_batch': {
@@ -186,14 +230,33 @@ export function openApiDocument({ version, model, scoringNeedsKey, metricsNeedsK
           security: security(scoringNeedsKey),
           parameters: [...SCORING_PARAMETERS, EXPERIMENT_KEY],
           requestBody: body('ScoreBatchRequest', request && [request]),
-          responses: { ...answer('The scores.', 'application/json', ref('ScoreBatchResponse'), response && [response]), ...scoring(['BATCH_TOO_LARGE', ...SCORING_REFUSALS]) },
+          responses: {
+            ...answer('The scores.', 'application/json', ref('ScoreBatchResponse'), response && [response]),
+            ...scoring(['BATCH_TOO_LARGE', ...SCORING_REFUSALS]),
+          },
         },
       },
       '/healthz': {
-        get: { operationId: 'health', summary: 'Which model is served', ...probe, responses: { ...answer('The state of the server.', 'application/json', ref('Health'), health), ...refusals(['METHOD_NOT_ALLOWED']) } },
+        get: {
+          operationId: 'health',
+          summary: 'Which model is served',
+          ...probe,
+          responses: {
+            ...answer('The state of the server.', 'application/json', ref('Health'), health),
+            ...refusals(['METHOD_NOT_ALLOWED']),
+          },
+        },
       },
       '/livez': {
-        get: { operationId: 'live', summary: 'Whether the process is alive', ...probe, responses: { ...answer('The process is alive.', 'application/json', ref('ProbeStatus'), { status: 'alive' }), ...refusals(['METHOD_NOT_ALLOWED']) } },
+        get: {
+          operationId: 'live',
+          summary: 'Whether the process is alive',
+          ...probe,
+          responses: {
+            ...answer('The process is alive.', 'application/json', ref('ProbeStatus'), { status: 'alive' }),
+            ...refusals(['METHOD_NOT_ALLOWED']),
+          },
+        },
       },
       '/readyz': {
         get: {
@@ -201,7 +264,10 @@ export function openApiDocument({ version, model, scoringNeedsKey, metricsNeedsK
           summary: 'Whether it takes requests',
           description: 'Not before a model is warm, and not while the server shuts down.',
           ...probe,
-          responses: { ...answer('The server takes requests.', 'application/json', ref('ProbeStatus'), { status: 'ready' }), ...refusals(['METHOD_NOT_ALLOWED', 'NOT_READY', 'DRAINING']) },
+          responses: {
+            ...answer('The server takes requests.', 'application/json', ref('ProbeStatus'), { status: 'ready' }),
+            ...refusals(['METHOD_NOT_ALLOWED', 'NOT_READY', 'DRAINING']),
+          },
         },
       },
       '/metrics': {
@@ -210,19 +276,40 @@ export function openApiDocument({ version, model, scoringNeedsKey, metricsNeedsK
           tags: ['operation'],
           summary: 'Prometheus metrics',
           security: security(metricsNeedsKey),
-          responses: { ...answer('The metrics, in the text format of Prometheus.', 'text/plain', { type: 'string' }), ...refusals([...(metricsNeedsKey ? KEY_REFUSALS : []), 'METHOD_NOT_ALLOWED']) },
+          responses: {
+            ...answer('The metrics, in the text format of Prometheus.', 'text/plain', { type: 'string' }),
+            ...refusals([...(metricsNeedsKey ? KEY_REFUSALS : []), 'METHOD_NOT_ALLOWED']),
+          },
         },
       },
       '/openapi.json': {
-        get: { operationId: 'openapi', summary: 'This document', ...probe, responses: { ...answer('OpenAPI 3.1.', 'application/json', { type: 'object' }), ...refusals(['METHOD_NOT_ALLOWED']) } },
+        get: {
+          operationId: 'openapi',
+          summary: 'This document',
+          ...probe,
+          responses: {
+            ...answer('OpenAPI 3.1.', 'application/json', { type: 'object' }),
+            ...refusals(['METHOD_NOT_ALLOWED']),
+          },
+        },
       },
       '/docs': {
-        get: { operationId: 'docs', summary: 'A page to try the routes', ...probe, responses: { ...answer('The page.', 'text/html', { type: 'string' }), ...refusals(['METHOD_NOT_ALLOWED']) } },
+        get: {
+          operationId: 'docs',
+          summary: 'A page to try the routes',
+          ...probe,
+          responses: { ...answer('The page.', 'text/html', { type: 'string' }), ...refusals(['METHOD_NOT_ALLOWED']) },
+        },
       },
       ...(administered && adminPaths({ ref, answer, refusals })),
     },
     components: {
-      schemas: Object.fromEntries(Object.entries({ ...SCHEMAS, ...(administered && ADMIN_SCHEMAS) }).map(([name, schema]) => [name, partsWithReferences(schema)])),
+      schemas: Object.fromEntries(
+        Object.entries({ ...SCHEMAS, ...(administered && ADMIN_SCHEMAS) }).map(([name, schema]) => [
+          name,
+          partsWithReferences(schema),
+        ]),
+      ),
       securitySchemes: {
         apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
         bearer: { type: 'http', scheme: 'bearer', description: 'The same key as in X-API-Key.' },

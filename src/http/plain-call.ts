@@ -1,4 +1,7 @@
-/** Requests that the kernel has read and answers, as the batcher sees them. What it cannot answer the host does, row by row. */
+/**
+ * Requests that the kernel has read and answers, as the batcher sees them. What it cannot answer the host does, row by
+ * row.
+ */
 import { randomUUID } from 'node:crypto';
 import type { Batch, PendingRequest } from '../scoring/batcher.js';
 import type { Lane } from '../scoring/lane.js';
@@ -55,7 +58,10 @@ export class PlainCall implements PendingRequest {
 
   failed(reason: 'deadline' | 'worker'): void {
     const requestId = this.#lane?.idOf(this.#at);
-    this.exchange.refuse(reason === 'deadline' ? 'DEADLINE_EXCEEDED' : 'INTERNAL', requestId === undefined ? {} : { requestId });
+    this.exchange.refuse(
+      reason === 'deadline' ? 'DEADLINE_EXCEEDED' : 'INTERNAL',
+      requestId === undefined ? {} : { requestId },
+    );
   }
 }
 
@@ -116,11 +122,17 @@ function writePlainRow(reader: RequestReader, row: number, columns: FeatureOrder
 }
 
 /** Counts and logs one scored row. Returns its answer; undefined where the score is no number that JSON could carry. */
-function plainAnswer(context: CallContext, batch: Batch, laneRow: number, arrived: number): Uint8Array | string | undefined {
+function plainAnswer(
+  context: CallContext,
+  batch: Batch,
+  laneRow: number,
+  arrived: number,
+): Uint8Array | string | undefined {
   const { lane } = batch;
   const milliseconds = Math.trunc(batch.delivered - arrived);
   const answer = lane.answer(laneRow, milliseconds);
-  if (answer === undefined) return answerRow(context, batch, laneRow, DEFAULT_QUERY, `"${lane.idOf(laneRow)}"`, arrived);
+  if (answer === undefined)
+    return answerRow(context, batch, laneRow, DEFAULT_QUERY, `"${lane.idOf(laneRow)}"`, arrived);
   context.metrics.scored(lane.calibrated[laneRow]);
   context.predictions.appendAnswered(batch, laneRow, milliseconds);
   if (context.shadow !== undefined) context.shadow.queue.offer(context.shadow.of, batch, laneRow);

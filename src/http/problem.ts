@@ -20,29 +20,123 @@ interface ProblemKind {
 export const PROBLEMS = {
   MALFORMED_JSON: { status: 400, title: 'Malformed JSON', detail: 'The body is not valid JSON.' },
   INVALID_BODY: { status: 400, title: 'Invalid body', detail: 'The body does not match the schema of this route.' },
-  INVALID_QUERY: { status: 400, title: 'Invalid query parameter', detail: 'A query parameter is unknown or has a value out of range.' },
-  FEATURE_COUNT: { status: 400, title: 'Wrong number of features', detail: 'The number of features is not the one the model expects.' },
-  FEATURE_NAMES: { status: 400, title: 'Wrong feature names', detail: "A feature name is unknown, missing or repeated; each of the model's names belongs there once." },
-  EXPLAIN_UNSUPPORTED: { status: 400, title: 'Explanation not available', detail: 'The served model has no SHAP values: they are not defined for linear trees.' },
-  UNAUTHENTICATED: { status: 401, title: 'API key required', detail: 'Send a valid API key as X-API-Key, or as Authorization: Bearer.' },
-  FORBIDDEN: { status: 403, title: 'API key not allowed here', detail: 'This API key is valid, but not for this route.' },
-  NOT_FOUND: { status: 404, title: 'No such route', detail: 'There is nothing at this path; /openapi.json lists the routes.' },
-  METHOD_NOT_ALLOWED: { status: 405, title: 'Method not allowed', detail: 'This route has no such method; the Allow header lists those it has.' },
-  VERSION_NOT_FOUND: { status: 404, title: 'No such version', detail: 'Neither the server nor the store has this version.' },
-  LOAD_IN_PROGRESS: { status: 409, title: 'Load in progress', detail: 'Another version is being loaded; one load runs at a time.' },
-  MODEL_CONFLICT: { status: 409, title: 'Change not possible now', detail: 'The versions that are held do not allow this change.' },
-  BODY_TIMEOUT: { status: 408, title: 'Body too slow', detail: 'The body did not arrive in time.', closesConnection: true },
-  BODY_TOO_LARGE: { status: 413, title: 'Body too large', detail: 'The body is larger than this server accepts.', closesConnection: true },
-  BATCH_TOO_LARGE: { status: 413, title: 'Batch too large', detail: 'The batch has more rows than this server accepts.' },
-  UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'Not JSON', detail: 'Send the body with Content-Type: application/json.' },
-  MODEL_REFUSED: { status: 422, title: 'Version refused', detail: 'The version cannot be served; what served before goes on.' },
-  RATE_LIMITED: { status: 429, title: 'Too many requests', detail: 'The rate limit is used up; wait as long as Retry-After says.', retryAfterSeconds: 1 },
-  INTERNAL: { status: 500, title: 'Internal error', detail: "The request could not be answered; the server's log says why, under this request_id." },
-  STORE_UNREACHABLE: { status: 502, title: 'Artifact store unreachable', detail: 'The artifact store did not answer; what served before goes on.' },
+  INVALID_QUERY: {
+    status: 400,
+    title: 'Invalid query parameter',
+    detail: 'A query parameter is unknown or has a value out of range.',
+  },
+  FEATURE_COUNT: {
+    status: 400,
+    title: 'Wrong number of features',
+    detail: 'The number of features is not the one the model expects.',
+  },
+  FEATURE_NAMES: {
+    status: 400,
+    title: 'Wrong feature names',
+    detail: "A feature name is unknown, missing or repeated; each of the model's names belongs there once.",
+  },
+  EXPLAIN_UNSUPPORTED: {
+    status: 400,
+    title: 'Explanation not available',
+    detail: 'The served model has no SHAP values: they are not defined for linear trees.',
+  },
+  UNAUTHENTICATED: {
+    status: 401,
+    title: 'API key required',
+    detail: 'Send a valid API key as X-API-Key, or as Authorization: Bearer.',
+  },
+  FORBIDDEN: {
+    status: 403,
+    title: 'API key not allowed here',
+    detail: 'This API key is valid, but not for this route.',
+  },
+  NOT_FOUND: {
+    status: 404,
+    title: 'No such route',
+    detail: 'There is nothing at this path; /openapi.json lists the routes.',
+  },
+  METHOD_NOT_ALLOWED: {
+    status: 405,
+    title: 'Method not allowed',
+    detail: 'This route has no such method; the Allow header lists those it has.',
+  },
+  VERSION_NOT_FOUND: {
+    status: 404,
+    title: 'No such version',
+    detail: 'Neither the server nor the store has this version.',
+  },
+  LOAD_IN_PROGRESS: {
+    status: 409,
+    title: 'Load in progress',
+    detail: 'Another version is being loaded; one load runs at a time.',
+  },
+  MODEL_CONFLICT: {
+    status: 409,
+    title: 'Change not possible now',
+    detail: 'The versions that are held do not allow this change.',
+  },
+  BODY_TIMEOUT: {
+    status: 408,
+    title: 'Body too slow',
+    detail: 'The body did not arrive in time.',
+    closesConnection: true,
+  },
+  BODY_TOO_LARGE: {
+    status: 413,
+    title: 'Body too large',
+    detail: 'The body is larger than this server accepts.',
+    closesConnection: true,
+  },
+  BATCH_TOO_LARGE: {
+    status: 413,
+    title: 'Batch too large',
+    detail: 'The batch has more rows than this server accepts.',
+  },
+  UNSUPPORTED_MEDIA_TYPE: {
+    status: 415,
+    title: 'Not JSON',
+    detail: 'Send the body with Content-Type: application/json.',
+  },
+  MODEL_REFUSED: {
+    status: 422,
+    title: 'Version refused',
+    detail: 'The version cannot be served; what served before goes on.',
+  },
+  RATE_LIMITED: {
+    status: 429,
+    title: 'Too many requests',
+    detail: 'The rate limit is used up; wait as long as Retry-After says.',
+    retryAfterSeconds: 1,
+  },
+  INTERNAL: {
+    status: 500,
+    title: 'Internal error',
+    detail: "The request could not be answered; the server's log says why, under this request_id.",
+  },
+  STORE_UNREACHABLE: {
+    status: 502,
+    title: 'Artifact store unreachable',
+    detail: 'The artifact store did not answer; what served before goes on.',
+  },
   NOT_READY: { status: 503, title: 'Not ready', detail: 'No model is ready to score yet.', retryAfterSeconds: 1 },
-  OVERLOADED: { status: 503, title: 'Overloaded', detail: 'The queue of rows waiting to be scored is full.', retryAfterSeconds: 1 },
-  DEADLINE_EXCEEDED: { status: 503, title: 'Deadline exceeded', detail: 'The request waited too long to be scored, and was given up.', retryAfterSeconds: 1 },
-  DRAINING: { status: 503, title: 'Shutting down', detail: 'This server is shutting down and takes no new requests.', retryAfterSeconds: 1 },
+  OVERLOADED: {
+    status: 503,
+    title: 'Overloaded',
+    detail: 'The queue of rows waiting to be scored is full.',
+    retryAfterSeconds: 1,
+  },
+  DEADLINE_EXCEEDED: {
+    status: 503,
+    title: 'Deadline exceeded',
+    detail: 'The request waited too long to be scored, and was given up.',
+    retryAfterSeconds: 1,
+  },
+  DRAINING: {
+    status: 503,
+    title: 'Shutting down',
+    detail: 'This server is shutting down and takes no new requests.',
+    retryAfterSeconds: 1,
+  },
 } as const satisfies Record<string, ProblemKind>;
 
 export type ProblemCode = keyof typeof PROBLEMS;
@@ -120,7 +214,11 @@ export function problem(code: ProblemCode, options: ProblemOptions = {}): Proble
   if (retryAfter !== undefined) headers.push(['Retry-After', String(retryAfter)]);
   if (options.allow) headers.push(['Allow', options.allow.join(', ')]);
   // RFC 6750, section 3: no error code where the request carried no credentials.
-  if (kind.status === 401) headers.push(['WWW-Authenticate', options.keyRejected ? 'Bearer realm="lightscore", error="invalid_token"' : 'Bearer realm="lightscore"']);
+  if (kind.status === 401)
+    headers.push([
+      'WWW-Authenticate',
+      options.keyRejected ? 'Bearer realm="lightscore", error="invalid_token"' : 'Bearer realm="lightscore"',
+    ]);
   return {
     code,
     status: kind.status,

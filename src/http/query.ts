@@ -36,7 +36,8 @@ export function parseScoreQuery(query: string): ScoreQuery | ProblemOptions {
       explain = 'shap';
     } else if (name === 'top_k') {
       topK = /^\d{1,4}$/.test(value) ? Number(value) : 0;
-      if (topK < 1 || topK > MAX_TOP_K) return { detail: `top_k must be a whole number from 1 to ${MAX_TOP_K}, not ${quote(value)}` };
+      if (topK < 1 || topK > MAX_TOP_K)
+        return { detail: `top_k must be a whole number from 1 to ${MAX_TOP_K}, not ${quote(value)}` };
     } else {
       return { detail: `unknown query parameter ${quote(name)}; the parameters are explain and top_k` };
     }

@@ -29,9 +29,10 @@ export interface RateLimit {
  * At most so many requests a second for each caller, in fixed windows that start with a caller's first request: so a
  * burst across the seam of two windows may reach twice the rate. A batch counts as one request.
  *
- * The library counts, and answers by promise. `takeKey` and `takeAddress` answer at once all the same: they refuse while
- * they know the caller's window to be used up, which the library said when it answered the last permitted request. That
- * is exact as long as promises settle between two requests, as they do between two callbacks from the event loop.
+ * The library counts, and answers by promise. `takeKey` and `takeAddress` answer at once all the same: they refuse
+ * while they know the caller's window to be used up, which the library said when it answered the last permitted
+ * request. That is exact as long as promises settle between two requests, as they do between two callbacks from the
+ * event loop.
  */
 export class RateLimiter implements RateLimit {
   readonly #limiter: RateLimiterMemory;

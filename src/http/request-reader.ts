@@ -1,4 +1,7 @@
-/** Bodies read by the kernel, without a JavaScript value made of them. What it leaves alone is JSON.parse's and the schema's. */
+/**
+ * Bodies read by the kernel, without a JavaScript value made of them. What it leaves alone is JSON.parse's and the
+ * schema's.
+ */
 import * as L from '../../workers/kernel/layout.js';
 import { LightscoreError } from '../errors.js';
 import type { TextKernel } from '../scoring/kernel.js';
@@ -11,7 +14,9 @@ const SLACK_BYTES = 2 * L.COPY_BYTES;
 /** Room for bodies at first, and the largest: those beyond are the host's. */
 const FIRST_BODY_BYTES = 16_384;
 const MOST_BODY_BYTES = 4 * 2 ** 20;
-/** Fewest bytes of a request, but for its features, and of each feature: `{"features":[` `]}` and a digit and a comma. */
+/**
+ * Fewest bytes of a request, but for its features, and of each feature: `{"features":[` `]}` and a digit and a comma.
+ */
 const LEAST_REQUEST_BYTES = 15;
 const LEAST_FEATURE_BYTES = 2;
 
@@ -66,7 +71,14 @@ export class RequestReader {
       return at;
     };
     const records = part(8 * count);
-    const fields = [[L.READER_COUNT, count], [L.READER_BITS, bits], [L.READER_NAMES, records], [L.READER_SLOTS, part(4 << bits)], [L.READER_VALUES, part(8 * count)], [L.READER_ORDER, part(4 * count)]];
+    const fields = [
+      [L.READER_COUNT, count],
+      [L.READER_BITS, bits],
+      [L.READER_NAMES, records],
+      [L.READER_SLOTS, part(4 << bits)],
+      [L.READER_VALUES, part(8 * count)],
+      [L.READER_ORDER, part(4 * count)],
+    ];
     const at = texts.map((text) => part(text.length));
     part(SLACK_BYTES);
     this.#reader = this.#allocate(bytes);
@@ -91,7 +103,11 @@ export class RequestReader {
    * @returns false where the host must read it, whatever it is
    */
   readSingle(body: Uint8Array): boolean {
-    return this.#put(body) && this.kernel.readSingle(this.#reader, this.#body, this.#rows, this.#ids) === 1 && this.#isWhole(body);
+    return (
+      this.#put(body) &&
+      this.kernel.readSingle(this.#reader, this.#body, this.#rows, this.#ids) === 1 &&
+      this.#isWhole(body)
+    );
   }
 
   /**

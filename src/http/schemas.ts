@@ -99,7 +99,8 @@ export const scoreRequestSchema = {
     },
     feature_names: {
       type: 'array',
-      description: "The names of `features`, in the same order. Any order of the model's names is accepted. Absent: the model's own order.",
+      description:
+        "The names of `features`, in the same order. Any order of the model's names is accepted. Absent: the model's own order.",
       maxItems: CEILING.features,
       items: { type: 'string', maxLength: CEILING.featureNameLength },
     },
@@ -125,17 +126,29 @@ export const topFeatureSchema = {
   properties: {
     feature_name: { type: 'string' },
     feature_value: { type: ['number', 'null'], description: 'The value sent; null where it was missing.' },
-    importance: { type: 'number', minimum: 0, description: 'Split importance: how many splits of the model use the feature.' },
+    importance: {
+      type: 'number',
+      minimum: 0,
+      description: 'Split importance: how many splits of the model use the feature.',
+    },
     contribution: {
       type: 'number',
-      description: '|value x importance|, 0 for a missing value. With explain=shap: the signed SHAP value, in raw-score space.',
+      description:
+        '|value x importance|, 0 for a missing value. With explain=shap: the signed SHAP value, in raw-score space.',
     },
   },
 } as const;
 
 export const scoreResponseSchema = {
   type: 'object',
-  required: ['confidence_score', 'top_features', 'model_version', 'calibration_version', 'inference_time_ms', 'request_id'],
+  required: [
+    'confidence_score',
+    'top_features',
+    'model_version',
+    'calibration_version',
+    'inference_time_ms',
+    'request_id',
+  ],
   properties: {
     confidence_score: { type: 'number', minimum: 0, maximum: 1, description: 'Calibrated probability.' },
     top_features: { type: 'array', description: 'The largest contributions first.', items: topFeatureSchema },
@@ -145,7 +158,8 @@ export const scoreResponseSchema = {
     request_id: text("The request's own, or one the server made."),
     expected_value: {
       type: 'number',
-      description: 'Only with explain=shap: the raw score of an average row. It and the SHAP values of all features add up to the raw score.',
+      description:
+        'Only with explain=shap: the raw score of an average row. It and the SHAP values of all features add up to the raw score.',
     },
   },
 } as const;
@@ -190,7 +204,10 @@ export const problemSchema = {
       items: {
         type: 'object',
         required: ['pointer', 'detail'],
-        properties: { pointer: text('JSON Pointer into the body: /17/features/3 is the fourth feature of item 17.'), detail: { type: 'string' } },
+        properties: {
+          pointer: text('JSON Pointer into the body: /17/features/3 is the fourth feature of item 17.'),
+          detail: { type: 'string' },
+        },
       },
     },
   },
@@ -210,7 +227,12 @@ export const experimentRequestSchema = {
   required: ['version', 'mode', 'share'],
   properties: {
     version: { type: 'string', maxLength: 128, description: "The challenger's version, by its folder's name." },
-    mode: { type: 'string', enum: ['ab', 'shadow'], description: 'ab: the challenger answers its share. shadow: the champion answers all, and the challenger scores its share as well.' },
+    mode: {
+      type: 'string',
+      enum: ['ab', 'shadow'],
+      description:
+        'ab: the challenger answers its share. shadow: the champion answers all, and the challenger scores its share as well.',
+    },
     share: { type: 'number', minimum: 0, maximum: 1, description: 'Share of the requests, 0 to 1.' },
   },
 } as const;

@@ -160,7 +160,14 @@ function writeFeatures(features: ScoreRequest['features'], order: FeatureOrder, 
 }
 
 /** Counts and logs one scored row. Returns its answer; undefined where the score is no number that JSON could carry. */
-export function answerRow(context: CallContext, batch: Batch, laneRow: number, query: ScoreQuery, requestId: string, arrived: number): string | undefined {
+export function answerRow(
+  context: CallContext,
+  batch: Batch,
+  laneRow: number,
+  query: ScoreQuery,
+  requestId: string,
+  arrived: number,
+): string | undefined {
   const score = batch.lane.calibrated[laneRow];
   if (!Number.isFinite(score)) return undefined;
   const milliseconds = Math.trunc(batch.delivered - arrived);

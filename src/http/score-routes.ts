@@ -56,15 +56,26 @@ export class ScoreRoutes {
     }
     const key = this.served.serving()?.experiment === undefined ? '' : req.getHeader('x-experiment-key');
     const length = req.getHeader('content-length');
-    this.bodies.read(res, exchange, length === '' ? NaN : Number(length), new ScoreBody(this, exchange, query, key, single));
+    this.bodies.read(
+      res,
+      exchange,
+      length === '' ? NaN : Number(length),
+      new ScoreBody(this, exchange, query, key, single),
+    );
   }
 
   bodyRefused(exchange: Exchange, code: ProblemCode, keepsConnection: boolean): void {
-    exchange.refuse(code, { keepsConnection, ...(code === 'BODY_TOO_LARGE' && { detail: `The body is larger than ${this.served.config.http.maxBodyBytes} bytes.` }) });
+    exchange.refuse(code, {
+      keepsConnection,
+      ...(code === 'BODY_TOO_LARGE' && {
+        detail: `The body is larger than ${this.served.config.http.maxBodyBytes} bytes.`,
+      }),
+    });
   }
 
   /**
-   * Requests as nearly all clients send them: read and answered by the kernel. Every other one, right or wrong, is `bodyArrived`'s.
+   * Requests as nearly all clients send them: read and answered by the kernel. Every other one, right or wrong, is
+   * `bodyArrived`'s.
    * @returns whether it was taken
    */
   plainArrived(exchange: Exchange, bytes: Uint8Array, query: ScoreQuery, key: string, single: boolean): boolean {
@@ -72,7 +83,9 @@ export class ScoreRoutes {
     try {
       const variants = this.#variantsNow();
       if (variants === undefined) return false;
-      return single ? this.#takeSingle(exchange, bytes, key, variants) : this.#takeBatch(exchange, bytes, key, variants);
+      return single
+        ? this.#takeSingle(exchange, bytes, key, variants)
+        : this.#takeBatch(exchange, bytes, key, variants);
     } catch (error) {
       exchange.fail(error);
       return true;
@@ -83,9 +96,20 @@ export class ScoreRoutes {
     const { reader, served } = this;
     if (!reader.readSingle(bytes)) return false;
     const arrived = served.clock.now();
-    const { model, columns, context } = variants.choose(key !== '' || !variants.byRow ? key : reader.requestId, DEFAULT_QUERY);
-    const call = new PlainCall(exchange, context, reader, columns === undefined ? null : columns.of(null), arrived, arrived + served.config.http.requestTimeoutMs);
-    if (!served.batcher.admit(call, model)) exchange.refuse('OVERLOADED', requestIdOf({ request_id: reader.requestId }));
+    const { model, columns, context } = variants.choose(
+      key !== '' || !variants.byRow ? key : reader.requestId,
+      DEFAULT_QUERY,
+    );
+    const call = new PlainCall(
+      exchange,
+      context,
+      reader,
+      columns === undefined ? null : columns.of(null),
+      arrived,
+      arrived + served.config.http.requestTimeoutMs,
+    );
+    if (!served.batcher.admit(call, model))
+      exchange.refuse('OVERLOADED', requestIdOf({ request_id: reader.requestId }));
     return true;
   }
 
@@ -96,9 +120,18 @@ export class ScoreRoutes {
     const arrived = served.clock.now();
     const rows = reader.readBatch(bytes);
     // Refused by the host, with its words.
-    if (rows === 0 || rows * variants.champion.context.answers.mostCharacters(DEFAULT_QUERY) > MOST_ANSWER_CHARACTERS) return false;
+    if (rows === 0 || rows * variants.champion.context.answers.mostCharacters(DEFAULT_QUERY) > MOST_ANSWER_CHARACTERS)
+      return false;
     const { model, columns, context } = variants.choose(key, DEFAULT_QUERY);
-    const call = new PlainBatchCall(exchange, context, reader, columns === undefined ? null : columns.of(null), rows, arrived, arrived + served.config.http.requestTimeoutMs);
+    const call = new PlainBatchCall(
+      exchange,
+      context,
+      reader,
+      columns === undefined ? null : columns.of(null),
+      rows,
+      arrived,
+      arrived + served.config.http.requestTimeoutMs,
+    );
     if (!served.batcher.admit(call, model)) exchange.refuse('OVERLOADED');
     return true;
   }
@@ -138,7 +171,15 @@ export class ScoreRoutes {
     }
     const { model, columns, context } = variants.choose(key === '' ? request.request_id : key, query);
     const own = columns === undefined ? order : columns.of(order);
-    const call = new SingleCall(exchange, context, request, own, query, arrived, arrived + this.served.config.http.requestTimeoutMs);
+    const call = new SingleCall(
+      exchange,
+      context,
+      request,
+      own,
+      query,
+      arrived,
+      arrived + this.served.config.http.requestTimeoutMs,
+    );
     if (!this.served.batcher.admit(call, model)) exchange.refuse('OVERLOADED', requestIdOf(request));
   }
 
@@ -148,13 +189,17 @@ export class ScoreRoutes {
     if (requests === undefined) return;
     const { maxBatchRows } = this.served.config.http;
     if (requests.length > maxBatchRows) {
-      exchange.refuse('BATCH_TOO_LARGE', { detail: `The batch has ${requests.length} rows; this server accepts ${maxBatchRows}.` });
+      exchange.refuse('BATCH_TOO_LARGE', {
+        detail: `The batch has ${requests.length} rows; this server accepts ${maxBatchRows}.`,
+      });
       return;
     }
     const variants = this.#ready(exchange, query);
     if (variants === undefined) return;
     if (requests.length * variants.champion.context.answers.mostCharacters(query) > MOST_ANSWER_CHARACTERS) {
-      exchange.refuse('BATCH_TOO_LARGE', { detail: `The answer could be larger than ${MOST_ANSWER_CHARACTERS / 2 ** 20} MiB: send fewer rows, or ask for a smaller top_k.` });
+      exchange.refuse('BATCH_TOO_LARGE', {
+        detail: `The answer could be larger than ${MOST_ANSWER_CHARACTERS / 2 ** 20} MiB: send fewer rows, or ask for a smaller top_k.`,
+      });
       return;
     }
     const orders: FeatureOrder[] = [];
@@ -168,7 +213,8 @@ export class ScoreRoutes {
       orders.push(order);
     }
     const call: Call = { exchange, requests, orders, query, arrived, answer: new BatchAnswer(requests.length) };
-    const admitted = key === '' && variants.byRow ? this.#sendByRow(call, variants) : this.#send(call, variants.choose(key, query));
+    const admitted =
+      key === '' && variants.byRow ? this.#sendByRow(call, variants) : this.#send(call, variants.choose(key, query));
     if (!admitted) exchange.refuse('OVERLOADED');
   }
 
@@ -196,9 +242,23 @@ export class ScoreRoutes {
     return this.#variants;
   }
 
-  #send({ exchange, requests, orders, query, arrived, answer }: Call, { model, columns, context }: ModelFace, places?: readonly number[]): boolean {
+  #send(
+    { exchange, requests, orders, query, arrived, answer }: Call,
+    { model, columns, context }: ModelFace,
+    places?: readonly number[],
+  ): boolean {
     const own = columns === undefined ? orders : orders.map((order) => columns.of(order));
-    const call = new BatchCall(exchange, context, requests, own, query, arrived, arrived + this.served.config.http.requestTimeoutMs, answer, places);
+    const call = new BatchCall(
+      exchange,
+      context,
+      requests,
+      own,
+      query,
+      arrived,
+      arrived + this.served.config.http.requestTimeoutMs,
+      answer,
+      places,
+    );
     return this.served.batcher.admit(call, model);
   }
 
@@ -212,8 +272,13 @@ export class ScoreRoutes {
       else list.push(row);
     });
     for (const [face, places] of rows) {
-      const part = { ...call, requests: places.map((row) => call.requests[row]), orders: places.map((row) => call.orders[row]) };
-      // Where the queue has no room for the rest, the whole batch is refused, and the rows that have been queued are dropped.
+      const part = {
+        ...call,
+        requests: places.map((row) => call.requests[row]),
+        orders: places.map((row) => call.orders[row]),
+      };
+      // Where the queue has no room for the rest, the whole batch is refused, and the rows that have been queued are
+      // dropped.
       if (!this.#send(part, face, places)) return false;
     }
     return true;
@@ -256,6 +321,9 @@ interface Call {
 }
 
 function requestIdOf(body: unknown): { requestId?: string } {
-  const id: unknown = typeof body === 'object' && body !== null && Object.hasOwn(body, 'request_id') ? Reflect.get(body, 'request_id') : undefined;
+  const id: unknown =
+    typeof body === 'object' && body !== null && Object.hasOwn(body, 'request_id')
+      ? Reflect.get(body, 'request_id')
+      : undefined;
   return typeof id === 'string' && id.length <= CEILING.requestIdLength ? { requestId: id } : {};
 }

@@ -15,14 +15,16 @@ const CLOCK = 2 ** 24;
 const WINDOW_MS = WINDOW_SECONDS * 1000;
 
 /**
- * The same limit as `RateLimiter`, over all acceptors: they count in one table of shared memory, without a lock and without asking anybody.
+ * The same limit as `RateLimiter`, over all acceptors: they count in one table of shared memory, without a lock and
+ * without asking anybody.
  *
  *     table:   | bucket 0: 8 words | bucket 1 | ... | shared counters |
  *     word:    | tag of the caller: 20 bits | start of its window, ms: 24 | requests in it: 20 |      all 0: free
  *
- * A word changes as a whole (compare-and-exchange), so no window permits more than the limit. What is not exact: two acceptors that
- * open a caller's next window in the same instant may take a word each, and the requests counted in one of them, those of that instant,
- * are counted no more; of two callers of one bucket one in a million has the other's tag, and shares its count.
+ * A word changes as a whole (compare-and-exchange), so no window permits more than the limit. What is not exact: two
+ * acceptors that open a caller's next window in the same instant may take a word each, and the requests counted in one
+ * of them, those of that instant, are counted no more; of two callers of one bucket one in a million has the other's
+ * tag, and shares its count.
  */
 export class SharedRateLimiter implements RateLimit {
   /** 1 MiB, of which only what callers use becomes resident. */
@@ -50,7 +52,7 @@ export class SharedRateLimiter implements RateLimit {
     const bucket = hash & (BUCKETS - 1);
     for (;;) {
       const now = monotonicMs();
-      const at = this.#slot(bucket * WAYS, tag, now) ?? BUCKETS * WAYS + (hash >>> 22) % SHARED_COUNTERS;
+      const at = this.#slot(bucket * WAYS, tag, now) ?? BUCKETS * WAYS + ((hash >>> 22) % SHARED_COUNTERS);
       const word = Atomics.load(this.table, at);
       // Between the search and here the word may have become another caller's.
       const shared = at >= BUCKETS * WAYS;
@@ -58,7 +60,8 @@ export class SharedRateLimiter implements RateLimit {
         if (!shared && tagOf(word) !== tag) continue;
         if (Number(word & COUNT_MASK) >= this.requestsPerSecond) return WINDOW_SECONDS;
         if (Atomics.compareExchange(this.table, at, word, word + 1n) === word) return 0;
-      } else if (Atomics.compareExchange(this.table, at, word, (BigInt(tag * CLOCK + now) << COUNT_BITS) | 1n) === word) return 0;
+      } else if (Atomics.compareExchange(this.table, at, word, (BigInt(tag * CLOCK + now) << COUNT_BITS) | 1n) === word)
+        return 0;
     }
   }
 

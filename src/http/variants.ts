@@ -1,4 +1,7 @@
-/** Who answers which request: everything that an acceptor prepares once for each assignment of `Serving`, and the choice bound to it. */
+/**
+ * Who answers which request: everything that an acceptor prepares once for each assignment of `Serving`, and the choice
+ * bound to it.
+ */
 import { type Serving, challengerDraw } from '../registry/serving.js';
 import type { ServedModel } from '../scoring/served-model.js';
 import type { Shadow } from '../scoring/shadow.js';
@@ -34,10 +37,15 @@ export function variantsOf(serving: Serving, served: Pick<Served, 'metrics' | 'p
 
   const { challenger, mode, share } = experiment;
   const isDrawn = challengerDraw(challenger.card.version, share);
-  const draw = (key: string | undefined): boolean => (key === undefined || key === '' ? Math.random() < share : isDrawn(key));
+  const draw = (key: string | undefined): boolean =>
+    key === undefined || key === '' ? Math.random() < share : isDrawn(key);
   if (mode === 'shadow') {
     const columns = columnsIn(champion.card.featureNames, challenger);
-    const of: Shadow = { challenger, columns, observer: served.metrics.ofShadow(challenger.card.modelVersion, champion.card.modelVersion) };
+    const of: Shadow = {
+      challenger,
+      columns,
+      observer: served.metrics.ofShadow(challenger.card.modelVersion, champion.card.modelVersion),
+    };
     const shadowed: ModelFace = { ...plain, context: { ...plain.context, shadow: { of, queue: served.shadow } } };
     return { serving, names, champion: plain, choose: (key) => (draw(key) ? shadowed : plain), byRow: share < 1 };
   }
@@ -52,7 +60,12 @@ export function variantsOf(serving: Serving, served: Pick<Served, 'metrics' | 'p
   };
 }
 
-function faceOf(model: ServedModel, variant: 'champion' | 'challenger', requestNames: readonly string[], { metrics, predictions }: Pick<Served, 'metrics' | 'predictions'>): ModelFace {
+function faceOf(
+  model: ServedModel,
+  variant: 'champion' | 'challenger',
+  requestNames: readonly string[],
+  { metrics, predictions }: Pick<Served, 'metrics' | 'predictions'>,
+): ModelFace {
   const { card } = model;
   const columns = columnsIn(requestNames, model);
   return {
@@ -72,6 +85,7 @@ function faceOf(model: ServedModel, variant: 'champion' | 'challenger', requestN
 function columnsIn(names: readonly string[], { card }: ServedModel): FeatureOrder {
   const columns = columnsOf(card.featureNames, names);
   // The registry lets no such model serve.
-  if (columns === undefined) throw new RangeError(`${card.version} has features that are not among ${names.join(', ')}`);
+  if (columns === undefined)
+    throw new RangeError(`${card.version} has features that are not among ${names.join(', ')}`);
   return columns;
 }

@@ -1,12 +1,14 @@
 /**
- * How close scores come to LightGBM's own. Raw scores have the same bits or are wrong; predictions go through `exp`, whose last
- * bits are the C library's; contributions are long sums whose order is not LightGBM's.
+ * How close scores come to LightGBM's own. Raw scores have the same bits or are wrong; predictions go through `exp`,
+ * whose last bits are the C library's; contributions are long sums whose order is not LightGBM's.
  */
 export const TOLERANCE = { predictionUlps: 2, contribution: 1e-12 } as const;
 
 /** Index of the first element that differs in any bit (all NaN are alike), -1 where there is none. */
 export const firstDifference = (expected: Float64Array, actual: Float64Array): number =>
-  expected.length === actual.length ? expected.findIndex((value, i) => !Object.is(value, actual[i])) : Math.min(expected.length, actual.length);
+  expected.length === actual.length
+    ? expected.findIndex((value, i) => !Object.is(value, actual[i]))
+    : Math.min(expected.length, actual.length);
 
 /** The largest distance of two elements, in units in the last place; Infinity where only one is NaN. */
 export function mostUlpsApart(expected: Float64Array, actual: Float64Array): number {
@@ -32,10 +34,10 @@ function place(x: number): bigint {
 }
 
 /**
- * The largest difference of two [rows][outputs][features + 1] lists of contributions, relative to the largest contribution (or the
- * expected value) of the row's output. A contribution is a sum over all leaves of terms of either sign, so its rounding error,
- * LightGBM's as much as ours, scales with the terms and not with what is left of them: relative to itself, one that cancels to
- * almost nothing has no digit right.
+ * The largest difference of two [rows][outputs][features + 1] lists of contributions, relative to the largest
+ * contribution (or the expected value) of the row's output. A contribution is a sum over all leaves of terms of either
+ * sign, so its rounding error, LightGBM's as much as ours, scales with the terms and not with what is left of them:
+ * relative to itself, one that cancels to almost nothing has no digit right.
  */
 export function contributionError(expected: Float64Array, actual: Float64Array, featureCount: number): number {
   if (expected.length !== actual.length) return Infinity;

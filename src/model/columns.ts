@@ -1,13 +1,24 @@
 /**
- * Columns and views: how the values of a feature become small integers ("slots") on which every node of every tree decides.
+ * Columns and views: how the values of a feature become small integers ("slots") on which every node of every tree
+ * decides.
  *
- * A numerical column's slot is the number of its cuts below the value, where the cuts are all thresholds that any node compares
- * the feature with. LightGBM zeroes |x| <= 1e-35f before the walk; instead of the values, the cuts are moved (to just below
- * -1e-35f, or to 1e-35f), which decides every value alike and costs nothing per row. Missing values get a slot of their own where
- * a node tells them from zero. A feature with more thresholds than a slot can count has several columns, each for a stretch of
- * them. A categorical column's slot is a group of categories that no node tells apart; 0 is all others.
+ * A numerical column's slot is the number of its cuts below the value, where the cuts are all thresholds that any node
+ * compares the feature with. LightGBM zeroes |x| <= 1e-35f before the walk; instead of the values, the cuts are moved
+ * (to just below
+ * -1e-35f, or to 1e-35f), which decides every value alike and costs nothing per row. Missing values get a slot of their
+ * own where a node tells them from zero. A feature with more thresholds than a slot can count has several columns, each
+ * for a stretch of them. A categorical column's slot is a group of categories that no node tells apart; 0 is all
+ * others.
  */
-import { type Booster, Missing, type Tree, ZERO_THRESHOLD, isCategorical, isDefaultLeft, missingType } from './booster.js';
+import {
+  type Booster,
+  Missing,
+  type Tree,
+  ZERO_THRESHOLD,
+  isCategorical,
+  isDefaultLeft,
+  missingType,
+} from './booster.js';
 
 /** The largest double below -1e-35f: what is not above it is below LightGBM's zero. */
 const BELOW_ZERO_THRESHOLD = -1.0000000180025096e-35;
@@ -112,7 +123,12 @@ export function buildColumns(booster: Booster): Columns {
   const views: View[] = [];
   const viewIndex = new Map<number, number>();
   const total = booster.trees.reduce((sum, { leafCount }) => sum + leafCount - 1, 0);
-  const decisions = { first: new Int32Array(booster.trees.length), column: new Int32Array(total), view: new Int32Array(total), cut: new Int32Array(total) };
+  const decisions = {
+    first: new Int32Array(booster.trees.length),
+    column: new Int32Array(total),
+    view: new Int32Array(total),
+    cut: new Int32Array(total),
+  };
   const decide = (tree: Tree, node: number, at: number): void => {
     const feature = tree.splitFeature[node];
     if (isCategorical(tree, node)) {
@@ -129,7 +145,11 @@ export function buildColumns(booster: Booster): Columns {
     let view = viewIndex.get(key);
     if (view === undefined) {
       viewIndex.set(key, (view = views.length));
-      views.push({ column, missing: type === Missing.none ? 'value' : side, zero: type === Missing.zero ? side : 'value' });
+      views.push({
+        column,
+        missing: type === Missing.none ? 'value' : side,
+        zero: type === Missing.zero ? side : 'value',
+      });
     }
     decisions.column[at] = column;
     decisions.view[at] = view;
@@ -146,7 +166,11 @@ export function buildColumns(booster: Booster): Columns {
 const inOrder = <T>(map: ReadonlyMap<number, T>): [number, T][] => [...map].toSorted(([a], [b]) => a - b);
 
 const snapToZero = (threshold: number): number =>
-  threshold < -ZERO_THRESHOLD || threshold > ZERO_THRESHOLD ? threshold : threshold < 0 ? BELOW_ZERO_THRESHOLD : ZERO_THRESHOLD;
+  threshold < -ZERO_THRESHOLD || threshold > ZERO_THRESHOLD
+    ? threshold
+    : threshold < 0
+      ? BELOW_ZERO_THRESHOLD
+      : ZERO_THRESHOLD;
 
 /** Number of ascending `cuts` below `value`. */
 function countBelow(cuts: Float64Array, value: number): number {
@@ -162,9 +186,18 @@ function countBelow(cuts: Float64Array, value: number): number {
 
 /** @param zero zero gets a slot of its own */
 function numericalColumn(feature: number, stretch: Float64Array, missing: boolean, zero: boolean): NumericalColumn {
-  const cuts = zero ? Float64Array.from(new Set([...stretch, BELOW_ZERO_THRESHOLD, ZERO_THRESHOLD])).toSorted() : stretch;
+  const cuts = zero
+    ? Float64Array.from(new Set([...stretch, BELOW_ZERO_THRESHOLD, ZERO_THRESHOLD])).toSorted()
+    : stretch;
   const zeroSlot = countBelow(cuts, 0);
-  return { kind: 'numerical', feature, cuts, zeroSlot, missingSlot: missing ? cuts.length + 1 : zeroSlot, slots: cuts.length + (missing ? 2 : 1) };
+  return {
+    kind: 'numerical',
+    feature,
+    cuts,
+    zeroSlot,
+    missingSlot: missing ? cuts.length + 1 : zeroSlot,
+    slots: cuts.length + (missing ? 2 : 1),
+  };
 }
 
 /** The bits of a categorical node's set. */
@@ -192,9 +225,13 @@ class SetCollection {
 
 /** Splits the categories into groups, set by set: two categories share a group where every set has both or neither. */
 function categoricalColumn(feature: number, sets: readonly Uint32Array[]): CategoricalColumn {
-  // At least category 0, which every value above -1 and below 1 is: the kernel looks it up even where all sets are empty.
+  // At least category 0, which every value above -1 and below 1 is: the kernel looks it up even where all sets are
+  // empty.
   const categories = sets.reduce((most, set) => Math.max(most, set.length * 32), 1);
-  if (categories > LIMITS.categories) throw new RangeError(`feature ${feature} has categories up to ${categories}; ${LIMITS.categories} is the most that can be served`);
+  if (categories > LIMITS.categories)
+    throw new RangeError(
+      `feature ${feature} has categories up to ${categories}; ${LIMITS.categories} is the most that can be served`,
+    );
   const groups = new Uint32Array(categories);
   let count = 1;
   for (const set of sets) {
@@ -217,7 +254,10 @@ function categoricalColumn(feature: number, sets: readonly Uint32Array[]): Categ
     }
     slots[category] = slot;
   }
-  if (slotOf.size > LIMITS.groups) throw new RangeError(`feature ${feature} has ${slotOf.size} groups of categories; ${LIMITS.groups} is the most that can be served`);
+  if (slotOf.size > LIMITS.groups)
+    throw new RangeError(
+      `feature ${feature} has ${slotOf.size} groups of categories; ${LIMITS.groups} is the most that can be served`,
+    );
   const members = sets.map((set) => Uint8Array.from(anyMember, (category) => (inSet(set, category) ? 1 : 0)));
   return { kind: 'categorical', feature, groups: slots, sets, members, slots: slotOf.size };
 }
@@ -234,7 +274,11 @@ const inSet = (set: Uint32Array, category: number): boolean =>
   category >= 0 && category >> 5 < set.length && ((set[category >> 5] >>> (category & 31)) & 1) === 1;
 
 /** Whether zero and missing values go left at a node of `view` and `cut`. */
-export function specialSides({ zeroSlot, missingSlot }: NumericalColumn, { missing, zero }: View, cut: number): { readonly zero: boolean; readonly missing: boolean } {
+export function specialSides(
+  { zeroSlot, missingSlot }: NumericalColumn,
+  { missing, zero }: View,
+  cut: number,
+): { readonly zero: boolean; readonly missing: boolean } {
   const zeroLeft = zero === 'value' ? zeroSlot <= cut : zero === 'left';
   // Where they share a slot no node has missing values of its own.
   return { zero: zeroLeft, missing: missing === 'value' || missingSlot === zeroSlot ? zeroLeft : missing === 'left' };

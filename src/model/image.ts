@@ -1,6 +1,7 @@
 /**
- * Compiles a booster into its image, the bytes that the kernel reads. The layout is drawn in `workers/kernel/layout.ts`.
- * The stages: columns (values to slots) and views, nodes, the mask tables where the strategy has them, the explanation.
+ * Compiles a booster into its image, the bytes that the kernel reads. The layout is drawn in
+ * `workers/kernel/layout.ts`. The stages: columns (values to slots) and views, nodes, the mask tables where the
+ * strategy has them, the explanation.
  */
 import * as L from '../../workers/kernel/layout.js';
 import type { IsotonicCalibrator } from '../artifact/calibrator.js';
@@ -55,7 +56,9 @@ export function applicableStrategies(booster: Booster, columns: Columns = buildC
   if (columns.columns.length === 0 || booster.trees.some((tree) => tree.linear !== undefined)) return ['walk'];
   const streams = planStreams(columns.columns);
   const masks = (['mask32', 'mask64'] as const).filter(
-    (name) => fitsMask(booster, WORDS[name]) && tableBytes(streams, paddedTrees(booster) * booster.outputs, WORDS[name]) <= MASK_LIMITS.tableBytes,
+    (name) =>
+      fitsMask(booster, WORDS[name]) &&
+      tableBytes(streams, paddedTrees(booster) * booster.outputs, WORDS[name]) <= MASK_LIMITS.tableBytes,
   );
   return streams.length <= MASK_LIMITS.streams ? [...masks, 'walk'] : ['walk', ...masks];
 }
@@ -81,8 +84,16 @@ export function planImage(booster: Booster, calibrator?: IsotonicCalibrator, str
   const explanation = isExplainable(booster) ? explanationSection(plan, booster, columns, places) : undefined;
   if (explanation !== undefined) writers.push(explanation.write);
   return {
-    byteLength: plan.bytes, strategy: chosen, explainable: explanation !== undefined,
-    shape: { features: booster.featureCount, outputs: booster.outputs, streams: streams.length, views: places.total, explain: explanation?.shape },
+    byteLength: plan.bytes,
+    strategy: chosen,
+    explainable: explanation !== undefined,
+    shape: {
+      features: booster.featureCount,
+      outputs: booster.outputs,
+      streams: streams.length,
+      views: places.total,
+      explain: explanation?.shape,
+    },
     write(bytes) {
       bytes.fill(0);
       const sheet = new Sheet(bytes);

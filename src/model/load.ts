@@ -1,6 +1,6 @@
 /**
- * Loading a model, stage by stage: fetch, verify, parse, compile, self-check (all in the loader's thread), then warm up. Nothing of a
- * model that fails a stage is kept, and nothing that serves is touched.
+ * Loading a model, stage by stage: fetch, verify, parse, compile, self-check (all in the loader's thread), then warm
+ * up. Nothing of a model that fails a stage is kept, and nothing that serves is touched.
  */
 import type { LoadedImage } from '../../workers/load.js';
 import { ArtifactError, LightscoreError } from '../errors.js';
@@ -16,7 +16,12 @@ export type WarmingScorer = Scorer & Pick<ScoringGround, 'memory'>;
  * @returns a model that the pool has scored with, and what is known of its version
  * @throws what `ModelLoader.load` throws; ArtifactError where the pool does not score as the loader did
  */
-export async function loadModel(version: string, loader: ModelLoader, pool: WarmingScorer, onVerified: (loaded: LoadedImage) => void): Promise<{ readonly model: ServedModel; readonly loaded: LoadedImage }> {
+export async function loadModel(
+  version: string,
+  loader: ModelLoader,
+  pool: WarmingScorer,
+  onVerified: (loaded: LoadedImage) => void,
+): Promise<{ readonly model: ServedModel; readonly loaded: LoadedImage }> {
   const loaded = await loader.load(version);
   let model: ServedModel;
   try {
@@ -35,14 +40,30 @@ export async function loadModel(version: string, loader: ModelLoader, pool: Warm
   return { model, loaded };
 }
 
-/** One row through the pool: the first batch of a new model then finds its lane laid out, and the way there and back proven. */
+/**
+ * One row through the pool: the first batch of a new model then finds its lane laid out, and the way there and back
+ * proven.
+ */
 async function warmUp(model: ServedModel, { card, exampleRaw }: LoadedImage, pool: WarmingScorer): Promise<void> {
   const lane = model.takeLane('score');
-  if (lane === undefined) throw new LightscoreError('MODEL_UNSUPPORTED', `${card.version}: no room in the shared memory for a batch`);
+  if (lane === undefined)
+    throw new LightscoreError('MODEL_UNSUPPORTED', `${card.version}: no room in the shared memory for a batch`);
   try {
     lane.rows.set(card.exampleRow);
-    await pool.run({ strategy: model.strategy, image: model.image, text: 0, lane: lane.address, first: 0, end: 1, explain: false });
-    if (!Object.is(lane.raw[0], exampleRaw)) throw new ArtifactError(card.version, `warm-up: a worker scores the example row as ${lane.raw[0]}, the plain tree walk as ${exampleRaw}`);
+    await pool.run({
+      strategy: model.strategy,
+      image: model.image,
+      text: 0,
+      lane: lane.address,
+      first: 0,
+      end: 1,
+      explain: false,
+    });
+    if (!Object.is(lane.raw[0], exampleRaw))
+      throw new ArtifactError(
+        card.version,
+        `warm-up: a worker scores the example row as ${lane.raw[0]}, the plain tree walk as ${exampleRaw}`,
+      );
   } finally {
     model.releaseLane(lane);
   }

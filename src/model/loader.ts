@@ -1,4 +1,7 @@
-/** The thread that loads models (`workers/load.ts`): started when there is one to load, at a lower priority than scoring, and let go after. */
+/**
+ * The thread that loads models (`workers/load.ts`): started when there is one to load, at a lower priority than
+ * scoring, and let go after.
+ */
 import { fileURLToPath } from 'node:url';
 import { MessageChannel } from 'node:worker_threads';
 import { Piscina } from 'piscina';
@@ -9,8 +12,9 @@ import type { ScoringGround } from '../scoring/pool.js';
 
 const IDLE_MS = 5000;
 /**
- * Added to the thread's niceness where the system allows it: the least there is. At 10 a load moved the 99th percentile of the event-loop
- * delay from 1.5 to 4 ms on two idle cores, at 19 to 2.2; on cores that scoring keeps busy a load takes seconds, and may.
+ * Added to the thread's niceness where the system allows it: the least there is. At 10 a load moved the 99th percentile
+ * of the event-loop delay from 1.5 to 4 ms on two idle cores, at 19 to 2.2; on cores that scoring keeps busy a load
+ * takes seconds, and may.
  */
 const NICENESS = 19;
 
@@ -36,8 +40,8 @@ export class ModelLoader {
 
   /**
    * @returns a verified image in shared memory, which is the caller's to free
-   * @throws ArtifactError, LightscoreError VERSION_NOT_FOUND, STORE_UNREACHABLE, MODEL_UNSUPPORTED (no room), WORKER_FAILED; no
-   * memory is kept then
+   * @throws ArtifactError, LightscoreError VERSION_NOT_FOUND, STORE_UNREACHABLE, MODEL_UNSUPPORTED (no room),
+   * WORKER_FAILED; no memory is kept then
    */
   async load(version: string): Promise<LoadedImage> {
     const { memory } = this.ground;
@@ -61,7 +65,9 @@ export class ModelLoader {
       const result = await this.#run(task, abort.signal);
       if ('refused' in result) {
         const { code, message, file, reason } = result.refused;
-        throw file !== undefined && reason !== undefined ? new ArtifactError(file, reason) : new LightscoreError(code, message);
+        throw file !== undefined && reason !== undefined
+          ? new ArtifactError(file, reason)
+          : new LightscoreError(code, message);
       }
       given.delete(result.loaded.image);
       return result.loaded;
@@ -77,7 +83,11 @@ export class ModelLoader {
     try {
       return (await this.#piscina.run(task, { transferList: [task.port], signal })) as LoadResult;
     } catch (error) {
-      throw new LightscoreError('WORKER_FAILED', `loading ${task.version}: the loader thread failed: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+      throw new LightscoreError(
+        'WORKER_FAILED',
+        `loading ${task.version}: the loader thread failed: ${error instanceof Error ? error.message : String(error)}`,
+        { cause: error },
+      );
     }
   }
 

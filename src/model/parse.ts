@@ -1,6 +1,6 @@
 /**
- * Reads LightGBM's model text (`lightgbm_model.txt`). Strict where LightGBM is lenient: whatever would make a walk leave
- * the tree, or a score depend on what is not in the file, is refused with the line's place and the reason.
+ * Reads LightGBM's model text (`lightgbm_model.txt`). Strict where LightGBM is lenient: whatever would make a walk
+ * leave the tree, or a score depend on what is not in the file, is refused with the line's place and the reason.
  */
 import { ArtifactError } from '../errors.js';
 import type { Booster, LinearLeaves, Objective, Transform, Tree } from './booster.js';
@@ -46,18 +46,26 @@ function readModel(text: string): Booster {
   }
 
   const formatVersion = header.get('version') ?? refuse('header: no version');
-  if (!['v2', 'v3', 'v4'].includes(formatVersion)) refuse(`header: version ${show(formatVersion)} of the format is not one of v2, v3, v4`);
+  if (!['v2', 'v3', 'v4'].includes(formatVersion))
+    refuse(`header: version ${show(formatVersion)} of the format is not one of v2, v3, v4`);
   const outputs = header.has('num_tree_per_iteration')
     ? headerInteger(header, 'num_tree_per_iteration', 1, LIMITS.outputs)
     : headerInteger(header, 'num_class', 1, LIMITS.outputs);
   const featureCount = headerInteger(header, 'max_feature_idx', 0, LIMITS.features - 1) + 1;
-  const featureNames = (header.get('feature_names') ?? refuse('header: no feature_names')).split(' ').filter((name) => name !== '');
+  const featureNames = (header.get('feature_names') ?? refuse('header: no feature_names'))
+    .split(' ')
+    .filter((name) => name !== '');
   if (featureNames.length !== featureCount) {
     refuse(`header: feature_names has ${featureNames.length} names, max_feature_idx says ${featureCount}`);
   }
   if (new Set(featureNames).size !== featureCount) refuse('header: feature_names repeats a name');
   const objective = readObjective(header.get('objective'));
-  if (objective.transform !== 'softmax' && objective.name !== 'multiclassova' && outputs > 1 && objective.name !== 'custom') {
+  if (
+    objective.transform !== 'softmax' &&
+    objective.name !== 'multiclassova' &&
+    outputs > 1 &&
+    objective.name !== 'custom'
+  ) {
     refuse(`header: objective ${objective.name} with num_tree_per_iteration=${outputs}`);
   }
 
@@ -84,7 +92,15 @@ function readModel(text: string): Booster {
   if (sizes !== undefined && sizes.split(' ').filter((size) => size !== '').length !== trees.length) {
     refuse(`tree_sizes lists another number of trees than the ${trees.length} that follow`);
   }
-  return { formatVersion, outputs, featureCount, featureNames, objective, averageOutput: header.has('average_output'), trees };
+  return {
+    formatVersion,
+    outputs,
+    featureCount,
+    featureNames,
+    objective,
+    averageOutput: header.has('average_output'),
+    trees,
+  };
 }
 
 const TRANSFORMS: Readonly<Record<string, Transform>> = {
@@ -110,9 +126,13 @@ const TRANSFORMS: Readonly<Record<string, Transform>> = {
 function readObjective(line: string | undefined): Objective {
   if (line === undefined) return { name: 'custom', transform: 'identity', sigmoid: 1 };
   const [name, ...options] = line.split(' ').filter((word) => word !== '');
-  if (name === undefined || !Object.hasOwn(TRANSFORMS, name)) return refuse(`header: objective ${show(line)} is not one of LightGBM's`);
+  if (name === undefined || !Object.hasOwn(TRANSFORMS, name))
+    return refuse(`header: objective ${show(line)} is not one of LightGBM's`);
   const option = options.find((word) => word.startsWith('sigmoid:'));
-  const sigmoid = option === undefined || !(name === 'binary' || name === 'multiclassova') ? 1 : Number(option.slice('sigmoid:'.length));
+  const sigmoid =
+    option === undefined || !(name === 'binary' || name === 'multiclassova')
+      ? 1
+      : Number(option.slice('sigmoid:'.length));
   if (!(sigmoid > 0 && sigmoid < Infinity)) refuse(`header: objective ${show(line)} has no usable sigmoid`);
   const transform = TRANSFORMS[name] === 'identity' && options.includes('sqrt') ? 'signed_square' : TRANSFORMS[name];
   return { name, transform, sigmoid };
@@ -120,58 +140,92 @@ function readObjective(line: string | undefined): Objective {
 
 function readTree(fields: Map<string, string>, featureCount: number, where: string): Tree {
   const text = (key: string): string => fields.get(key) ?? refuse(`${where}: no ${key}`);
-  const count = (key: string, low: number, high: number): number => integers(text(key), 1, low, high, `${where}: ${key}`)[0];
+  const count = (key: string, low: number, high: number): number =>
+    integers(text(key), 1, low, high, `${where}: ${key}`)[0];
   const leafCount = count('num_leaves', 1, LIMITS.leaves);
   const categoryCount = count('num_cat', 0, LIMITS.leaves);
   const nodes = leafCount - 1;
   requireRoom(text('leaf_value'), leafCount, `${where}: leaf_value`);
-  // One buffer for all lists, the wider numbers first: one for each costs the allocator and the collector more than reading it does.
+  // One buffer for all lists, the wider numbers first: one for each costs the allocator and the collector more than
+  // reading it does.
   const buffer = new ArrayBuffer(16 * leafCount + 37 * nodes);
   let used = 0;
   const take = (bytes: number): number => (used += bytes) - bytes;
-  const [leafValue, leafRows] = [new Float64Array(buffer, take(8 * leafCount), leafCount), new Float64Array(buffer, take(8 * leafCount), leafCount)];
+  const [leafValue, leafRows] = [
+    new Float64Array(buffer, take(8 * leafCount), leafCount),
+    new Float64Array(buffer, take(8 * leafCount), leafCount),
+  ];
   const [threshold, splitGain, nodeRows] = [0, 1, 2].map(() => new Float64Array(buffer, take(8 * nodes), nodes));
   const [splitFeature, leftChild, rightChild] = [0, 1, 2].map(() => new Int32Array(buffer, take(4 * nodes), nodes));
   const decisionType = new Uint8Array(buffer, take(nodes), nodes);
   const given = (key: string, values: Float64Array): Float64Array | undefined => {
     const value = fields.get(key);
-    return value === undefined || (value === '' && values.length > 0) ? undefined : readNumbers(value, values, `${where}: ${key}`);
+    return value === undefined || (value === '' && values.length > 0)
+      ? undefined
+      : readNumbers(value, values, `${where}: ${key}`);
   };
 
   readNumbers(text('leaf_value'), leafValue, `${where}: leaf_value`);
-  const linear = fields.get('is_linear')?.trim() === '1' ? readLinearLeaves(fields, leafCount, featureCount, where) : undefined;
+  const linear =
+    fields.get('is_linear')?.trim() === '1' ? readLinearLeaves(fields, leafCount, featureCount, where) : undefined;
   if (nodes > 0) {
     readIntegers(text('split_feature'), splitFeature, 0, featureCount - 1, `${where}: split_feature`);
     readNumbers(text('threshold'), threshold, `${where}: threshold`);
     readIntegers(text('left_child'), leftChild, -leafCount, nodes - 1, `${where}: left_child`);
     readIntegers(text('right_child'), rightChild, -leafCount, nodes - 1, `${where}: right_child`);
-    if (fields.has('decision_type')) readIntegers(text('decision_type'), decisionType, 0, 15, `${where}: decision_type`);
+    if (fields.has('decision_type'))
+      readIntegers(text('decision_type'), decisionType, 0, 15, `${where}: decision_type`);
   }
   if (fields.has('split_gain')) readNumbers(text('split_gain'), splitGain, `${where}: split_gain`);
   requireProperTree(leftChild, rightChild, where);
 
-  const catBoundaries = categoryCount === 0 ? NO_INT32 : integers(text('cat_boundaries'), categoryCount + 1, 0, 2 ** 31 - 1, `${where}: cat_boundaries`);
+  const catBoundaries =
+    categoryCount === 0
+      ? NO_INT32
+      : integers(text('cat_boundaries'), categoryCount + 1, 0, 2 ** 31 - 1, `${where}: cat_boundaries`);
   for (let i = 0; i < categoryCount; i++) {
-    if (catBoundaries[0] !== 0 || catBoundaries[i + 1] < catBoundaries[i]) refuse(`${where}: cat_boundaries do not ascend from 0`);
+    if (catBoundaries[0] !== 0 || catBoundaries[i + 1] < catBoundaries[i])
+      refuse(`${where}: cat_boundaries do not ascend from 0`);
   }
-  const catBits = categoryCount === 0 ? NO_UINT32 : readCategoryBits(text('cat_threshold'), catBoundaries[categoryCount], `${where}: cat_threshold`);
+  const catBits =
+    categoryCount === 0
+      ? NO_UINT32
+      : readCategoryBits(text('cat_threshold'), catBoundaries[categoryCount], `${where}: cat_threshold`);
   for (let node = 0; node < nodes; node++) {
     const categorical = (decisionType[node] & 1) === 1;
-    if (categorical && !(Number.isInteger(threshold[node]) && threshold[node] >= 0 && threshold[node] < categoryCount)) {
+    if (
+      categorical &&
+      !(Number.isInteger(threshold[node]) && threshold[node] >= 0 && threshold[node] < categoryCount)
+    ) {
       refuse(`${where}: node ${node} names category set ${threshold[node]} of ${categoryCount}`);
     }
-    if (!categorical && Number.isNaN(threshold[node])) refuse(`${where}: node ${node} has a threshold that is not a number`);
+    if (!categorical && Number.isNaN(threshold[node]))
+      refuse(`${where}: node ${node} has a threshold that is not a number`);
     if (((decisionType[node] >> 2) & 3) === 3) refuse(`${where}: node ${node} has an unknown missing type`);
   }
   return {
-    leafCount, splitFeature, threshold, decisionType, leftChild, rightChild, splitGain, leafValue,
+    leafCount,
+    splitFeature,
+    threshold,
+    decisionType,
+    leftChild,
+    rightChild,
+    splitGain,
+    leafValue,
     leafRows: given('leaf_count', leafRows),
     nodeRows: given('internal_count', nodeRows),
-    catBoundaries, catBits, linear,
+    catBoundaries,
+    catBits,
+    linear,
   };
 }
 
-function readLinearLeaves(fields: Map<string, string>, leafCount: number, featureCount: number, where: string): LinearLeaves {
+function readLinearLeaves(
+  fields: Map<string, string>,
+  leafCount: number,
+  featureCount: number,
+  where: string,
+): LinearLeaves {
   const text = (key: string): string => fields.get(key) ?? refuse(`${where}: no ${key}`);
   const constants = numbers(text('leaf_const'), leafCount, `${where}: leaf_const`);
   const sizes = integers(text('num_features'), leafCount, 0, featureCount, `${where}: num_features`);
@@ -236,18 +290,28 @@ function requireRoom(text: string, length: number, where: string): void {
 /** What is read before it is known to be whole; used again. */
 let unchecked = new Float64Array(256);
 
-function readIntegers<List extends Int32Array | Uint32Array | Uint8Array>(text: string, values: List, low: number, high: number, where: string): List {
+function readIntegers<List extends Int32Array | Uint32Array | Uint8Array>(
+  text: string,
+  values: List,
+  low: number,
+  high: number,
+  where: string,
+): List {
   if (values.length > unchecked.length) unchecked = new Float64Array(values.length);
   const read = unchecked.subarray(0, values.length);
   readNumbers(text, read, where);
   for (let i = 0; i < values.length; i++) {
-    if (!Number.isInteger(read[i]) || read[i] < low || read[i] > high) refuse(`${where}: ${read[i]} is not a whole number from ${low} to ${high}`);
+    if (!Number.isInteger(read[i]) || read[i] < low || read[i] > high)
+      refuse(`${where}: ${read[i]} is not a whole number from ${low} to ${high}`);
     values[i] = read[i];
   }
   return values;
 }
 
-/** Decimal text to double, correctly rounded as LightGBM's precise reader does; `inf`, `-inf` and `nan` as written by it. */
+/**
+ * Decimal text to double, correctly rounded as LightGBM's precise reader does; `inf`, `-inf` and `nan` as written by
+ * it.
+ */
 function readNumbers(text: string, values: Float64Array, where: string): Float64Array {
   const { length } = values;
   let found = 0;
@@ -281,7 +345,9 @@ function readNumbers(text: string, values: Float64Array, where: string): Float64
   return values;
 }
 
-const [SPACE, CARRIAGE_RETURN, MINUS, POINT, ZERO, NINE] = [' ', '\r', '-', '.', '0', '9'].map((character) => character.charCodeAt(0));
+const [SPACE, CARRIAGE_RETURN, MINUS, POINT, ZERO, NINE] = [' ', '\r', '-', '.', '0', '9'].map((character) =>
+  character.charCodeAt(0),
+);
 /** Whole numbers of so many digits are doubles, and so are powers of ten up to 10^22. */
 const EXACT_DIGITS = 15;
 const POWERS_OF_TEN = Float64Array.from({ length: EXACT_DIGITS + 1 }, (_, exponent) => 10 ** exponent);
@@ -290,7 +356,9 @@ const SPECIAL: Readonly<Record<string, number>> = { inf: Infinity, '-inf': -Infi
 const DECIMAL = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i;
 
 function longNumber(word: string, where: string): number {
-  return DECIMAL.test(word) ? Number(word) : (SPECIAL[word.toLowerCase()] ?? refuse(`${where}: ${show(word)} is not a number`));
+  return DECIMAL.test(word)
+    ? Number(word)
+    : (SPECIAL[word.toLowerCase()] ?? refuse(`${where}: ${show(word)} is not a number`));
 }
 
 const chomp = (line: string): string => (line.endsWith('\r') ? line.slice(0, -1) : line);

@@ -1,6 +1,7 @@
 /**
- * Rows that put every split of a booster to the test: each feature steps through its own critical values (each side of each
- * threshold, zero and LightGBM's zero threshold, missing, infinities, categories in and out of every set), all features at once.
+ * Rows that put every split of a booster to the test: each feature steps through its own critical values (each side of
+ * each threshold, zero and LightGBM's zero threshold, missing, infinities, categories in and out of every set), all
+ * features at once.
  */
 import { type Booster, ZERO_THRESHOLD, isCategorical } from './booster.js';
 import { categorySet } from './columns.js';
@@ -14,7 +15,21 @@ export interface SelfCheck {
   readonly count: number;
 }
 
-const SPECIAL = [NaN, 0, 1, -1, ZERO_THRESHOLD, -ZERO_THRESHOLD, 1e-36, -1e-36, Infinity, -Infinity, 1e300, -1e300, 5e-324];
+const SPECIAL = [
+  NaN,
+  0,
+  1,
+  -1,
+  ZERO_THRESHOLD,
+  -ZERO_THRESHOLD,
+  1e-36,
+  -1e-36,
+  Infinity,
+  -Infinity,
+  1e300,
+  -1e300,
+  5e-324,
+];
 const CATEGORIES = [NaN, -1, -0.5, 0, 0.5, 1e9, 3e9, Infinity];
 /** Splits of a very large model are sampled, evenly. */
 const MOST_ROWS = 2048;
@@ -66,7 +81,8 @@ export function exampleRow(booster: Booster): number[] {
   const thresholds = Array.from({ length: booster.featureCount }, () => new Set<number>());
   for (const tree of booster.trees) {
     for (let node = 0; node < tree.leafCount - 1; node++) {
-      if (!isCategorical(tree, node) && Number.isFinite(tree.threshold[node])) thresholds[tree.splitFeature[node]].add(tree.threshold[node]);
+      if (!isCategorical(tree, node) && Number.isFinite(tree.threshold[node]))
+        thresholds[tree.splitFeature[node]].add(tree.threshold[node]);
     }
   }
   return thresholds.map((set) => {

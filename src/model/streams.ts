@@ -2,7 +2,9 @@
 import type { Booster, Tree } from './booster.js';
 import { type Column, type Columns, specialSides } from './columns.js';
 
-/** Small columns share a stream while their slots multiply to at most this: fewer streams to read against larger tables. */
+/**
+ * Small columns share a stream while their slots multiply to at most this: fewer streams to read against larger tables.
+ */
 const COMBINED_SLOTS = 256;
 /** Leaves that one word of a mask holds. */
 const MASK_LEAVES = 32;
@@ -63,7 +65,15 @@ class ReachableLeaves {
       }
       for (let word = 0; word < words; word++) {
         // What goes left loses the leaves on the right.
-        narrow(table, words, word, columns, first + node, ~this.#below(tree.rightChild[node], word), ~this.#below(tree.leftChild[node], word));
+        narrow(
+          table,
+          words,
+          word,
+          columns,
+          first + node,
+          ~this.#below(tree.rightChild[node], word),
+          ~this.#below(tree.leftChild[node], word),
+        );
       }
     }
   }
@@ -88,17 +98,28 @@ class ReachableLeaves {
     }
     while (count-- > 0) {
       const node = order[count];
-      for (let word = 0; word < this.words; word++) this.#under[node * this.words + word] = this.#below(leftChild[node], word) | this.#below(rightChild[node], word);
+      for (let word = 0; word < this.words; word++)
+        this.#under[node * this.words + word] =
+          this.#below(leftChild[node], word) | this.#below(rightChild[node], word);
     }
   }
 }
 
 /** ANDs one word of every slot's mask: with `left` where the slot goes left by the decision, else with `right`. */
-function narrow(table: Uint32Array, words: number, word: number, { columns, views, decisions }: Columns, decision: number, left: number, right: number): void {
+function narrow(
+  table: Uint32Array,
+  words: number,
+  word: number,
+  { columns, views, decisions }: Columns,
+  decision: number,
+  left: number,
+  right: number,
+): void {
   const column = columns[decisions.column[decision]];
   if (column.kind === 'categorical') {
     const members = column.members[decisions.view[decision]];
-    for (let slot = 0, at = word; slot < members.length; slot++, at += words) table[at] &= members[slot] === 1 ? left : right;
+    for (let slot = 0, at = word; slot < members.length; slot++, at += words)
+      table[at] &= members[slot] === 1 ? left : right;
     return;
   }
   const cut = decisions.cut[decision];
@@ -120,14 +141,21 @@ function narrow(table: Uint32Array, words: number, word: number, { columns, view
  * @param place of each tree among the trees of a table row; places without a tree get one leaf
  */
 export function writeTables(
-  booster: Booster, columns: Columns, streams: readonly Stream[], words: number, image: Uint32Array,
-  tables: readonly number[], treesPerRow: number, place: (tree: number) => number,
+  booster: Booster,
+  columns: Columns,
+  streams: readonly Stream[],
+  words: number,
+  image: Uint32Array,
+  tables: readonly number[],
+  treesPerRow: number,
+  place: (tree: number) => number,
 ): void {
   const row = treesPerRow * words;
   const filled = new Set(booster.trees.map((_, t) => place(t)));
   const padding = Array.from({ length: treesPerRow }, (_, at) => at).filter((at) => !filled.has(at));
   streams.forEach((stream, s) => {
-    for (let slot = 0; slot < stream.slots; slot++) for (const at of padding) image[tables[s] + slot * row + at * words] = 1;
+    for (let slot = 0; slot < stream.slots; slot++)
+      for (const at of padding) image[tables[s] + slot * row + at * words] = 1;
   });
   const reachable = new ReachableLeaves(columns, words);
   const combined = new Uint32Array(Math.max(...streams.map(({ slots }) => slots)) * words);
@@ -147,8 +175,17 @@ export function writeTables(
   });
 }
 
-/** Repeats the table of the first `slots` slots for each slot of another column, last one first so that it can be done in place. */
-function combine(table: Uint32Array, slots: number, other: Uint32Array | undefined, otherSlots: number, words: number): void {
+/**
+ * Repeats the table of the first `slots` slots for each slot of another column, last one first so that it can be done
+ * in place.
+ */
+function combine(
+  table: Uint32Array,
+  slots: number,
+  other: Uint32Array | undefined,
+  otherSlots: number,
+  words: number,
+): void {
   const length = slots * words;
   for (let high = otherSlots - 1; high >= 0; high--) {
     const to = high * length;
@@ -159,7 +196,14 @@ function combine(table: Uint32Array, slots: number, other: Uint32Array | undefin
   }
 }
 
-function copyStrided(table: Uint32Array, slots: number, words: number, image: Uint32Array, start: number, stride: number): void {
+function copyStrided(
+  table: Uint32Array,
+  slots: number,
+  words: number,
+  image: Uint32Array,
+  start: number,
+  stride: number,
+): void {
   for (let slot = 0, from = 0, to = start; slot < slots; slot++, to += stride) {
     for (let word = 0; word < words; word++, from++) image[to + word] = table[from];
   }
@@ -168,7 +212,8 @@ function copyStrided(table: Uint32Array, slots: number, words: number, image: Ui
 const lowBits = (count: number): number => (count >= 32 ? 0xffffffff : count <= 0 ? 0 : 2 ** count - 1);
 
 /** Whether every leaf of `booster` has a bit in `words` words. */
-export const fitsMask = (booster: Booster, words: number): boolean => booster.trees.every((tree) => tree.leafCount <= 32 * words);
+export const fitsMask = (booster: Booster, words: number): boolean =>
+  booster.trees.every((tree) => tree.leafCount <= 32 * words);
 
 /** Bytes of all tables. */
 export const tableBytes = (streams: readonly Stream[], treesPerRow: number, words: number): number =>

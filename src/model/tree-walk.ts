@@ -1,9 +1,19 @@
 /**
  * The plain tree walk: LightGBM's decision rules, node by node, straight from the model text's own numbers. It shares
- * nothing with the compiled image, so that agreement between the two means something. Source: `tree.h` (NumericalDecision,
- * CategoricalDecision), `c_api.cpp` (zeroing of tiny values in dense rows), `gbdt_prediction.cpp`, the objectives' ConvertOutput.
+ * nothing with the compiled image, so that agreement between the two means something. Source: `tree.h`
+ * (NumericalDecision, CategoricalDecision), `c_api.cpp` (zeroing of tiny values in dense rows), `gbdt_prediction.cpp`,
+ * the objectives' ConvertOutput.
  */
-import { type Booster, Missing, type Tree, ZERO_THRESHOLD, isCategorical, isDefaultLeft, iterationCount, missingType } from './booster.js';
+import {
+  type Booster,
+  Missing,
+  type Tree,
+  ZERO_THRESHOLD,
+  isCategorical,
+  isDefaultLeft,
+  iterationCount,
+  missingType,
+} from './booster.js';
 
 const zeroed = (value: number): number => (Math.abs(value) <= ZERO_THRESHOLD ? 0 : value);
 
@@ -11,7 +21,8 @@ const zeroed = (value: number): number => (Math.abs(value) <= ZERO_THRESHOLD ? 0
 export function goesLeft(tree: Tree, node: number, value: number): boolean {
   let x = zeroed(value);
   if (isCategorical(tree, node)) {
-    // int(x) truncates towards zero, so -0.5 is category 0; what an int cannot hold becomes a negative number in LightGBM.
+    // int(x) truncates towards zero, so -0.5 is category 0; what an int cannot hold becomes a negative number in
+    // LightGBM.
     if (Number.isNaN(x) || x <= -1 || x >= 2 ** 31) return false;
     const category = Math.trunc(x);
     const set = tree.threshold[node];
@@ -20,14 +31,16 @@ export function goesLeft(tree: Tree, node: number, value: number): boolean {
   }
   const missing = missingType(tree, node);
   if (Number.isNaN(x) && missing !== Missing.nan) x = 0;
-  if ((missing === Missing.zero && x === 0) || (missing === Missing.nan && Number.isNaN(x))) return isDefaultLeft(tree, node);
+  if ((missing === Missing.zero && x === 0) || (missing === Missing.nan && Number.isNaN(x)))
+    return isDefaultLeft(tree, node);
   return x <= tree.threshold[node];
 }
 
 /** Leaf that `row` ([featureCount], NaN for missing) reaches. */
 export function findLeaf(tree: Tree, row: ArrayLike<number>): number {
   let node = tree.leafCount === 1 ? ~0 : 0;
-  while (node >= 0) node = (goesLeft(tree, node, row[tree.splitFeature[node]]) ? tree.leftChild : tree.rightChild)[node];
+  while (node >= 0)
+    node = (goesLeft(tree, node, row[tree.splitFeature[node]]) ? tree.leftChild : tree.rightChild)[node];
   return ~node;
 }
 
@@ -50,15 +63,23 @@ export function rawScores(booster: Booster, row: ArrayLike<number>): Float64Arra
   return scores;
 }
 
-/** [outputs] predictions from raw scores, with `Math.exp` (V8's; its last bit may differ from libm's, which the kernel uses). */
+/**
+ * [outputs] predictions from raw scores, with `Math.exp` (V8's; its last bit may differ from libm's, which the kernel
+ * uses).
+ */
 export function predictions(booster: Booster, raw: ArrayLike<number>): Float64Array {
   const x = Float64Array.from(raw, (score) => (booster.averageOutput ? score / iterationCount(booster) : score));
   switch (booster.objective.transform) {
-    case 'identity': return x;
-    case 'sigmoid': return x.map((score) => 1 / (1 + Math.exp(-booster.objective.sigmoid * score)));
-    case 'exp': return x.map((score) => Math.exp(score));
-    case 'log1p_exp': return x.map((score) => Math.log1p(Math.exp(score)));
-    case 'signed_square': return x.map((score) => Math.sign(score) * score * score);
+    case 'identity':
+      return x;
+    case 'sigmoid':
+      return x.map((score) => 1 / (1 + Math.exp(-booster.objective.sigmoid * score)));
+    case 'exp':
+      return x.map((score) => Math.exp(score));
+    case 'log1p_exp':
+      return x.map((score) => Math.log1p(Math.exp(score)));
+    case 'signed_square':
+      return x.map((score) => Math.sign(score) * score * score);
     case 'softmax': {
       const top = x.reduce((a, b) => Math.max(a, b), -Infinity);
       const parts = x.map((score) => Math.exp(score - top));

@@ -1,7 +1,7 @@
 /**
- * The gate in front of every version: the kernel scores rows whose raw scores are known from elsewhere, and must agree bit for bit.
- * What it is held against: the plain tree walk on rows of the model's own thresholds, always; the trainer's own LightGBM where the
- * artifact carries `self_check.json`; native LightGBM where it is built.
+ * The gate in front of every version: the kernel scores rows whose raw scores are known from elsewhere, and must agree
+ * bit for bit. What it is held against: the plain tree walk on rows of the model's own thresholds, always; the
+ * trainer's own LightGBM where the artifact carries `self_check.json`; native LightGBM where it is built.
  */
 import { type ChildProcess, type ForkOptions, fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -37,7 +37,10 @@ export function verifyKernel(kernel: BoundKernel, image: number, lane: Lane, kno
     kernel.score(image, lane.address, 0, count);
     for (let r = 0; r < count; r++) {
       if (Object.is(lane.raw[r], known.raw[start + r])) continue;
-      throw new ArtifactError(file, `self-check: the kernel scores row ${start + r} as ${lane.raw[r]}, ${known.by} as ${known.raw[start + r]}`);
+      throw new ArtifactError(
+        file,
+        `self-check: the kernel scores row ${start + r} as ${lane.raw[r]}, ${known.by} as ${known.raw[start + r]}`,
+      );
     }
   }
 }
@@ -52,20 +55,31 @@ const MOST_KNOWN_ROWS = 100_000;
 export function readSelfCheck(bytes: Uint8Array, file: string, featureNames: readonly string[]): KnownScores {
   const { value } = parseJsonObject(bytes, file);
   const names = value['feature_names'];
-  if (names !== undefined && !(Array.isArray(names) && names.length === featureNames.length && names.every((name, i) => name === featureNames[i]))) {
+  if (
+    names !== undefined &&
+    !(
+      Array.isArray(names) &&
+      names.length === featureNames.length &&
+      names.every((name, i) => name === featureNames[i])
+    )
+  ) {
     throw new ArtifactError(file, "feature_names are not the model's");
   }
   const rows: unknown = value['rows'];
   const raw: unknown = value['raw_score'];
-  if (!Array.isArray(rows) || !Array.isArray(raw) || rows.length !== raw.length) throw new ArtifactError(file, 'rows and raw_score must be lists of the same length');
-  if (rows.length === 0 || rows.length > MOST_KNOWN_ROWS) throw new ArtifactError(file, `has ${rows.length} rows; expected 1 to ${MOST_KNOWN_ROWS}`);
+  if (!Array.isArray(rows) || !Array.isArray(raw) || rows.length !== raw.length)
+    throw new ArtifactError(file, 'rows and raw_score must be lists of the same length');
+  if (rows.length === 0 || rows.length > MOST_KNOWN_ROWS)
+    throw new ArtifactError(file, `has ${rows.length} rows; expected 1 to ${MOST_KNOWN_ROWS}`);
   const width = featureNames.length;
   const values = new Float64Array(rows.length * width);
   rows.forEach((row: unknown, r) => {
-    if (!Array.isArray(row) || row.length !== width) throw new ArtifactError(file, `rows[${r}] is not a list of ${width} values`);
+    if (!Array.isArray(row) || row.length !== width)
+      throw new ArtifactError(file, `rows[${r}] is not a list of ${width} values`);
     row.forEach((cell: unknown, f) => {
       const number = cell === null ? NaN : cell === 'inf' ? Infinity : cell === '-inf' ? -Infinity : cell;
-      if (typeof number !== 'number') throw new ArtifactError(file, `rows[${r}][${f}] is not a number, null, "inf" or "-inf"`);
+      if (typeof number !== 'number')
+        throw new ArtifactError(file, `rows[${r}][${f}] is not a number, null, "inf" or "-inf"`);
       values[r * width + f] = number;
     });
   });
@@ -74,7 +88,12 @@ export function readSelfCheck(bytes: Uint8Array, file: string, featureNames: rea
     return score;
   });
   const { lightgbm_version: version } = value;
-  return { by: `the trainer's LightGBM${typeof version === 'string' ? ` ${version.slice(0, 32)}` : ''} (self_check.json)`, rows: values, raw: scores, count: rows.length };
+  return {
+    by: `the trainer's LightGBM${typeof version === 'string' ? ` ${version.slice(0, 32)}` : ''} (self_check.json)`,
+    rows: values,
+    raw: scores,
+    count: rows.length,
+  };
 }
 
 /** Whether a native LightGBM stands ready; nothing is built for this. */
@@ -95,12 +114,15 @@ const NATIVE_TIMEOUT_MS = 120_000;
 export type NativeScores = (rows: Float64Array, count: number) => Promise<KnownScores | undefined>;
 
 /**
- * Starts native LightGBM on a model, in a process of its own: a text that LightGBM cannot read ends the process that it runs in.
+ * Starts native LightGBM on a model, in a process of its own: a text that LightGBM cannot read ends the process that it
+ * runs in.
  * @param signal ends it
  * @returns a function that throws ArtifactError where LightGBM refuses the model
  */
 export function startNative(modelText: string, file: string, signal: AbortSignal): NativeScores {
-  const started = builtLightGBM().then((isBuilt) => (isBuilt && !signal.aborted ? new NativeProcess(modelText, signal) : undefined));
+  const started = builtLightGBM().then((isBuilt) =>
+    isBuilt && !signal.aborted ? new NativeProcess(modelText, signal) : undefined,
+  );
   // What goes wrong is told to whoever asks; a load that ends before it does is nobody's failure.
   started.catch(() => {});
   return async (rows, count) => {
@@ -116,8 +138,15 @@ class NativeProcess {
   readonly #answer: Promise<NativeAnswer>;
 
   constructor(modelText: string, signal: AbortSignal) {
-    // One thread: with the helpers of another V8 both cores of a small machine would be busy, and the event loop would wait for them.
-    const options: ForkOptions = { serialization: 'advanced', stdio: ['ignore', 'ignore', 'ignore', 'ipc'], execArgv: ['--single-threaded'], timeout: NATIVE_TIMEOUT_MS, signal };
+    // One thread: with the helpers of another V8 both cores of a small machine would be busy, and the event loop would
+    // wait for them.
+    const options: ForkOptions = {
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      execArgv: ['--single-threaded'],
+      timeout: NATIVE_TIMEOUT_MS,
+      signal,
+    };
     this.#child = fork(new URL('../../workers/native-scores.js', import.meta.url), options);
     // As the loader itself: scoring comes first.
     if (this.#child.pid !== undefined) setPriority(this.#child.pid, constants.priority.PRIORITY_LOW);
@@ -125,7 +154,9 @@ class NativeProcess {
       this.#child.once('message', (message) => resolve(message as NativeAnswer));
       // Every one: being ended is an error too.
       this.#child.on('error', (error) => resolve({ refused: error.message }));
-      this.#child.once('exit', (code, ended) => resolve({ refused: `LightGBM ended with ${ended ?? `exit code ${code}`} on this model` }));
+      this.#child.once('exit', (code, ended) =>
+        resolve({ refused: `LightGBM ended with ${ended ?? `exit code ${code}`} on this model` }),
+      );
     });
     this.#send({ modelText });
   }

@@ -50,7 +50,10 @@ export class Booster extends NativeOwner {
   }
 
   private static own(library: Library, pointer: Pointer): Booster {
-    return new Booster(new NativeHandle(pointer, (address) => library.call('LGBM_BoosterFree', address), 'booster'), library);
+    return new Booster(
+      new NativeHandle(pointer, (address) => library.call('LGBM_BoosterFree', address), 'booster'),
+      library,
+    );
   }
 
   /** Adds validation data, which `evaluate` then numbers from 1 in the order of adding (0 is the training data). */
@@ -69,7 +72,10 @@ export class Booster extends NativeOwner {
     this.library.call('LGBM_BoosterRollbackOneIter', this.handle.address);
   }
 
-  /** Puts the trees of `other` before this booster's own: continued training, where this one was trained from the other's raw scores. */
+  /**
+   * Puts the trees of `other` before this booster's own: continued training, where this one was trained from the
+   * other's raw scores.
+   */
   mergeBefore(other: Booster): void {
     this.library.call('LGBM_BoosterMerge', this.handle.address, other.handle.address);
   }
@@ -124,10 +130,18 @@ export class Booster extends NativeOwner {
   }
 
   /** The text of the model, as `Booster.save_model` writes it. `importance` is the kind listed at its end. */
-  saveModelToString(options: { readonly startIteration?: number; readonly iterations?: number; readonly importance?: 'split' | 'gain' } = {}): string {
+  saveModelToString(
+    options: {
+      readonly startIteration?: number;
+      readonly iterations?: number;
+      readonly importance?: 'split' | 'gain';
+    } = {},
+  ): string {
     const length = new BigInt64Array(1);
     const save = (text: Buffer) =>
-      this.library.call('LGBM_BoosterSaveModelToString', this.handle.address,
+      this.library.call(
+        'LGBM_BoosterSaveModelToString',
+        this.handle.address,
         options.startIteration ?? 0,
         options.iterations ?? -1,
         options.importance === 'gain' ? 1 : 0,
@@ -147,7 +161,13 @@ export class Booster extends NativeOwner {
   /** One value per feature: how often it splits, or the gain of its splits summed. */
   featureImportance(kind: 'split' | 'gain', iterations = 0): Float64Array {
     const results = new Float64Array(this.featureCount);
-    this.library.call('LGBM_BoosterFeatureImportance', this.handle.address, iterations, kind === 'gain' ? 1 : 0, results);
+    this.library.call(
+      'LGBM_BoosterFeatureImportance',
+      this.handle.address,
+      iterations,
+      kind === 'gain' ? 1 : 0,
+      results,
+    );
     return results;
   }
 
@@ -157,9 +177,19 @@ export class Booster extends NativeOwner {
     if (count === 0) return new Float64Array(0);
     const { startIteration = 0, iterations = -1, parameters = ONE_THREAD } = options;
     const length = new BigInt64Array(1);
-    this.library.call('LGBM_BoosterCalcNumPredict', this.handle.address, count, PREDICTION[kind], startIteration, iterations, length);
+    this.library.call(
+      'LGBM_BoosterCalcNumPredict',
+      this.handle.address,
+      count,
+      PREDICTION[kind],
+      startIteration,
+      iterations,
+      length,
+    );
     const results = new Float64Array(Number(length[0]));
-    this.library.call('LGBM_BoosterPredictForMat', this.handle.address,
+    this.library.call(
+      'LGBM_BoosterPredictForMat',
+      this.handle.address,
       rows,
       FLOAT64,
       count,
@@ -198,14 +228,18 @@ export class Booster extends NativeOwner {
       const start = this.library.address(text);
       const addresses = BigUint64Array.from({ length: count }, (_, index) => start + BigInt(index * capacity));
       this.library.call(name, this.handle.address, count, new Int32Array(1), capacity, longest, addresses);
-      return Array.from({ length: count }, (_, index) => text.toString('utf8', index * capacity, text.indexOf(0, index * capacity)));
+      return Array.from({ length: count }, (_, index) =>
+        text.toString('utf8', index * capacity, text.indexOf(0, index * capacity)),
+      );
     };
     const first = read(64);
     return Number(longest[0]) > 64 ? read(Number(longest[0])) : first;
   }
 }
 
-/** See {@link Booster.singleRowFast}. One at a time per booster: LightGBM keeps the latest set-up in the booster itself. */
+/**
+ * See {@link Booster.singleRowFast}. One at a time per booster: LightGBM keeps the latest set-up in the booster itself.
+ */
 export class SingleRowPredictor extends NativeOwner {
   private readonly length = new BigInt64Array(1);
   private readonly address: Pointer;
@@ -222,15 +256,32 @@ export class SingleRowPredictor extends NativeOwner {
 
   static create(library: Library, booster: Booster, kind: number): SingleRowPredictor {
     const out = new BigUint64Array(1);
-    library.call('LGBM_BoosterPredictForMatSingleRowFastInit', booster.handle.address, kind, 0, -1, FLOAT64, booster.featureCount, parameterString(ONE_THREAD), out);
-    const handle = new NativeHandle(out[0], (address) => library.call('LGBM_FastConfigFree', address), 'single-row predictor');
+    library.call(
+      'LGBM_BoosterPredictForMatSingleRowFastInit',
+      booster.handle.address,
+      kind,
+      0,
+      -1,
+      FLOAT64,
+      booster.featureCount,
+      parameterString(ONE_THREAD),
+      out,
+    );
+    const handle = new NativeHandle(
+      out[0],
+      (address) => library.call('LGBM_FastConfigFree', address),
+      'single-row predictor',
+    );
     handle.keep(booster.handle);
     const length = new BigInt64Array(1);
     library.call('LGBM_BoosterCalcNumPredict', booster.handle.address, 1, kind, 0, -1, length);
     return new SingleRowPredictor(handle, library, new Float64Array(Number(length[0])));
   }
 
-  /** Scores one row of the booster's `featureCount` values into `results`; returns the first. Must not be called after `free`. */
+  /**
+   * Scores one row of the booster's `featureCount` values into `results`; returns the first. Must not be called after
+   * `free`.
+   */
   predict(row: Float64Array): number {
     this.library.predictSingleRowFast(this.address, row, this.length, this.results);
     return this.results[0];

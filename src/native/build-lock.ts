@@ -4,7 +4,10 @@ import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 
 const HEARTBEAT_MS = 2_000;
-/** A holder on another host (or in another container) cannot be asked, so it counts as gone when its heartbeat stops for this long. */
+/**
+ * A holder on another host (or in another container) cannot be asked, so it counts as gone when its heartbeat stops for
+ * this long.
+ */
 const STALE_MS = 30_000;
 const POLL_MS = 250;
 
@@ -18,10 +21,15 @@ interface Holder {
 /**
  * Runs `work` while holding the lock file `path`; waits for another holder, and takes over from one that has died.
  *
- * `work` gets a fresh folder of its own beside the lock file. The folder goes when the work ends, or when the next process finds that its owner died.
- * Taking over is not free of races (two may find the same dead holder), so `work` must stay correct, if wasteful, when run twice at once.
+ * `work` gets a fresh folder of its own beside the lock file. The folder goes when the work ends, or when the next
+ * process finds that its owner died. Taking over is not free of races (two may find the same dead holder), so `work`
+ * must stay correct, if wasteful, when run twice at once.
  */
-export async function withBuildLock(path: string, progress: (line: string) => void, work: (folder: string) => Promise<void>): Promise<void> {
+export async function withBuildLock(
+  path: string,
+  progress: (line: string) => void,
+  work: (folder: string) => Promise<void>,
+): Promise<void> {
   const holder: Holder = { pid: process.pid, host: hostname(), id: randomUUID() };
   let told = false;
   while (!(await take(path, holder))) {

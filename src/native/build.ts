@@ -19,8 +19,8 @@ export interface LightGBMSource {
 }
 
 /**
- * -ffp-contract=off: on arm64 compilers fuse a*b+c by default, which would change the last bit of linear leaves and SHAP values.
- * CMAKE_POLICY_VERSION_MINIMUM: CMake 4 refuses the project's `cmake_minimum_required(3.0)` without it.
+ * -ffp-contract=off: on arm64 compilers fuse a*b+c by default, which would change the last bit of linear leaves and
+ * SHAP values. CMAKE_POLICY_VERSION_MINIMUM: CMake 4 refuses the project's `cmake_minimum_required(3.0)` without it.
  */
 const CMAKE_OPTIONS = [
   '-DCMAKE_BUILD_TYPE=Release',
@@ -43,9 +43,16 @@ export function findLightGBMSource(): LightGBMSource {
   const versionFile = join(folder, 'VERSION.txt');
   if (!existsSync(versionFile)) throw unavailable(`${folder} holds no LightGBM source`);
   const version = readFileSync(versionFile, 'utf8').trim();
-  const hash = createHash('sha256').update(JSON.stringify([readFileSync(manifest, 'utf8'), version, CMAKE_OPTIONS])).digest('hex').slice(0, 12);
+  const hash = createHash('sha256')
+    .update(JSON.stringify([readFileSync(manifest, 'utf8'), version, CMAKE_OPTIONS]))
+    .digest('hex')
+    .slice(0, 12);
   const project = resolve(dirname(manifest), '../..');
-  return { folder, version, library: join(project, '.native', `lightgbm-${version}-${process.platform}-${process.arch}-${hash}`, LIBRARY_FILE) };
+  return {
+    folder,
+    version,
+    library: join(project, '.native', `lightgbm-${version}-${process.platform}-${process.arch}-${hash}`, LIBRARY_FILE),
+  };
 }
 
 /** What a build needs and this machine lacks, as one line; undefined if nothing. Looks only, changes nothing. */
@@ -54,19 +61,27 @@ export function missingForBuild(): string | undefined {
   const missing = [
     ...(onPath('cmake') ? [] : ['cmake']),
     ...(onPath('make') || onPath('ninja') ? [] : ['make']),
-    ...((cxx === undefined ? onPath('c++') || onPath('g++') || onPath('clang++') : onPath(cxx)) ? [] : ['a C++ compiler']),
+    ...((cxx === undefined ? onPath('c++') || onPath('g++') || onPath('clang++') : onPath(cxx))
+      ? []
+      : ['a C++ compiler']),
   ];
-  return missing.length === 0 ? undefined : `${missing.join(' and ')} not found (on Debian: apt-get install cmake g++ make)`;
+  return missing.length === 0
+    ? undefined
+    : `${missing.join(' and ')} not found (on Debian: apt-get install cmake g++ make)`;
 }
 
 /**
  * The path of LightGBM's shared library, built first if it is not there (about two minutes on two cores, once).
  *
- * Built in a folder of its own and renamed into place, under a lock: a reader sees all of it or none, and two processes never build at once.
+ * Built in a folder of its own and renamed into place, under a lock: a reader sees all of it or none, and two processes
+ * never build at once.
  * @param progress receives one plain line at a time
  * @throws LightscoreError NATIVE_UNAVAILABLE naming what is missing or why the build failed
  */
-export async function buildLightGBM(source: LightGBMSource, progress: (line: string) => void = (line) => process.stderr.write(`${line}\n`)): Promise<string> {
+export async function buildLightGBM(
+  source: LightGBMSource,
+  progress: (line: string) => void = (line) => process.stderr.write(`${line}\n`),
+): Promise<string> {
   if (existsSync(source.library)) return source.library;
   const missing = missingForBuild();
   if (missing !== undefined) throw unavailable(missing);
@@ -88,14 +103,25 @@ async function build(source: LightGBMSource, folder: string, progress: (line: st
   const started = Date.now();
   progress(`building LightGBM ${source.version} (once, about two minutes on two cores; log in ${log})`);
   const output = join(folder, 'library');
-  await run('cmake', ['-S', source.folder, '-B', folder, `-DCMAKE_LIBRARY_OUTPUT_DIRECTORY=${output}`, ...CMAKE_OPTIONS], log, 'w');
+  await run(
+    'cmake',
+    ['-S', source.folder, '-B', folder, `-DCMAKE_LIBRARY_OUTPUT_DIRECTORY=${output}`, ...CMAKE_OPTIONS],
+    log,
+    'w',
+  );
   let shown = 0;
-  await run('cmake', ['--build', folder, '--target', '_lightgbm', '--config', 'Release', '--parallel', String(availableParallelism())], log, 'a', (line) => {
-    const percent = Number(/^\[\s*(\d+)%\]/.exec(line)?.[1] ?? 0);
-    if (percent < shown + 10 || percent >= 100) return;
-    shown = percent - (percent % 10);
-    progress(`building LightGBM: ${shown}%`);
-  });
+  await run(
+    'cmake',
+    ['--build', folder, '--target', '_lightgbm', '--config', 'Release', '--parallel', String(availableParallelism())],
+    log,
+    'a',
+    (line) => {
+      const percent = Number(/^\[\s*(\d+)%\]/.exec(line)?.[1] ?? 0);
+      if (percent < shown + 10 || percent >= 100) return;
+      shown = percent - (percent % 10);
+      progress(`building LightGBM: ${shown}%`);
+    },
+  );
   await rename(output, target).catch((error: unknown) => {
     if (!existsSync(source.library)) throw error;
   });
@@ -103,7 +129,13 @@ async function build(source: LightGBMSource, folder: string, progress: (line: st
 }
 
 /** Runs one step of the build, its output in `log`; the error of a failed step is the first line that names one. */
-async function run(command: string, args: readonly string[], log: string, flags: 'w' | 'a', onLine?: (line: string) => void): Promise<void> {
+async function run(
+  command: string,
+  args: readonly string[],
+  log: string,
+  flags: 'w' | 'a',
+  onLine?: (line: string) => void,
+): Promise<void> {
   const file = createWriteStream(log, { flags });
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let firstError: string | undefined;
@@ -123,7 +155,9 @@ async function run(command: string, args: readonly string[], log: string, flags:
   }
   const exit = await new Promise<string | undefined>((done, fail) => {
     child.once('error', fail);
-    child.once('close', (code, signal) => done(code === 0 ? undefined : signal === null ? `exit code ${code}` : `ended by ${signal}`));
+    child.once('close', (code, signal) =>
+      done(code === 0 ? undefined : signal === null ? `exit code ${code}` : `ended by ${signal}`),
+    );
   }).catch((error: unknown) => reason(error));
   await new Promise<void>((done) => file.end(done));
   if (exit !== undefined) throw unavailable(`the build failed: ${firstError ?? `${command}: ${exit}`} (log in ${log})`);
@@ -141,7 +175,10 @@ function resolvePackage(name: string): string | undefined {
 function onPath(program: string): boolean {
   const folders = program.includes('/') ? [''] : (process.env['PATH'] ?? '').split(delimiter);
   const suffixes = process.platform === 'win32' ? ['.exe', '.cmd', ''] : [''];
-  return folders.some((folder) => suffixes.some((suffix) => existsSync(join(folder, program + suffix)))) && spawnSync(program, ['--version'], { stdio: 'ignore' }).error === undefined;
+  return (
+    folders.some((folder) => suffixes.some((suffix) => existsSync(join(folder, program + suffix)))) &&
+    spawnSync(program, ['--version'], { stdio: 'ignore' }).error === undefined
+  );
 }
 
 function reason(error: unknown): string {

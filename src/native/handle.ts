@@ -3,8 +3,8 @@ import type { Pointer } from './library.js';
 /**
  * A native object and the objects it must not outlive.
  *
- * The object is freed once: by `free`, or when its owner was collected. Objects it refers to (a booster's data sets) stay until then, even where their own
- * owners are gone: finalizers run in no particular order.
+ * The object is freed once: by `free`, or when its owner was collected. Objects it refers to (a booster's data sets)
+ * stay until then, even where their own owners are gone: finalizers run in no particular order.
  */
 export class NativeHandle {
   private owners = 1;
@@ -44,7 +44,9 @@ export abstract class NativeOwner implements Disposable {
     collected.register(this, handle, this);
   }
 
-  /** Frees the native memory, unless something native still needs it; that frees it then. Freeing twice does nothing. */
+  /**
+   * Frees the native memory, unless something native still needs it; that frees it then. Freeing twice does nothing.
+   */
   free(): void {
     if (collected.unregister(this)) this.handle.release();
   }

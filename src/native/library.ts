@@ -16,7 +16,10 @@ export const INT32 = 2;
 /** Where in LightGBM's source a check failed, at the end of its message: nothing a user could act on. */
 const SOURCE_PLACE = / at \S+, line \d+ *\.?\s*$/;
 
-/** Terminated, and in memory of its own: koffi copies `str` arguments to a block of 1 MiB, which a model's text outgrows. */
+/**
+ * Terminated, and in memory of its own: koffi copies `str` arguments to a block of 1 MiB, which a model's text
+ * outgrows.
+ */
 export function cString(text: string): Buffer {
   return Buffer.from(`${text}\0`, 'utf8');
 }
@@ -24,14 +27,16 @@ export function cString(text: string): Buffer {
 /**
  * The functions of LightGBM's C API that this project calls, with the types of `c_api.h` (4.1).
  *
- * Addresses are `void *` throughout, so that typed arrays are handed over without a copy. Each returns 0, or -1 with the reason in `LGBM_GetLastError`.
+ * Addresses are `void *` throughout, so that typed arrays are handed over without a copy. Each returns 0, or -1 with
+ * the reason in `LGBM_GetLastError`.
  */
 const SIGNATURES = {
   LGBM_RegisterLogCallback: 'int LGBM_RegisterLogCallback(void *callback)',
   LGBM_DumpParamAliases: 'int LGBM_DumpParamAliases(int64_t capacity, void *length, void *text)',
   LGBM_DatasetCreateFromMat:
     'int LGBM_DatasetCreateFromMat(void *data, int type, int32_t rows, int32_t columns, int rowMajor, str parameters, void *reference, void *out)',
-  LGBM_DatasetGetSubset: 'int LGBM_DatasetGetSubset(void *dataset, void *rows, int32_t count, str parameters, void *out)',
+  LGBM_DatasetGetSubset:
+    'int LGBM_DatasetGetSubset(void *dataset, void *rows, int32_t count, str parameters, void *out)',
   LGBM_DatasetSetFeatureNames: 'int LGBM_DatasetSetFeatureNames(void *dataset, const char **names, int count)',
   LGBM_DatasetSetField: 'int LGBM_DatasetSetField(void *dataset, str field, void *data, int count, int type)',
   LGBM_DatasetFree: 'int LGBM_DatasetFree(void *dataset)',
@@ -58,11 +63,13 @@ const SIGNATURES = {
     'int LGBM_BoosterPredictForMat(void *booster, void *data, int type, int32_t rows, int32_t columns, int rowMajor, int kind, int startIteration, int iterations, str parameters, void *length, void *results)',
   LGBM_BoosterPredictForMatSingleRowFastInit:
     'int LGBM_BoosterPredictForMatSingleRowFastInit(void *booster, int kind, int startIteration, int iterations, int type, int32_t columns, str parameters, void *out)',
-  LGBM_BoosterPredictForMatSingleRowFast: 'int LGBM_BoosterPredictForMatSingleRowFast(void *config, void *row, void *length, void *results)',
+  LGBM_BoosterPredictForMatSingleRowFast:
+    'int LGBM_BoosterPredictForMatSingleRowFast(void *config, void *row, void *length, void *results)',
   LGBM_FastConfigFree: 'int LGBM_FastConfigFree(void *config)',
   LGBM_BoosterSaveModelToString:
     'int LGBM_BoosterSaveModelToString(void *booster, int startIteration, int iterations, int importance, int64_t capacity, void *length, void *text)',
-  LGBM_BoosterFeatureImportance: 'int LGBM_BoosterFeatureImportance(void *booster, int iterations, int kind, void *results)',
+  LGBM_BoosterFeatureImportance:
+    'int LGBM_BoosterFeatureImportance(void *booster, int iterations, int kind, void *results)',
 } as const;
 
 export type FunctionName = keyof typeof SIGNATURES;
@@ -71,7 +78,12 @@ export interface Library {
   /** @throws LightscoreError NATIVE_FAILED with LightGBM's own reason where the function returns non-zero */
   call(name: FunctionName, ...args: readonly (Memory | number | string | readonly string[])[]): void;
   /** The same without a check of the result or any wrapper, for a loop whose time is measured. */
-  readonly predictSingleRowFast: (config: Pointer, row: Float64Array, length: BigInt64Array, results: Float64Array) => number;
+  readonly predictSingleRowFast: (
+    config: Pointer,
+    row: Float64Array,
+    length: BigInt64Array,
+    results: Float64Array,
+  ) => number;
   address(memory: NodeJS.ArrayBufferView): Pointer;
   /** LightGBM's messages (level and text on one line) go to `listener` from now on, on this thread. */
   onLog(listener: (line: string) => void): void;
@@ -80,14 +92,16 @@ export interface Library {
 /**
  * Loads the shared library at `path` through koffi.
  *
- * Calls are synchronous on purpose: LightGBM keeps its last error, its log level and its log callback per thread, so a call made on another thread
- * (koffi's `async`) would lose the reason of a failure and print to the CLI's standard output.
+ * Calls are synchronous on purpose: LightGBM keeps its last error, its log level and its log callback per thread, so a
+ * call made on another thread (koffi's `async`) would lose the reason of a failure and print to the CLI's standard
+ * output.
  * @throws LightscoreError NATIVE_UNAVAILABLE if koffi is not installed or the library does not load here
  */
 export async function loadLibrary(path: string): Promise<Library> {
   const koffi = await importKoffi();
-  // GNU OpenMP's threads spin for milliseconds at every barrier by default. On cores that others use too, that made training on two threads 20 times
-  // slower; with a short spin 3 to 5 times faster than that, and on idle cores 5% slower. Read when the library is loaded.
+  // GNU OpenMP's threads spin for milliseconds at every barrier by default. On cores that others use too, that made
+  // training on two threads 20 times slower; with a short spin 3 to 5 times faster than that, and on idle cores 5%
+  // slower. Read when the library is loaded.
   if (process.env['OMP_WAIT_POLICY'] === undefined) process.env['GOMP_SPINCOUNT'] ??= '3000';
   let native: ReturnType<typeof koffi.load>;
   try {
@@ -95,14 +109,17 @@ export async function loadLibrary(path: string): Promise<Library> {
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     const advice = existsSync(path) ? ` (remove ${dirname(path)} to have it built again)` : '';
-    throw new LightscoreError('NATIVE_UNAVAILABLE', `native LightGBM does not load: ${reason}${advice}`, { cause: error });
+    throw new LightscoreError('NATIVE_UNAVAILABLE', `native LightGBM does not load: ${reason}${advice}`, {
+      cause: error,
+    });
   }
   const lastError: () => string = native.func('const char *LGBM_GetLastError()');
   const functions = new Map<string, (...args: readonly unknown[]) => number>(
     Object.entries(SIGNATURES).map(([name, signature]) => [name, native.func(signature)]),
   );
   const call: Library['call'] = (name, ...args) => {
-    if (functions.get(name)?.(...args) !== 0) throw new LightscoreError('NATIVE_FAILED', `LightGBM: ${lastError().replace(SOURCE_PLACE, '').trim()}`);
+    if (functions.get(name)?.(...args) !== 0)
+      throw new LightscoreError('NATIVE_FAILED', `LightGBM: ${lastError().replace(SOURCE_PLACE, '').trim()}`);
   };
 
   let listener = toStandardError;
@@ -135,6 +152,8 @@ async function importKoffi(): Promise<(typeof import('koffi'))['default']> {
     return (await import('koffi')).default;
   } catch (error) {
     const reason = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
-    throw new LightscoreError('NATIVE_UNAVAILABLE', `native LightGBM needs the npm package "koffi": ${reason}`, { cause: error });
+    throw new LightscoreError('NATIVE_UNAVAILABLE', `native LightGBM needs the npm package "koffi": ${reason}`, {
+      cause: error,
+    });
   }
 }

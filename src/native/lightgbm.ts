@@ -18,8 +18,8 @@ export class LightGBM {
 
   /** @throws LightscoreError NATIVE_FAILED if LightGBM refuses the text */
   load(modelText: string): Booster {
-    // LightGBM takes tree_sizes for offsets without looking, and dies where an edit or other line ends made them wrong. Without
-    // the line it reads one tree after the other.
+    // LightGBM takes tree_sizes for offsets without looking, and dies where an edit or other line ends made them wrong.
+    // Without the line it reads one tree after the other.
     return Booster.load(this.library, modelText.replace(/^tree_sizes=[^\n]*\n/m, ''));
   }
 
@@ -27,7 +27,10 @@ export class LightGBM {
     return Dataset.create(this.library, source);
   }
 
-  /** A booster to train on `train`. Its own parameters and the data set's must agree (`max_bin`, `categorical_feature`, ...). */
+  /**
+   * A booster to train on `train`. Its own parameters and the data set's must agree (`max_bin`, `categorical_feature`,
+   * ...).
+   */
   booster(train: Dataset, parameters: Parameters): Booster {
     return Booster.forTraining(this.library, train, parameters);
   }
@@ -45,7 +48,10 @@ export class LightGBM {
     return aliases;
   }
 
-  /** Where LightGBM's own messages go, a line at a time; standard error until this is called. `verbosity=-1` silences most. */
+  /**
+   * Where LightGBM's own messages go, a line at a time; standard error until this is called. `verbosity=-1` silences
+   * most.
+   */
   onLog(listener: (line: string) => void): void {
     this.library.onLog(listener);
   }

@@ -14,7 +14,10 @@ export function parameterString(parameters: Parameters): string {
     .map(([name, value]) => {
       const text = typeof value === 'object' ? value.join(',') : String(value);
       if (/\s/.test(name + text) || name === '' || name.includes('=')) {
-        throw new LightscoreError('USAGE', `LightGBM parameter ${JSON.stringify(name)}: names and values may hold no space and no "="`);
+        throw new LightscoreError(
+          'USAGE',
+          `LightGBM parameter ${JSON.stringify(name)}: names and values may hold no space and no "="`,
+        );
       }
       return `${name}=${text}`;
     })

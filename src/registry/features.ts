@@ -18,12 +18,18 @@ export interface RequestNames {
 }
 
 /**
- * What requests carry once a version with `needed` features serves. They go on as they are where it finds all it needs in them.
+ * What requests carry once a version with `needed` features serves. They go on as they are where it finds all it needs
+ * in them.
  * @param now what they carry now; undefined before the first model
  * @param allowChange from then on they carry what the version needs
  * @throws LightscoreError MODEL_CONFLICT naming what is missing
  */
-export function requestNamesAfter(version: string, needed: readonly string[], now: readonly string[] | undefined, allowChange: boolean): RequestNames {
+export function requestNamesAfter(
+  version: string,
+  needed: readonly string[],
+  now: readonly string[] | undefined,
+  allowChange: boolean,
+): RequestNames {
   if (now === undefined) return { names: needed, byName: false };
   const columns = columnsOf(needed, now);
   if (columns !== undefined) return { names: now, byName: columns !== null };

@@ -1,4 +1,7 @@
-/** Follows the store: the first load, with patience; the challenger of the settings; and the regular look for something new. */
+/**
+ * Follows the store: the first load, with patience; the challenger of the settings; and the regular look for something
+ * new.
+ */
 import type { Config } from '../config.js';
 import { LightscoreError } from '../errors.js';
 import type { Logger } from '../telemetry/log.js';
@@ -24,7 +27,8 @@ export class StoreFollower {
   ) {}
 
   /**
-   * Serves the version that settings and store name. A store that cannot be reached is tried again until it can, or until `stop`.
+   * Serves the version that settings and store name. A store that cannot be reached is tried again until it can, or
+   * until `stop`.
    * @throws ArtifactError, LightscoreError VERSION_NOT_FOUND: trying again would not help
    */
   async start(): Promise<void> {
@@ -47,21 +51,29 @@ export class StoreFollower {
         await this.registry.startExperiment(challenger, 'start');
       });
     } catch (error) {
-      this.logger.error({ event: 'challenger_failed', version: challenger.version, err: error }, `the challenger ${challenger.version} does not run: ${messageOf(error)}`);
+      this.logger.error(
+        { event: 'challenger_failed', version: challenger.version, err: error },
+        `the challenger ${challenger.version} does not run: ${messageOf(error)}`,
+      );
     }
   }
 
   async #patiently(attempt: () => Promise<void>): Promise<void> {
     for (let wait: number = RETRY_MS.first; !this.#stopped.signal.aborted; wait = Math.min(2 * wait, RETRY_MS.most)) {
       try {
-        // The attempt is audited, so it is not made again before the store answers: an outage is one entry, not one every 15 s.
+        // The attempt is audited, so it is not made again before the store answers: an outage is one entry, not one
+        // every 15 s.
         if (wait > RETRY_MS.first) await this.source.look();
         await attempt();
         return;
       } catch (error) {
-        const waits = error instanceof LightscoreError && (error.code === 'STORE_UNREACHABLE' || error.code === 'LOAD_IN_PROGRESS');
+        const waits =
+          error instanceof LightscoreError && (error.code === 'STORE_UNREACHABLE' || error.code === 'LOAD_IN_PROGRESS');
         if (!waits || this.#stopped.signal.aborted) throw error;
-        this.logger.error({ event: error.code === 'STORE_UNREACHABLE' ? 'store_unreachable' : 'load_in_progress', retry_ms: wait }, error.message);
+        this.logger.error(
+          { event: error.code === 'STORE_UNREACHABLE' ? 'store_unreachable' : 'load_in_progress', retry_ms: wait },
+          error.message,
+        );
         await this.#pause(wait);
       }
     }
@@ -75,8 +87,8 @@ export class StoreFollower {
   }
 
   /**
-   * Follows what the store names, where that has changed since the last look: so an operator's own choice stands until then. What was
-   * refused is not tried again as long as nothing changes; what failed is.
+   * Follows what the store names, where that has changed since the last look: so an operator's own choice stands until
+   * then. What was refused is not tried again as long as nothing changes; what failed is.
    */
   async #look(): Promise<void> {
     if (this.registry.busy !== undefined) return;
@@ -86,7 +98,10 @@ export class StoreFollower {
       if (found === this.#settled) return;
       if (!named.complete) {
         // On its way: metadata.json comes last.
-        this.logger.warn({ event: 'version_incomplete', version: named.version }, `${named.version} is named but not complete yet`);
+        this.logger.warn(
+          { event: 'version_incomplete', version: named.version },
+          `${named.version} is named but not complete yet`,
+        );
         this.#settled = found;
         return;
       }

@@ -1,12 +1,16 @@
 /**
- * What answers requests, as one immutable value: a swap is one assignment of it. And who answers which request while an experiment runs.
+ * What answers requests, as one immutable value: a swap is one assignment of it. And who answers which request while an
+ * experiment runs.
  */
 import type { ChallengerMode } from '../config.js';
 import type { ServedModel } from '../scoring/served-model.js';
 
 export interface Experiment {
   readonly challenger: ServedModel;
-  /** `ab`: the challenger answers its share. `shadow`: the champion answers all, and the challenger scores its share as well. */
+  /**
+   * `ab`: the challenger answers its share. `shadow`: the champion answers all, and the challenger scores its share as
+   * well.
+   */
   readonly mode: ChallengerMode;
   /** 0 to 1. */
   readonly share: number;
@@ -38,8 +42,8 @@ function finalized(hash: number): number {
 }
 
 /**
- * Whether a key belongs to the challenger: the same answer for the same key as long as the challenger is the same, on every server; and
- * a larger share takes nobody out. Another challenger draws anew.
+ * Whether a key belongs to the challenger: the same answer for the same key as long as the challenger is the same, on
+ * every server; and a larger share takes nobody out. Another challenger draws anew.
  * @param version the challenger's
  */
 export function challengerDraw(version: string, share: number): (key: string) => boolean {

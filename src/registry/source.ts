@@ -16,7 +16,8 @@ export interface NamedVersion {
 }
 
 /**
- * After a rollback, what was named then is held back until something else is named: else the next look would undo the rollback.
+ * After a rollback, what was named then is held back until something else is named: else the next look would undo the
+ * rollback.
  */
 export class VersionSource {
   /** As last read, so that an unchanged `current.json` is not sent again. */
@@ -42,7 +43,13 @@ export class VersionSource {
     const files = await store.files(version);
     const naming = `${by}\n${version}\n${pointer?.fingerprint ?? ''}`;
     if (naming !== this.#held) this.#held = undefined;
-    this.#latest = { version, by, naming, fingerprint: filesFingerprint(files), complete: isComplete(files.map(({ name }) => name)) };
+    this.#latest = {
+      version,
+      by,
+      naming,
+      fingerprint: filesFingerprint(files),
+      complete: isComplete(files.map(({ name }) => name)),
+    };
     return this.#latest;
   }
 

@@ -1,4 +1,7 @@
-/** What a model fixes in every answer and in every log line, prepared once: for the kernel in shared memory, for the host as strings. */
+/**
+ * What a model fixes in every answer and in every log line, prepared once: for the kernel in shared memory, for the
+ * host as strings.
+ */
 import * as L from '../../workers/kernel/layout.js';
 import type { ModelCard } from './served-model.js';
 
@@ -56,13 +59,30 @@ export class AnswerText {
     const before = pieces.beforeValue.map((piece) => Buffer.from(piece));
     const after = pieces.afterValue.map((piece) => Buffer.from(piece));
     this.#pieces = [...fixed, ...before.flatMap((piece, f) => [piece, after[f]])];
-    this.bytes = L.TEXT_HEADER_BYTES + L.TEXT_FEATURE_BYTES * before.length + this.#pieces.reduce((sum, piece) => sum + piece.length, 0) + L.COPY_BYTES;
-    const ofFeature = before.map((piece, f) => piece.length + after[f].length + 2 * L.NUMBER_BYTES + 2).toSorted((a, b) => b - a);
+    this.bytes =
+      L.TEXT_HEADER_BYTES +
+      L.TEXT_FEATURE_BYTES * before.length +
+      this.#pieces.reduce((sum, piece) => sum + piece.length, 0) +
+      L.COPY_BYTES;
+    const ofFeature = before
+      .map((piece, f) => piece.length + after[f].length + 2 * L.NUMBER_BYTES + 2)
+      .toSorted((a, b) => b - a);
     const ofFeatures = ofFeature.slice(0, L.RANKED).reduce((a, b) => a + b, 0);
     const [ofHead, ofTop, ofVersions, ofId, ofLogScore, ofLogTime, ofLogVersion] = fixed.map((piece) => piece.length);
-    const most = L.ANSWER_TEXT + ofHead + L.NUMBER_BYTES + ofTop + ofFeatures + ofVersions + L.NUMBER_BYTES + ofId + L.ID_BYTES + L.COPY_BYTES;
+    const most =
+      L.ANSWER_TEXT +
+      ofHead +
+      L.NUMBER_BYTES +
+      ofTop +
+      ofFeatures +
+      ofVersions +
+      L.NUMBER_BYTES +
+      ofId +
+      L.ID_BYTES +
+      L.COPY_BYTES;
     this.answerBytes = Math.ceil(most / L.COPY_BYTES) * L.COPY_BYTES;
-    this.lineBytes = L.ID_BYTES + ofLogScore + L.NUMBER_BYTES + ofLogTime + L.NUMBER_BYTES + ofLogVersion + L.COPY_BYTES;
+    this.lineBytes =
+      L.ID_BYTES + ofLogScore + L.NUMBER_BYTES + ofLogTime + L.NUMBER_BYTES + ofLogVersion + L.COPY_BYTES;
   }
 
   /** @param address where `bytes` of the memory are free for it */

@@ -1,8 +1,8 @@
 /**
- * Adaptive micro-batching: gathers rows in lanes and hands them to workers. There is no timer: a batch closes when the turn of
- * the event loop ends and a worker is free; while all are busy rows gather. A worker gets as many of a batch's rows at once as
- * a cap allows that follows the measured cost per row. The lanes are the queue: a row is written once, into the lane from which it
- * will be scored.
+ * Adaptive micro-batching: gathers rows in lanes and hands them to workers. There is no timer: a batch closes when the
+ * turn of the event loop ends and a worker is free; while all are busy rows gather. A worker gets as many of a batch's
+ * rows at once as a cap allows that follows the measured cost per row. The lanes are the queue: a row is written once,
+ * into the lane from which it will be scored.
  *
  *     admit -> open lane (one per kind) --full--> ready lanes --worker free--> worker -> scored
  *                    |                                 ^                         |
@@ -28,7 +28,9 @@ export interface PendingRequest {
   readonly settled: boolean;
   /** When it is given up if no worker has taken it, performance.now() milliseconds. */
   readonly deadline: number;
-  /** Writes row `row` to the lane's row `at`, in the model's order of features, and whether the kernel is to answer it. */
+  /**
+   * Writes row `row` to the lane's row `at`, in the model's order of features, and whether the kernel is to answer it.
+   */
   writeRow(row: number, lane: Lane, at: number): void;
   /** Row `row` stands scored in `batch` at `laneRow`. Called once per row, also when settled. */
   scored(row: number, batch: Batch, laneRow: number): void;
@@ -136,8 +138,8 @@ export class Batcher {
 
   /**
    * Queues all rows of a request for `model`, in order.
-   * @returns false where the queue or the shared memory has no room for them; the caller then refuses the request, and rows that were
-   * queued before that showed are dropped with it
+   * @returns false where the queue or the shared memory has no room for them; the caller then refuses the request, and
+   * rows that were queued before that showed are dropped with it
    */
   admit(request: PendingRequest, model: ServedModel): boolean {
     const { kind, rowCount } = request;
@@ -230,7 +232,10 @@ export class Batcher {
       }
       this.#dropSettled(batch);
       if (batch.first === batch.count) this.#release(batch);
-      else if (this.#start(batch) && (this.#ready.length > 0 || this.#open.score !== undefined || this.#open.explain !== undefined)) {
+      else if (
+        this.#start(batch) &&
+        (this.#ready.length > 0 || this.#open.score !== undefined || this.#open.explain !== undefined)
+      ) {
         // Scored on the spot: the sockets get their turn before the next batch.
         this.#schedule();
         return;
@@ -284,14 +289,14 @@ export class Batcher {
         this.#runningRows -= rows;
         this.#learn(kind, rows, micros);
         this.#handoverUs += NEWEST * ((performance.now() - started) * 1000 - micros - this.#handoverUs);
-        // The worker gets its next batch before this one is answered: answering takes longer than scoring. The rest of this one has
-        // to wait for its answers, as both share a lane.
+        // The worker gets its next batch before this one is answered: answering takes longer than scoring. The rest of
+        // this one has to wait for its answers, as both share a lane.
         this.#dispatch();
         this.#deliver(batch, end);
       },
       (error: unknown) => {
-        // The worker died in mid-batch. Its rows stand untouched in the lane, so they go to another worker; scores that it may have
-        // written are written again.
+        // The worker died in mid-batch. Its rows stand untouched in the lane, so they go to another worker; scores that
+        // it may have written are written again.
         this.observer.workerFailed(error);
         if (attempt < ATTEMPTS) {
           this.#run(batch, end, attempt + 1, started);
@@ -319,19 +324,21 @@ export class Batcher {
       this.#idleWorkers++;
       this.#dispatch();
     };
-    this.pool.run({ strategy, image, text: 0, lane: batch.lane.address, first: 0, end: batch.count, explain: false }).then(
-      () => {
-        over();
-        this.#hand(batch, batch.count);
-        batch.model.releaseLane(batch.lane);
-      },
-      (error: unknown) => {
-        this.observer.workerFailed(error);
-        batch.requests[0].failed('worker');
-        batch.model.releaseLane(batch.lane);
-        over();
-      },
-    );
+    this.pool
+      .run({ strategy, image, text: 0, lane: batch.lane.address, first: 0, end: batch.count, explain: false })
+      .then(
+        () => {
+          over();
+          this.#hand(batch, batch.count);
+          batch.model.releaseLane(batch.lane);
+        },
+        (error: unknown) => {
+          this.observer.workerFailed(error);
+          batch.requests[0].failed('worker');
+          batch.model.releaseLane(batch.lane);
+          over();
+        },
+      );
   }
 
   #learn(kind: LaneKind, rows: number, micros: number): void {
@@ -369,7 +376,9 @@ export class Batcher {
     this.#schedule();
   }
 
-  /** Refuses what has waited past its deadline while every worker was busy; its rows are dropped when their turn comes. */
+  /**
+   * Refuses what has waited past its deadline while every worker was busy; its rows are dropped when their turn comes.
+   */
   #sweep(): void {
     if (this.#waiting.taken === 0) {
       this.close();
@@ -390,5 +399,13 @@ export class Batcher {
 /** The rows of a batch from its first on: explained, or answered. */
 function taskOf({ model, lane, first }: Batch, end: number): ScoreTask {
   const explain = lane.plan.kind === 'explain';
-  return { strategy: model.strategy, image: model.image, text: explain ? 0 : model.text, lane: lane.address, first, end, explain };
+  return {
+    strategy: model.strategy,
+    image: model.image,
+    text: explain ? 0 : model.text,
+    lane: lane.address,
+    first,
+    end,
+    explain,
+  };
 }

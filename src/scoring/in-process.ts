@@ -1,4 +1,7 @@
-/** Scoring without a server: one booster in a shared memory of its own, the kernel called on this thread. For the command line. */
+/**
+ * Scoring without a server: one booster in a shared memory of its own, the kernel called on this thread. For the
+ * command line.
+ */
 import type { IsotonicCalibrator } from '../artifact/calibrator.js';
 import { LightscoreError } from '../errors.js';
 import type { Booster } from '../model/booster.js';
@@ -46,7 +49,11 @@ export class InProcessScorer {
   score(rows: Float64Array, progress?: Progress): Scores {
     const { outputs, featureCount } = this.booster;
     const count = rows.length / featureCount;
-    const scores = { raw: new Float64Array(count * outputs), prediction: new Float64Array(count * outputs), calibrated: new Float64Array(outputs === 1 ? count : 0) };
+    const scores = {
+      raw: new Float64Array(count * outputs),
+      prediction: new Float64Array(count * outputs),
+      calibrated: new Float64Array(outputs === 1 ? count : 0),
+    };
     this.#inBatches('score', rows, progress, (lane, first, length) => {
       if (outputs === 1) this.#kernel.score(this.#address, lane.address, 0, length);
       else {
@@ -68,7 +75,10 @@ export class InProcessScorer {
    */
   contributions(rows: Float64Array, progress?: Progress): Float64Array {
     if (!this.image.explainable) {
-      throw new LightscoreError('MODEL_UNSUPPORTED', 'this model has no contributions: TreeSHAP needs leaf_count and internal_count in the model text, and leaves that are not linear');
+      throw new LightscoreError(
+        'MODEL_UNSUPPORTED',
+        'this model has no contributions: TreeSHAP needs leaf_count and internal_count in the model text, and leaves that are not linear',
+      );
     }
     const width = this.booster.outputs * (this.booster.featureCount + 1);
     const result = new Float64Array((rows.length / this.booster.featureCount) * width);
@@ -79,7 +89,12 @@ export class InProcessScorer {
     return result;
   }
 
-  #inBatches(kind: LaneKind, rows: Float64Array, progress: Progress | undefined, run: (lane: Lane, first: number, length: number) => void): void {
+  #inBatches(
+    kind: LaneKind,
+    rows: Float64Array,
+    progress: Progress | undefined,
+    run: (lane: Lane, first: number, length: number) => void,
+  ): void {
     const { featureCount } = this.booster;
     const count = rows.length / featureCount;
     const rowBytes = planLane(this.image.shape, 1, kind).bytes;

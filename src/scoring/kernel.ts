@@ -19,8 +19,8 @@ interface KernelExports {
 }
 
 /**
- * What reads requests and writes answers; drawn in `workers/kernel/layout.ts`. `reader`, `at` (a text), `row`, `rows`, `id`, `ids`, `image`, `text`,
- * `lane` and `lines` are addresses; `place`, `first` and `end` are rows of a lane.
+ * What reads requests and writes answers; drawn in `workers/kernel/layout.ts`. `reader`, `at` (a text), `row`, `rows`,
+ * `id`, `ids`, `image`, `text`, `lane` and `lines` are addresses; `place`, `first` and `end` are rows of a lane.
  */
 export interface TextKernel {
   readonly indexNames: (reader: number) => void;

@@ -77,13 +77,17 @@ export class Lane {
     const header = new Int32Array(buffer, address, L.LANE_HEADER_BYTES / 4);
     for (const [field, offset] of plan.offsets) header[field / 4] = offset;
     header[L.LANE_ANSWER_BYTES / 4] = plan.answerBytes;
-    const doubles = (field: number, length: number): Float64Array => new Float64Array(buffer, address + (plan.offsets.get(field) ?? 0), length);
+    const doubles = (field: number, length: number): Float64Array =>
+      new Float64Array(buffer, address + (plan.offsets.get(field) ?? 0), length);
     this.rows = doubles(L.LANE_ROWS, plan.capacity * plan.features);
     this.raw = doubles(L.LANE_RAW, plan.capacity * plan.outputs);
     this.prediction = doubles(L.LANE_PREDICTION, plan.capacity * plan.outputs);
     this.calibrated = doubles(L.LANE_CALIBRATED, plan.capacity);
     this.ranking = new Int32Array(buffer, address + (plan.offsets.get(L.LANE_RANKING) ?? 0), plan.capacity * L.RANKED);
-    this.contributions = doubles(L.LANE_CONTRIBUTIONS, plan.kind === 'explain' ? plan.capacity * plan.outputs * (plan.features + 1) : 0);
+    this.contributions = doubles(
+      L.LANE_CONTRIBUTIONS,
+      plan.kind === 'explain' ? plan.capacity * plan.outputs * (plan.features + 1) : 0,
+    );
     const ids = address + (plan.offsets.get(L.LANE_IDS) ?? 0);
     const answers = address + (plan.offsets.get(L.LANE_ANSWERS) ?? 0);
     this.#ids = Buffer.from(buffer, ids, plan.answerBytes > 0 ? L.ID_BYTES * plan.capacity : 0);

@@ -1,6 +1,7 @@
 /**
- * The one WebAssembly memory that all threads share: booster images and lanes live in regions of it, handed out and taken back by
- * the front end's thread. Memory never shrinks, so regions are reused; nothing here is left to a garbage collector.
+ * The one WebAssembly memory that all threads share: booster images and lanes live in regions of it, handed out and
+ * taken back by the front end's thread. Memory never shrinks, so regions are reused; nothing here is left to a garbage
+ * collector.
  */
 import { LightscoreError } from '../errors.js';
 import { writePowersOfTen } from './powers.js';
@@ -83,7 +84,11 @@ export class SharedMemory implements Regions {
     try {
       this.memory.grow(pages);
     } catch (error) {
-      throw new LightscoreError('MODEL_UNSUPPORTED', `no room for ${size} bytes in the shared memory (${end} bytes in use of ${MAXIMUM_PAGES * PAGE})`, { cause: error });
+      throw new LightscoreError(
+        'MODEL_UNSUPPORTED',
+        `no room for ${size} bytes in the shared memory (${end} bytes in use of ${MAXIMUM_PAGES * PAGE})`,
+        { cause: error },
+      );
     }
     this.#release({ address: end, bytes: pages * PAGE });
   }

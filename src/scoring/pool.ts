@@ -1,6 +1,7 @@
 /**
- * The pool of scoring workers, one shared memory under all of them, and the kernel of this thread for scoring on the spot. Piscina
- * keeps the threads: each runs one task of its own, which is to wait at a mailbox for batches, and ends with the thread.
+ * The pool of scoring workers, one shared memory under all of them, and the kernel of this thread for scoring on the
+ * spot. Piscina keeps the threads: each runs one task of its own, which is to wait at a mailbox for batches, and ends
+ * with the thread.
  */
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -11,8 +12,8 @@ import { type Kernels, carryOut, compileKernel, instantiateKernel } from './kern
 import { type Regions, SharedMemory } from './memory.js';
 
 /**
- * How long this thread, with nothing else to do, looks for a result before it goes to sleep, milliseconds. Waking it takes longer
- * than most batches. With one core the worker would wait for it instead.
+ * How long this thread, with nothing else to do, looks for a result before it goes to sleep, milliseconds. Waking it
+ * takes longer than most batches. With one core the worker would wait for it instead.
  */
 const LOOK_MS = availableParallelism() > 1 ? 0.05 : 0;
 
@@ -85,7 +86,10 @@ export class ScoringPool<Memory extends Regions = SharedMemory> implements Score
   #closing = false;
 
   /** @param workers threads, at least 1, started at once and kept */
-  constructor(readonly workers: number, { memory, module }: ScoringGround<Memory>) {
+  constructor(
+    readonly workers: number,
+    { memory, module }: ScoringGround<Memory>,
+  ) {
     this.memory = memory;
     this.module = module;
     this.kernels = instantiateKernel(module, memory.memory);
@@ -104,7 +108,13 @@ export class ScoringPool<Memory extends Regions = SharedMemory> implements Score
     this.#piscina.on('workerDestroy', () => setImmediate(() => this.#giveUpWaiting()));
     // Of a thread that failed before it had a task. The batch that waits for it hears of it by `workerDestroy`.
     this.#piscina.on('error', () => undefined);
-    this.#slots = Array.from({ length: workers }, (_, index) => ({ index, mailbox: new Mailbox(mailboxes, index), attendance: undefined, proven: false, running: undefined }));
+    this.#slots = Array.from({ length: workers }, (_, index) => ({
+      index,
+      mailbox: new Mailbox(mailboxes, index),
+      attendance: undefined,
+      proven: false,
+      running: undefined,
+    }));
     for (const slot of this.#slots) this.#attend(slot);
   }
 
@@ -143,11 +153,17 @@ export class ScoringPool<Memory extends Regions = SharedMemory> implements Score
     const attendance = new AbortController();
     slot.attendance = attendance;
     slot.proven = false;
-    (this.#piscina.run({ slot: slot.index, tenure: slot.mailbox.tenure }, { signal: attendance.signal }) as Promise<void>).catch((error: unknown) => {
+    (
+      this.#piscina.run(
+        { slot: slot.index, tenure: slot.mailbox.tenure },
+        { signal: attendance.signal },
+      ) as Promise<void>
+    ).catch((error: unknown) => {
       if (this.#closing) return;
       slot.attendance = undefined;
       const { running, mailbox } = slot;
-      // What was done before the thread ended is done. Nothing may be posted before the reset, which would count it as done.
+      // What was done before the thread ended is done. Nothing may be posted before the reset, which would count it as
+      // done.
       const { isDone, microseconds } = mailbox;
       mailbox.reset();
       if (running !== undefined) {
@@ -156,18 +172,20 @@ export class ScoringPool<Memory extends Regions = SharedMemory> implements Score
         else running.reject(error);
         this.#release(slot);
       }
-      // One that died before it had done anything is replaced when there is work for it: the next one might die as well.
+      // One that died before it had done anything is replaced when there is work for it: the next one might die as
+      // well.
       if (slot.proven && slot.attendance === undefined) this.#attend(slot);
     });
   }
 
   /**
-   * A thread has ended. Where it was still starting piscina starts no other by itself, and a mailbox that it would have attended waits
-   * for ever: its batch is told so, and whatever comes next has a thread started.
+   * A thread has ended. Where it was still starting piscina starts no other by itself, and a mailbox that it would have
+   * attended waits for ever: its batch is told so, and whatever comes next has a thread started.
    */
   #giveUpWaiting(): void {
     if (this.#closing || this.threads.length >= this.workers) return;
-    for (const { attendance, mailbox } of this.#slots) if (!mailbox.isAttended) attendance?.abort(new Error('the worker ended while it started'));
+    for (const { attendance, mailbox } of this.#slots)
+      if (!mailbox.isAttended) attendance?.abort(new Error('the worker ended while it started'));
   }
 
   /** Once per turn of the event loop while batches are under way. */

@@ -1,4 +1,7 @@
-/** The powers of ten with which the kernel reads and writes decimal numbers. The layout is drawn in `workers/kernel/layout.ts`. */
+/**
+ * The powers of ten with which the kernel reads and writes decimal numbers. The layout is drawn in
+ * `workers/kernel/layout.ts`.
+ */
 import { POWERS, POWERS_LEAST, POWERS_MOST } from '../../workers/kernel/layout.js';
 
 const BITS = 128n;

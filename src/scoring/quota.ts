@@ -33,7 +33,8 @@ export class OwnQuota implements Quota {
  *
  *     cells: | all | holder 0 | holder 1 | ...     what all have taken, and of it each holder
  *
- * The limit is never exceeded. It may be met a moment too early: an attempt that is taken back at once counts until it is.
+ * The limit is never exceeded. It may be met a moment too early: an attempt that is taken back at once counts until it
+ * is.
  */
 export class SharedQuota implements Quota {
   static cells(holders: number): Int32Array {

@@ -48,16 +48,26 @@ export class ServedModel {
     readonly image: number,
     readonly imageBytes: number,
     private readonly memory: Regions,
-    /** Another thread's model of the same image: the text of its answers, which stays there like the image, and most idle lanes to keep of a kind. */
+    /**
+     * Another thread's model of the same image: the text of its answers, which stays there like the image, and most
+     * idle lanes to keep of a kind.
+     */
     private readonly lent?: { readonly text: number; readonly keptLanes: number },
   ) {
     this.#answerText = new AnswerText(card);
     this.text = lent?.text ?? memory.allocate(this.#answerText.bytes);
     if (lent === undefined) this.#answerText.write(memory.memory, this.text);
     const capacity = (kind: LaneKind): number =>
-      Math.max(1, Math.min(LANE_LIMITS.rows[kind], Math.floor(LANE_LIMITS.bytes / planLane(shape, 1, kind, this.#answerBytes(kind)).bytes)));
+      Math.max(
+        1,
+        Math.min(
+          LANE_LIMITS.rows[kind],
+          Math.floor(LANE_LIMITS.bytes / planLane(shape, 1, kind, this.#answerBytes(kind)).bytes),
+        ),
+      );
     this.#capacity = { score: capacity('score'), explain: shape.explain === undefined ? 0 : capacity('explain') };
-    const bytes = (kind: LaneKind): number => planLane(shape, this.#capacity[kind], kind, this.#answerBytes(kind)).bytes;
+    const bytes = (kind: LaneKind): number =>
+      planLane(shape, this.#capacity[kind], kind, this.#answerBytes(kind)).bytes;
     this.#bytes = { score: bytes('score'), explain: bytes('explain') };
   }
 
@@ -84,7 +94,10 @@ export class ServedModel {
     return this.#bytes[kind];
   }
 
-  /** A lane for one batch, with an unknown past; undefined where the shared memory is full. Give it back with `releaseLane`. */
+  /**
+   * A lane for one batch, with an unknown past; undefined where the shared memory is full. Give it back with
+   * `releaseLane`.
+   */
   takeLane(kind: LaneKind): Lane | undefined {
     const lane = this.#kept[kind].pop() ?? this.#createLane(kind);
     if (lane !== undefined) this.#batches++;

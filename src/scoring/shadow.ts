@@ -1,6 +1,7 @@
 /**
- * Rows for a challenger in shadow: scored after the champion has answered, when no worker is needed for anything else, and dropped first.
- * Nobody waits for them, so that they gather to full batches: the main thread hands over one batch for many rows.
+ * Rows for a challenger in shadow: scored after the champion has answered, when no worker is needed for anything else,
+ * and dropped first. Nobody waits for them, so that they gather to full batches: the main thread hands over one batch
+ * for many rows.
  */
 import { Batch, type PendingRequest, type SpareWork } from './batcher.js';
 import type { ServedModel } from './served-model.js';
@@ -75,7 +76,8 @@ export class ShadowQueue implements SpareWork {
     const from = laneRow * champion.lane.plan.features;
     const to = batch.count * features;
     const { columns } = shadow;
-    for (let i = 0; i < features; i++) batch.lane.rows[to + i] = champion.lane.rows[from + (columns === null ? i : columns[i])];
+    for (let i = 0; i < features; i++)
+      batch.lane.rows[to + i] = champion.lane.rows[from + (columns === null ? i : columns[i])];
     rows.champion[rows.rowCount] = champion.lane.calibrated[laneRow];
     batch.requests.push(rows);
     batch.rows.push(rows.rowCount++);

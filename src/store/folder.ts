@@ -15,7 +15,9 @@ export class FolderStore implements ArtifactStore {
 
   async versions(): Promise<string[]> {
     const names = await this.reached(readdir(this.location));
-    const folders = await Promise.all(names.filter(isVersionName).map(async (name) => ((await this.isFolder(name)) ? name : undefined)));
+    const folders = await Promise.all(
+      names.filter(isVersionName).map(async (name) => ((await this.isFolder(name)) ? name : undefined)),
+    );
     return folders.filter((name) => name !== undefined);
   }
 
@@ -59,14 +61,18 @@ export class FolderStore implements ArtifactStore {
     return found?.isFile() ? { name, size: Number(found.size), fingerprint: fingerprintOf(found) } : undefined;
   }
 
-  private async readFile(path: string, maxBytes: number): Promise<{ bytes: Uint8Array; fingerprint: string } | undefined> {
+  private async readFile(
+    path: string,
+    maxBytes: number,
+  ): Promise<{ bytes: Uint8Array; fingerprint: string } | undefined> {
     // O_NONBLOCK: opening a named pipe would otherwise wait for its writer.
     const handle = await this.present(open(path, constants.O_RDONLY | constants.O_NONBLOCK));
     if (handle === undefined) return undefined;
     try {
       const before = await handle.stat({ bigint: true });
       if (!before.isFile()) throw new ArtifactError(path, 'is not a file');
-      if (before.size > maxBytes) throw new ArtifactError(path, `has ${before.size} bytes, more than the limit of ${maxBytes}`);
+      if (before.size > maxBytes)
+        throw new ArtifactError(path, `has ${before.size} bytes, more than the limit of ${maxBytes}`);
       const bytes = await this.reached(readWhole(handle, Number(before.size)));
       const after = await handle.stat({ bigint: true });
       if (bytes.byteLength !== Number(before.size) || fingerprintOf(after) !== fingerprintOf(before)) {
@@ -97,7 +103,8 @@ export class FolderStore implements ArtifactStore {
   }
 
   private unreachable(cause: unknown): LightscoreError {
-    const reason = codeOf(cause) === 'ENOENT' ? 'there is no such folder' : cause instanceof Error ? cause.message : String(cause);
+    const reason =
+      codeOf(cause) === 'ENOENT' ? 'there is no such folder' : cause instanceof Error ? cause.message : String(cause);
     return new LightscoreError('STORE_UNREACHABLE', `${this.location}: ${reason}`, { cause });
   }
 }

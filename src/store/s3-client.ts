@@ -24,8 +24,9 @@ export interface S3ClientOptions {
 }
 
 /**
- * An S3 client as this project uses it. Credentials, region and endpoint are the SDK's own settings (AWS_ACCESS_KEY_ID, AWS_PROFILE,
- * AWS_REGION, AWS_ENDPOINT_URL_S3 and so on), so that nothing but a bucket's name is needed where the SDK works already.
+ * An S3 client as this project uses it. Credentials, region and endpoint are the SDK's own settings (AWS_ACCESS_KEY_ID,
+ * AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL_S3 and so on), so that nothing but a bucket's name is needed where the SDK
+ * works already.
  */
 export function createS3Client({ patience = {}, endpoint = environmentEndpoint() }: S3ClientOptions = {}): S3Client {
   silenceVersionWarning();
@@ -40,13 +41,19 @@ export function createS3Client({ patience = {}, endpoint = environmentEndpoint()
     // The checksums that newer SDKs add by default are unknown to many S3 servers.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
-    requestHandler: { connectionTimeout: connectMs, requestTimeout: answerMs, throwOnRequestTimeout: true, socketTimeout: silenceMs },
+    requestHandler: {
+      connectionTimeout: connectMs,
+      requestTimeout: answerMs,
+      throwOnRequestTimeout: true,
+      socketTimeout: silenceMs,
+    },
   });
 }
 
 /**
- * The SDK prints eight lines about its future versions where Node is older than 22. The version that is pinned here runs on Node 20, and
- * nobody who runs this server can do anything about the warning. Read when a client is made; whoever sets the variable keeps it.
+ * The SDK prints eight lines about its future versions where Node is older than 22. The version that is pinned here
+ * runs on Node 20, and nobody who runs this server can do anything about the warning. Read when a client is made;
+ * whoever sets the variable keeps it.
  */
 function silenceVersionWarning(): void {
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
@@ -87,7 +94,8 @@ function reasonOf(cause: unknown): string {
   const answer = status === undefined ? '' : ` (S3 answered ${status} ${cause.name})`;
   if (cause.name === 'NoSuchBucket') return `the bucket does not exist${answer}`;
   if (status === 401 || status === 403) return `access is denied${answer}`;
-  if (cause.name === 'CredentialsProviderError') return 'the AWS SDK found no credentials (AWS_ACCESS_KEY_ID, AWS_PROFILE, a role)';
+  if (cause.name === 'CredentialsProviderError')
+    return 'the AWS SDK found no credentials (AWS_ACCESS_KEY_ID, AWS_PROFILE, a role)';
   // A refused connection to several addresses of one name is an AggregateError without a message.
   const detail = cause instanceof AggregateError && cause.message === '' ? String(cause.errors[0]) : cause.message;
   return `${detail.replaceAll(/\s+/g, ' ').trim() || cause.name}${answer}`;

@@ -25,7 +25,12 @@ export interface S3ReadOptions {
  * Reads one object whole; undefined when there is none.
  * @throws ArtifactError when it is larger than `maxBytes` or not the one pinned; LightscoreError STORE_UNREACHABLE.
  */
-export async function readS3Object(client: S3Client, bucket: string, key: string, options: S3ReadOptions): Promise<S3Object | 'unchanged' | undefined> {
+export async function readS3Object(
+  client: S3Client,
+  bucket: string,
+  key: string,
+  options: S3ReadOptions,
+): Promise<S3Object | 'unchanged' | undefined> {
   const file = `s3://${bucket}/${key}`;
   for (let attempt = 1; ; attempt++) {
     const answer = await request(client, bucket, key, file, options);
@@ -43,9 +48,17 @@ export async function readS3Object(client: S3Client, bucket: string, key: string
   }
 }
 
-async function request(client: S3Client, bucket: string, key: string, file: string, options: S3ReadOptions): Promise<GetObjectCommandOutput | 'unchanged' | undefined> {
+async function request(
+  client: S3Client,
+  bucket: string,
+  key: string,
+  file: string,
+  options: S3ReadOptions,
+): Promise<GetObjectCommandOutput | 'unchanged' | undefined> {
   try {
-    return await client.send(new GetObjectCommand({ Bucket: bucket, Key: key, IfMatch: options.ifMatch, IfNoneMatch: options.ifNoneMatch }));
+    return await client.send(
+      new GetObjectCommand({ Bucket: bucket, Key: key, IfMatch: options.ifMatch, IfNoneMatch: options.ifNoneMatch }),
+    );
   } catch (cause) {
     const status = statusOf(cause);
     // The SDK raises an error for 304 too.
@@ -68,7 +81,8 @@ async function collect(answer: GetObjectCommandOutput, maxBytes: number, file: s
     if (length > maxBytes) throw new ArtifactError(file, `has more bytes than the limit of ${maxBytes}`);
     chunks.push(chunk);
   }
-  if (answer.ContentLength !== undefined && length !== answer.ContentLength) throw new Error(`the download broke off after ${length} of ${answer.ContentLength} bytes`);
+  if (answer.ContentLength !== undefined && length !== answer.ContentLength)
+    throw new Error(`the download broke off after ${length} of ${answer.ContentLength} bytes`);
   return Buffer.concat(chunks, length);
 }
 
@@ -107,7 +121,9 @@ export async function listS3Folder(client: S3Client, bucket: string, prefix: str
 
 async function listPage(client: S3Client, bucket: string, prefix: string, token: string | undefined) {
   try {
-    return await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, Delimiter: '/', ContinuationToken: token }));
+    return await client.send(
+      new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, Delimiter: '/', ContinuationToken: token }),
+    );
   } catch (cause) {
     throw s3Unreachable(`s3://${bucket}/${prefix}`, cause);
   }

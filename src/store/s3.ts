@@ -11,7 +11,10 @@ export interface S3StoreOptions extends S3ClientOptions {
   readonly prefix?: string;
 }
 
-/** A bucket of versions. Reads are pinned to the ETag that the listing showed, so that a file is never half of one and half of another. */
+/**
+ * A bucket of versions. Reads are pinned to the ETag that the listing showed, so that a file is never half of one and
+ * half of another.
+ */
 export class S3Store implements ArtifactStore {
   readonly location: string;
   readonly client: S3Client;
@@ -42,17 +45,23 @@ export class S3Store implements ArtifactStore {
   async read(version: string, file: StoredFile, maxBytes: number): Promise<Uint8Array> {
     const key = `${this.prefix}${version}/${file.name}`;
     const name = `s3://${this.bucket}/${key}`;
-    if (file.size > maxBytes) throw new ArtifactError(name, `has ${file.size} bytes, more than the limit of ${maxBytes}`);
+    if (file.size > maxBytes)
+      throw new ArtifactError(name, `has ${file.size} bytes, more than the limit of ${maxBytes}`);
     const pin = file.fingerprint === '' ? {} : { ifMatch: file.fingerprint };
     const object = await readS3Object(this.client, this.bucket, key, { maxBytes, attempts: this.attempts, ...pin });
-    if (object === undefined || object === 'unchanged') throw new ArtifactError(name, 'disappeared while the artifact was being read');
+    if (object === undefined || object === 'unchanged')
+      throw new ArtifactError(name, 'disappeared while the artifact was being read');
     return object.bytes;
   }
 
   async pointer(known?: Pointer): Promise<Pointer | undefined> {
     const key = `${this.prefix}${POINTER_FILE}`;
     const since = known === undefined || known.fingerprint === '' ? {} : { ifNoneMatch: known.fingerprint };
-    const object = await readS3Object(this.client, this.bucket, key, { maxBytes: MAX_POINTER_BYTES, attempts: this.attempts, ...since });
+    const object = await readS3Object(this.client, this.bucket, key, {
+      maxBytes: MAX_POINTER_BYTES,
+      attempts: this.attempts,
+      ...since,
+    });
     if (object === 'unchanged') return known;
     return object && { version: parsePointer(object.bytes, `s3://${this.bucket}/${key}`), fingerprint: object.etag };
   }

@@ -17,8 +17,8 @@ export interface Pointer {
 /**
  * Where artifacts are kept: a folder or a bucket, with one folder a version and perhaps `current.json` beside them.
  *
- * Every method raises LightscoreError STORE_UNREACHABLE when the store does not answer, and none of them retries beyond what
- * the store's own client does. Version and file names that could lead out of the store are never passed on.
+ * Every method raises LightscoreError STORE_UNREACHABLE when the store does not answer, and none of them retries beyond
+ * what the store's own client does. Version and file names that could lead out of the store are never passed on.
  */
 export interface ArtifactStore {
   /** For messages: the folder's path or `s3://bucket/prefix`, without a slash at the end. */
@@ -37,8 +37,8 @@ export interface ArtifactStore {
   read(version: string, file: StoredFile, maxBytes: number): Promise<Uint8Array>;
 
   /**
-   * What `current.json` names; undefined when there is none. With `known`, the pointer read before, that same value is returned while
-   * the file has not changed (a conditional request where the store has them).
+   * What `current.json` names; undefined when there is none. With `known`, the pointer read before, that same value is
+   * returned while the file has not changed (a conditional request where the store has them).
    * @throws ArtifactError when it is not `{"version": "..."}`.
    */
   pointer(known?: Pointer): Promise<Pointer | undefined>;

@@ -3,15 +3,19 @@ import { parseJsonObject } from '../artifact/json.js';
 import { ArtifactError, LightscoreError } from '../errors.js';
 import type { ArtifactStore, Pointer } from './store.js';
 
-/** A version is a folder's name: letters, digits and ._+- after a first letter or digit, so that it cannot lead elsewhere. */
+/**
+ * A version is a folder's name: letters, digits and ._+- after a first letter or digit, so that it cannot lead
+ * elsewhere.
+ */
 export function isVersionName(name: string): boolean {
   return /^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$/.test(name);
 }
 
 /**
- * Orders versions as Semantic Versioning 2.0 does (https://semver.org, item 11), with any number of numeric parts and an optional
- * "v": v1.9.0 < v1.10.0-rc.2 < v1.10.0-rc.10 < v1.10.0. Names that are no such version come before all that are. Versions that differ
- * only in the "v", leading zeros or build metadata are ordered by their text, so that the order is total.
+ * Orders versions as Semantic Versioning 2.0 does (https://semver.org, item 11), with any number of numeric parts and
+ * an optional "v": v1.9.0 < v1.10.0-rc.2 < v1.10.0-rc.10 < v1.10.0. Names that are no such version come before all that
+ * are. Versions that differ only in the "v", leading zeros or build metadata are ordered by their text, so that the
+ * order is total.
  */
 export function compareVersions(a: string, b: string): number {
   const left = parseVersion(a);
@@ -36,10 +40,11 @@ export interface VersionChoice {
 }
 
 /**
- * The version to serve: `setting` (MODEL_VERSION) where it is given, else what `current.json` names, else the highest complete one.
+ * The version to serve: `setting` (MODEL_VERSION) where it is given, else what `current.json` names, else the highest
+ * complete one.
  * @param known the pointer that the last choice read, so that an unchanged `current.json` is not sent again.
- * @throws LightscoreError VERSION_NOT_FOUND, STORE_UNREACHABLE; ArtifactError when `current.json` is wrong. Whether a version that
- * is named exists shows when it is fetched.
+ * @throws LightscoreError VERSION_NOT_FOUND, STORE_UNREACHABLE; ArtifactError when `current.json` is wrong. Whether a
+ * version that is named exists shows when it is fetched.
  */
 export async function chooseVersion(store: ArtifactStore, setting?: string, known?: Pointer): Promise<VersionChoice> {
   if (setting !== undefined) return { version: setting, by: 'setting', pointer: undefined };
@@ -54,14 +59,19 @@ async function highestComplete(store: ArtifactStore): Promise<string> {
     const files = await store.files(version);
     if (isComplete(files.map(({ name }) => name))) return version;
   }
-  const incomplete = versions.length === 0 ? 'it holds no versions at all' : `these are incomplete: ${versions.slice(0, 10).join(', ')}`;
-  throw new LightscoreError('VERSION_NOT_FOUND', `${store.location}: no version has model, calibrator and metadata; ${incomplete}`);
+  const incomplete =
+    versions.length === 0 ? 'it holds no versions at all' : `these are incomplete: ${versions.slice(0, 10).join(', ')}`;
+  throw new LightscoreError(
+    'VERSION_NOT_FOUND',
+    `${store.location}: no version has model, calibrator and metadata; ${incomplete}`,
+  );
 }
 
 /** The version that the text of a `current.json` names. @throws ArtifactError naming `file`. */
 export function parsePointer(bytes: Uint8Array, file: string): string {
   const version = parseJsonObject(bytes, file).value['version'];
-  if (typeof version !== 'string' || !isVersionName(version)) throw new ArtifactError(file, 'names no version: expected {"version": "v1.0.0"}');
+  if (typeof version !== 'string' || !isVersionName(version))
+    throw new ArtifactError(file, 'names no version: expected {"version": "v1.0.0"}');
   return version;
 }
 

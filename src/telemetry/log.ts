@@ -1,4 +1,7 @@
-/** Logs as JSON lines on standard output: pino for what happens, and the prediction events beside it, written once per batch. */
+/**
+ * Logs as JSON lines on standard output: pino for what happens, and the prediction events beside it, written once per
+ * batch.
+ */
 import { type Logger, pino } from 'pino';
 import type { LogLevel } from '../config.js';
 import type { Batch } from '../scoring/batcher.js';
@@ -16,7 +19,10 @@ export interface LineDestination {
 /** Bytes of log that may wait for a slow reader of standard output before prediction events are dropped. */
 export const MOST_WAITING_BYTES = 16 * 2 ** 20;
 const LEVEL_INFO = 30;
-/** Prediction events are written when they are this many characters, or this old: one write costs as much as scoring many rows. */
+/**
+ * Prediction events are written when they are this many characters, or this old: one write costs as much as scoring
+ * many rows.
+ */
 const FULL_CHARACTERS = 32_768;
 const FLUSH_MS = 50;
 

@@ -1,6 +1,6 @@
 /**
- * The Prometheus metrics: names, helps and labels of all of them. The server counts in plain numbers; prom-client reads them when
- * `/metrics` is asked for. The first three carry the names of the service this replaces.
+ * The Prometheus metrics: names, helps and labels of all of them. The server counts in plain numbers; prom-client reads
+ * them when `/metrics` is asked for. The first three carry the names of the service this replaces.
  */
 import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
 import type { ProblemCode } from '../http/problem.js';
@@ -79,8 +79,13 @@ export class ShadowMetrics implements ShadowObserver {
 }
 
 type Counted = Pick<Distribution, 'buckets' | 'sum'>;
-type ModelCounts = Pick<ModelMetrics, 'modelVersion' | 'variant' | 'predictions' | 'latestScore'> & { readonly scores: Counted };
-type ShadowCounts = Pick<ShadowMetrics, 'modelVersion' | 'champion' | 'dropped'> & { readonly scores: Counted; readonly differences: Counted };
+type ModelCounts = Pick<ModelMetrics, 'modelVersion' | 'variant' | 'predictions' | 'latestScore'> & {
+  readonly scores: Counted;
+};
+type ShadowCounts = Pick<ShadowMetrics, 'modelVersion' | 'champion' | 'dropped'> & {
+  readonly scores: Counted;
+  readonly differences: Counted;
+};
 
 /** What an acceptor counts, as plain data that can travel between threads. */
 export interface RequestCounts {
@@ -88,7 +93,10 @@ export interface RequestCounts {
   readonly batchRows: Counted;
   readonly waits: Counted;
   readonly rejects: readonly (readonly [ProblemCode, number])[];
-  readonly answers: readonly (readonly [route: string, statuses: readonly (readonly [status: number, count: number])[]])[];
+  readonly answers: readonly (readonly [
+    route: string,
+    statuses: readonly (readonly [status: number, count: number])[],
+  ])[];
   readonly inlineBatches: number;
   readonly workerFailures: number;
   readonly models: readonly ModelCounts[];
@@ -235,7 +243,8 @@ export class Metrics implements Omit<BatchObserver, 'delivered' | 'answerFailed'
     this.#batchRows.add(counts.batchRows);
     this.#waits.add(counts.waits);
     for (const [code, count] of counts.rejects) this.#rejects.add(code, count);
-    for (const [route, statuses] of counts.answers) for (const [status, count] of statuses) this.#statusesOf(route).add(status, count);
+    for (const [route, statuses] of counts.answers)
+      for (const [status, count] of statuses) this.#statusesOf(route).add(status, count);
     this.#inlineBatches += counts.inlineBatches;
     this.#workerFailures += counts.workerFailures;
     for (const model of counts.models) this.ofModel(model.modelVersion, model.variant).add(model);
@@ -255,7 +264,10 @@ export class Metrics implements Omit<BatchObserver, 'delivered' | 'answerFailed'
     collectDefaultMetrics({ register: registry });
     const counter: Define = (name, help, labelNames, read) => {
       const metric = new Counter({
-        name, help, labelNames, registers,
+        name,
+        help,
+        labelNames,
+        registers,
         collect: () => {
           metric.reset();
           read((labels, value) => metric.inc(labels, value));
@@ -264,7 +276,10 @@ export class Metrics implements Omit<BatchObserver, 'delivered' | 'answerFailed'
     };
     const gauge: Define = (name, help, labelNames, read) => {
       const metric = new Gauge({
-        name, help, labelNames, registers,
+        name,
+        help,
+        labelNames,
+        registers,
         collect: () => {
           metric.reset();
           read((labels, value) => metric.set(labels, value));
@@ -273,52 +288,152 @@ export class Metrics implements Omit<BatchObserver, 'delivered' | 'answerFailed'
     };
     const all = (): ModelMetrics[] => [...this.#models.values()];
 
-    counter('predictions_total', 'Rows scored and answered', ['model_version', 'variant'], (add) => all().forEach((model) => add(model.labels, model.predictions)));
-    registerDistribution(registry, 'prediction_duration_seconds', 'Time from the last byte of a scoring request to its answer', () => [[{}, this.durations]]);
-    gauge('model_confidence_score', 'Latest confidence score', ['model_version', 'variant'], (set) => all().forEach((model) => set(model.labels, model.latestScore)));
-    registerDistribution(registry, 'lightscore_confidence_score', 'Confidence scores answered', () => all().map((model) => [model.labels, model.scores] as const));
+    counter('predictions_total', 'Rows scored and answered', ['model_version', 'variant'], (add) =>
+      all().forEach((model) => add(model.labels, model.predictions)),
+    );
+    registerDistribution(
+      registry,
+      'prediction_duration_seconds',
+      'Time from the last byte of a scoring request to its answer',
+      () => [[{}, this.durations]],
+    );
+    gauge('model_confidence_score', 'Latest confidence score', ['model_version', 'variant'], (set) =>
+      all().forEach((model) => set(model.labels, model.latestScore)),
+    );
+    registerDistribution(registry, 'lightscore_confidence_score', 'Confidence scores answered', () =>
+      all().map((model) => [model.labels, model.scores] as const),
+    );
     registerDistribution(registry, 'lightscore_batch_rows', 'Rows of each batch', () => [[{}, this.#batchRows]]);
-    registerDistribution(registry, 'lightscore_queue_wait_seconds', 'Time the first row of each batch waited for it to be scored', () => [[{}, this.#waits]]);
+    registerDistribution(
+      registry,
+      'lightscore_queue_wait_seconds',
+      'Time the first row of each batch waited for it to be scored',
+      () => [[{}, this.#waits]],
+    );
     gauge('lightscore_queue_rows', 'Rows waiting for a worker', [], (set) => set({}, readings().waitingRows));
-    counter('lightscore_inline_batches_total', 'Batches scored by the front end itself (SCORING=auto or inline)', [], (add) => add({}, this.#inlineBatches));
+    counter(
+      'lightscore_inline_batches_total',
+      'Batches scored by the front end itself (SCORING=auto or inline)',
+      [],
+      (add) => add({}, this.#inlineBatches),
+    );
     counter('lightscore_http_requests_total', 'Requests answered', ['route', 'status'], (add) => {
-      for (const [route, statuses] of this.#answers) for (const [status, count] of statuses.entries) add({ route, status: `${status}` }, count);
+      for (const [route, statuses] of this.#answers)
+        for (const [status, count] of statuses.entries) add({ route, status: `${status}` }, count);
     });
-    counter('lightscore_rejects_total', 'Requests refused, by reason', ['reason'], (add) => this.#rejects.entries.forEach(([code, count]) => add({ reason: code.toLowerCase() }, count)));
+    counter('lightscore_rejects_total', 'Requests refused, by reason', ['reason'], (add) =>
+      this.#rejects.entries.forEach(([code, count]) => add({ reason: code.toLowerCase() }, count)),
+    );
     this.#registerModels(registry, counter, gauge, readings);
-    counter('lightscore_acceptor_requests_total', 'Requests answered by each acceptor (ACCEPTORS)', ['acceptor'], (add) => readings().acceptors.forEach(({ acceptor, answers }) => add({ acceptor: `${acceptor}` }, answers)));
-    counter('lightscore_acceptor_busy_seconds_total', "Time that each acceptor's event loop did not wait: near 1 a second it is full", ['acceptor'], (add) => readings().acceptors.forEach(({ acceptor, busySeconds }) => add({ acceptor: `${acceptor}` }, busySeconds)));
-    counter('lightscore_acceptor_failures_total', 'Acceptors that died and were replaced', [], (add) => add({}, readings().acceptorFailures));
-    gauge('lightscore_ready', '1 while a model is served and the server is not draining', [], (set) => set({}, readings().ready ? 1 : 0));
+    counter(
+      'lightscore_acceptor_requests_total',
+      'Requests answered by each acceptor (ACCEPTORS)',
+      ['acceptor'],
+      (add) => readings().acceptors.forEach(({ acceptor, answers }) => add({ acceptor: `${acceptor}` }, answers)),
+    );
+    counter(
+      'lightscore_acceptor_busy_seconds_total',
+      "Time that each acceptor's event loop did not wait: near 1 a second it is full",
+      ['acceptor'],
+      (add) =>
+        readings().acceptors.forEach(({ acceptor, busySeconds }) => add({ acceptor: `${acceptor}` }, busySeconds)),
+    );
+    counter('lightscore_acceptor_failures_total', 'Acceptors that died and were replaced', [], (add) =>
+      add({}, readings().acceptorFailures),
+    );
+    gauge('lightscore_ready', '1 while a model is served and the server is not draining', [], (set) =>
+      set({}, readings().ready ? 1 : 0),
+    );
     gauge('lightscore_workers', 'Scoring workers', [], (set) => set({}, readings().workers));
-    counter('lightscore_worker_failures_total', 'Batches whose worker died', [], (add) => add({}, this.#workerFailures));
-    gauge('lightscore_shared_memory_bytes', 'Memory shared by all workers: boosters and lanes in use, and the whole', ['kind'], (set) => {
-      const { used, total } = readings().sharedBytes;
-      set({ kind: 'used' }, used);
-      set({ kind: 'total' }, total);
-    });
-    counter('lightscore_prediction_log_dropped_total', 'Prediction events dropped because the log was not read fast enough', [], (add) => add({}, readings().predictionLinesDropped));
+    counter('lightscore_worker_failures_total', 'Batches whose worker died', [], (add) =>
+      add({}, this.#workerFailures),
+    );
+    gauge(
+      'lightscore_shared_memory_bytes',
+      'Memory shared by all workers: boosters and lanes in use, and the whole',
+      ['kind'],
+      (set) => {
+        const { used, total } = readings().sharedBytes;
+        set({ kind: 'used' }, used);
+        set({ kind: 'total' }, total);
+      },
+    );
+    counter(
+      'lightscore_prediction_log_dropped_total',
+      'Prediction events dropped because the log was not read fast enough',
+      [],
+      (add) => add({}, readings().predictionLinesDropped),
+    );
     return registry;
   }
 
   /** What is counted and read of versions, swaps and experiments. */
   #registerModels(registry: Registry, counter: Define, gauge: Define, readings: () => Readings): void {
-    counter('lightscore_model_loads_total', 'Loads of a version: loaded, refused for its own fault, or failed for the store\'s or the server\'s', ['outcome'], (add) => this.#loads.entries.forEach(([outcome, count]) => add({ outcome }, count)));
-    registerDistribution(registry, 'lightscore_model_load_seconds', 'Time from the request to load a version until it was warm', () => [[{}, this.#loadSeconds]]);
-    counter('lightscore_model_swaps_total', 'Changes of the version that answers', ['kind'], (add) => this.#swaps.entries.forEach(([kind, count]) => add({ kind }, count)));
-    gauge('lightscore_model_swap_timestamp_seconds', 'When the version that answers was last changed', [], (set) => set({}, this.#lastSwap));
-    counter('lightscore_store_poll_failures_total', 'Looks at the store (MODEL_POLL_SECONDS) that failed, or found a version that was refused', [], (add) => add({}, this.#pollFailures));
-    gauge('lightscore_model_info', 'The versions that have a role', ['role', 'model_version', 'calibration_version', 'feature_set_version', 'strategy', 'trees', 'sha256'], (set) => readings().models.forEach((model) => set({ ...model }, 1)));
-    gauge('lightscore_models', 'Versions held, by state', ['state'], (set) => Object.entries(readings().modelStates).forEach(([state, count]) => set({ state }, count)));
-    gauge('lightscore_experiment_share', 'Share of the requests that the challenger takes part in, while an experiment runs', ['challenger', 'mode'], (set) => {
-      const { experiment } = readings();
-      if (experiment !== undefined) set({ challenger: experiment.challenger, mode: experiment.mode }, experiment.share);
-    });
+    counter(
+      'lightscore_model_loads_total',
+      "Loads of a version: loaded, refused for its own fault, or failed for the store's or the server's",
+      ['outcome'],
+      (add) => this.#loads.entries.forEach(([outcome, count]) => add({ outcome }, count)),
+    );
+    registerDistribution(
+      registry,
+      'lightscore_model_load_seconds',
+      'Time from the request to load a version until it was warm',
+      () => [[{}, this.#loadSeconds]],
+    );
+    counter('lightscore_model_swaps_total', 'Changes of the version that answers', ['kind'], (add) =>
+      this.#swaps.entries.forEach(([kind, count]) => add({ kind }, count)),
+    );
+    gauge('lightscore_model_swap_timestamp_seconds', 'When the version that answers was last changed', [], (set) =>
+      set({}, this.#lastSwap),
+    );
+    counter(
+      'lightscore_store_poll_failures_total',
+      'Looks at the store (MODEL_POLL_SECONDS) that failed, or found a version that was refused',
+      [],
+      (add) => add({}, this.#pollFailures),
+    );
+    gauge(
+      'lightscore_model_info',
+      'The versions that have a role',
+      ['role', 'model_version', 'calibration_version', 'feature_set_version', 'strategy', 'trees', 'sha256'],
+      (set) => readings().models.forEach((model) => set({ ...model }, 1)),
+    );
+    gauge('lightscore_models', 'Versions held, by state', ['state'], (set) =>
+      Object.entries(readings().modelStates).forEach(([state, count]) => set({ state }, count)),
+    );
+    gauge(
+      'lightscore_experiment_share',
+      'Share of the requests that the challenger takes part in, while an experiment runs',
+      ['challenger', 'mode'],
+      (set) => {
+        const { experiment } = readings();
+        if (experiment !== undefined)
+          set({ challenger: experiment.challenger, mode: experiment.mode }, experiment.share);
+      },
+    );
     const shadows = (): ShadowMetrics[] => [...this.#shadows.values()];
-    registerDistribution(registry, 'lightscore_shadow_confidence_score', 'Scores of a challenger in shadow, which nobody was answered', () => shadows().map((shadow) => [shadow.labels, shadow.scores] as const));
-    registerDistribution(registry, 'lightscore_shadow_score_difference', "Challenger's score minus the champion's, on the same rows", () => shadows().map((shadow) => [shadow.labels, shadow.differences] as const));
-    counter('lightscore_shadow_dropped_total', 'Rows that a challenger in shadow was not given, under pressure', ['model_version', 'champion'], (add) => shadows().forEach((shadow) => add(shadow.labels, shadow.dropped)));
-    counter('lightscore_audit_failures_total', 'Failed writes of the audit trail (AUDIT_LOG)', [], (add) => add({}, readings().auditFailures));
+    registerDistribution(
+      registry,
+      'lightscore_shadow_confidence_score',
+      'Scores of a challenger in shadow, which nobody was answered',
+      () => shadows().map((shadow) => [shadow.labels, shadow.scores] as const),
+    );
+    registerDistribution(
+      registry,
+      'lightscore_shadow_score_difference',
+      "Challenger's score minus the champion's, on the same rows",
+      () => shadows().map((shadow) => [shadow.labels, shadow.differences] as const),
+    );
+    counter(
+      'lightscore_shadow_dropped_total',
+      'Rows that a challenger in shadow was not given, under pressure',
+      ['model_version', 'champion'],
+      (add) => shadows().forEach((shadow) => add(shadow.labels, shadow.dropped)),
+    );
+    counter('lightscore_audit_failures_total', 'Failed writes of the audit trail (AUDIT_LOG)', [], (add) =>
+      add({}, readings().auditFailures),
+    );
   }
 }
 
@@ -327,17 +442,42 @@ export function answersOf({ answers }: RequestCounts): number {
   return answers.flatMap(([, statuses]) => statuses).reduce((sum, [, count]) => sum + count, 0);
 }
 
-type Define = (name: string, help: string, labelNames: readonly string[], read: (report: (labels: Labels, value: number) => void) => void) => void;
+type Define = (
+  name: string,
+  help: string,
+  labelNames: readonly string[],
+  read: (report: (labels: Labels, value: number) => void) => void,
+) => void;
 
 /** A Prometheus histogram over distributions that were counted elsewhere: prom-client's own can only observe. */
-function registerDistribution(registry: Registry, name: string, help: string, read: () => readonly (readonly [Labels, Distribution])[]): void {
+function registerDistribution(
+  registry: Registry,
+  name: string,
+  help: string,
+  read: () => readonly (readonly [Labels, Distribution])[],
+): void {
   const values = (): { metricName: string; labels: Record<string, string | number>; value: number }[] =>
     read().flatMap(([labels, distribution]) => {
       let below = 0;
-      const buckets = [...distribution.bounds, '+Inf'].map((le, i) => ({ metricName: `${name}_bucket`, labels: { le, ...labels }, value: (below += distribution.buckets[i]) }));
-      return [...buckets, { metricName: `${name}_sum`, labels, value: distribution.sum }, { metricName: `${name}_count`, labels, value: below }];
+      const buckets = [...distribution.bounds, '+Inf'].map((le, i) => ({
+        metricName: `${name}_bucket`,
+        labels: { le, ...labels },
+        value: (below += distribution.buckets[i]),
+      }));
+      return [
+        ...buckets,
+        { metricName: `${name}_sum`, labels, value: distribution.sum },
+        { metricName: `${name}_count`, labels, value: below },
+      ];
     });
-  const metric = { name, help, type: 'histogram', aggregator: 'sum', get: () => Promise.resolve({ name, help, type: 'histogram', aggregator: 'sum', values: values() }), reset: () => undefined };
+  const metric = {
+    name,
+    help,
+    type: 'histogram',
+    aggregator: 'sum',
+    get: () => Promise.resolve({ name, help, type: 'histogram', aggregator: 'sum', values: values() }),
+    reset: () => undefined,
+  };
   // registerMetric's types name prom-client's classes; at run time it asks for a name and for get().
   registry.registerMetric(metric as unknown as Gauge);
 }

@@ -1,4 +1,7 @@
-/** Log lines of predictions that the kernel has answered: it writes them too, as most of a line stands in the answer already. */
+/**
+ * Log lines of predictions that the kernel has answered: it writes them too, as most of a line stands in the answer
+ * already.
+ */
 import * as L from '../../workers/kernel/layout.js';
 import type { Batch } from '../scoring/batcher.js';
 import type { TextKernel } from '../scoring/kernel.js';

@@ -33,14 +33,18 @@ export function drawMarket(random: Random, count: number): Market {
 /**
  * Draws one application. What the features share comes from what is behind them, never recorded itself:
  *
- * - the applicant may be part of an organised ring (reused phones, e-mail addresses and vehicles, odd addresses; likelier at bad dealers)
+ * - the applicant may be part of an organised ring (reused phones, e-mail addresses and vehicles, odd addresses;
+ * likelier at bad dealers)
  *   or a made-up person (social insurance number, e-mail address and address do not fit);
- * - yearly income: log-normal around $58,000, rising with age up to 50; price: log-normal around $33,000, rising with income;
- * - down payment: a share of the price, 0 for three in ten; loan: the rest plus 3% fees; book value: the price within 12%. The three
+ * - yearly income: log-normal around $58,000, rising with age up to 50; price: log-normal around $33,000, rising with
+ * income;
+ * - down payment: a share of the price, 0 for three in ten; loan: the rest plus 3% fees; book value: the price within
+ * 12%. The three
  *   ratios and the high-value flag follow from these;
  * - a vehicle's mileage is implausible where the odometer was tampered with, and a little noisy always.
  *
- * Not recorded: income with 2.5% (both features made of it are then missing), mileage 3%, book value 1.2%, postal check 0.8%, IP address 1.5%.
+ * Not recorded: income with 2.5% (both features made of it are then missing), mileage 3%, book value 1.2%, postal check
+ * 0.8%, IP address 1.5%.
  */
 export function drawApplication(random: Random, market: Market): Application {
   const dealer = drawDealer(random, market);
@@ -70,19 +74,28 @@ export function drawApplication(random: Random, market: Market): Application {
     ltv_ratio: random.chance(0.012) ? NaN : fourDecimals(loan / bookValue),
     purchase_loan_ratio: fourDecimals(price / loan),
     downpayment_income_ratio: incomeStated ? fourDecimals(down / income) : NaN,
-    mileage_plausibility_score: random.chance(0.03) ? NaN : fourDecimals(Math.max(0, Math.min(1, (tampered ? 0.45 : 0.9) + (tampered ? 0.15 : 0.06) * random.normal()))),
+    mileage_plausibility_score: random.chance(0.03)
+      ? NaN
+      : fourDecimals(Math.max(0, Math.min(1, (tampered ? 0.45 : 0.9) + (tampered ? 0.15 : 0.06) * random.normal()))),
     high_value_low_income_flag: incomeStated ? flag(price > 55_000 && income < 50_000) : NaN,
   };
 }
 
 /**
- * The log odds of fraud, up to a constant, as a function of what was recorded and nothing else: so the best possible model is known. Each
- * risk grows with its feature, some only past a point, and four act together; a missing value adds nothing, but an income left out a little.
+ * The log odds of fraud, up to a constant, as a function of what was recorded and nothing else: so the best possible
+ * model is known. Each risk grows with its feature, some only past a point, and four act together; a missing value adds
+ * nothing, but an income left out a little.
  */
 export function riskOf(application: Application): number {
   const {
-    age, phone_reuse_count: phone, email_reuse_count: email, email_domain_category: domain, dealer_fraud_percentile: percentile,
-    ltv_ratio: ltv, downpayment_income_ratio: down, mileage_plausibility_score: mileage,
+    age,
+    phone_reuse_count: phone,
+    email_reuse_count: email,
+    email_domain_category: domain,
+    dealer_fraud_percentile: percentile,
+    ltv_ratio: ltv,
+    downpayment_income_ratio: down,
+    mileage_plausibility_score: mileage,
   } = application;
   const mismatch = application.province_ip_mismatch === 1;
   const stretched = application.high_value_low_income_flag === 1;

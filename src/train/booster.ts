@@ -6,7 +6,9 @@ import type { LabelledRows } from './labelled-rows.js';
 import type { TrainingPlan } from './parameters.js';
 import { stratifiedParts } from './partition.js';
 
-/** One iteration: its AUC on the validation rows (the mean over the folds, in cross-validation), and the best so far. */
+/**
+ * One iteration: its AUC on the validation rows (the mean over the folds, in cross-validation), and the best so far.
+ */
 export interface Progress {
   readonly iteration: number;
   readonly auc: number;
@@ -36,9 +38,11 @@ export interface CrossValidation {
 }
 
 /**
- * Trains on `train` and stops early on the AUC of `validation`, as `lightgbm.train` with its early-stopping callback does.
+ * Trains on `train` and stops early on the AUC of `validation`, as `lightgbm.train` with its early-stopping callback
+ * does.
  *
- * LightGBM's calls are synchronous; between iterations the event loop has its turn, so that progress is shown and `signal` is heeded.
+ * LightGBM's calls are synchronous; between iterations the event loop has its turn, so that progress is shown and
+ * `signal` is heeded.
  * @throws LightscoreError NATIVE_FAILED with LightGBM's reason, or INTERRUPTED
  */
 export async function trainBooster(
@@ -50,7 +54,11 @@ export async function trainBooster(
   control: TrainingControl = {},
 ): Promise<TrainedBooster> {
   using trainData = lightgbm.dataset({ ...source(train, plan.parameters), featureNames });
-  using validationData = lightgbm.dataset({ ...source(validation, plan.parameters), featureNames, reference: trainData });
+  using validationData = lightgbm.dataset({
+    ...source(validation, plan.parameters),
+    featureNames,
+    reference: trainData,
+  });
   const booster = lightgbm.booster(trainData, plan.parameters);
   try {
     booster.addValidation(validationData);
@@ -64,7 +72,8 @@ export async function trainBooster(
 }
 
 /**
- * K-fold cross-validation on `train`, as `lightgbm.cv` does it: the folds' boosters advance together, and the mean of their AUCs decides when to stop.
+ * K-fold cross-validation on `train`, as `lightgbm.cv` does it: the folds' boosters advance together, and the mean of
+ * their AUCs decides when to stop.
  * @throws LightscoreError DATA_INVALID if a fold would lack a class, NATIVE_FAILED, or INTERRUPTED
  */
 export async function crossValidate(
@@ -76,10 +85,15 @@ export async function crossValidate(
 ): Promise<CrossValidation> {
   const positives = train.labels.reduce((sum, label) => sum + label, 0);
   if (Math.min(positives, train.rows - positives) < folds) {
-    throw new LightscoreError('DATA_INVALID', `cross-validation: ${folds} folds need at least ${folds} rows of each class, and there are ${Math.min(positives, train.rows - positives)}`);
+    throw new LightscoreError(
+      'DATA_INVALID',
+      `cross-validation: ${folds} folds need at least ${folds} rows of each class, and there are ${Math.min(positives, train.rows - positives)}`,
+    );
   }
   using whole = lightgbm.dataset(source(train, plan.parameters));
-  const boosters = stratifiedParts(train.labels, folds, plan.seed).map((held) => foldBooster(lightgbm, whole, held, plan.parameters));
+  const boosters = stratifiedParts(train.labels, folds, plan.seed).map((held) =>
+    foldBooster(lightgbm, whole, held, plan.parameters),
+  );
   const aucs: Float64Array[] = [];
   let last: Progress;
   try {
@@ -94,7 +108,12 @@ export async function crossValidate(
   }
   const { iteration } = plan.patience > 0 ? last.best : last;
   const at = aucs[iteration - 1];
-  return { folds, iterations: iteration, meanAuc: mean(at), deviation: Math.sqrt(mean(at.map((auc) => (auc - mean(at)) ** 2))) };
+  return {
+    folds,
+    iterations: iteration,
+    meanAuc: mean(at),
+    deviation: Math.sqrt(mean(at.map((auc) => (auc - mean(at)) ** 2))),
+  };
 }
 
 /** A booster that trains on all rows but `held` and validates on those. */
@@ -109,12 +128,17 @@ function foldBooster(lightgbm: LightGBM, whole: Dataset, held: Int32Array, param
 }
 
 /** Runs iterations until the plan or LightGBM (no tree can be split any more) ends them; returns the last. */
-async function iterate(plan: TrainingPlan, control: TrainingControl, step: () => { readonly finished: boolean; readonly auc: number }): Promise<Progress> {
+async function iterate(
+  plan: TrainingPlan,
+  control: TrainingControl,
+  step: () => { readonly finished: boolean; readonly auc: number },
+): Promise<Progress> {
   let best = { iteration: 0, auc: -1 };
   let progress: Progress = { iteration: 0, auc: -1, best };
   for (let iteration = 1; iteration <= plan.maxIterations; iteration++) {
     await nextTurn();
-    if (control.signal?.aborted === true) throw new LightscoreError('INTERRUPTED', `interrupted at iteration ${iteration}: nothing was written`);
+    if (control.signal?.aborted === true)
+      throw new LightscoreError('INTERRUPTED', `interrupted at iteration ${iteration}: nothing was written`);
     const { finished, auc } = step();
     // The iteration that finds nothing to split is taken back by LightGBM, except the very first: a constant model.
     if (finished && iteration > 1) break;

@@ -4,7 +4,14 @@ import { percent, whole } from './figures.js';
 import { type SplitEvaluation, type TrainingRun, rankedImportance } from './run.js';
 
 /** Okabe and Ito's colours, told apart by colour-blind readers and in grey print. */
-const COLOUR = { model: '#0072B2', fraud: '#D55E00', legitimate: '#56788f', guide: '#9aa3ad', quiet: '#52606d', ink: '#1f2933' } as const;
+const COLOUR = {
+  model: '#0072B2',
+  fraud: '#D55E00',
+  legitimate: '#56788f',
+  guide: '#9aa3ad',
+  quiet: '#52606d',
+  ink: '#1f2933',
+} as const;
 const SQUARE = { width: 480, height: 400, marginLeft: 58, marginRight: 22, marginTop: 20, marginBottom: 48 } as const;
 
 const MOST_FEATURES = 20;
@@ -23,18 +30,30 @@ export class Charts {
     private readonly document: SvgDocument,
   ) {}
 
-  /** @throws LightscoreError NATIVE_UNAVAILABLE where the plotting library, a development dependency like LightGBM itself, is not installed */
+  /**
+   * @throws LightscoreError NATIVE_UNAVAILABLE where the plotting library, a development dependency like LightGBM
+   * itself, is not installed
+   */
   static async open(): Promise<Charts> {
     try {
       const [plot, { parseHTML }] = await Promise.all([import('@observablehq/plot'), import('linkedom')]);
       return new Charts(plot, parseHTML('<!doctype html><html><body></body></html>').document);
     } catch (cause) {
-      throw new LightscoreError('NATIVE_UNAVAILABLE', 'the training report needs @observablehq/plot and linkedom, which are development dependencies: run npm ci without --omit=dev', { cause });
+      throw new LightscoreError(
+        'NATIVE_UNAVAILABLE',
+        'the training report needs @observablehq/plot and linkedom, which are development dependencies: run npm ci without --omit=dev',
+        { cause },
+      );
     }
   }
 
   private draw(label: string, options: PlotOptions): string {
-    const svg = this.plot.plot({ document: this.document, ariaLabel: label, style: { fontSize: '12px', fontFamily: 'inherit', color: COLOUR.ink, overflow: 'visible' }, ...options });
+    const svg = this.plot.plot({
+      document: this.document,
+      ariaLabel: label,
+      style: { fontSize: '12px', fontFamily: 'inherit', color: COLOUR.ink, overflow: 'visible' },
+      ...options,
+    });
     return svg.outerHTML;
   }
 
@@ -42,10 +61,30 @@ export class Charts {
     const { plot } = this;
     return this.draw('ROC curve', {
       ...SQUARE,
-      x: { domain: [0, 1], label: 'False-positive rate (legitimate applications flagged)', labelAnchor: 'center', labelArrow: 'none', tickFormat: '.0%', grid: true },
-      y: { domain: [0, 1], label: 'True-positive rate (frauds found)', labelAnchor: 'center', labelArrow: 'none', tickFormat: '.0%', grid: true },
+      x: {
+        domain: [0, 1],
+        label: 'False-positive rate (legitimate applications flagged)',
+        labelAnchor: 'center',
+        labelArrow: 'none',
+        tickFormat: '.0%',
+        grid: true,
+      },
+      y: {
+        domain: [0, 1],
+        label: 'True-positive rate (frauds found)',
+        labelAnchor: 'center',
+        labelArrow: 'none',
+        tickFormat: '.0%',
+        grid: true,
+      },
       marks: [
-        plot.line([[0, 0], [1, 1]], { stroke: COLOUR.guide, strokeDasharray: '4 4' }),
+        plot.line(
+          [
+            [0, 0],
+            [1, 1],
+          ],
+          { stroke: COLOUR.guide, strokeDasharray: '4 4' },
+        ),
         plot.text([[0.7, 0.66]], { text: ['chance'], fill: COLOUR.quiet, stroke: 'white', rotate: -39 }),
         plot.areaY(rocCurve(ranking), { x: 'x', y: 'y', fill: COLOUR.model, fillOpacity: 0.08 }),
         plot.line(rocCurve(ranking), { x: 'x', y: 'y', stroke: COLOUR.model, strokeWidth: 2.25 }),
@@ -60,13 +99,33 @@ export class Charts {
     const base = ranking.positives / (ranking.positives + ranking.negatives);
     return this.draw('Precision-recall curve', {
       ...SQUARE,
-      x: { domain: [0, 1], label: 'Recall (frauds found)', labelAnchor: 'center', labelArrow: 'none', tickFormat: '.0%', grid: true },
-      y: { domain: [0, 1], label: 'Precision (flagged that are fraud)', labelAnchor: 'center', labelArrow: 'none', tickFormat: '.0%', grid: true },
+      x: {
+        domain: [0, 1],
+        label: 'Recall (frauds found)',
+        labelAnchor: 'center',
+        labelArrow: 'none',
+        tickFormat: '.0%',
+        grid: true,
+      },
+      y: {
+        domain: [0, 1],
+        label: 'Precision (flagged that are fraud)',
+        labelAnchor: 'center',
+        labelArrow: 'none',
+        tickFormat: '.0%',
+        grid: true,
+      },
       marks: [
         plot.ruleY([base], { stroke: COLOUR.guide, strokeDasharray: '4 4' }),
         plot.areaY(curve, { x: 'x', y: 'y', fill: COLOUR.model, fillOpacity: 0.08, curve: 'step-before' }),
         plot.line(curve, { x: 'x', y: 'y', stroke: COLOUR.model, strokeWidth: 2.25, curve: 'step-before' }),
-        plot.text([[0, base]], { text: [`fraud rate ${percent(base)}`], fill: COLOUR.quiet, textAnchor: 'start', dy: -8, dx: 6 }),
+        plot.text([[0, base]], {
+          text: [`fraud rate ${percent(base)}`],
+          fill: COLOUR.quiet,
+          textAnchor: 'start',
+          dy: -8,
+          dx: 6,
+        }),
       ],
     });
   }
@@ -74,9 +133,14 @@ export class Charts {
   /** Share of frauds in each bin of score, before and after calibration, with 95% intervals. */
   reliability(split: SplitEvaluation): string {
     const { plot } = this;
-    const panels = [['Before calibration', split.uncalibrated], ['After calibration', split.calibrated]] as const;
+    const panels = [
+      ['Before calibration', split.uncalibrated],
+      ['After calibration', split.calibrated],
+    ] as const;
     const points = panels.flatMap(([panel, scores]) =>
-      reliability(split.labels, scores).filter(({ count }) => count > 0).map((bin) => ({ panel, ...bin, ...wilson(bin), rows: whole(bin.count) })),
+      reliability(split.labels, scores)
+        .filter(({ count }) => count > 0)
+        .map((bin) => ({ panel, ...bin, ...wilson(bin), rows: whole(bin.count) })),
     );
     const most = Math.max(...points.map(({ count }) => count));
     const count = { fontSize: 10, fill: COLOUR.quiet, stroke: 'white' };
@@ -88,16 +152,58 @@ export class Charts {
       marginTop: 34,
       marginBottom: 48,
       fx: { domain: panels.map(([panel]) => panel), label: null, padding: 0.11 },
-      x: { domain: [0, 1], label: 'Mean score of the bin', labelAnchor: 'center', labelArrow: 'none', tickFormat: '.0%', grid: true, ticks: 5 },
-      y: { domain: [0, 1], label: 'Share of frauds in the bin', labelAnchor: 'center', labelArrow: 'none', tickFormat: '.0%', grid: true },
+      x: {
+        domain: [0, 1],
+        label: 'Mean score of the bin',
+        labelAnchor: 'center',
+        labelArrow: 'none',
+        tickFormat: '.0%',
+        grid: true,
+        ticks: 5,
+      },
+      y: {
+        domain: [0, 1],
+        label: 'Share of frauds in the bin',
+        labelAnchor: 'center',
+        labelArrow: 'none',
+        tickFormat: '.0%',
+        grid: true,
+      },
       r: { domain: [0, most], range: [2.5, 13] },
       marks: [
-        plot.line([[0, 0], [1, 1]], { stroke: COLOUR.guide, strokeDasharray: '4 4' }),
-        plot.ruleX(points, { fx: 'panel', x: 'meanScore', y1: 'low', y2: 'high', stroke: COLOUR.model, strokeOpacity: 0.55, strokeWidth: 1.5 }),
+        plot.line(
+          [
+            [0, 0],
+            [1, 1],
+          ],
+          { stroke: COLOUR.guide, strokeDasharray: '4 4' },
+        ),
+        plot.ruleX(points, {
+          fx: 'panel',
+          x: 'meanScore',
+          y1: 'low',
+          y2: 'high',
+          stroke: COLOUR.model,
+          strokeOpacity: 0.55,
+          strokeWidth: 1.5,
+        }),
         plot.line(points, { fx: 'panel', x: 'meanScore', y: 'positiveRate', stroke: COLOUR.model, strokeOpacity: 0.5 }),
-        plot.dot(points, { fx: 'panel', x: 'meanScore', y: 'positiveRate', r: 'count', fill: COLOUR.model, stroke: 'white' }),
-        plot.text(points.filter(({ low }) => low >= LABEL_BELOW), { fx: 'panel', x: 'meanScore', y: 'low', text: 'rows', dy: 10, ...count }),
-        plot.text(points.filter(({ low }) => low < LABEL_BELOW), { fx: 'panel', x: 'meanScore', y: 'high', text: 'rows', dy: -15, ...count }),
+        plot.dot(points, {
+          fx: 'panel',
+          x: 'meanScore',
+          y: 'positiveRate',
+          r: 'count',
+          fill: COLOUR.model,
+          stroke: 'white',
+        }),
+        plot.text(
+          points.filter(({ low }) => low >= LABEL_BELOW),
+          { fx: 'panel', x: 'meanScore', y: 'low', text: 'rows', dy: 10, ...count },
+        ),
+        plot.text(
+          points.filter(({ low }) => low < LABEL_BELOW),
+          { fx: 'panel', x: 'meanScore', y: 'high', text: 'rows', dy: -15, ...count },
+        ),
       ],
     });
   }
@@ -115,11 +221,18 @@ export class Charts {
       }
       const rows = wanted === 1 ? split.frauds : split.labels.length - split.frauds;
       const from = edges.low;
-      return Array.from(counts, (count, bin) => ({ name: wanted === 1 ? 'fraud' : 'legitimate', x1: from + bin * edges.width, x2: from + (bin + 1) * edges.width, share: count / rows }));
+      return Array.from(counts, (count, bin) => ({
+        name: wanted === 1 ? 'fraud' : 'legitimate',
+        x1: from + bin * edges.width,
+        x2: from + (bin + 1) * edges.width,
+        share: count / rows,
+      }));
     });
     const filled = bars.filter(({ share }) => share > 0);
     const domain = [Math.min(...filled.map(({ x1 }) => x1)), Math.max(...filled.map(({ x2 }) => x2))];
-    const ticks = [0.001, 0.01, 0.03, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99].filter((tick) => logOdds(tick) >= domain[0] && logOdds(tick) <= domain[1]);
+    const ticks = [0.001, 0.01, 0.03, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99].filter(
+      (tick) => logOdds(tick) >= domain[0] && logOdds(tick) <= domain[1],
+    );
     const labels = new Map(ticks.map((tick) => [logOdds(tick), `${Number((tick * 100).toFixed(1))}%`]));
     const top = Math.max(...filled.map(({ share }) => share)) * 1.12;
     const flagged = split.uncalibrated.filter((_, row) => split.calibrated[row] >= threshold);
@@ -128,15 +241,36 @@ export class Charts {
     return this.draw('Distribution of scores by class', {
       ...SQUARE,
       x: {
-        domain, ticks: [...labels.keys()], tickFormat: (value: number) => labels.get(value) ?? '',
-        label: "Booster's probability (log-odds scale)", labelAnchor: 'center', labelArrow: 'none',
+        domain,
+        ticks: [...labels.keys()],
+        tickFormat: (value: number) => labels.get(value) ?? '',
+        label: "Booster's probability (log-odds scale)",
+        labelAnchor: 'center',
+        labelArrow: 'none',
       },
-      y: { domain: [0, top], ticks: 7, label: 'Share of the class', labelAnchor: 'center', labelArrow: 'none', tickFormat: '.0%', grid: true },
+      y: {
+        domain: [0, top],
+        ticks: 7,
+        label: 'Share of the class',
+        labelAnchor: 'center',
+        labelArrow: 'none',
+        tickFormat: '.0%',
+        grid: true,
+      },
       color: { domain: ['legitimate', 'fraud'], range: [COLOUR.legitimate, COLOUR.fraud] },
       marks: [
         plot.rect(filled, { x1: 'x1', x2: 'x2', y1: 0, y2: 'share', fill: 'name', fillOpacity: 0.55, inset: 0.5 }),
         plot.ruleX(mark, { stroke: COLOUR.ink, strokeDasharray: '3 3' }),
-        plot.text(mark, { x: (value: number) => value, y: top, text: () => 'flagged from here', textAnchor: 'start', dx: 6, dy: 6, stroke: 'white', fill: COLOUR.ink }),
+        plot.text(mark, {
+          x: (value: number) => value,
+          y: top,
+          text: () => 'flagged from here',
+          textAnchor: 'start',
+          dx: 6,
+          dy: 6,
+          stroke: 'white',
+          fill: COLOUR.ink,
+        }),
         plot.ruleY([0]),
       ],
     });
@@ -144,7 +278,9 @@ export class Charts {
 
   importance(run: TrainingRun): string {
     const { plot } = this;
-    const ranked = rankedImportance(run.importance).slice(0, MOST_FEATURES).map((entry) => ({ ...entry, text: `${percent(entry.share)}  (${whole(entry.splits)})` }));
+    const ranked = rankedImportance(run.importance)
+      .slice(0, MOST_FEATURES)
+      .map((entry) => ({ ...entry, text: `${percent(entry.share)}  (${whole(entry.splits)})` }));
     const widest = Math.max(...ranked.map(({ share }) => share), 0.01);
     return this.draw('Feature importance by gain', {
       width: 480,
@@ -153,7 +289,13 @@ export class Charts {
       marginRight: 12,
       marginTop: 4,
       marginBottom: 42,
-      x: { domain: [0, widest * 1.38], ticks: [], label: 'Share of total gain (number of splits)', labelAnchor: 'center', labelArrow: 'none' },
+      x: {
+        domain: [0, widest * 1.38],
+        ticks: [],
+        label: 'Share of total gain (number of splits)',
+        labelAnchor: 'center',
+        labelArrow: 'none',
+      },
       y: { domain: ranked.map(({ feature }) => feature), label: null, tickSize: 0, padding: 0.28 },
       marks: [
         plot.barX(ranked, { x: 'share', y: 'feature', fill: COLOUR.model }),

@@ -5,7 +5,9 @@ import { column, type SourceTable } from './table.js';
 export interface Violation {
   /** One line, naming file and column. */
   readonly text: string;
-  /** `--force` trains all the same. What cannot be waived would make training or evaluation meaningless or impossible. */
+  /**
+   * `--force` trains all the same. What cannot be waived would make training or evaluation meaningless or impossible.
+   */
   readonly waivable: boolean;
 }
 
@@ -31,7 +33,9 @@ export function checkData(tables: Readonly<Record<Split, SourceTable>>, labelNam
     if (table.rows === 0) return [broken(table, 'there are no rows')];
     return [
       ...checkColumns(table, labelName),
-      ...(split === 'train' && table.rows < DEMANDS.trainingRows ? [doubtful(table, `${table.rows} rows, at least ${DEMANDS.trainingRows} are demanded`)] : []),
+      ...(split === 'train' && table.rows < DEMANDS.trainingRows
+        ? [doubtful(table, `${table.rows} rows, at least ${DEMANDS.trainingRows} are demanded`)]
+        : []),
       ...checkLabel(table, split, labelName),
       ...FEATURES.flatMap((feature) => checkFeature(table, feature)),
     ];
@@ -48,7 +52,9 @@ function checkColumns(table: SourceTable, labelName: string): Violation[] {
   const missing = expected.filter((name) => !table.names.includes(name));
   const unknown = table.names.filter((name) => !expected.includes(name));
   return [
-    ...missing.map((name) => broken(table, name === labelName ? `no column ${name} with the label` : `no column ${name}`)),
+    ...missing.map((name) =>
+      broken(table, name === labelName ? `no column ${name} with the label` : `no column ${name}`),
+    ),
     ...unknown.map((name) => broken(table, `unknown column ${name}`)),
   ];
 }
@@ -59,14 +65,34 @@ function checkLabel(table: SourceTable, split: Split, labelName: string): Violat
   const wrong = labels.findIndex((label) => label !== 0 && label !== 1);
   if (wrong >= 0) {
     const count = labels.filter((label) => label !== 0 && label !== 1).length;
-    return [broken(table, `column ${labelName}: ${count} of ${table.rows} labels are neither 0 nor 1 (row ${wrong + 1}: ${shown(labels[wrong])})`)];
+    return [
+      broken(
+        table,
+        `column ${labelName}: ${count} of ${table.rows} labels are neither 0 nor 1 (row ${wrong + 1}: ${shown(labels[wrong])})`,
+      ),
+    ];
   }
   const positives = labels.reduce((sum, label) => sum + label, 0);
   const rarer = Math.min(positives, table.rows - positives);
-  if (rarer === 0) return [broken(table, `column ${labelName}: every label is ${positives === 0 ? 0 : 1}, both classes are needed`)];
+  if (rarer === 0)
+    return [broken(table, `column ${labelName}: every label is ${positives === 0 ? 0 : 1}, both classes are needed`)];
   return [
-    ...(rarer / table.rows < DEMANDS.rarerClassShare ? [doubtful(table, `column ${labelName}: the rarer class is ${percent(rarer / table.rows)} of the rows, at least ${percent(DEMANDS.rarerClassShare)} is demanded`)] : []),
-    ...(split === 'train' && rarer < DEMANDS.rarerClassRows ? [doubtful(table, `column ${labelName}: ${rarer} rows of the rarer class, at least ${DEMANDS.rarerClassRows} are demanded`)] : []),
+    ...(rarer / table.rows < DEMANDS.rarerClassShare
+      ? [
+          doubtful(
+            table,
+            `column ${labelName}: the rarer class is ${percent(rarer / table.rows)} of the rows, at least ${percent(DEMANDS.rarerClassShare)} is demanded`,
+          ),
+        ]
+      : []),
+    ...(split === 'train' && rarer < DEMANDS.rarerClassRows
+      ? [
+          doubtful(
+            table,
+            `column ${labelName}: ${rarer} rows of the rarer class, at least ${DEMANDS.rarerClassRows} are demanded`,
+          ),
+        ]
+      : []),
   ];
 }
 
@@ -76,16 +102,30 @@ function checkFeature(table: SourceTable, feature: Feature): Violation[] {
   const violations: Violation[] = [];
   const missing = values.filter(Number.isNaN).length;
   if (missing / table.rows >= DEMANDS.missingShare) {
-    violations.push(doubtful(table, `column ${feature.name}: ${percent(missing / table.rows)} missing, under ${percent(DEMANDS.missingShare)} is demanded`));
+    violations.push(
+      doubtful(
+        table,
+        `column ${feature.name}: ${percent(missing / table.rows)} missing, under ${percent(DEMANDS.missingShare)} is demanded`,
+      ),
+    );
   }
   const count = (isWrong: (value: number) => boolean, what: string): void => {
     const wrong = values.filter((value) => !Number.isNaN(value) && isWrong(value));
     if (wrong.length === 0) return;
     const row = values.indexOf(wrong[0]) + 1;
-    violations.push(doubtful(table, `column ${feature.name}: ${wrong.length} of ${table.rows} values ${what} (row ${row}: ${shown(wrong[0])})`));
+    violations.push(
+      doubtful(
+        table,
+        `column ${feature.name}: ${wrong.length} of ${table.rows} values ${what} (row ${row}: ${shown(wrong[0])})`,
+      ),
+    );
   };
-  count((value) => value < feature.minimum || value > feature.maximum, `outside ${feature.minimum} to ${feature.maximum}`);
-  if (feature.kind !== 'real') count((value) => Number.isFinite(value) && !Number.isInteger(value), 'are not whole numbers');
+  count(
+    (value) => value < feature.minimum || value > feature.maximum,
+    `outside ${feature.minimum} to ${feature.maximum}`,
+  );
+  if (feature.kind !== 'real')
+    count((value) => Number.isFinite(value) && !Number.isInteger(value), 'are not whole numbers');
   return violations;
 }
 

@@ -5,17 +5,26 @@ import type { Table } from './table.js';
 /** What pandas writes or reads as a missing value. */
 const MISSING = new Set(['', 'NA', 'N/A', 'NaN', 'nan', '-nan', 'NULL', 'null', 'None', '<NA>', '#N/A']);
 const NAMED_VALUES = new Map([
-  ['true', 1], ['True', 1], ['TRUE', 1], ['false', 0], ['False', 0], ['FALSE', 0],
-  ['inf', Infinity], ['Infinity', Infinity], ['-inf', -Infinity], ['-Infinity', -Infinity],
+  ['true', 1],
+  ['True', 1],
+  ['TRUE', 1],
+  ['false', 0],
+  ['False', 0],
+  ['FALSE', 0],
+  ['inf', Infinity],
+  ['Infinity', Infinity],
+  ['-inf', -Infinity],
+  ['-Infinity', -Infinity],
 ]);
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 
 /**
- * Reads CSV text (RFC 4180, comma separated, UTF-8) with a header line: numbers, true and false (1 and 0), and missing values as pandas writes them.
- * A first column without a name, which pandas writes for its index, is left out.
+ * Reads CSV text (RFC 4180, comma separated, UTF-8) with a header line: numbers, true and false (1 and 0), and missing
+ * values as pandas writes them. A first column without a name, which pandas writes for its index, is left out.
  *
  * @param file how messages name the file
- * @throws LightscoreError DATA_INVALID for text that is not CSV, repeated or empty column names, and values that are not numbers
+ * @throws LightscoreError DATA_INVALID for text that is not CSV, repeated or empty column names, and values that are
+ * not numbers
  */
 export function readCsv(bytes: Uint8Array, file: string): Table {
   let first = 0;
@@ -30,9 +39,11 @@ export function readCsv(bytes: Uint8Array, file: string): Table {
       return;
     }
     rows++;
-    for (const [index, column] of columns.entries()) column.push(parseNumber(record[first + index]) ?? refuse(record[first + index], names[index], rows, file));
+    for (const [index, column] of columns.entries())
+      column.push(parseNumber(record[first + index]) ?? refuse(record[first + index], names[index], rows, file));
   });
-  if (names === undefined) throw new LightscoreError('DATA_INVALID', `${file}: the file is empty; its first line must name the columns`);
+  if (names === undefined)
+    throw new LightscoreError('DATA_INVALID', `${file}: the file is empty; its first line must name the columns`);
   return { names, columns: columns.map((column) => Float64Array.from(column)), rows };
 }
 
@@ -40,7 +51,8 @@ function columnNames(header: readonly string[], first: number, file: string): re
   const names = header.slice(first).map((name) => name.trim());
   for (const [index, name] of names.entries()) {
     if (name === '') throw new LightscoreError('DATA_INVALID', `${file}: column ${first + index + 1} has no name`);
-    if (names.indexOf(name) !== index) throw new LightscoreError('DATA_INVALID', `${file}: column ${name} occurs twice`);
+    if (names.indexOf(name) !== index)
+      throw new LightscoreError('DATA_INVALID', `${file}: column ${name} occurs twice`);
   }
   return names;
 }
@@ -63,7 +75,10 @@ function eachRecord(bytes: Uint8Array, file: string, take: (record: string[]) =>
 }
 
 function refuse(text: string, name: string, row: number, file: string): never {
-  throw new LightscoreError('DATA_INVALID', `${file}: column ${name}, row ${row}: text ${JSON.stringify(text.slice(0, 40))} where a number belongs`);
+  throw new LightscoreError(
+    'DATA_INVALID',
+    `${file}: column ${name}, row ${row}: text ${JSON.stringify(text.slice(0, 40))} where a number belongs`,
+  );
 }
 
 function parseNumber(field: string): number | undefined {

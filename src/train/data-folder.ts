@@ -18,7 +18,10 @@ export interface DataFolder {
   readonly location: string;
   /** Rejects with DATA_INVALID (a folder) or STORE_UNREACHABLE (a bucket) where the place cannot be read. */
   readonly read: ReadFile;
-  /** Writes a file whole or not at all, over one of the same name. Rejects with OUTPUT_FAILED (a folder) or STORE_UNREACHABLE (a bucket). */
+  /**
+   * Writes a file whole or not at all, over one of the same name. Rejects with OUTPUT_FAILED (a folder) or
+   * STORE_UNREACHABLE (a bucket).
+   */
   readonly write: (name: string, bytes: Uint8Array) => Promise<void>;
 }
 
@@ -39,7 +42,9 @@ function openLocal(location: string): DataFolder {
         return await readFile(join(location, name));
       } catch (cause) {
         if (isAbsent(cause)) return undefined;
-        throw new LightscoreError('DATA_INVALID', `${join(location, name)}: cannot be read (${reason(cause)})`, { cause });
+        throw new LightscoreError('DATA_INVALID', `${join(location, name)}: cannot be read (${reason(cause)})`, {
+          cause,
+        });
       }
     },
     async write(name, bytes) {
@@ -62,7 +67,10 @@ function openBucket(location: string, { bucket, prefix }: S3Address): DataFolder
   return {
     location,
     async read(name) {
-      const object = await readS3Object(client, bucket, prefix + name, { maxBytes: MAX_FILE_BYTES, attempts: S3_PATIENCE.attempts });
+      const object = await readS3Object(client, bucket, prefix + name, {
+        maxBytes: MAX_FILE_BYTES,
+        attempts: S3_PATIENCE.attempts,
+      });
       return typeof object === 'object' ? object.bytes : undefined;
     },
     async write(name, bytes) {

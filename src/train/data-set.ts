@@ -36,7 +36,12 @@ export interface DataSetSummary {
   /** The AUC-ROC that the true probabilities have in expectation, over all rows. No model has more in the long run. */
   readonly bayes_auc_roc: number;
   readonly splits: Readonly<Record<Split, SplitSummary>>;
-  readonly features: readonly { readonly name: string; readonly kind: string; readonly meaning: string; readonly missing: number }[];
+  readonly features: readonly {
+    readonly name: string;
+    readonly kind: string;
+    readonly meaning: string;
+    readonly missing: number;
+  }[];
 }
 
 export interface DataSet {
@@ -50,10 +55,12 @@ const HELD_OUT = 0.15;
 const ROWS = { minimum: 1_000, maximum: 2_000_000 };
 
 /**
- * Makes a data set of auto-loan applications; `application.ts` says how they are distributed. The same options give the same bits anywhere.
+ * Makes a data set of auto-loan applications; `application.ts` says how they are distributed. The same options give the
+ * same bits anywhere.
  *
- * Each application's risk is the log odds of fraud plus noise (standard logistic), and those with the highest are the frauds: just as many
- * as asked for, and each label is 1 with a probability that is known, so the AUC of the best possible model is known too.
+ * Each application's risk is the log odds of fraud plus noise (standard logistic), and those with the highest are the
+ * frauds: just as many as asked for, and each label is 1 with a probability that is known, so the AUC of the best
+ * possible model is known too.
  *
  * @throws LightscoreError USAGE for options out of range, or so few frauds that a split would have none
  */
@@ -94,7 +101,12 @@ export function generateDataSet(options: DataSetOptions): DataSet {
       label: LABEL_NAME,
       bayes_auc_roc: rounded(expectedAuc(probability)),
       splits: bySplit((split) => summarise(indices[split], label, probability)),
-      features: FEATURES.map(({ name, kind, meaning }, index) => ({ name, kind, meaning, missing: rounded(features[index].filter(Number.isNaN).length / rows) })),
+      features: FEATURES.map(({ name, kind, meaning }, index) => ({
+        name,
+        kind,
+        meaning,
+        missing: rounded(features[index].filter(Number.isNaN).length / rows),
+      })),
     },
   };
 }
@@ -102,14 +114,25 @@ export function generateDataSet(options: DataSetOptions): DataSet {
 /** Returns the number of frauds. */
 function checkOptions({ rows, fraudRate, seed }: DataSetOptions): number {
   if (!Number.isInteger(rows) || rows < ROWS.minimum || rows > ROWS.maximum) {
-    throw new LightscoreError('USAGE', `--rows must be a whole number from ${ROWS.minimum} to ${ROWS.maximum}, not ${rows}`);
+    throw new LightscoreError(
+      'USAGE',
+      `--rows must be a whole number from ${ROWS.minimum} to ${ROWS.maximum}, not ${rows}`,
+    );
   }
-  if (!(fraudRate > 0 && fraudRate < 1)) throw new LightscoreError('USAGE', `--fraud-rate must lie between 0 and 1, not be ${fraudRate}`);
-  if (!Number.isSafeInteger(seed) || seed < 0) throw new LightscoreError('USAGE', `--seed must be a whole number from 0 to 2^53 - 1, not ${seed}`);
+  if (!(fraudRate > 0 && fraudRate < 1))
+    throw new LightscoreError('USAGE', `--fraud-rate must lie between 0 and 1, not be ${fraudRate}`);
+  if (!Number.isSafeInteger(seed) || seed < 0)
+    throw new LightscoreError('USAGE', `--seed must be a whole number from 0 to 2^53 - 1, not ${seed}`);
   const frauds = Math.round(rows * fraudRate);
-  for (const [count, what] of [[frauds, 'fraudulent'], [rows - frauds, 'legitimate']] as const) {
+  for (const [count, what] of [
+    [frauds, 'fraudulent'],
+    [rows - frauds, 'legitimate'],
+  ] as const) {
     if (Math.round(count * HELD_OUT) < 1) {
-      throw new LightscoreError('USAGE', `${rows} rows at a fraud rate of ${fraudRate} have only ${count} ${what} applications: too few for one in each of train, validation and test`);
+      throw new LightscoreError(
+        'USAGE',
+        `${rows} rows at a fraud rate of ${fraudRate} have only ${count} ${what} applications: too few for one in each of train, validation and test`,
+      );
     }
   }
   return frauds;
@@ -129,20 +152,28 @@ function splitRows(random: Random, label: Float64Array): Record<Split, Uint32Arr
 }
 
 function summarise(rows: Uint32Array, label: Float64Array, probability: Float64Array): SplitSummary {
-  const ranking = rank(Array.from(rows, (row) => label[row]), Array.from(rows, (row) => probability[row]));
-  return { rows: rows.length, frauds: ranking.positives, best_auc_roc: rounded(aucRoc(ranking)), best_auc_pr: rounded(averagePrecision(ranking)) };
+  const ranking = rank(
+    Array.from(rows, (row) => label[row]),
+    Array.from(rows, (row) => probability[row]),
+  );
+  return {
+    rows: rows.length,
+    frauds: ranking.positives,
+    best_auc_roc: rounded(aucRoc(ranking)),
+    best_auc_pr: rounded(averagePrecision(ranking)),
+  };
 }
 
 /**
- * The probability that of two rows drawn in proportion to p and 1 - p the first has the higher p, ties counting half: the expected AUC-ROC of the
- * ranking by p, which no other ranking exceeds (Neyman and Pearson).
+ * The probability that of two rows drawn in proportion to p and 1 - p the first has the higher p, ties counting half:
+ * the expected AUC-ROC of the ranking by p, which no other ranking exceeds (Neyman and Pearson).
  */
 function expectedAuc(probability: Float64Array): number {
   const sorted = probability.toSorted();
   let won = 0;
   let negativesBelow = 0;
   let positives = 0;
-  for (let start = 0; start < sorted.length; ) {
+  for (let start = 0; start < sorted.length;) {
     let end = start;
     while (end < sorted.length && sorted[end] === sorted[start]) end++;
     const positive = sorted[start] * (end - start);

@@ -74,7 +74,8 @@ export function evaluate(labels: ArrayLike<number>, scores: ArrayLike<number>): 
 /**
  * Sorts the rows by falling score and counts positives and negatives at each distinct score.
  *
- * @throws LightscoreError DATA_INVALID for lengths that differ, a label other than 0 or 1, a score that is NaN, or only one class
+ * @throws LightscoreError DATA_INVALID for lengths that differ, a label other than 0 or 1, a score that is NaN, or only
+ * one class
  */
 export function rank(labels: ArrayLike<number>, scores: ArrayLike<number>): Ranking {
   if (labels.length !== scores.length) {
@@ -82,7 +83,8 @@ export function rank(labels: ArrayLike<number>, scores: ArrayLike<number>): Rank
   }
   const order = new Uint32Array(labels.length);
   for (let row = 0; row < order.length; row++) {
-    if (labels[row] !== 0 && labels[row] !== 1) throw new LightscoreError('DATA_INVALID', `evaluation: row ${row + 1} has the label ${labels[row]}, not 0 or 1`);
+    if (labels[row] !== 0 && labels[row] !== 1)
+      throw new LightscoreError('DATA_INVALID', `evaluation: row ${row + 1} has the label ${labels[row]}, not 0 or 1`);
     if (Number.isNaN(scores[row])) throw new LightscoreError('DATA_INVALID', `evaluation: row ${row + 1} has no score`);
     order[row] = row;
   }
@@ -98,12 +100,18 @@ export function rank(labels: ArrayLike<number>, scores: ArrayLike<number>): Rank
     }
   }
   if (truePositives === 0 || falsePositives === 0) {
-    throw new LightscoreError('DATA_INVALID', `evaluation: the ${order.length} rows have only one class (${truePositives} positive, ${falsePositives} negative)`);
+    throw new LightscoreError(
+      'DATA_INVALID',
+      `evaluation: the ${order.length} rows have only one class (${truePositives} positive, ${falsePositives} negative)`,
+    );
   }
   return { steps, positives: truePositives, negatives: falsePositives };
 }
 
-/** The share of (positive, negative) pairs in which the positive scores higher, ties counting half (sklearn `roc_auc_score`). Exact up to 2^53 pairs. */
+/**
+ * The share of (positive, negative) pairs in which the positive scores higher, ties counting half (sklearn
+ * `roc_auc_score`). Exact up to 2^53 pairs.
+ */
 export function aucRoc({ steps, positives, negatives }: Ranking): number {
   let twiceWon = 0;
   let before: Step = { threshold: Infinity, truePositives: 0, falsePositives: 0 };
@@ -114,7 +122,10 @@ export function aucRoc({ steps, positives, negatives }: Ranking): number {
   return twiceWon / (2 * positives * negatives);
 }
 
-/** Area under the precision-recall curve as the sum of precision times recall gained at each step (sklearn `average_precision_score`). */
+/**
+ * Area under the precision-recall curve as the sum of precision times recall gained at each step (sklearn
+ * `average_precision_score`).
+ */
 export function averagePrecision({ steps, positives }: Ranking): number {
   let area = 0;
   let found = 0;
@@ -125,7 +136,10 @@ export function averagePrecision({ steps, positives }: Ranking): number {
   return area / positives;
 }
 
-/** The precision at the highest threshold that finds at least `recall` of the positives; rows tied at it are all counted in. */
+/**
+ * The precision at the highest threshold that finds at least `recall` of the positives; rows tied at it are all counted
+ * in.
+ */
 export function precisionAtRecall({ steps, positives }: Ranking, recall: number): number {
   const step = steps.find(({ truePositives }) => truePositives / positives >= recall) ?? steps[steps.length - 1];
   return step.truePositives / (step.truePositives + step.falsePositives);
@@ -143,7 +157,8 @@ export function reliability(labels: ArrayLike<number>, scores: ArrayLike<number>
   const positives = new Float64Array(bins);
   for (let row = 0; row < scores.length; row++) {
     const score = scores[row];
-    if (!(score >= 0 && score <= 1)) throw new LightscoreError('DATA_INVALID', `evaluation: row ${row + 1} has the score ${score}, not a probability`);
+    if (!(score >= 0 && score <= 1))
+      throw new LightscoreError('DATA_INVALID', `evaluation: row ${row + 1} has the score ${score}, not a probability`);
     // Held against the bin's own edges, since score * bins may round across one.
     let bin = Math.min(bins - 1, Math.floor(score * bins));
     if (score < bin / bins) bin--;
@@ -165,7 +180,10 @@ export function reliability(labels: ArrayLike<number>, scores: ArrayLike<number>
 export function calibrationError(bins: readonly ReliabilityBin[]): number {
   const rows = bins.reduce((sum, { count }) => sum + count, 0);
   const filled = bins.filter(({ count }) => count > 0);
-  return filled.reduce((sum, { count, meanScore, positiveRate }) => sum + count * Math.abs(meanScore - positiveRate), 0) / rows;
+  return (
+    filled.reduce((sum, { count, meanScore, positiveRate }) => sum + count * Math.abs(meanScore - positiveRate), 0) /
+    rows
+  );
 }
 
 /** Mean negative log likelihood, in nats; scores are kept 2^-52 away from 0 and 1 (sklearn `log_loss`). */
@@ -185,19 +203,30 @@ export function brierScore(labels: ArrayLike<number>, scores: ArrayLike<number>)
   return sum / scores.length;
 }
 
-/** The ROC curve from (0, 0) to (1, 1): x is the false-positive rate, y the true-positive rate. At most `limit` points. */
+/**
+ * The ROC curve from (0, 0) to (1, 1): x is the false-positive rate, y the true-positive rate. At most `limit` points.
+ */
 export function rocCurve({ steps, positives, negatives }: Ranking, limit = 400): CurvePoint[] {
-  const curve = steps.map(({ truePositives, falsePositives }) => ({ x: falsePositives / negatives, y: truePositives / positives }));
+  const curve = steps.map(({ truePositives, falsePositives }) => ({
+    x: falsePositives / negatives,
+    y: truePositives / positives,
+  }));
   return thin([{ x: 0, y: 0 }, ...curve], limit);
 }
 
 /** The precision-recall curve by rising recall: x is recall, y precision. At most `limit` points. */
 export function precisionRecallCurve({ steps, positives }: Ranking, limit = 400): CurvePoint[] {
-  const curve = steps.map(({ truePositives, falsePositives }) => ({ x: truePositives / positives, y: truePositives / (truePositives + falsePositives) }));
+  const curve = steps.map(({ truePositives, falsePositives }) => ({
+    x: truePositives / positives,
+    y: truePositives / (truePositives + falsePositives),
+  }));
   return thin(curve, limit);
 }
 
-/** Keeps the ends and, between them, points evenly spread along the curve's length: the steep parts of a curve are where its rows are few. */
+/**
+ * Keeps the ends and, between them, points evenly spread along the curve's length: the steep parts of a curve are where
+ * its rows are few.
+ */
 function thin(curve: readonly CurvePoint[], limit: number): CurvePoint[] {
   if (curve.length <= limit) return [...curve];
   const travelled = new Float64Array(curve.length);
@@ -234,7 +263,10 @@ export function confusion({ steps, positives, negatives }: Ranking, threshold: n
   };
 }
 
-/** The score from which on to predict positive so that F1 is highest; of several, the highest such score. Choose it on another split than it is judged on. */
+/**
+ * The score from which on to predict positive so that F1 is highest; of several, the highest such score. Choose it on
+ * another split than it is judged on.
+ */
 export function chooseThreshold({ steps, positives }: Ranking): number {
   let best = steps[0];
   const f1 = (step: Step): number => (2 * step.truePositives) / (step.truePositives + step.falsePositives + positives);

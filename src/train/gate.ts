@@ -39,16 +39,33 @@ export interface Comparison {
  * Scores the rival on the candidate's own test rows.
  * @throws LightscoreError DATA_INVALID if the data lacks a feature of the rival
  */
-export function evaluateRival(lightgbm: LightGBM, rival: RivalModel, test: SourceTable, labelName: string): SplitEvaluation {
+export function evaluateRival(
+  lightgbm: LightGBM,
+  rival: RivalModel,
+  test: SourceTable,
+  labelName: string,
+): SplitEvaluation {
   const missing = rival.featureNames.filter((name) => !test.names.includes(name));
-  if (missing.length > 0) throw new LightscoreError('DATA_INVALID', `${test.file}: model ${rival.version} needs ${missing.join(', ')}, which the data does not have`);
+  if (missing.length > 0)
+    throw new LightscoreError(
+      'DATA_INVALID',
+      `${test.file}: model ${rival.version} needs ${missing.join(', ')}, which the data does not have`,
+    );
   using booster = lightgbm.load(rival.modelText);
   if (booster.classCount !== 1 || booster.featureCount !== rival.featureNames.length) {
-    throw new LightscoreError('MODEL_UNSUPPORTED', `model ${rival.version} cannot be compared: it has ${booster.featureCount} features and ${booster.classCount} outputs, its metadata names ${rival.featureNames.length} features`);
+    throw new LightscoreError(
+      'MODEL_UNSUPPORTED',
+      `model ${rival.version} cannot be compared: it has ${booster.featureCount} features and ${booster.classCount} outputs, its metadata names ${rival.featureNames.length} features`,
+    );
   }
   const { values, labels } = labelledRows(test, rival.featureNames, labelName);
   const probability = booster.predict(values);
-  return evaluateSplit('test', labels, probability, probability.map((p) => calibrate(rival.calibrator, p)));
+  return evaluateSplit(
+    'test',
+    labels,
+    probability,
+    probability.map((p) => calibrate(rival.calibrator, p)),
+  );
 }
 
 export function compare(candidate: SplitEvaluation, rival: SplitEvaluation, limits: GateLimits): Comparison[] {
@@ -56,7 +73,12 @@ export function compare(candidate: SplitEvaluation, rival: SplitEvaluation, limi
   return [
     higherIsBetter('AUC-ROC', ours.auc_roc, theirs.auc_roc, limits.aucRocDrop),
     higherIsBetter('AUC-PR', ours.auc_pr, theirs.auc_pr, limits.aucPrDrop),
-    lowerIsBetter('calibration error', candidate.after.calibration_error, rival.after.calibration_error, limits.calibrationErrorRise),
+    lowerIsBetter(
+      'calibration error',
+      candidate.after.calibration_error,
+      rival.after.calibration_error,
+      limits.calibrationErrorRise,
+    ),
   ];
 }
 
@@ -72,16 +94,31 @@ function lowerIsBetter(metric: string, candidate: number, rival: number, limit: 
 export function comparisonTable(comparisons: readonly Comparison[], candidate: string, rival: string): string[] {
   const rows = [
     ['on the test split', rival, candidate, 'worse by', 'limit', ''],
-    ...comparisons.map((row) => [row.metric, ...[row.rival, row.candidate, row.worsening, row.limit].map((value) => value.toFixed(4)), row.passed ? 'ok' : 'REFUSED']),
+    ...comparisons.map((row) => [
+      row.metric,
+      ...[row.rival, row.candidate, row.worsening, row.limit].map((value) => value.toFixed(4)),
+      row.passed ? 'ok' : 'REFUSED',
+    ]),
   ];
   const widths = rows[0].map((_, cell) => Math.max(...rows.map((row) => row[cell].length)));
-  return rows.map((row) => row.map((text, cell) => (cell === 0 ? text.padEnd(widths[cell]) : text.padStart(widths[cell]))).join('  ').trimEnd());
+  return rows.map((row) =>
+    row
+      .map((text, cell) => (cell === 0 ? text.padEnd(widths[cell]) : text.padStart(widths[cell])))
+      .join('  ')
+      .trimEnd(),
+  );
 }
 
 /** @throws LightscoreError GATE_REFUSED naming every limit that was passed */
 export function requirePassed(comparisons: readonly Comparison[], candidate: string, rival: string): void {
   const failed = comparisons.filter(({ passed }) => !passed);
   if (failed.length === 0) return;
-  const reasons = failed.map(({ metric, rival: theirs, candidate: ours, limit }) => `${metric} ${ours.toFixed(4)} against ${theirs.toFixed(4)} (limit ${limit})`);
-  throw new LightscoreError('GATE_REFUSED', `${candidate} is worse than ${rival} and was not written: ${reasons.join('; ')}`);
+  const reasons = failed.map(
+    ({ metric, rival: theirs, candidate: ours, limit }) =>
+      `${metric} ${ours.toFixed(4)} against ${theirs.toFixed(4)} (limit ${limit})`,
+  );
+  throw new LightscoreError(
+    'GATE_REFUSED',
+    `${candidate} is worse than ${rival} and was not written: ${reasons.join('; ')}`,
+  );
 }

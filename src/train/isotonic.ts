@@ -11,20 +11,26 @@ interface Points {
 }
 
 /**
- * Fits an increasing isotonic calibrator: the non-decreasing function of `scores` with the least weighted squared error to `labels`.
+ * Fits an increasing isotonic calibrator: the non-decreasing function of `scores` with the least weighted squared error
+ * to `labels`.
  *
- * Equal, bit for bit, to `IsotonicRegression(out_of_bounds='clip').fit(scores, labels, sample_weight)` of scikit-learn 1.4 and later
- * with scipy 1.12 and later on float64 input (earlier ones pool in another order, which may change the last bit of a threshold).
- * `x` and `y` of the result are `X_thresholds_` and `y_thresholds_`.
+ * Equal, bit for bit, to `IsotonicRegression(out_of_bounds='clip').fit(scores, labels, sample_weight)` of scikit-learn
+ * 1.4 and later with scipy 1.12 and later on float64 input (earlier ones pool in another order, which may change the
+ * last bit of a threshold). `x` and `y` of the result are `X_thresholds_` and `y_thresholds_`.
  *
  * @param scores n finite scores, in any order (probabilities, where the served calibrator is given probabilities)
  * @param labels n finite targets, usually 0 or 1
  * @param weights n finite weights, none negative; a row of weight 0 is left out. Default 1
  * @throws LightscoreError DATA_INVALID for lengths that differ, a number that is not finite, or no row with a weight
- * @see sklearn/isotonic.py `_build_y`, sklearn/_isotonic.pyx `_make_unique`, and F. Busing, "Monotone Regression: A Simple and Fast
+ * @see sklearn/isotonic.py `_build_y`, sklearn/_isotonic.pyx `_make_unique`, and F. Busing, "Monotone Regression: A
+ * Simple and Fast
  *   O(n) PAVA Implementation", Journal of Statistical Software 102 (2022), which scipy follows
  */
-export function fitIsotonic(scores: ArrayLike<number>, labels: ArrayLike<number>, weights?: ArrayLike<number>): IsotonicCalibrator {
+export function fitIsotonic(
+  scores: ArrayLike<number>,
+  labels: ArrayLike<number>,
+  weights?: ArrayLike<number>,
+): IsotonicCalibrator {
   const points = mergeEqualX(sortedPoints(scores, labels, weights));
   const fitted = poolAdjacentViolators(points.y, points.weight);
   return trimPlateaus(points.x, fitted);
@@ -38,12 +44,16 @@ function sortedPoints(scores: ArrayLike<number>, labels: ArrayLike<number>, weig
   for (let row = 0; row < scores.length; row++) {
     const weight = weights === undefined ? 1 : weights[row];
     if (!Number.isFinite(scores[row]) || !Number.isFinite(labels[row]) || !Number.isFinite(weight) || weight < 0) {
-      throw new LightscoreError('DATA_INVALID', `isotonic calibration: row ${row + 1} has a score, label or weight that is not a finite number, or a negative weight`);
+      throw new LightscoreError(
+        'DATA_INVALID',
+        `isotonic calibration: row ${row + 1} has a score, label or weight that is not a finite number, or a negative weight`,
+      );
     }
     if (weight > 0) rows.push(row);
   }
   if (rows.length === 0) throw new LightscoreError('DATA_INVALID', 'isotonic calibration: there is no row to fit on');
-  // By x, then y, then position (the sort is stable): the order of the sums below, hence their last bits, depends on it.
+  // By x, then y, then position (the sort is stable): the order of the sums below, hence their last bits, depends on
+  // it.
   rows.sort((a, b) => scores[a] - scores[b] || labels[a] - labels[b]);
   return {
     x: Float64Array.from(rows, (row) => scores[row]),
@@ -52,7 +62,10 @@ function sortedPoints(scores: ArrayLike<number>, labels: ArrayLike<number>, weig
   };
 }
 
-/** Replaces points whose x is within the tolerance of the first of their group by one, at that first x, with their mean and total weight. */
+/**
+ * Replaces points whose x is within the tolerance of the first of their group by one, at that first x, with their mean
+ * and total weight.
+ */
 function mergeEqualX({ x, y, weight }: Points): Points {
   const merged = { x: new Float64Array(x.length), y: new Float64Array(x.length), weight: new Float64Array(x.length) };
   let groups = 0;
@@ -71,7 +84,11 @@ function mergeEqualX({ x, y, weight }: Points): Points {
     groups++;
     start = end;
   }
-  return { x: merged.x.subarray(0, groups), y: merged.y.subarray(0, groups), weight: merged.weight.subarray(0, groups) };
+  return {
+    x: merged.x.subarray(0, groups),
+    y: merged.y.subarray(0, groups),
+    weight: merged.weight.subarray(0, groups),
+  };
 }
 
 /** The non-decreasing sequence nearest to `y`: every maximal run of violators takes its weighted mean. Linear time. */
@@ -108,7 +125,8 @@ function poolAdjacentViolators(y: Float64Array, weight: Float64Array): Float64Ar
     blocks++;
   }
   const fitted = new Float64Array(y.length);
-  for (let block = 0, start = 0; block < blocks; start = blockEnd[block], block++) fitted.fill(blockValue[block], start, blockEnd[block]);
+  for (let block = 0, start = 0; block < blocks; start = blockEnd[block], block++)
+    fitted.fill(blockValue[block], start, blockEnd[block]);
   return fitted;
 }
 

@@ -25,9 +25,17 @@ export function takeRows(source: LabelledRows, indices: ArrayLike<number>): Labe
   const { featureCount } = source;
   const values = new Float64Array(indices.length * featureCount);
   for (let row = 0; row < indices.length; row++) {
-    values.set(source.values.subarray(indices[row] * featureCount, (indices[row] + 1) * featureCount), row * featureCount);
+    values.set(
+      source.values.subarray(indices[row] * featureCount, (indices[row] + 1) * featureCount),
+      row * featureCount,
+    );
   }
-  return { rows: indices.length, featureCount, values, labels: Float64Array.from(indices, (row) => source.labels[row]) };
+  return {
+    rows: indices.length,
+    featureCount,
+    values,
+    labels: Float64Array.from(indices, (row) => source.labels[row]),
+  };
 }
 
 export function countPositives(labels: Float64Array): number {

@@ -22,9 +22,11 @@ export interface MetadataSource {
 }
 
 /**
- * The text of `metadata.json`: the Python service's fields, then what makes the model reproducible and its drift measurable.
+ * The text of `metadata.json`: the Python service's fields, then what makes the model reproducible and its drift
+ * measurable.
  *
- * Metrics are rounded to six decimals: the last bits of a logarithm depend on the JavaScript engine, and these bytes must not.
+ * Metrics are rounded to six decimals: the last bits of a logarithm depend on the JavaScript engine, and these bytes
+ * must not.
  */
 export function metadataText({ run, roles, plan, tables, checksums, waived }: MetadataSource): string {
   const [train, validation, test] = run.splits;
@@ -38,7 +40,15 @@ export function metadataText({ run, roles, plan, tables, checksums, waived }: Me
     training_metrics: metrics(train),
     validation_metrics: metrics(validation),
     test_metrics: metrics(test),
-    ...(run.crossValidation ? { cross_validation: { folds: run.crossValidation.folds, auc_roc_mean: rounded(run.crossValidation.meanAuc), auc_roc_standard_deviation: rounded(run.crossValidation.spread) } } : {}),
+    ...(run.crossValidation
+      ? {
+          cross_validation: {
+            folds: run.crossValidation.folds,
+            auc_roc_mean: rounded(run.crossValidation.meanAuc),
+            auc_roc_standard_deviation: rounded(run.crossValidation.spread),
+          },
+        }
+      : {}),
     decision_threshold: run.threshold,
     lightgbm_version: run.booster.lightgbmVersion,
     iterations: run.booster.rounds,
@@ -48,12 +58,17 @@ export function metadataText({ run, roles, plan, tables, checksums, waived }: Me
     training_data: {
       fingerprint: run.data.fingerprint,
       synthetic: run.data.synthetic,
-      splits: Object.fromEntries(SPLITS.map((split) => [split, {
-        file: tables[split].file,
-        sha256: createHash('sha256').update(tables[split].bytes).digest('hex'),
-        rows: tables[split].rows,
-        frauds: run.splits[SPLITS.indexOf(split)].frauds,
-      }])),
+      splits: Object.fromEntries(
+        SPLITS.map((split) => [
+          split,
+          {
+            file: tables[split].file,
+            sha256: createHash('sha256').update(tables[split].bytes).digest('hex'),
+            rows: tables[split].rows,
+            frauds: run.splits[SPLITS.indexOf(split)].frauds,
+          },
+        ]),
+      ),
       ...(waived.length > 0 ? { waived_checks: waived } : {}),
     },
     feature_statistics: featureDistributions(roles.train, FEATURE_NAMES),
@@ -65,7 +80,8 @@ export function metadataText({ run, roles, plan, tables, checksums, waived }: Me
 
 /** The headline, as in the Python service's metadata, and below it all metrics of both scores. */
 function metrics(split: SplitEvaluation) {
-  const all = (values: object): Record<string, number> => Object.fromEntries(Object.entries(values).map(([name, value]) => [name, rounded(Number(value))]));
+  const all = (values: object): Record<string, number> =>
+    Object.fromEntries(Object.entries(values).map(([name, value]) => [name, rounded(Number(value))]));
   return { ...all(headline(split)), probability: all(split.before), confidence_score: all(split.after) };
 }
 

@@ -3,8 +3,8 @@ import { decimal, percent, whole } from './figures.js';
 import { HEADLINE_NOTE, headline, type TrainingRun, rankedImportance, splitOf } from './run.js';
 
 /**
- * The model card of a training run, in Markdown: the sections of the Python service's template, then how the score is calibrated, the chosen
- * threshold and the limitations. The headline figures are those of the test split.
+ * The model card of a training run, in Markdown: the sections of the Python service's template, then how the score is
+ * calibrated, the chosen threshold and the limitations. The headline figures are those of the test split.
  */
 export function renderModelCard(run: TrainingRun): string {
   const [train, validation, test] = [splitOf(run, 'train'), splitOf(run, 'validation'), splitOf(run, 'test')];
@@ -40,7 +40,9 @@ ${run.crossValidation === undefined ? '' : `- **Cross-validation**: AUC-ROC ${de
 ## Feature Importance
 By share of total gain.
 
-${rankedImportance(run.importance).map(({ feature, share }, index) => `${index + 1}. ${feature} (${share.toFixed(2)})`).join('\n')}
+${rankedImportance(run.importance)
+  .map(({ feature, share }, index) => `${index + 1}. ${feature} (${share.toFixed(2)})`)
+  .join('\n')}
 
 ## Calibration
 Isotonic regression, ${whole(run.calibration.thresholds)} thresholds from ${whole(run.calibration.rows)} rows. ${run.calibration.note}
@@ -52,7 +54,10 @@ Reliability on the test split: a calibrated score should be the share of frauds 
 | Score | Applications | Mean score | Share of frauds |
 |---|---:|---:|---:|
 ${reliability(test.labels, test.calibrated)
-  .map(({ lower, upper, count, meanScore, positiveRate }) => `| ${lower.toFixed(1)} to ${upper.toFixed(1)} | ${whole(count)} | ${count > 0 ? decimal(meanScore) : ''} | ${count > 0 ? decimal(positiveRate) : ''} |`)
+  .map(
+    ({ lower, upper, count, meanScore, positiveRate }) =>
+      `| ${lower.toFixed(1)} to ${upper.toFixed(1)} | ${whole(count)} | ${count > 0 ? decimal(meanScore) : ''} | ${count > 0 ? decimal(positiveRate) : ''} |`,
+  )
   .join('\n')}
 
 ## Decision Threshold
@@ -60,7 +65,9 @@ A calibrated score of at least ${decimal(run.threshold)} has the highest F1 on t
 applications; ${percent(table.precision)} of these are fraud, and they are ${percent(table.recall)} of all frauds.
 
 ## Limitations
-${limitations(run).map((line) => `- ${line}`).join('\n')}
+${limitations(run)
+  .map((line) => `- ${line}`)
+  .join('\n')}
 `;
 }
 
@@ -71,10 +78,14 @@ function limitations(run: TrainingRun): string[] {
   const lines = ['May not generalize to new fraud patterns', 'Requires feature drift monitoring'];
   if (run.data.synthetic) lines.unshift('Trained on synthetic data');
   if (after > before) {
-    lines.push(`Calibration made the calibration error on the test split worse: ${decimal(before)} for the booster's probability, ${decimal(after)} for the calibrated score`);
+    lines.push(
+      `Calibration made the calibration error on the test split worse: ${decimal(before)} for the booster's probability, ${decimal(after)} for the calibrated score`,
+    );
   }
   if (sparse.length > 0) {
-    lines.push(`Calibration is poorly supported where scores are rare: ${sparse.length} of the 10 score bins above hold fewer than 30 test applications`);
+    lines.push(
+      `Calibration is poorly supported where scores are rare: ${sparse.length} of the 10 score bins above hold fewer than 30 test applications`,
+    );
   }
   lines.push(`The test split holds ${whole(test.frauds)} frauds: its metrics carry that much sampling error`);
   if (run.importance.some(({ feature, gain }) => feature === 'age' && gain > 0)) {

@@ -32,9 +32,31 @@ const FIXED: Parameters = { deterministic: true, force_row_wise: true, verbosity
 
 /** What the pipeline itself decides, or what would make LightGBM read or write files of its own, by canonical name. */
 const RESERVED = new Set([
-  'config', 'task', 'data', 'valid', 'input_model', 'output_model', 'output_result', 'save_binary', 'snapshot_freq', 'header', 'num_class',
-  'label_column', 'weight_column', 'group_column', 'ignore_column', 'initscore_filename', 'machines', 'machine_list_filename', 'num_machines',
-  'local_listen_port', 'time_out', 'device_type', 'tree_learner', 'force_col_wise', ...Object.keys(FIXED),
+  'config',
+  'task',
+  'data',
+  'valid',
+  'input_model',
+  'output_model',
+  'output_result',
+  'save_binary',
+  'snapshot_freq',
+  'header',
+  'num_class',
+  'label_column',
+  'weight_column',
+  'group_column',
+  'ignore_column',
+  'initscore_filename',
+  'machines',
+  'machine_list_filename',
+  'num_machines',
+  'local_listen_port',
+  'time_out',
+  'device_type',
+  'tree_learner',
+  'force_col_wise',
+  ...Object.keys(FIXED),
 ]);
 
 /**
@@ -44,36 +66,59 @@ const RESERVED = new Set([
  * @param aliases every parameter LightGBM knows, with its other names
  * @throws LightscoreError USAGE with one line for each parameter that is unknown, set twice, or not to be set
  */
-export function trainingPlan(overrides: unknown, aliases: Readonly<Record<string, readonly string[]>>, threads: number): TrainingPlan {
+export function trainingPlan(
+  overrides: unknown,
+  aliases: Readonly<Record<string, readonly string[]>>,
+  threads: number,
+): TrainingPlan {
   if (typeof overrides !== 'object' || overrides === null || Array.isArray(overrides)) {
     throw new LightscoreError('USAGE', 'the parameter file must hold one JSON object, LightGBM parameters by name');
   }
-  const canonical = new Map(Object.entries(aliases).flatMap(([name, others]) => [name, ...others].map((alias) => [alias, name] as const)));
+  const canonical = new Map(
+    Object.entries(aliases).flatMap(([name, others]) => [name, ...others].map((alias) => [alias, name] as const)),
+  );
   const chosen = new Map<string, ParameterValue>();
   const mistakes: string[] = [];
   for (const [name, value] of Object.entries(overrides)) {
     const known = canonical.get(name);
-    const mistake = known === undefined ? 'LightGBM knows no such parameter' : chosen.has(known) ? `sets ${known} a second time` : refusal(known, value);
+    const mistake =
+      known === undefined
+        ? 'LightGBM knows no such parameter'
+        : chosen.has(known)
+          ? `sets ${known} a second time`
+          : refusal(known, value);
     if (mistake !== undefined) mistakes.push(`parameter ${name}: ${mistake}`);
     else if (known !== undefined && isParameterValue(value)) chosen.set(known, value);
   }
-  // Row-wise histograms of LightGBM 4.1 then write past their end, and the process dies (found by training on random parameters).
-  if (chosen.get('use_missing') === false && chosen.has('categorical_feature')) mistakes.push('parameter use_missing: must not be false together with categorical_feature');
+  // Row-wise histograms of LightGBM 4.1 then write past their end, and the process dies (found by training on random
+  // parameters).
+  if (chosen.get('use_missing') === false && chosen.has('categorical_feature'))
+    mistakes.push('parameter use_missing: must not be false together with categorical_feature');
   const maxIterations = takeWhole(chosen, 'num_iterations', MAX_ITERATIONS, 1, mistakes);
   const patience = takeWhole(chosen, 'early_stopping_round', PATIENCE, 0, mistakes);
   const seed = takeWhole(chosen, 'seed', 42, 0, mistakes);
   if (mistakes.length > 0) throw new LightscoreError('USAGE', mistakes.join('\n'));
-  const parameters = { ...DEFAULTS, ...Object.fromEntries(chosen), seed, ...FIXED, num_threads: chosen.get('num_threads') ?? threads };
+  const parameters = {
+    ...DEFAULTS,
+    ...Object.fromEntries(chosen),
+    seed,
+    ...FIXED,
+    num_threads: chosen.get('num_threads') ?? threads,
+  };
   // Dart changes earlier trees as it goes, so there is no best iteration to return to.
   return { parameters, maxIterations, patience: chosen.get('boosting') === 'dart' ? 0 : patience, seed };
 }
 
 function refusal(name: string, value: unknown): string | undefined {
   if (RESERVED.has(name)) return 'is decided by lightscore itself';
-  if (name === 'linear_tree' && value !== false) return 'cannot be used: LightGBM explains no score of linear leaves (TreeSHAP)';
-  if (name === 'objective' && value !== 'binary') return `must be "binary", since the served score is a calibrated probability of two classes`;
+  if (name === 'linear_tree' && value !== false)
+    return 'cannot be used: LightGBM explains no score of linear leaves (TreeSHAP)';
+  if (name === 'objective' && value !== 'binary')
+    return `must be "binary", since the served score is a calibrated probability of two classes`;
   if (name === 'metric' && value !== 'auc') return 'must be "auc", on which training stops early';
-  return isParameterValue(value) ? undefined : 'must be a number, a string, true, false or a list of numbers and strings';
+  return isParameterValue(value)
+    ? undefined
+    : 'must be a number, a string, true, false or a list of numbers and strings';
 }
 
 function isParameterValue(value: unknown): value is ParameterValue {
@@ -84,7 +129,13 @@ function isScalar(value: unknown): boolean {
   return typeof value === 'string' || (typeof value === 'number' && Number.isFinite(value));
 }
 
-function takeWhole(chosen: Map<string, ParameterValue>, name: string, fallback: number, minimum: number, mistakes: string[]): number {
+function takeWhole(
+  chosen: Map<string, ParameterValue>,
+  name: string,
+  fallback: number,
+  minimum: number,
+  mistakes: string[],
+): number {
   const value = chosen.get(name) ?? fallback;
   chosen.delete(name);
   if (typeof value === 'number' && Number.isInteger(value) && value >= minimum && value < 2 ** 31) return value;

@@ -1,4 +1,11 @@
-import { type ColumnData, type Compressors, type FileMetaData, parquetMetadata, parquetRead, parquetSchema } from 'hyparquet';
+import {
+  type ColumnData,
+  type Compressors,
+  type FileMetaData,
+  parquetMetadata,
+  parquetRead,
+  parquetSchema,
+} from 'hyparquet';
 import { compressors, decompressLz4, decompressLz4Raw } from 'hyparquet-compressors';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { LightscoreError } from '../errors.js';
@@ -22,11 +29,12 @@ interface Field {
 }
 
 /**
- * Reads a parquet file of flat columns: integers, floats, booleans (0 and 1) and decimals, null as NaN, any codec or encoding of pandas and pyarrow.
- * 64-bit integers beyond 2^53 lose their last digits, as they would in LightGBM.
+ * Reads a parquet file of flat columns: integers, floats, booleans (0 and 1) and decimals, null as NaN, any codec or
+ * encoding of pandas and pyarrow. 64-bit integers beyond 2^53 lose their last digits, as they would in LightGBM.
  *
  * @param file how messages name the file
- * @throws LightscoreError DATA_INVALID for a file that is not parquet or is damaged, nested or repeated column names, and values that are not numbers
+ * @throws LightscoreError DATA_INVALID for a file that is not parquet or is damaged, nested or repeated column names,
+ * and values that are not numbers
  */
 export async function readParquet(bytes: Uint8Array, file: string): Promise<Table> {
   try {
@@ -54,11 +62,19 @@ export async function readParquet(bytes: Uint8Array, file: string): Promise<Tabl
       filled[index] += chunk.rowEnd - chunk.rowStart;
     }
     const short = filled.findIndex((count) => count !== rows);
-    if (short >= 0) throw new LightscoreError('DATA_INVALID', `${file}: column ${fields[short].name} has ${filled[short]} values, but the file says ${rows} rows`);
+    if (short >= 0)
+      throw new LightscoreError(
+        'DATA_INVALID',
+        `${file}: column ${fields[short].name} has ${filled[short]} values, but the file says ${rows} rows`,
+      );
     return { names: fields.map(({ name }) => name), columns, rows };
   } catch (error) {
     if (error instanceof LightscoreError) throw error;
-    throw new LightscoreError('DATA_INVALID', `${file}: not a readable parquet file (${error instanceof Error ? error.message : String(error)})`, { cause: error });
+    throw new LightscoreError(
+      'DATA_INVALID',
+      `${file}: not a readable parquet file (${error instanceof Error ? error.message : String(error)})`,
+      { cause: error },
+    );
   }
 }
 
@@ -68,7 +84,10 @@ function flatFields(metadata: FileMetaData, file: string): Field[] {
   return fields.map(({ element, children }) => {
     const { name } = element;
     if (children.length > 0 || element.repetition_type === 'REPEATED') {
-      throw new LightscoreError('DATA_INVALID', `${file}: column ${name} is nested (a list or a struct), not a column of numbers`);
+      throw new LightscoreError(
+        'DATA_INVALID',
+        `${file}: column ${name} is nested (a list or a struct), not a column of numbers`,
+      );
     }
     if (seen.has(name)) throw new LightscoreError('DATA_INVALID', `${file}: column ${name} occurs twice`);
     seen.add(name);
@@ -77,7 +96,8 @@ function flatFields(metadata: FileMetaData, file: string): Field[] {
 }
 
 function fill(column: Float64Array, { columnData, rowStart }: ColumnData, { name, scale }: Field, file: string): void {
-  // hyparquet multiplies a decimal by a rounded power of ten, which is off in the last bit; the quotient of two whole numbers is the nearest double.
+  // hyparquet multiplies a decimal by a rounded power of ten, which is off in the last bit; the quotient of two whole
+  // numbers is the nearest double.
   const unit = scale === undefined ? undefined : 10 ** scale;
   for (let i = 0; i < columnData.length; i++) {
     const value: unknown = columnData[i];
@@ -86,14 +106,20 @@ function fill(column: Float64Array, { columnData, rowStart }: ColumnData, { name
     else if (typeof value === 'bigint') column[row] = Number(value);
     else if (typeof value === 'boolean') column[row] = value ? 1 : 0;
     else if (value !== null && value !== undefined) {
-      throw new LightscoreError('DATA_INVALID', `${file}: column ${name}, row ${row + 1}: ${described(value)} where a number belongs`);
+      throw new LightscoreError(
+        'DATA_INVALID',
+        `${file}: column ${name}, row ${row + 1}: ${described(value)} where a number belongs`,
+      );
     }
   }
 }
 
 function described(value: unknown): string {
-  if (typeof value === 'string') return `text ${JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value)}`;
-  return value instanceof Date ? `a date (${value.toISOString()})` : `a value of type ${value instanceof Uint8Array ? 'bytes' : typeof value}`;
+  if (typeof value === 'string')
+    return `text ${JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value)}`;
+  return value instanceof Date
+    ? `a date (${value.toISOString()})`
+    : `a value of type ${value instanceof Uint8Array ? 'bytes' : typeof value}`;
 }
 
 /**

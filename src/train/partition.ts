@@ -16,10 +16,15 @@ export function stratifiedParts(labels: Float64Array, parts: number, seed: numbe
   for (const wanted of [0, 1]) {
     for (const row of shuffled(random, labels, wanted)) partOf[row] = next++ % parts;
   }
-  return Array.from({ length: parts }, (_, part) => Int32Array.from(partOf.keys()).filter((row) => partOf[row] === part));
+  return Array.from({ length: parts }, (_, part) =>
+    Int32Array.from(partOf.keys()).filter((row) => partOf[row] === part),
+  );
 }
 
-/** Every positive and, for each, `UNDERSAMPLE_RATIO` negatives drawn at random by seed (all of them where there are fewer): ascending indices. */
+/**
+ * Every positive and, for each, `UNDERSAMPLE_RATIO` negatives drawn at random by seed (all of them where there are
+ * fewer): ascending indices.
+ */
 export function undersampled(labels: Float64Array, seed: number): Int32Array {
   const positives = Int32Array.from(labels.keys()).filter((row) => labels[row] === 1);
   const negatives = shuffled(new Random(seed), labels, 0).subarray(0, positives.length * UNDERSAMPLE_RATIO);

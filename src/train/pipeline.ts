@@ -63,7 +63,8 @@ export interface TrainOutcome {
 
 /**
  * From data to a published-ready artifact; each stage is one function below.
- * @throws LightscoreError DATA_INVALID, USAGE, NATIVE_FAILED, GATE_REFUSED, VERSION_EXISTS, OUTPUT_FAILED or INTERRUPTED, with nothing written
+ * @throws LightscoreError DATA_INVALID, USAGE, NATIVE_FAILED, GATE_REFUSED, VERSION_EXISTS, OUTPUT_FAILED or
+ * INTERRUPTED, with nothing written
  */
 export async function trainArtifact(lightgbm: LightGBM, options: TrainOptions): Promise<TrainOutcome> {
   const { progress, version, signal } = options;
@@ -74,13 +75,21 @@ export async function trainArtifact(lightgbm: LightGBM, options: TrainOptions): 
   const waived = checkSplits(tables, options);
   const roles = assignRoles(tables, options.labelName, chosen.seed, options.imbalance);
   const plan = weightedPlan(chosen, roles.fit, options.imbalance);
-  progress.line(`training on ${roles.fit.rows} rows (${countPositives(roles.fit.labels)} fraud), stopping on ${roles.stop.rows}, calibrating on ${roles.calibrate.rows}, testing on ${roles.test.rows}`);
-  if (roles.fit.rows >= MANY_ROWS && plan.parameters['num_threads'] === 1) progress.line(`on ${roles.fit.rows} rows more --threads would pay; one is in use`);
+  progress.line(
+    `training on ${roles.fit.rows} rows (${countPositives(roles.fit.labels)} fraud), stopping on ${roles.stop.rows}, calibrating on ${roles.calibrate.rows}, testing on ${roles.test.rows}`,
+  );
+  if (roles.fit.rows >= MANY_ROWS && plan.parameters['num_threads'] === 1)
+    progress.line(`on ${roles.fit.rows} rows more --threads would pay; one is in use`);
 
   const crossValidation = options.folds > 1 ? await crossValidateRows(lightgbm, roles.fit, plan, options) : undefined;
-  const trained = await trainBooster(lightgbm, roles.fit, roles.stop, FEATURE_NAMES, plan, { onIteration: showIteration(progress, 'training'), ...(signal ? { signal } : {}) });
+  const trained = await trainBooster(lightgbm, roles.fit, roles.stop, FEATURE_NAMES, plan, {
+    onIteration: showIteration(progress, 'training'),
+    ...(signal ? { signal } : {}),
+  });
   const modelText = textOf(trained);
-  progress.line(`trained ${trained.trained} iterations, kept ${trained.iterations}: validation AUC ${trained.validationAuc.toFixed(4)}`);
+  progress.line(
+    `trained ${trained.trained} iterations, kept ${trained.iterations}: validation AUC ${trained.validationAuc.toFixed(4)}`,
+  );
   // From here on, the model as any LightGBM will load it.
   using booster = lightgbm.load(modelText);
 
@@ -125,7 +134,10 @@ function checkSplits(tables: Record<Split, SourceTable>, { labelName, force, dat
   const violations = checkData(tables, labelName);
   if (violations.length === 0) return [];
   if (violations.some(({ waivable }) => !waivable) || !force) {
-    throw new LightscoreError('DATA_INVALID', [`${data.location}: the data cannot be trained on`, ...describeViolations(violations)].join('\n  '));
+    throw new LightscoreError(
+      'DATA_INVALID',
+      [`${data.location}: the data cannot be trained on`, ...describeViolations(violations)].join('\n  '),
+    );
   }
   for (const { text } of violations) progress.line(`waived by --force: ${text}`);
   return violations.map(({ text }) => text);
@@ -134,19 +146,34 @@ function checkSplits(tables: Record<Split, SourceTable>, { labelName, force, dat
 function weightedPlan(plan: TrainingPlan, { labels, rows }: LabelledRows, imbalance: Imbalance): TrainingPlan {
   if (imbalance !== 'weight') return plan;
   const rivals = ['scale_pos_weight', 'is_unbalance'].filter((name) => name in plan.parameters);
-  if (rivals.length > 0) throw new LightscoreError('USAGE', `parameter ${rivals[0]}: --imbalance weight sets the weight itself`);
+  if (rivals.length > 0)
+    throw new LightscoreError('USAGE', `parameter ${rivals[0]}: --imbalance weight sets the weight itself`);
   const positives = countPositives(labels);
   return { ...plan, parameters: { ...plan.parameters, scale_pos_weight: (rows - positives) / positives } };
 }
 
-async function crossValidateRows(lightgbm: LightGBM, rows: LabelledRows, plan: TrainingPlan, { folds, progress, signal }: TrainOptions): Promise<CrossValidation> {
-  const result = await crossValidate(lightgbm, rows, folds, plan, { onIteration: showIteration(progress, `cross-validation (${folds} folds)`), ...(signal ? { signal } : {}) });
-  progress.line(`cross-validation (${folds} folds): AUC ${result.meanAuc.toFixed(4)} +- ${result.deviation.toFixed(4)} at iteration ${result.iterations}`);
+async function crossValidateRows(
+  lightgbm: LightGBM,
+  rows: LabelledRows,
+  plan: TrainingPlan,
+  { folds, progress, signal }: TrainOptions,
+): Promise<CrossValidation> {
+  const result = await crossValidate(lightgbm, rows, folds, plan, {
+    onIteration: showIteration(progress, `cross-validation (${folds} folds)`),
+    ...(signal ? { signal } : {}),
+  });
+  progress.line(
+    `cross-validation (${folds} folds): AUC ${result.meanAuc.toFixed(4)} +- ${result.deviation.toFixed(4)} at iteration ${result.iterations}`,
+  );
   return result;
 }
 
 function showIteration(progress: ProgressReport, what: string): (state: Progress) => void {
-  return ({ iteration, auc, best }) => progress.status(`${what}: iteration ${iteration}, validation AUC ${auc.toFixed(4)} (best ${best.auc.toFixed(4)} at ${best.iteration})`, iteration % 50 === 0);
+  return ({ iteration, auc, best }) =>
+    progress.status(
+      `${what}: iteration ${iteration}, validation AUC ${auc.toFixed(4)} (best ${best.auc.toFixed(4)} at ${best.iteration})`,
+      iteration % 50 === 0,
+    );
 }
 
 function textOf({ booster, iterations }: TrainedBooster): string {
@@ -167,11 +194,26 @@ interface Trained {
   readonly crossValidation: CrossValidation | undefined;
 }
 
-function evaluateRun({ lightgbm, options, plan, tables, roles, trained, booster, calibrator, crossValidation }: Trained): TrainingRun {
+function evaluateRun({
+  lightgbm,
+  options,
+  plan,
+  tables,
+  roles,
+  trained,
+  booster,
+  calibrator,
+  crossValidation,
+}: Trained): TrainingRun {
   const splits = SPLITS.map((split) => {
     const { values, labels } = roles[split];
     const probability = booster.predict(values);
-    return evaluateSplit(split, labels, probability, probability.map((p) => calibrate(calibrator, p)));
+    return evaluateSplit(
+      split,
+      labels,
+      probability,
+      probability.map((p) => calibrate(calibrator, p)),
+    );
   });
   const [gain, splitCount] = [booster.featureImportance('gain'), booster.featureImportance('split')];
   const validation = splits[SPLITS.indexOf('validation')];
@@ -189,7 +231,12 @@ function evaluateRun({ lightgbm, options, plan, tables, roles, trained, booster,
     booster: {
       lightgbmVersion: lightgbm.version,
       rounds: trained.iterations,
-      parameters: Object.fromEntries(Object.entries(plan.parameters).map(([name, value]) => [name, typeof value === 'object' ? value.join(',') : value])),
+      parameters: Object.fromEntries(
+        Object.entries(plan.parameters).map(([name, value]) => [
+          name,
+          typeof value === 'object' ? value.join(',') : value,
+        ]),
+      ),
       imbalance: imbalanceNote(options.imbalance, roles),
     },
     calibration: {
@@ -200,7 +247,11 @@ function evaluateRun({ lightgbm, options, plan, tables, roles, trained, booster,
     splits,
     importance: FEATURE_NAMES.map((feature, index) => ({ feature, gain: gain[index], splits: splitCount[index] })),
     threshold: chooseThreshold(rank(validation.labels, validation.calibrated)),
-    crossValidation: crossValidation && { folds: crossValidation.folds, meanAuc: crossValidation.meanAuc, spread: crossValidation.deviation },
+    crossValidation: crossValidation && {
+      folds: crossValidation.folds,
+      meanAuc: crossValidation.meanAuc,
+      spread: crossValidation.deviation,
+    },
   };
 }
 
@@ -217,18 +268,38 @@ function fingerprint(tables: Readonly<Record<Split, SourceTable>>): string {
   return whole.digest('hex');
 }
 
-/** @throws LightscoreError MODEL_UNSUPPORTED if this project's own reading of the model does not score the rows as LightGBM does, bit for bit */
-function checkSelf(lightgbm: LightGBM, booster: Booster, modelText: string, test: LabelledRows, seed: number): SelfCheck {
+/**
+ * @throws LightscoreError MODEL_UNSUPPORTED if this project's own reading of the model does not score the rows as
+ * LightGBM does, bit for bit
+ */
+function checkSelf(
+  lightgbm: LightGBM,
+  booster: Booster,
+  modelText: string,
+  test: LabelledRows,
+  seed: number,
+): SelfCheck {
   const parsed = parseBooster(modelText);
   const check = selfCheck(booster, parsed, test, lightgbm.version, seed);
   for (const [index, row] of check.rows.entries()) {
     const [own] = rawScores(parsed, row.map(fromJson));
-    if (own !== check.raw_score[index]) throw new LightscoreError('MODEL_UNSUPPORTED', `self-check: row ${index} scores ${own} here and ${check.raw_score[index]} in LightGBM; nothing was written`);
+    if (own !== check.raw_score[index])
+      throw new LightscoreError(
+        'MODEL_UNSUPPORTED',
+        `self-check: row ${index} scores ${own} here and ${check.raw_score[index]} in LightGBM; nothing was written`,
+      );
   }
   return check;
 }
 
-function holdAgainst(lightgbm: LightGBM, rival: RivalModel, limits: GateLimits, run: TrainingRun, test: SourceTable, { labelName, progress }: TrainOptions): void {
+function holdAgainst(
+  lightgbm: LightGBM,
+  rival: RivalModel,
+  limits: GateLimits,
+  run: TrainingRun,
+  test: SourceTable,
+  { labelName, progress }: TrainOptions,
+): void {
   const candidate = run.splits[SPLITS.indexOf('test')];
   const comparisons = compare(candidate, evaluateRival(lightgbm, rival, test, labelName), limits);
   for (const line of comparisonTable(comparisons, run.version, rival.version)) progress.line(line);

@@ -9,7 +9,9 @@ export interface ProgressReport {
 const ERASE_LINE = '\r\u001B[2K';
 
 /** Reports to a stream: one line that is rewritten on a terminal, plain lines in a file or pipe. */
-export function progressReport(stream: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number }): ProgressReport {
+export function progressReport(
+  stream: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number },
+): ProgressReport {
   const terminal = stream.isTTY === true;
   let shown = false;
   return {

@@ -44,12 +44,19 @@ export interface Published {
 }
 
 /**
- * Uploads the artifact in `folder` (named after its version) to `<to>/<version>/`, the metadata last: a reader sees the whole version or none.
+ * Uploads the artifact in `folder` (named after its version) to `<to>/<version>/`, the metadata last: a reader sees the
+ * whole version or none.
  *
- * An upload that was cut off is resumed by calling again: files that are there with the same SHA-256 are not sent again.
- * @throws ArtifactError if the artifact is incomplete or does not match its own checksums; LightscoreError VERSION_EXISTS, STORE_UNREACHABLE
+ * An upload that was cut off is resumed by calling again: files that are there with the same SHA-256 are not sent
+ * again.
+ * @throws ArtifactError if the artifact is incomplete or does not match its own checksums; LightscoreError
+ * VERSION_EXISTS, STORE_UNREACHABLE
  */
-export async function publish(client: S3Client, folder: string, { to, encryption, activate, report }: PublishOptions): Promise<Published> {
+export async function publish(
+  client: S3Client,
+  folder: string,
+  { to, encryption, activate, report }: PublishOptions,
+): Promise<Published> {
   const version = basename(resolve(folder));
   const files = await readVerified(folder, version);
   const prefix = `${to.prefix}${version}/`;
@@ -57,7 +64,10 @@ export async function publish(client: S3Client, folder: string, { to, encryption
   const { objects } = await listS3Folder(client, to.bucket, prefix);
   const present = new Set(objects.map(({ key }) => key));
   if (present.has(prefix + METADATA_FILE)) {
-    throw new LightscoreError('VERSION_EXISTS', `version ${version} is published at ${place} already, and a published version is never overwritten`);
+    throw new LightscoreError(
+      'VERSION_EXISTS',
+      `version ${version} is published at ${place} already, and a published version is never overwritten`,
+    );
   }
   const upload: Upload = { client, bucket: to.bucket, ...(encryption ? { encryption } : {}) };
   const uploaded: string[] = [];
@@ -82,9 +92,16 @@ export async function publish(client: S3Client, folder: string, { to, encryption
 
 /** The files of the artifact in the order of uploading, the metadata last. */
 async function readVerified(folder: string, version: string): Promise<Map<string, Uint8Array>> {
-  const { metadata, metadataFile, files: verified } = await fetchArtifact(new FolderStore(dirname(resolve(folder))), version);
+  const {
+    metadata,
+    metadataFile,
+    files: verified,
+  } = await fetchArtifact(new FolderStore(dirname(resolve(folder))), version);
   if (metadata.modelVersion !== version) {
-    throw new ArtifactError(metadataFile, `model_version is ${JSON.stringify(metadata.modelVersion)}, but the folder is named ${JSON.stringify(version)}`);
+    throw new ArtifactError(
+      metadataFile,
+      `model_version is ${JSON.stringify(metadata.modelVersion)}, but the folder is named ${JSON.stringify(version)}`,
+    );
   }
   const entries = await readdir(folder, { withFileTypes: true });
   const names = entries.filter((entry) => !entry.isDirectory() && !entry.name.startsWith('.')).map(({ name }) => name);
@@ -93,7 +110,8 @@ async function readVerified(folder: string, version: string): Promise<Map<string
   for (const name of inOrder) {
     const content = await readFile(join(folder, name));
     const expected = verified.find((file) => file.name === name);
-    if (expected !== undefined && expected.sha256 !== sha256(content)) throw new ArtifactError(join(folder, name), 'changed while it was being read');
+    if (expected !== undefined && expected.sha256 !== sha256(content))
+      throw new ArtifactError(join(folder, name), 'changed while it was being read');
     files.set(name, content);
   }
   return files;
@@ -105,7 +123,12 @@ interface Upload {
   readonly encryption?: Encryption;
 }
 
-async function put({ client, bucket, encryption }: Upload, key: string, content: Uint8Array, onlyNew: boolean): Promise<void> {
+async function put(
+  { client, bucket, encryption }: Upload,
+  key: string,
+  content: Uint8Array,
+  onlyNew: boolean,
+): Promise<void> {
   const digest = sha256(content);
   try {
     await client.send(
@@ -114,7 +137,8 @@ async function put({ client, bucket, encryption }: Upload, key: string, content:
         Key: key,
         Body: content,
         ContentType: CONTENT_TYPES[extname(key)] ?? 'application/octet-stream',
-        // S3 refuses content that does not match; the copy in the object's metadata is what a resumed upload compares with.
+        // S3 refuses content that does not match; the copy in the object's metadata is what a resumed upload compares
+        // with.
         ChecksumSHA256: Buffer.from(digest, 'hex').toString('base64'),
         Metadata: { sha256: digest },
         IfNoneMatch: onlyNew ? '*' : undefined,
@@ -124,7 +148,12 @@ async function put({ client, bucket, encryption }: Upload, key: string, content:
     );
   } catch (cause) {
     // Two uploads of one version at the same time: the metadata of the first counts.
-    if (onlyNew && statusOf(cause) === 412) throw new LightscoreError('VERSION_EXISTS', `s3://${bucket}/${key} exists already, and a published version is never overwritten`, { cause });
+    if (onlyNew && statusOf(cause) === 412)
+      throw new LightscoreError(
+        'VERSION_EXISTS',
+        `s3://${bucket}/${key} exists already, and a published version is never overwritten`,
+        { cause },
+      );
     throw s3Unreachable(`s3://${bucket}/${key}`, cause);
   }
 }

@@ -1,13 +1,15 @@
 /**
- * Random numbers whose every bit is the same on any engine: integer arithmetic, and doubles made with + - * / and sqrt only, which IEEE 754
- * rounds exactly. `Math.exp` and `Math.log` are not used, since their last bit may differ between engine versions.
+ * Random numbers whose every bit is the same on any engine: integer arithmetic, and doubles made with + - * / and sqrt
+ * only, which IEEE 754 rounds exactly. `Math.exp` and `Math.log` are not used, since their last bit may differ between
+ * engine versions.
  */
 export class Random {
   private readonly state = new Uint32Array(4);
 
   /** @param seed a whole number from 0 to 2^53 - 1 */
   constructor(seed: number) {
-    // splitmix32 over both halves of the seed: neighbouring seeds give unrelated states, and none gives the all-zero one.
+    // splitmix32 over both halves of the seed: neighbouring seeds give unrelated states, and none gives the all-zero
+    // one.
     let mix = (seed % 0x1_0000_0000) ^ Math.imul(Math.floor(seed / 0x1_0000_0000) + 1, 0x9e37_79b1);
     for (let i = 0; i < 4; i++) {
       mix = (mix + 0x9e37_79b9) | 0;

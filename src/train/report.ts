@@ -6,8 +6,16 @@ import { HEADLINE_NOTE, headline, type SplitEvaluation, type TrainingRun, splitO
 const METRICS: readonly { readonly key: keyof Metrics; readonly name: string; readonly about: string }[] = [
   { key: 'auc_roc', name: 'AUC-ROC', about: 'chance that a fraud scores above a legitimate application' },
   { key: 'auc_pr', name: 'AUC-PR', about: 'mean precision over all recalls' },
-  { key: 'precision_at_10pct_recall', name: 'Precision at 10% recall', about: 'frauds among the flagged when 10% of frauds are found' },
-  { key: 'calibration_error', name: 'Calibration error', about: 'mean distance of score and fraud share, ten equal-width bins' },
+  {
+    key: 'precision_at_10pct_recall',
+    name: 'Precision at 10% recall',
+    about: 'frauds among the flagged when 10% of frauds are found',
+  },
+  {
+    key: 'calibration_error',
+    name: 'Calibration error',
+    about: 'mean distance of score and fraud share, ten equal-width bins',
+  },
   { key: 'log_loss', name: 'Log loss', about: 'nats a row' },
   { key: 'brier', name: 'Brier score', about: 'mean squared error' },
 ];
@@ -65,8 +73,9 @@ dd { margin: 0; overflow-wrap: anywhere; }
 `;
 
 /**
- * The report of a training run as one HTML page with no outside assets, meant to be signed off: curves, reliability before and after
- * calibration, scores by class, importance, the confusion table at the chosen threshold, all on the test split. The same run gives the same bytes.
+ * The report of a training run as one HTML page with no outside assets, meant to be signed off: curves, reliability
+ * before and after calibration, scores by class, importance, the confusion table at the chosen threshold, all on the
+ * test split. The same run gives the same bytes.
  *
  * @throws LightscoreError NATIVE_UNAVAILABLE where the plotting library is not installed
  */
@@ -155,7 +164,10 @@ function confusionCell(kind: 'right' | 'wrong', count: number, what: string): st
 function metricsTable(splits: readonly SplitEvaluation[]): string {
   const head = `<tr><th></th>${splits.map(({ split }) => `<th>${split}</th>`).join('')}</tr>`;
   const rows = (stage: 'before' | 'after'): string =>
-    METRICS.map(({ key, name, about }) => `<tr><td title="${about}">${name}</td>${splits.map((split) => `<td>${decimal(split[stage][key])}</td>`).join('')}</tr>`).join('\n');
+    METRICS.map(
+      ({ key, name, about }) =>
+        `<tr><td title="${about}">${name}</td>${splits.map((split) => `<td>${decimal(split[stage][key])}</td>`).join('')}</tr>`,
+    ).join('\n');
   const group = (title: string): string => `<tr class="group"><td colspan="${splits.length + 1}">${title}</td></tr>`;
   return `<table class="full">
 ${head}
@@ -171,14 +183,25 @@ ${rows('after')}
 function provenance(run: TrainingRun): string {
   const { data, booster, crossValidation } = run;
   const facts: [string, string][] = [
-    ['Data', `${data.location}${data.period === undefined ? '' : `, ${data.period}`}, ${percent(data.completeness)} of feature values present`],
+    [
+      'Data',
+      `${data.location}${data.period === undefined ? '' : `, ${data.period}`}, ${percent(data.completeness)} of feature values present`,
+    ],
     ['Data fingerprint', `SHA-256 ${data.fingerprint}`],
     ['Class imbalance', booster.imbalance],
   ];
   if (crossValidation !== undefined) {
-    facts.push(['Cross-validation', `${crossValidation.folds} folds, AUC-ROC ${decimal(crossValidation.meanAuc)} with a standard deviation of ${decimal(crossValidation.spread)}`]);
+    facts.push([
+      'Cross-validation',
+      `${crossValidation.folds} folds, AUC-ROC ${decimal(crossValidation.meanAuc)} with a standard deviation of ${decimal(crossValidation.spread)}`,
+    ]);
   }
-  facts.push(['LightGBM parameters', Object.entries(booster.parameters).map(([name, value]) => `${name}=${value}`).join(', ')]);
+  facts.push([
+    'LightGBM parameters',
+    Object.entries(booster.parameters)
+      .map(([name, value]) => `${name}=${value}`)
+      .join(', '),
+  ]);
   return `<dl>\n${facts.map(([name, value]) => `<dt>${name}</dt><dd>${escapeHtml(value)}</dd>`).join('\n')}\n</dl>`;
 }
 

@@ -16,7 +16,12 @@ export async function readRival(location: string): Promise<RivalModel> {
   const { store, version } = openVersion(location);
   try {
     const { modelText, calibrator, metadata } = await fetchArtifact(store, version);
-    return { version: metadata.modelVersion, modelText: Buffer.from(modelText).toString('utf8'), calibrator, featureNames: metadata.featureNames };
+    return {
+      version: metadata.modelVersion,
+      modelText: Buffer.from(modelText).toString('utf8'),
+      calibrator,
+      featureNames: metadata.featureNames,
+    };
   } finally {
     store.close();
   }
@@ -24,7 +29,17 @@ export async function readRival(location: string): Promise<RivalModel> {
 
 function openVersion(location: string): { store: ArtifactStore; version: string } {
   const address = parseS3Address(location);
-  if (address === undefined) return { store: new FolderStore(dirname(resolve(location))), version: basename(resolve(location)) };
+  if (address === undefined)
+    return { store: new FolderStore(dirname(resolve(location))), version: basename(resolve(location)) };
   const parts = address.prefix.split('/').slice(0, -1);
-  return { store: new S3Store({ bucket: address.bucket, prefix: parts.slice(0, -1).map((part) => `${part}/`).join('') }), version: parts.at(-1) ?? '' };
+  return {
+    store: new S3Store({
+      bucket: address.bucket,
+      prefix: parts
+        .slice(0, -1)
+        .map((part) => `${part}/`)
+        .join(''),
+    }),
+    version: parts.at(-1) ?? '',
+  };
 }

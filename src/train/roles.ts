@@ -21,17 +21,26 @@ export interface Roles {
 }
 
 /**
- * Gives every row its role. The validation split is halved, stratified and by seed: the training split stays whole for the booster.
+ * Gives every row its role. The validation split is halved, stratified and by seed: the training split stays whole for
+ * the booster.
  * @throws LightscoreError DATA_INVALID if a half would lack a class
  */
-export function assignRoles(tables: Record<Split, SourceTable>, labelName: string, seed: number, imbalance: Imbalance): Roles {
+export function assignRoles(
+  tables: Record<Split, SourceTable>,
+  labelName: string,
+  seed: number,
+  imbalance: Imbalance,
+): Roles {
   const rowsOf = (split: Split): LabelledRows => labelledRows(tables[split], FEATURE_NAMES, labelName);
   const [trainRows, validation] = [rowsOf('train'), rowsOf('validation')];
   const halves = stratifiedParts(validation.labels, 2, seed).map((rows) => takeRows(validation, rows));
   for (const half of halves) {
     const positives = countPositives(half.labels);
     if (positives === 0 || positives === half.rows) {
-      throw new LightscoreError('DATA_INVALID', `${tables.validation.file}: it is halved for stopping and for calibration, and needs two rows of each class for that`);
+      throw new LightscoreError(
+        'DATA_INVALID',
+        `${tables.validation.file}: it is halved for stopping and for calibration, and needs two rows of each class for that`,
+      );
     }
   }
   const fit = imbalance === 'undersample' ? takeRows(trainRows, undersampled(trainRows.labels, seed)) : trainRows;
@@ -41,13 +50,17 @@ export function assignRoles(tables: Record<Split, SourceTable>, labelName: strin
 /** How the booster's training treats the rare class, in one sentence. */
 export function imbalanceNote(imbalance: Imbalance, { train: all, fit }: Roles): string {
   const positives = countPositives(fit.labels);
-  if (imbalance === 'weight') return `Frauds weigh ${((fit.rows - positives) / positives).toFixed(2)} times as much as legitimate applications, so that both classes weigh the same.`;
+  if (imbalance === 'weight')
+    return `Frauds weigh ${((fit.rows - positives) / positives).toFixed(2)} times as much as legitimate applications, so that both classes weigh the same.`;
   if (imbalance === 'none') return 'Class imbalance was left as it is: no weights, no sampling.';
   return `All ${positives} frauds and ${fit.rows - positives} of ${all.rows - positives} legitimate applications were used, drawn by seed (at most ${UNDERSAMPLE_RATIO} a fraud).`;
 }
 
 /** What the calibrator was fitted on and what it corrects for. */
 export function calibrationNote(imbalance: Imbalance): string {
-  const rows = 'Fitted on half of the validation split, drawn by seed: rows the booster has not seen, with their natural share of frauds and no weights';
-  return imbalance === 'none' ? `${rows}.` : `${rows}. So it also undoes what ${imbalance === 'weight' ? 'the weighting' : 'the sampling'} does to the booster's probabilities.`;
+  const rows =
+    'Fitted on half of the validation split, drawn by seed: rows the booster has not seen, with their natural share of frauds and no weights';
+  return imbalance === 'none'
+    ? `${rows}.`
+    : `${rows}. So it also undoes what ${imbalance === 'weight' ? 'the weighting' : 'the sampling'} does to the booster's probabilities.`;
 }

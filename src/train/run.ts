@@ -61,7 +61,12 @@ export interface FeatureImportance {
 }
 
 /** Evaluates one split before and after calibration. All arrays have one entry a row. */
-export function evaluateSplit(split: Split, labels: Float64Array, uncalibrated: Float64Array, calibrated: Float64Array): SplitEvaluation {
+export function evaluateSplit(
+  split: Split,
+  labels: Float64Array,
+  uncalibrated: Float64Array,
+  calibrated: Float64Array,
+): SplitEvaluation {
   return {
     split,
     labels,
@@ -74,22 +79,33 @@ export function evaluateSplit(split: Split, labels: Float64Array, uncalibrated: 
 }
 
 /** Which scores the figures of `headline` are of, one sentence for each. */
-export const HEADLINE_NOTE = "AUC-ROC, AUC-PR and precision at 10% recall are of the booster's probability; the calibration error is of the calibrated score, which is what is served";
+export const HEADLINE_NOTE =
+  "AUC-ROC, AUC-PR and precision at 10% recall are of the booster's probability; the calibration error is of the calibrated score, which is what is served";
 
 /**
- * The figures a model is known by, the same wherever they are told: how well it ranks by the booster's probability, as the Python
- * service's training has it and its rivals are compared (isotonic calibration keeps the order but for ties), and how far the score
- * that is served is from the share of frauds.
+ * The figures a model is known by, the same wherever they are told: how well it ranks by the booster's probability, as
+ * the Python service's training has it and its rivals are compared (isotonic calibration keeps the order but for ties),
+ * and how far the score that is served is from the share of frauds.
  */
-export function headline({ before, after }: SplitEvaluation): Pick<Metrics, 'auc_roc' | 'auc_pr' | 'precision_at_10pct_recall' | 'calibration_error'> {
+export function headline({
+  before,
+  after,
+}: SplitEvaluation): Pick<Metrics, 'auc_roc' | 'auc_pr' | 'precision_at_10pct_recall' | 'calibration_error'> {
   const { auc_roc, auc_pr, precision_at_10pct_recall } = before;
   return { auc_roc, auc_pr, precision_at_10pct_recall, calibration_error: after.calibration_error };
 }
 
-/** Features with their share of the total gain, largest first (ties in the model's order). All shares are 0 where no tree splits. */
-export function rankedImportance(importance: readonly FeatureImportance[]): (FeatureImportance & { readonly share: number })[] {
+/**
+ * Features with their share of the total gain, largest first (ties in the model's order). All shares are 0 where no
+ * tree splits.
+ */
+export function rankedImportance(
+  importance: readonly FeatureImportance[],
+): (FeatureImportance & { readonly share: number })[] {
   const total = importance.reduce((sum, { gain }) => sum + gain, 0);
-  return importance.map((entry) => ({ ...entry, share: total > 0 ? entry.gain / total : 0 })).toSorted((a, b) => b.share - a.share);
+  return importance
+    .map((entry) => ({ ...entry, share: total > 0 ? entry.gain / total : 0 }))
+    .toSorted((a, b) => b.share - a.share);
 }
 
 /** The evaluation of the split of that name. */

@@ -13,7 +13,11 @@ export interface S3Address {
  */
 export function parseS3Address(text: string): S3Address | undefined {
   if (!text.startsWith('s3://')) return undefined;
-  const [bucket, ...parts] = text.slice('s3://'.length).split('/').filter((part) => part !== '');
-  if (bucket === undefined) throw new LightscoreError('USAGE', `${text}: an s3:// address needs a bucket, as in s3://bucket/models`);
+  const [bucket, ...parts] = text
+    .slice('s3://'.length)
+    .split('/')
+    .filter((part) => part !== '');
+  if (bucket === undefined)
+    throw new LightscoreError('USAGE', `${text}: an s3:// address needs a bucket, as in s3://bucket/models`);
   return { bucket, prefix: parts.map((part) => `${part}/`).join('') };
 }

@@ -6,7 +6,10 @@ import { Random } from './random.js';
 /** JSON has no number for these two. */
 export type JsonNumber = number | 'inf' | '-inf';
 
-/** `self_check.json`: rows with what the trainer's own LightGBM made of them. Whoever serves the model must find the same. */
+/**
+ * `self_check.json`: rows with what the trainer's own LightGBM made of them. Whoever serves the model must find the
+ * same.
+ */
 export interface SelfCheck {
   readonly lightgbm_version: string;
   readonly feature_names: readonly string[];
@@ -22,11 +25,18 @@ const DATA_ROWS = 40;
 const HOSTILE_ROWS = 60;
 
 /**
- * Rows of `data` (spread evenly over it) and rows made to be difficult, with LightGBM's own raw scores and contributions.
+ * Rows of `data` (spread evenly over it) and rows made to be difficult, with LightGBM's own raw scores and
+ * contributions.
  * @param booster the trained model as LightGBM loads it from its text
  * @param parsed the same text as this project reads it: where its thresholds are
  */
-export function selfCheck(booster: Booster, parsed: ParsedBooster, data: LabelledRows, lightgbmVersion: string, seed: number): SelfCheck {
+export function selfCheck(
+  booster: Booster,
+  parsed: ParsedBooster,
+  data: LabelledRows,
+  lightgbmVersion: string,
+  seed: number,
+): SelfCheck {
   const { featureCount } = data;
   const count = Math.min(DATA_ROWS, data.rows);
   const values = new Float64Array((count + HOSTILE_ROWS) * featureCount);
@@ -41,20 +51,46 @@ export function selfCheck(booster: Booster, parsed: ParsedBooster, data: Labelle
   return {
     lightgbm_version: lightgbmVersion,
     feature_names: parsed.featureNames,
-    rows: Array.from(raw, (_, row) => Array.from(values.subarray(row * featureCount, (row + 1) * featureCount), toJson)),
+    rows: Array.from(raw, (_, row) =>
+      Array.from(values.subarray(row * featureCount, (row + 1) * featureCount), toJson),
+    ),
     raw_score: [...raw],
     contributions: Array.from(raw, (_, row) => [...contributions.subarray(row * width, (row + 1) * width)]),
   };
 }
 
-/** `count` rows, laid out row after row, of the model's own thresholds, the doubles next to them, and what no training data holds. */
+/**
+ * `count` rows, laid out row after row, of the model's own thresholds, the doubles next to them, and what no training
+ * data holds.
+ */
 export function hostileRows(model: ParsedBooster, count: number, seed: number): Float64Array {
   const random = new Random(seed);
   const thresholds = Array.from({ length: model.featureCount }, (): number[] => []);
   for (const tree of model.trees) {
-    for (let node = 0; node < tree.leafCount - 1; node++) if (!isCategorical(tree, node)) thresholds[tree.splitFeature[node]].push(tree.threshold[node]);
+    for (let node = 0; node < tree.leafCount - 1; node++)
+      if (!isCategorical(tree, node)) thresholds[tree.splitFeature[node]].push(tree.threshold[node]);
   }
-  const odd = [NaN, NaN, 0, Infinity, -Infinity, 1e300, -1e300, Number.MIN_VALUE, ZERO_THRESHOLD, -ZERO_THRESHOLD, next(ZERO_THRESHOLD), -next(ZERO_THRESHOLD), -1, -0.5, 0.5, 31, 5000, 2 ** 31, 1e18];
+  const odd = [
+    NaN,
+    NaN,
+    0,
+    Infinity,
+    -Infinity,
+    1e300,
+    -1e300,
+    Number.MIN_VALUE,
+    ZERO_THRESHOLD,
+    -ZERO_THRESHOLD,
+    next(ZERO_THRESHOLD),
+    -next(ZERO_THRESHOLD),
+    -1,
+    -0.5,
+    0.5,
+    31,
+    5000,
+    2 ** 31,
+    1e18,
+  ];
   return Float64Array.from({ length: count * model.featureCount }, (_, at) => {
     const own = thresholds[at % model.featureCount];
     if (own.length === 0 || random.chance(0.25)) return odd[random.below(odd.length)];

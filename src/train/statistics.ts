@@ -16,13 +16,21 @@ export function distribution(values: Float64Array): Distribution {
   if (present.length === 0) return { missing, mean: null, standard_deviation: null, deciles: null };
   const mean = present.reduce((sum, value) => sum + value, 0) / present.length;
   const variance = present.reduce((sum, value) => sum + (value - mean) ** 2, 0) / present.length;
-  const deciles = Array.from({ length: 11 }, (_, tenth) => present[Math.max(0, Math.ceil((tenth / 10) * present.length) - 1)]);
+  const deciles = Array.from(
+    { length: 11 },
+    (_, tenth) => present[Math.max(0, Math.ceil((tenth / 10) * present.length) - 1)],
+  );
   return { missing, mean, standard_deviation: Math.sqrt(variance), deciles };
 }
 
 /** By feature name. */
-export function featureDistributions({ values, featureCount }: LabelledRows, featureNames: readonly string[]): Record<string, Distribution> {
-  return Object.fromEntries(featureNames.map((name, feature) => [name, distribution(values.filter((_, at) => at % featureCount === feature))]));
+export function featureDistributions(
+  { values, featureCount }: LabelledRows,
+  featureNames: readonly string[],
+): Record<string, Distribution> {
+  return Object.fromEntries(
+    featureNames.map((name, feature) => [name, distribution(values.filter((_, at) => at % featureCount === feature))]),
+  );
 }
 
 /** Share of values that are not missing, 0 to 1. */

@@ -23,10 +23,14 @@ export interface SourceTable extends Table {
  * Reads `<name>.parquet` or, where there is none, `<name>.csv`.
  *
  * @param folder how messages name the place, such as a path or an s3:// address
- * @throws LightscoreError DATA_INVALID where there is neither file, or it cannot be read as a table of numbers: the message names file, and column and row where it can
+ * @throws LightscoreError DATA_INVALID where there is neither file, or it cannot be read as a table of numbers: the
+ * message names file, and column and row where it can
  */
 export async function readTable(read: ReadFile, folder: string, name: string): Promise<SourceTable> {
-  for (const [extension, parse] of [['parquet', readParquet], ['csv', readCsv]] as const) {
+  for (const [extension, parse] of [
+    ['parquet', readParquet],
+    ['csv', readCsv],
+  ] as const) {
     const file = `${name}.${extension}`;
     const bytes = await read(file);
     if (bytes === undefined) continue;

@@ -17,18 +17,32 @@ const METADATA = 'metadata.json';
 /** SHA-256 of each file in hex, by name in alphabetical order: the `checksums` of `metadata.json`. */
 export function checksums(files: ArtifactFiles): Record<string, string> {
   const names = [...files.keys()].toSorted();
-  return Object.fromEntries(names.map((name) => [name, createHash('sha256').update(files.get(name) ?? '').digest('hex')]));
+  return Object.fromEntries(
+    names.map((name) => [
+      name,
+      createHash('sha256')
+        .update(files.get(name) ?? '')
+        .digest('hex'),
+    ]),
+  );
 }
 
 /**
- * Writes `<repository>/<version>/`, complete or not at all: to a folder of its own, the metadata last, everything flushed to disk, which is then renamed
- * into place as a whole.
+ * Writes `<repository>/<version>/`, complete or not at all: to a folder of its own, the metadata last, everything
+ * flushed to disk, which is then renamed into place as a whole.
  *
  * @param metadata the text of `metadata.json`
  * @returns the folder written
- * @throws LightscoreError VERSION_EXISTS, or OUTPUT_FAILED (disk full, no permission) with what was there before untouched
+ * @throws LightscoreError VERSION_EXISTS, or OUTPUT_FAILED (disk full, no permission) with what was there before
+ * untouched
  */
-export async function writeArtifact(repository: string, version: string, files: ArtifactFiles, metadata: string, options: WriteOptions): Promise<string> {
+export async function writeArtifact(
+  repository: string,
+  version: string,
+  files: ArtifactFiles,
+  metadata: string,
+  options: WriteOptions,
+): Promise<string> {
   const target = join(repository, version);
   await refuseExisting(repository, version, options);
   let scratch: string | undefined;
@@ -38,7 +52,8 @@ export async function writeArtifact(repository: string, version: string, files: 
     scratch = await mkdtemp(join(repository, `.${version}.`));
     const [folder, replaced] = [join(scratch, 'version'), join(scratch, 'replaced')];
     await mkdir(folder);
-    for (const [name, content] of [...files, [METADATA, metadata] as const]) await writeFlushed(join(folder, name), content);
+    for (const [name, content] of [...files, [METADATA, metadata] as const])
+      await writeFlushed(join(folder, name), content);
     await flushFolder(folder);
     if (options.replace) await renameIfPresent(target, replaced);
     try {
@@ -50,7 +65,11 @@ export async function writeArtifact(repository: string, version: string, files: 
     await flushFolder(repository);
     return target;
   } catch (error) {
-    throw new LightscoreError('OUTPUT_FAILED', `${target} could not be written: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new LightscoreError(
+      'OUTPUT_FAILED',
+      `${target} could not be written: ${error instanceof Error ? error.message : String(error)}`,
+      { cause: error },
+    );
   } finally {
     if (scratch !== undefined) await rm(scratch, { recursive: true, force: true });
   }
@@ -59,7 +78,10 @@ export async function writeArtifact(repository: string, version: string, files: 
 /** Called before training starts, too. @throws LightscoreError VERSION_EXISTS */
 export async function refuseExisting(repository: string, version: string, { replace }: WriteOptions): Promise<void> {
   if (!replace && (await exists(join(repository, version)))) {
-    throw new LightscoreError('VERSION_EXISTS', `version ${version} exists in ${repository}: choose another version, or replace it with --force`);
+    throw new LightscoreError(
+      'VERSION_EXISTS',
+      `version ${version} exists in ${repository}: choose another version, or replace it with --force`,
+    );
   }
 }
 

@@ -1,8 +1,9 @@
 /**
  * Carries out a Dockerfile without a container engine: node build-image.mjs BASE_TREE OUT
  *
- * Every stage is a tree of its own below OUT, begun as a copy of BASE_TREE (whatever image FROM names) or of an earlier stage; RUN is a
- * chroot into it. Prints the last stage as JSON: `{root, env, workdir, user, entrypoint, cmd, healthcheck, ports, labels, stopSignal}`.
+ * Every stage is a tree of its own below OUT, begun as a copy of BASE_TREE (whatever image FROM names) or of an earlier
+ * stage; RUN is a chroot into it. Prints the last stage as JSON: `{root, env, workdir, user, entrypoint, cmd,
+ * healthcheck, ports, labels, stopSignal}`.
  */
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
@@ -50,9 +51,14 @@ function copy(stage, { flags, words, line }) {
     const place = !folder && target.endsWith('/') ? join(destination, basename(source)) : destination;
     mkdirSync(dirname(place), { recursive: true });
     if (folder) {
-      cpSync(path, place, { recursive: true, verbatimSymlinks: true, filter: (file) => from !== context || inContext(relative(context, file)) });
+      cpSync(path, place, {
+        recursive: true,
+        verbatimSymlinks: true,
+        filter: (file) => from !== context || inContext(relative(context, file)),
+      });
     } else {
-      if (from === context && !inContext(relative(context, path))) throw new Error(`Dockerfile:${line}: ${source} is left out by .dockerignore`);
+      if (from === context && !inContext(relative(context, path)))
+        throw new Error(`Dockerfile:${line}: ${source} is left out by .dockerignore`);
       cpSync(path, place);
     }
   }
@@ -64,10 +70,27 @@ function run(stage, { rest, json, line }) {
     set -e
     mount -t proc proc "$ROOT/proc"
     exec chroot --userspec=${stage.user} "$ROOT" /usr/bin/env -i HOME=/root "$@"`;
-  const assignments = Object.entries({ ...stage.env, ...network(stage.root) }).map(([name, value]) => `${name}=${value}`);
+  const assignments = Object.entries({ ...stage.env, ...network(stage.root) }).map(
+    ([name, value]) => `${name}=${value}`,
+  );
   execFileSync(
     'unshare',
-    ['--mount', '--pid', '--ipc', '--uts', '--fork', '--kill-child', 'sh', '-c', script, 'sh', ...assignments, '/bin/sh', '-c', `cd ${stage.workdir} && ${rest}`],
+    [
+      '--mount',
+      '--pid',
+      '--ipc',
+      '--uts',
+      '--fork',
+      '--kill-child',
+      'sh',
+      '-c',
+      script,
+      'sh',
+      ...assignments,
+      '/bin/sh',
+      '-c',
+      `cd ${stage.workdir} && ${rest}`,
+    ],
     { env: { PATH: process.env.PATH, ROOT: stage.root }, stdio: ['ignore', process.stderr, process.stderr] },
   );
 }
@@ -104,7 +127,10 @@ const carryOut = {
 };
 
 function command({ json, words, name, line }) {
-  if (!json) throw new Error(`Dockerfile:${line}: ${name} must have the exec form, or the server is not process 1 and gets no signals`);
+  if (!json)
+    throw new Error(
+      `Dockerfile:${line}: ${name} must have the exec form, or the server is not process 1 and gets no signals`,
+    );
   return words;
 }
 

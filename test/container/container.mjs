@@ -1,13 +1,16 @@
 /**
- * A container without an engine: process 1 of its own mount, process, network, IPC and host name namespaces, in a tree mounted
- * read-only, as the image's user, with no capabilities and no way to get any.
+ * A container without an engine: process 1 of its own mount, process, network, IPC and host name namespaces, in a tree
+ * mounted read-only, as the image's user, with no capabilities and no way to get any.
  */
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-/** Set up as root inside the new namespaces, then replaced by the image's own command: `exec` all the way, so that it stays process 1. */
+/**
+ * Set up as root inside the new namespaces, then replaced by the image's own command: `exec` all the way, so that it
+ * stays process 1.
+ */
 const SET_UP = `
   set -e
   mount --bind "$ROOT" "$ROOT"
@@ -23,7 +26,19 @@ const SET_UP = `
 function asUser({ user, env }, variables, command) {
   const [uid, gid] = user.split(':');
   const assignments = Object.entries({ ...env, ...variables }).map(([name, value]) => `${name}=${value}`);
-  return ['/usr/bin/env', '-i', ...assignments, 'setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', '--no-new-privs', '--bounding-set=-all', '--inh-caps=-all', ...command];
+  return [
+    '/usr/bin/env',
+    '-i',
+    ...assignments,
+    'setpriv',
+    `--reuid=${uid}`,
+    `--regid=${gid}`,
+    '--clear-groups',
+    '--no-new-privs',
+    '--bounding-set=-all',
+    '--inh-caps=-all',
+    ...command,
+  ];
 }
 
 function inWorkdir({ workdir }, command) {
@@ -32,7 +47,8 @@ function inWorkdir({ workdir }, command) {
 
 function finished(child) {
   const output = { stdout: '', stderr: '' };
-  for (const stream of ['stdout', 'stderr']) child[stream].setEncoding('utf8').on('data', (text) => (output[stream] += text));
+  for (const stream of ['stdout', 'stderr'])
+    child[stream].setEncoding('utf8').on('data', (text) => (output[stream] += text));
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code, signal) => resolve({ code, signal, ...output }));
@@ -50,17 +66,28 @@ export class Container {
 
   /**
    * @param image what build-image.mjs printed
-   * @param options `env`: variables over the image's own; `volumes`: folders of this machine by their path inside; `cmd`: instead of the image's CMD
+   * @param options `env`: variables over the image's own; `volumes`: folders of this machine by their path inside;
+   * `cmd`: instead of the image's CMD
    */
   constructor(image, { env = {}, volumes = {}, cmd = image.cmd } = {}) {
     this.image = image;
     this.env = env;
     for (const inside of Object.keys(volumes)) mkdirSync(join(image.root, inside), { recursive: true });
     const command = asUser(image, env, inWorkdir(image, [...image.entrypoint, ...cmd]));
-    this.#child = spawn('unshare', ['--mount', '--pid', '--net', '--ipc', '--uts', '--fork', '--kill-child', 'sh', '-c', SET_UP, 'sh', ...command], {
-      env: { PATH: process.env.PATH, ROOT: image.root, VOLUMES: Object.entries(volumes).map(([inside, outside]) => `${outside}:${inside}`).join(' ') },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    this.#child = spawn(
+      'unshare',
+      ['--mount', '--pid', '--net', '--ipc', '--uts', '--fork', '--kill-child', 'sh', '-c', SET_UP, 'sh', ...command],
+      {
+        env: {
+          PATH: process.env.PATH,
+          ROOT: image.root,
+          VOLUMES: Object.entries(volumes)
+            .map(([inside, outside]) => `${outside}:${inside}`)
+            .join(' '),
+        },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
     this.#child.stderr.setEncoding('utf8').on('data', (text) => (this.stderr += text));
     createInterface({ input: this.#child.stdout }).on('line', (line) => {
       if (!line.startsWith('{')) return;
@@ -109,7 +136,11 @@ export class Container {
   /** Like `docker exec`: runs a command in the container, as its user. */
   spawn(command, env = {}) {
     const enter = ['--target', String(this.pid), '--mount', '--pid', '--net', '--ipc', '--uts', '--root', '--wd'];
-    return spawn('nsenter', [...enter, ...asUser(this.image, { ...this.env, ...env }, inWorkdir(this.image, command))], { stdio: ['pipe', 'pipe', 'pipe'] });
+    return spawn(
+      'nsenter',
+      [...enter, ...asUser(this.image, { ...this.env, ...env }, inWorkdir(this.image, command))],
+      { stdio: ['pipe', 'pipe', 'pipe'] },
+    );
   }
 
   /** @returns `{code, stdout, stderr}` of a command in the container */
@@ -131,7 +162,10 @@ export class Container {
 
   /** A program of this machine inside the container's network only. */
   beside(command, env = {}) {
-    return spawn('nsenter', ['--target', String(this.pid), '--net', ...command], { env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'inherit'] });
+    return spawn('nsenter', ['--target', String(this.pid), '--net', ...command], {
+      env: { ...process.env, ...env },
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
   }
 
   async kill() {

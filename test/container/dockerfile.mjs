@@ -1,14 +1,18 @@
 /**
- * Reads the subset of Dockerfile and .dockerignore that this project's own use; anything else is an error, so that the proof cannot
- * pass by skipping a line.
+ * Reads the subset of Dockerfile and .dockerignore that this project's own use; anything else is an error, so that the
+ * proof cannot pass by skipping a line.
  */
 
-/** One instruction: `{name: 'COPY', flags: {from: 'build'}, rest: 'a b', words: ['a', 'b'], line: 12}`; `words` of a JSON form are its strings. */
+/**
+ * One instruction: `{name: 'COPY', flags: {from: 'build'}, rest: 'a b', words: ['a', 'b'], line: 12}`; `words` of a
+ * JSON form are its strings.
+ */
 function parseInstruction(text, line) {
   const [, name, after] = /^([A-Za-z]+)\s+([\s\S]*)$/.exec(text) ?? fail(line, `not an instruction: ${text}`);
   const flags = {};
   let rest = after.trim();
-  for (let flag; (flag = /^--([a-z-]+)=(\S+)\s+/.exec(rest)) !== null; rest = rest.slice(flag[0].length)) flags[flag[1]] = flag[2];
+  for (let flag; (flag = /^--([a-z-]+)=(\S+)\s+/.exec(rest)) !== null; rest = rest.slice(flag[0].length))
+    flags[flag[1]] = flag[2];
   const json = rest.startsWith('[');
   return { name: name.toUpperCase(), flags, rest, json, words: json ? JSON.parse(rest) : rest.split(/\s+/), line };
 }
@@ -55,7 +59,11 @@ export function parseDockerfile(text) {
     } else if (instruction.name === 'FROM') {
       const [image, as, name] = instruction.words;
       if (as !== undefined && as.toUpperCase() !== 'AS') fail(line, `not FROM image AS name: ${instruction.rest}`);
-      stages.push({ base: image.replaceAll(/\$\{(\w+)\}/g, (_, arg) => defaults.get(arg) ?? fail(line, `no default for ${arg}`)), name, instructions: [] });
+      stages.push({
+        base: image.replaceAll(/\$\{(\w+)\}/g, (_, arg) => defaults.get(arg) ?? fail(line, `no default for ${arg}`)),
+        name,
+        instructions: [],
+      });
     } else {
       (stages.at(-1) ?? fail(line, `${instruction.name} before FROM`)).instructions.push(instruction);
     }
@@ -70,6 +78,13 @@ export function contextFilter(text) {
     .map((line) => line.trim())
     .filter((line) => line !== '' && !line.startsWith('#'))
     .map((line) => ({ keep: line.startsWith('!'), pattern: line.replace(/^!/, '') }));
-  for (const { pattern } of rules) if (pattern !== '*' && /[*?[\]]/.test(pattern)) throw new Error(`.dockerignore: ${pattern}: only * alone and plain paths are read here`);
-  return (path) => rules.reduce((kept, { keep, pattern }) => (pattern === '*' || path === pattern || path.startsWith(`${pattern}/`) ? keep : kept), true);
+  for (const { pattern } of rules)
+    if (pattern !== '*' && /[*?[\]]/.test(pattern))
+      throw new Error(`.dockerignore: ${pattern}: only * alone and plain paths are read here`);
+  return (path) =>
+    rules.reduce(
+      (kept, { keep, pattern }) =>
+        pattern === '*' || path === pattern || path.startsWith(`${pattern}/`) ? keep : kept,
+      true,
+    );
 }

@@ -1,4 +1,7 @@
-/** Runs what build-image.mjs built and checks it: node run-image.mjs IMAGE.json BASE_TREE. Ends with 1 at the first thing that is not so. */
+/**
+ * Runs what build-image.mjs built and checks it: node run-image.mjs IMAGE.json BASE_TREE. Ends with 1 at the first
+ * thing that is not so.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -19,23 +22,41 @@ const volumes = mkdtempSync(join(tmpdir(), 'lightscore-volumes-'));
 const models = join(volumes, 'models');
 const tls = join(volumes, 'tls');
 cpSync(join(project, 'test/data/models'), models, { recursive: true });
-execFileSync('sh', ['-c', `mkdir ${tls} && openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=scores.example -keyout ${tls}/key.pem -out ${tls}/cert.pem 2>/dev/null && chmod -R a+rX ${volumes}`]);
+execFileSync('sh', [
+  '-c',
+  `mkdir ${tls} && openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=scores.example -keyout ${tls}/key.pem -out ${tls}/cert.pem 2>/dev/null && chmod -R a+rX ${volumes}`,
+]);
 process.on('exit', () => rmSync(volumes, { recursive: true }));
 
 const ok = (what) => process.stdout.write(`ok - ${what}\n`);
-const mebibytes = (path) => (Number(execFileSync('du', ['-sk', '--apparent-size', path], { encoding: 'utf8' }).split('\t')[0]) / 1024).toFixed(1);
-const find = (...test) => execFileSync('find', [join(image.root, image.workdir), ...test], { encoding: 'utf8' }).split('\n').filter(Boolean);
+const mebibytes = (path) =>
+  (Number(execFileSync('du', ['-sk', '--apparent-size', path], { encoding: 'utf8' }).split('\t')[0]) / 1024).toFixed(1);
+const find = (...test) =>
+  execFileSync('find', [join(image.root, image.workdir), ...test], { encoding: 'utf8' })
+    .split('\n')
+    .filter(Boolean);
 
 const relativeError = (value, expected) => (value === expected ? 0 : Math.abs(value / expected - 1));
 
 async function contents() {
   const binaries = find('-name', '*.node').map((file) => file.slice(image.root.length));
-  assert.equal(binaries.filter((file) => file.includes('uWebSockets.js')).length, 1, `one binary of uWebSockets.js: ${binaries.join(' ')}`);
-  assert.deepEqual(find('(', '-uid', String(uid), '-o', '-perm', '-o+w', ')', '!', '-type', 'l'), [], 'files the user of the image may change');
+  assert.equal(
+    binaries.filter((file) => file.includes('uWebSockets.js')).length,
+    1,
+    `one binary of uWebSockets.js: ${binaries.join(' ')}`,
+  );
+  assert.deepEqual(
+    find('(', '-uid', String(uid), '-o', '-perm', '-o+w', ')', '!', '-type', 'l'),
+    [],
+    'files the user of the image may change',
+  );
   ok(`native binaries: ${binaries.join(', ')}; nothing in ${image.workdir} is the user's to change`);
 
   const { devDependencies } = JSON.parse(readFileSync(join(project, 'package.json'), 'utf8'));
-  assert.deepEqual(Object.keys(devDependencies).filter((name) => find('-path', `*/node_modules/${name}`).length > 0), []);
+  assert.deepEqual(
+    Object.keys(devDependencies).filter((name) => find('-path', `*/node_modules/${name}`).length > 0),
+    [],
+  );
   ok('no development dependency');
 
   const help = new Container(image, { cmd: ['--help'] });
@@ -51,7 +72,8 @@ async function serving() {
 
   assert.equal(container.status('NSpid').split(/\s+/).at(-1), '1');
   assert.deepEqual(container.status('Uid').split(/\s+/).map(Number), [uid, uid, uid, uid]);
-  for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb']) assert.match(container.status(set), /^0+$/, set);
+  for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'])
+    assert.match(container.status(set), /^0+$/, set);
   assert.equal(container.status('NoNewPrivs'), '1');
   ok(`process 1, user ${uid}, no capabilities, no new privileges`);
 
@@ -75,9 +97,14 @@ async function serving() {
   assert.deepEqual(statuses, [200, 200]);
   assert.equal(one.request_id, 'row-0');
   assert.equal(all.length, golden.calibrated.length);
-  assert.deepEqual(all.map(({ request_id }) => request_id), rows.map(({ request_id }) => request_id));
+  assert.deepEqual(
+    all.map(({ request_id }) => request_id),
+    rows.map(({ request_id }) => request_id),
+  );
   assert.equal(one.confidence_score, all[0].confidence_score);
-  const worst = Math.max(...all.map(({ confidence_score }, i) => relativeError(confidence_score, golden.calibrated[i])));
+  const worst = Math.max(
+    ...all.map(({ confidence_score }, i) => relativeError(confidence_score, golden.calibrated[i])),
+  );
   assert.ok(worst <= 1e-12, `worst relative error ${worst}`);
   ok(`${all.length} rows scored as LightGBM and scikit-learn do: worst relative error ${worst}`);
 
@@ -85,11 +112,16 @@ async function serving() {
   assert.equal(health.code, 0, health.stderr);
   ok('health check: 0 while ready');
 
-  process.stdout.write(`resident memory: now ${(parseInt(container.status('VmRSS')) / 1024).toFixed(0)} MiB, at most ${(parseInt(container.status('VmHWM')) / 1024).toFixed(0)} MiB; ${container.status('Threads')} threads\n`);
+  process.stdout.write(
+    `resident memory: now ${(parseInt(container.status('VmRSS')) / 1024).toFixed(0)} MiB, at most ${(parseInt(container.status('VmHWM')) / 1024).toFixed(0)} MiB; ${container.status('Threads')} threads\n`,
+  );
   return container;
 }
 
-/** SIGTERM while half of a request has arrived: `/readyz` turns 503, the other half is still read and answered, process 1 ends with 0. */
+/**
+ * SIGTERM while half of a request has arrived: `/readyz` turns 503, the other half is still read and answered, process
+ * 1 ends with 0.
+ */
 async function draining(container) {
   const client = container.spawn(['node', '--input-type=module', '-']);
   client.stdin.end(`
@@ -121,11 +153,16 @@ async function draining(container) {
   assert.equal(JSON.parse(body).request_id, 'last');
   assert.deepEqual(await container.exited, { code: 0, signal: null }, container.stderr);
   assert.equal(container.log.find(({ event }) => event === 'stopped')?.all_answered, true);
-  ok(`${image.stopSignal} to process 1: /readyz turns 503, the request under way is answered, exit code 0 after ${Math.round(performance.now() - signalled)} ms`);
+  ok(
+    `${image.stopSignal} to process 1: /readyz turns 503, the request under way is answered, exit code 0 after ${Math.round(performance.now() - signalled)} ms`,
+  );
 }
 
 async function overTls() {
-  const container = new Container(image, { volumes: { '/models': models, '/tls': tls }, env: { TLS_CERT_FILE: '/tls/cert.pem', TLS_KEY_FILE: '/tls/key.pem', PORT: '8443' } });
+  const container = new Container(image, {
+    volumes: { '/models': models, '/tls': tls },
+    env: { TLS_CERT_FILE: '/tls/cert.pem', TLS_KEY_FILE: '/tls/key.pem', PORT: '8443' },
+  });
   await container.logged('model_loaded');
   const health = await container.health();
   assert.equal(health.code, 0, health.stderr);
@@ -137,14 +174,19 @@ async function overTls() {
 async function fromS3() {
   const port = '9000';
   const credentials = { AWS_ACCESS_KEY_ID: 'S3RVER', AWS_SECRET_ACCESS_KEY: 'S3RVER' };
-  const container = new Container(image, { env: { ...credentials, MODEL_S3_BUCKET: 'models', AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${port}` } });
+  const container = new Container(image, {
+    env: { ...credentials, MODEL_S3_BUCKET: 'models', AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${port}` },
+  });
   await container.logged('store_unreachable');
   const [unready, live] = [await container.health(), await container.exec([...image.healthcheck, '/livez'])];
   assert.equal(unready.code, 1);
   assert.match(unready.stderr, /^healthcheck: \/readyz: status 503\n$/);
   assert.equal(live.code, 0, live.stderr);
   ok('store not reachable: live, not ready; health check 1');
-  const s3 = container.beside(['node', join(dirname(fileURLToPath(import.meta.url)), 's3.mjs'), port, 'models', models], credentials);
+  const s3 = container.beside(
+    ['node', join(dirname(fileURLToPath(import.meta.url)), 's3.mjs'), port, 'models', models],
+    credentials,
+  );
   const { version } = await container.logged('model_loaded');
   assert.equal(version, 'v1.1.0');
   assert.equal((await container.health()).code, 0);

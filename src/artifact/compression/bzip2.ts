@@ -67,8 +67,8 @@ class HuffmanCode {
 /**
  * Decompresses one bzip2 stream to at most `maxBytes`; every block's CRC is verified.
  *
- * A block is run lengths, Burrows-Wheeler transform, move to front, zero runs and Huffman codes, one on top of the other;
- * they are undone here from the last to the first.
+ * A block is run lengths, Burrows-Wheeler transform, move to front, zero runs and Huffman codes, one on top of the
+ * other; they are undone here from the last to the first.
  * @throws CorruptData, LimitExceeded.
  */
 export function bunzip2(bytes: Uint8Array, maxBytes: number): Uint8Array {
@@ -153,7 +153,8 @@ function readCodes(reader: BitReader, symbolCount: number): { codes: HuffmanCode
   const front = Array.from({ length: codeCount }, (_, i) => i);
   const selectors = Array.from({ length: selectorCount }, () => {
     let position = 0;
-    while (reader.bits(1) === 1) if (++position >= codeCount) throw new CorruptData('a block uses a code that it does not have');
+    while (reader.bits(1) === 1)
+      if (++position >= codeCount) throw new CorruptData('a block uses a code that it does not have');
     front.unshift(...front.splice(position, 1));
     return front[0];
   });

@@ -5,7 +5,8 @@ const MAGIC = 0x184d2204;
 const MIN_MATCH = 4;
 
 /**
- * Decompresses one LZ4 frame (lz4_Frame_format.md) to at most `maxBytes`. Checksums are skipped: joblib writes none of the data.
+ * Decompresses one LZ4 frame (lz4_Frame_format.md) to at most `maxBytes`. Checksums are skipped: joblib writes none of
+ * the data.
  * @throws CorruptData, LimitExceeded.
  */
 export function unlz4(bytes: Uint8Array, maxBytes: number): Uint8Array {

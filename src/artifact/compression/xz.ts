@@ -6,7 +6,10 @@ import { CorruptData, Output } from './output.js';
 
 const LZMA2 = 0x21;
 
-/** A full chunk holds 64 KiB, stored or compressed, or 2 MiB of data; many small ones, each with a reset, only cost time. */
+/**
+ * A full chunk holds 64 KiB, stored or compressed, or 2 MiB of data; many small ones, each with a reset, only cost
+ * time.
+ */
 const MAX_CHUNKS = 4096;
 
 /** Check of a block's data, by its number in the stream's flags: its size in bytes, and how to compute it. */
@@ -18,8 +21,8 @@ const CHECKS: Readonly<Record<number, { size: number; of(data: Uint8Array): Uint
 };
 
 /**
- * Decompresses one `.xz` stream (xz-file-format.txt) to at most `maxBytes`; the blocks' checks are verified, the index after
- * the last block is not read.
+ * Decompresses one `.xz` stream (xz-file-format.txt) to at most `maxBytes`; the blocks' checks are verified, the index
+ * after the last block is not read.
  *
  *     magic and flags (12 bytes) | block: header, LZMA2 data, padding, check | ... | index | footer
  *
@@ -41,7 +44,8 @@ export function unxz(bytes: Uint8Array, maxBytes: number): Uint8Array {
     const dataStart = reader.position;
     chunks += decodeLzma2(reader, output, MAX_CHUNKS - chunks);
     reader.bytes((4 - ((reader.position - dataStart) % 4)) % 4);
-    if (!equal(check.of(output.since(start)), reader.bytes(check.size))) throw new CorruptData('its check does not match');
+    if (!equal(check.of(output.since(start)), reader.bytes(check.size)))
+      throw new CorruptData('its check does not match');
   }
 }
 
@@ -59,8 +63,8 @@ function skipVariableInteger(reader: ByteReader): void {
 }
 
 /**
- * LZMA2 is chunks that start with a control byte: 0 ends; 1 and 2 are stored bytes (1 resets the dictionary); from 0x80 on
- * LZMA, whose bits 5 and 6 say what is reset: nothing, state, state and properties, or all with the dictionary.
+ * LZMA2 is chunks that start with a control byte: 0 ends; 1 and 2 are stored bytes (1 resets the dictionary); from 0x80
+ * on LZMA, whose bits 5 and 6 say what is reset: nothing, state, state and properties, or all with the dictionary.
  * @returns the number of chunks.
  */
 function decodeLzma2(reader: ByteReader, output: Output, maxChunks: number): number {
@@ -90,7 +94,8 @@ function decodeLzma2(reader: ByteReader, output: Output, maxChunks: number): num
 
 /** LZMA2 allows at most 4 literal context and position bits together, which keeps a reset cheap. */
 function lzma2Properties(properties: number): number {
-  if ((properties % 9) + (Math.floor(properties / 9) % 5) > 4) throw new CorruptData('its LZMA properties are out of range');
+  if ((properties % 9) + (Math.floor(properties / 9) % 5) > 4)
+    throw new CorruptData('its LZMA properties are out of range');
   return properties;
 }
 

@@ -4,13 +4,18 @@ import type { CategoricalColumn, Column, Columns, NumericalColumn, View } from '
 import type { Stream } from '../streams.js';
 import type { Plan, Write } from './sheet.js';
 
-/** Cuts up to which a column is short: all are compared, two at a time, where a search would take its steps one after the other. */
+/**
+ * Cuts up to which a column is short: all are compared, two at a time, where a search would take its steps one after
+ * the other.
+ */
 const SHORT_CUTS = 32;
 
 /** The order of columns in the image, and where each view stands among the u16 views of a row. */
 export interface ViewPlaces {
   readonly total: number;
-  /** Numerical ones first, shorter ones before longer ones: loops over neighbours then take the same number of turns. */
+  /**
+   * Numerical ones first, shorter ones before longer ones: loops over neighbours then take the same number of turns.
+   */
   readonly order: readonly number[];
   /** Of numerical columns, the first ones in `order`, how many are short. */
   readonly short: number;
@@ -24,7 +29,9 @@ export interface ViewPlaces {
 
 export function placeViews({ columns, views }: Columns): ViewPlaces {
   const length = (column: Column): number => (column.kind === 'numerical' ? column.cuts.length : Infinity);
-  const order = columns.map((_, c) => c).toSorted((a, b) => (length(columns[a]) === length(columns[b]) ? a - b : length(columns[a]) - length(columns[b])));
+  const order = columns
+    .map((_, c) => c)
+    .toSorted((a, b) => (length(columns[a]) === length(columns[b]) ? a - b : length(columns[a]) - length(columns[b])));
   const numerical = columns.filter(({ kind }) => kind === 'numerical').length;
   const firstOfColumn = columns.map(() => 0);
   order.slice(0, numerical).forEach((c, place) => (firstOfColumn[c] = 2 * place));
@@ -33,7 +40,8 @@ export function placeViews({ columns, views }: Columns): ViewPlaces {
   const ofView = views.map((view, v) => {
     const { missingSlot, zeroSlot } = columns[view.column] as NumericalColumn;
     const asZero = view.missing === 'value' && missingSlot === zeroSlot;
-    if (view.zero === 'value' && (view.missing !== 'value' || asZero)) return firstOfColumn[view.column] + (view.missing === 'right' ? 1 : 0);
+    if (view.zero === 'value' && (view.missing !== 'value' || asZero))
+      return firstOfColumn[view.column] + (view.missing === 'right' ? 1 : 0);
     special.push(v);
     return total++;
   });
@@ -42,11 +50,24 @@ export function placeViews({ columns, views }: Columns): ViewPlaces {
     total += (columns[c] as CategoricalColumn).sets.length;
   }
   // A leaf compares its view too, so there is always one to read.
-  return { total: Math.max(1, total), order, short: columns.filter((column) => length(column) <= SHORT_CUTS).length, ofView, special, firstOfColumn };
+  return {
+    total: Math.max(1, total),
+    order,
+    short: columns.filter((column) => length(column) <= SHORT_CUTS).length,
+    ofView,
+    special,
+    firstOfColumn,
+  };
 }
 
 /** @param slotBytes of one slot in a stream's table */
-export function columnSection(plan: Plan, { columns, views }: Columns, places: ViewPlaces, streams: readonly Stream[], slotBytes: number): Write {
+export function columnSection(
+  plan: Plan,
+  { columns, views }: Columns,
+  places: ViewPlaces,
+  streams: readonly Stream[],
+  slotBytes: number,
+): Write {
   const { order, short } = places;
   const records = plan.reserve(columns.length * L.COLUMN_BYTES);
   const lengths = order.map((c, place) => {
@@ -57,7 +78,9 @@ export function columnSection(plan: Plan, { columns, views }: Columns, places: V
   const cutCounts = lengths.map((length, place) => (place < short ? 2 * length : 2 ** length - 1));
   const tables = order.map((c, place) => {
     const column = columns[c];
-    return column.kind === 'numerical' ? plan.reserve(8 * cutCounts[place], place < short ? 16 : 64) : plan.reserve(2 * column.groups.length);
+    return column.kind === 'numerical'
+      ? plan.reserve(8 * cutCounts[place], place < short ? 16 : 64)
+      : plan.reserve(2 * column.groups.length);
   });
   const setTables = order.map((c) => {
     const column = columns[c];
@@ -80,8 +103,14 @@ export function columnSection(plan: Plan, { columns, views }: Columns, places: V
       if (column.kind === 'numerical') {
         const { cuts, missingSlot, zeroSlot } = column;
         i32(at + L.COLUMN_MISSING, missingSlot);
-        i32(at + L.COLUMN_MISSING_VIEWS, missingSlot === zeroSlot ? bothViews(zeroSlot + 1, zeroSlot + 1) : bothViews(L.VIEW_LEFT, L.VIEW_RIGHT));
-        f64s(tables[place], Float64Array.from({ length: cutCounts[place] }, (_, i) => cuts[i] ?? Infinity));
+        i32(
+          at + L.COLUMN_MISSING_VIEWS,
+          missingSlot === zeroSlot ? bothViews(zeroSlot + 1, zeroSlot + 1) : bothViews(L.VIEW_LEFT, L.VIEW_RIGHT),
+        );
+        f64s(
+          tables[place],
+          Float64Array.from({ length: cutCounts[place] }, (_, i) => cuts[i] ?? Infinity),
+        );
       } else {
         i32(at + L.COLUMN_MISSING, column.groups.length);
         i32(at + L.COLUMN_SETS, column.sets.length);
@@ -117,13 +146,15 @@ export function columnSection(plan: Plan, { columns, views }: Columns, places: V
 
 const bothViews = (left: number, right: number): number => left | (right << 16);
 
-const ends = (where: View['zero'], slot: number): number => (where === 'left' ? L.VIEW_LEFT : where === 'right' ? L.VIEW_RIGHT : slot + 1);
+const ends = (where: View['zero'], slot: number): number =>
+  where === 'left' ? L.VIEW_LEFT : where === 'right' ? L.VIEW_RIGHT : slot + 1;
 
 /** [slots][sets] the views of each slot. */
 function setLines({ members, slots }: CategoricalColumn): Uint16Array {
   const lines = new Uint16Array(slots * members.length);
   members.forEach((member, set) => {
-    for (let slot = 0; slot < slots; slot++) lines[slot * members.length + set] = member[slot] === 1 ? L.VIEW_LEFT : L.VIEW_RIGHT;
+    for (let slot = 0; slot < slots; slot++)
+      lines[slot * members.length + set] = member[slot] === 1 ? L.VIEW_LEFT : L.VIEW_RIGHT;
   });
   return lines;
 }

@@ -13,7 +13,10 @@ const RUN = { own: 0, repeated: 1, lastOwn: 2, lastRepeated: 3 } as const;
 /** TreeSHAP is defined by the training rows in each node; LightGBM does not define it for linear leaves. */
 export const isExplainable = (booster: Booster): boolean =>
   booster.trees.every(
-    (tree) => tree.linear === undefined && (tree.leafCount === 1 || (tree.leafRows !== undefined && tree.nodeRows !== undefined && addUp(tree, tree.leafRows, tree.nodeRows))),
+    (tree) =>
+      tree.linear === undefined &&
+      (tree.leafCount === 1 ||
+        (tree.leafRows !== undefined && tree.nodeRows !== undefined && addUp(tree, tree.leafRows, tree.nodeRows))),
   );
 
 /** Whether every node has rows, and its children's add up to them, as LightGBM writes them. */
@@ -33,7 +36,10 @@ export interface ExplainShape {
   readonly pairs: number;
 }
 
-/** How the splits of one tree are explained. Arrays over all trees' splits start at `first` here, and are indexed by node or, where said, by place. */
+/**
+ * How the splits of one tree are explained. Arrays over all trees' splits start at `first` here, and are indexed by
+ * node or, where said, by place.
+ */
 interface ExplainedTree {
   readonly first: number;
   readonly splitCount: number;
@@ -86,10 +92,14 @@ class SplitPaths {
   }
 
   /** Depth first; each node is met going to its left child, to its right child, and back up. */
-  #follow({ leafCount, splitFeature, leftChild, rightChild, leafRows, nodeRows }: Tree, first: number): { repeatedCount: number; longest: number } {
+  #follow(
+    { leafCount, splitFeature, leftChild, rightChild, leafRows, nodeRows }: Tree,
+    first: number,
+  ): { repeatedCount: number; longest: number } {
     if (leafCount === 1) return { repeatedCount: 0, longest: 0 };
     const { above, aboveShare, leftShare, rightShare } = this;
-    const rowsOf = (child: number): number => (child < 0 ? (leafRows as Float64Array)[~child] : (nodeRows as Float64Array)[child]);
+    const rowsOf = (child: number): number =>
+      child < 0 ? (leafRows as Float64Array)[~child] : (nodeRows as Float64Array)[child];
     const nearest = this.#nearest;
     const pending = this.#pending;
     let repeatedCount = 0;
@@ -162,9 +172,17 @@ function expectedValue({ leafCount, leafValue, leafRows, nodeRows }: Tree): numb
 }
 
 /** @param booster an explainable one */
-export function explanationSection(plan: Plan, booster: Booster, columns: Columns, places: ViewPlaces): { readonly write: Write; readonly shape: ExplainShape } {
+export function explanationSection(
+  plan: Plan,
+  booster: Booster,
+  columns: Columns,
+  places: ViewPlaces,
+): { readonly write: Write; readonly shape: ExplainShape } {
   const order = outputOrder(booster);
-  const paths = new SplitPaths(order.map((t) => booster.trees[t]), booster.featureCount);
+  const paths = new SplitPaths(
+    order.map((t) => booster.trees[t]),
+    booster.featureCount,
+  );
   // Exact for a polynomial of degree length - 1 with length / 2 points; points come in pairs, a v128 each.
   const pairs = paths.trees.map(({ longest }) => Math.max(1, Math.ceil(Math.ceil(longest / 2) / 2)));
   const rules = new Map([...new Set(pairs)].map((count) => [count, plan.reserve(5 * 16 * count, 16)]));
@@ -173,17 +191,22 @@ export function explanationSection(plan: Plan, booster: Booster, columns: Column
   const vectors = paths.trees.map((tree, i) => plan.reserve(3 * 16 * pairs[i] * tree.repeatedCount, 16));
   const leaves = order.map((t) => plan.reserve(8 * booster.trees[t].leafCount));
   const expected = plan.reserve(8 * booster.outputs);
-  const shape = { splits: paths.trees.reduce((most, tree) => Math.max(most, tree.splitCount), 0), pairs: pairs.reduce((most, count) => Math.max(most, count), 1) };
+  const shape = {
+    splits: paths.trees.reduce((most, tree) => Math.max(most, tree.splitCount), 0),
+    pairs: pairs.reduce((most, count) => Math.max(most, count), 1),
+  };
   const write: Write = ({ i32, f64, i32s, f64s }) => {
     i32(L.HEADER_EXPLAIN_TREES, records);
     i32(L.HEADER_EXPECTED, expected);
     i32(L.HEADER_EXPLAIN_SPLITS, shape.splits);
-    const points = new Map([...rules].map(([count, at]) => {
-      const { points: t, weights } = gaussLegendre(2 * count);
-      const rest = t.map((x) => 1 - x);
-      [rest, weights, rest, rest, t.map(() => 1)].forEach((vector, i) => f64s(at + 16 * count * i, vector));
-      return [count, t];
-    }));
+    const points = new Map(
+      [...rules].map(([count, at]) => {
+        const { points: t, weights } = gaussLegendre(2 * count);
+        const rest = t.map((x) => 1 - x);
+        [rest, weights, rest, rest, t.map(() => 1)].forEach((vector, i) => f64s(at + 16 * count * i, vector));
+        return [count, t];
+      }),
+    );
     paths.trees.forEach((tree, i) => {
       const { splitFeature, leftChild, rightChild, leafValue } = booster.trees[order[i]];
       const firstDecision = columns.decisions.first[order[i]];
@@ -252,7 +275,12 @@ export function explanationSection(plan: Plan, booster: Booster, columns: Column
     });
     const perOutput = iterationCount(booster);
     for (let k = 0; k < booster.outputs; k++) {
-      f64(expected + 8 * k, order.slice(k * perOutput, (k + 1) * perOutput).reduce((sum, tree) => sum + expectedValue(booster.trees[tree]), 0));
+      f64(
+        expected + 8 * k,
+        order
+          .slice(k * perOutput, (k + 1) * perOutput)
+          .reduce((sum, tree) => sum + expectedValue(booster.trees[tree]), 0),
+      );
     }
   };
   return { write, shape };

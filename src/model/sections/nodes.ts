@@ -12,10 +12,16 @@ const LEAF_BYTES = 16;
 
 /** Training-order indices of the trees, output by output. */
 export const outputOrder = ({ trees, outputs }: Booster): number[] =>
-  Array.from({ length: outputs }, (_, output) => trees.flatMap((_tree, t) => (t % outputs === output ? [t] : []))).flat();
+  Array.from({ length: outputs }, (_, output) =>
+    trees.flatMap((_tree, t) => (t % outputs === output ? [t] : [])),
+  ).flat();
 
 /** k and the byte offset of the view of a decision: a row goes left where its view < k. */
-export function comparison({ columns, decisions }: Columns, decision: number, places: ViewPlaces): { readonly k: number; readonly view: number } {
+export function comparison(
+  { columns, decisions }: Columns,
+  decision: number,
+  places: ViewPlaces,
+): { readonly k: number; readonly view: number } {
   const column = decisions.column[decision];
   return columns[column].kind === 'numerical'
     ? { k: decisions.cut[decision] + 2, view: 2 * places.ofView[decisions.view[decision]] }
@@ -33,9 +39,18 @@ export function nodeSection(plan: Plan, booster: Booster, columns: Columns, plac
   const roots = plan.reserve(4 * rootsPerOutput * booster.outputs);
   // One leaf more, of value 0, for the padding of the roots.
   const nodes = plan.reserve((leafTotal - booster.trees.length) * NODE_BYTES + (leafTotal + 1) * LEAF_BYTES, 64);
-  if (2 * places.total > LIMITS.viewBytes) throw new RangeError(`the model has ${places.total} different splits on categories; ${LIMITS.viewBytes / 2} is the most that can be served`);
+  if (2 * places.total > LIMITS.viewBytes)
+    throw new RangeError(
+      `the model has ${places.total} different splits on categories; ${LIMITS.viewBytes / 2} is the most that can be served`,
+    );
   const trees = outputOrder(booster);
-  const linear = booster.trees.some((tree) => tree.linear !== undefined) ? linearSection(plan, trees.map((t) => booster.trees[t]), leafTotal) : undefined;
+  const linear = booster.trees.some((tree) => tree.linear !== undefined)
+    ? linearSection(
+        plan,
+        trees.map((t) => booster.trees[t]),
+        leafTotal,
+      )
+    : undefined;
   return (sheet) => {
     const { i32, f64, view } = sheet;
     i32(L.HEADER_ROOTS, roots);

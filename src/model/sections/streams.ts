@@ -5,10 +5,17 @@ import type { Columns } from '../columns.js';
 import { type Stream, writeTables } from '../streams.js';
 import type { Plan, Write } from './sheet.js';
 
-export const paddedTrees = (booster: Booster): number => Math.ceil(iterationCount(booster) / L.TREE_BLOCK) * L.TREE_BLOCK;
+export const paddedTrees = (booster: Booster): number =>
+  Math.ceil(iterationCount(booster) / L.TREE_BLOCK) * L.TREE_BLOCK;
 
 /** @param words 32-bit words of a mask */
-export function streamSection(plan: Plan, booster: Booster, columns: Columns, streams: readonly Stream[], words: number): Write {
+export function streamSection(
+  plan: Plan,
+  booster: Booster,
+  columns: Columns,
+  streams: readonly Stream[],
+  words: number,
+): Write {
   const padded = paddedTrees(booster);
   const treesPerRow = padded * booster.outputs;
   const leafShift = Math.ceil(Math.log2(Math.max(1, ...booster.trees.map((tree) => tree.leafCount))));
@@ -26,6 +33,15 @@ export function streamSection(plan: Plan, booster: Booster, columns: Columns, st
     i32s(bases, tables);
     booster.trees.forEach((tree, t) => f64s(leaves + ((8 * place(t)) << leafShift), tree.leafValue));
     const image = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2);
-    writeTables(booster, columns, streams, words, image, tables.map((table) => table >> 2), treesPerRow, place);
+    writeTables(
+      booster,
+      columns,
+      streams,
+      words,
+      image,
+      tables.map((table) => table >> 2),
+      treesPerRow,
+      place,
+    );
   };
 }
