@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
-import { projectRoot } from '../test/project.js';
+import { projectRoot } from '../test/support/project.js';
 import { writeMarkdown } from './report/markdown.js';
 import { writePage } from './report/page.js';
 import type { Section } from './report/section.js';

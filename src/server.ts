@@ -1,13 +1,13 @@
 /** The server: its parts, wired. */
 import type { Registry } from 'prom-client';
 import { AcceptorThreads } from './acceptors/acceptor-threads.js';
-import { FrontEnd } from './acceptors/front-end.js';
-import type { Front } from './acceptors/front.js';
+import { FrontEnd } from './acceptors/acceptor.js';
+import type { Front } from './acceptors/acceptors.js';
 import { ownLimits } from './acceptors/limits.js';
 import { AuditTrail } from './audit/trail.js';
-import type { Config } from './config.js';
-import { Administration, type Administrator } from './http/administration.js';
-import { ModelLoader } from './model/loader.js';
+import type { Config } from './config/config.js';
+import { Administration, type Administrator } from './registry/administration.js';
+import { ModelLoader } from './loading/loader.js';
 import { StoreFollower } from './registry/follower.js';
 import type { ModelVersion } from './registry/model-version.js';
 import { ModelRegistry } from './registry/registry.js';

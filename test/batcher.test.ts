@@ -5,8 +5,8 @@ import { Batcher, type BatcherOptions } from '../src/scoring/batcher.js';
 import { ScoringPool, scoringGround } from '../src/scoring/pool.js';
 import { OwnQuota } from '../src/scoring/quota.js';
 import { ServedModel } from '../src/scoring/served-model.js';
-import { close, readGolden } from './golden.js';
-import { Observed, RecordedRequest, placeModel } from './scoring.js';
+import { close, readGolden } from './support/golden.js';
+import { Observed, RecordedRequest, placeModel } from './support/scoring.js';
 
 const golden = readGolden();
 const rowsFrom = (start: number, count: number) =>

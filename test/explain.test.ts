@@ -8,9 +8,9 @@ import { compileImage } from '../src/model/image.js';
 import { parseBooster } from '../src/model/parse.js';
 import { selfCheck } from '../src/model/self-check.js';
 import { goesLeft, rawScores } from '../src/model/tree-walk.js';
-import { LINEAR_MODEL, SMALL_MODEL, chainModel } from './model-text.js';
-import { modelTexts } from './random-tree.js';
-import { scorersFor } from './strategies.js';
+import { LINEAR_MODEL, SMALL_MODEL, chainModel } from './support/model-text.js';
+import { modelTexts } from './support/random-tree.js';
+import { scorersFor } from './support/strategies.js';
 
 const FEATURES = 5;
 const FACTORIAL = [1, 1, 2, 6, 24, 120, 720];

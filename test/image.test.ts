@@ -9,9 +9,9 @@ import { selfCheck } from '../src/model/self-check.js';
 import { compileKernel, instantiateKernel } from '../src/scoring/kernel.js';
 import { createLane } from '../src/scoring/lane.js';
 import { SharedMemory } from '../src/scoring/memory.js';
-import { LINEAR_MODEL, SMALL_MODEL, chainModel } from './model-text.js';
-import { projectRoot } from './project.js';
-import { scorersFor } from './strategies.js';
+import { LINEAR_MODEL, SMALL_MODEL, chainModel } from './support/model-text.js';
+import { projectRoot } from './support/project.js';
+import { scorersFor } from './support/strategies.js';
 
 const readReference = (name: string): string =>
   readFileSync(join(projectRoot, 'test/data/conformance', `${name}.txt`), 'utf8');

@@ -21,7 +21,7 @@ import { selfCheck } from '../src/model/self-check.js';
 import { type BoundKernel, compileKernel, instantiateKernel } from '../src/scoring/kernel.js';
 import { type Lane, createLane } from '../src/scoring/lane.js';
 import { SharedMemory } from '../src/scoring/memory.js';
-import { SMALL_MODEL } from './model-text.js';
+import { SMALL_MODEL } from './support/model-text.js';
 
 const memory = new SharedMemory();
 const kernels = instantiateKernel(compileKernel(), memory.memory);

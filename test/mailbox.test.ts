@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Mailbox, type ScoreTask } from '../workers/mailbox.js';
+import { Mailbox, type ScoreTask } from '../src/scoring/mailbox.js';
 
 const TASK: ScoreTask = {
   strategy: 'mask64',

@@ -4,9 +4,9 @@ import { test } from 'node:test';
 import { ArtifactError } from '../src/errors.js';
 import { parseBooster } from '../src/model/parse.js';
 import { selfCheck } from '../src/model/self-check.js';
-import { type KnownScores, startNative } from '../src/model/verification.js';
-import { needsNative, openLightGBM } from './native.js';
-import { projectRoot } from './project.js';
+import { type KnownScores, startNative } from '../src/loading/verification.js';
+import { needsNative, openLightGBM } from './support/native.js';
+import { projectRoot } from './support/project.js';
 
 const text = readFileSync(`${projectRoot}/test/data/models/v1.0.0/lightgbm_model.txt`, 'utf8');
 const nativeScores = (modelText: string, rows: Float64Array, count: number): Promise<KnownScores | undefined> =>

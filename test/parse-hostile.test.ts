@@ -12,10 +12,10 @@ import { ArtifactError } from '../src/errors.js';
 import type { Booster } from '../src/model/booster.js';
 import { parseBooster } from '../src/model/parse.js';
 import { selfCheck } from '../src/model/self-check.js';
-import { LINEAR_MODEL, SMALL_MODEL, chainModel } from './model-text.js';
-import { projectRoot } from './project.js';
-import { modelTexts } from './random-tree.js';
-import { SPLITS, scorersFor } from './strategies.js';
+import { LINEAR_MODEL, SMALL_MODEL, chainModel } from './support/model-text.js';
+import { projectRoot } from './support/project.js';
+import { modelTexts } from './support/random-tree.js';
+import { SPLITS, scorersFor } from './support/strategies.js';
 
 const FILE = 'lightgbm_model.txt';
 

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { ScoringPool, scoringGround } from '../src/scoring/pool.js';
-import type { ScoreTask } from '../workers/mailbox.js';
-import { placeModel } from './scoring.js';
+import type { ScoreTask } from '../src/scoring/mailbox.js';
+import { placeModel } from './support/scoring.js';
 
 function setUp(t: TestContext, workers: number): { pool: ScoringPool; task: ScoreTask } {
   const pool = new ScoringPool(workers, scoringGround());

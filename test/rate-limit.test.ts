@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setImmediate as nextTurn, setTimeout as elapsed } from 'node:timers/promises';
-import { type RateLimit, RateLimiter } from '../src/http/rate-limit.js';
-import { SharedRateLimiter } from '../src/http/shared-rate-limit.js';
+import { type RateLimit, RateLimiter } from '../src/access/rate-limit.js';
+import { SharedRateLimiter } from '../src/access/shared-rate-limit.js';
 
 /** Requests of one caller, one event each as they come from sockets: how many are permitted. */
 async function permitted(take: () => number, requests: number): Promise<number> {

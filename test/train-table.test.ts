@@ -7,7 +7,7 @@ import { LightscoreError } from '../src/errors.js';
 import { readCsv } from '../src/train/csv.js';
 import { readParquet, writeParquet } from '../src/train/parquet.js';
 import { type Table, readTable } from '../src/train/table.js';
-import { projectRoot } from './project.js';
+import { projectRoot } from './support/project.js';
 
 const fixture = (name: string): Uint8Array => readFileSync(join(projectRoot, 'test/data/training', name));
 

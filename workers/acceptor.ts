@@ -5,7 +5,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { AdoptedModels } from '../src/acceptors/adopted-models.js';
 import { Channel, sendable } from '../src/acceptors/channel.js';
-import { FrontEnd } from '../src/acceptors/front-end.js';
+import { FrontEnd } from '../src/acceptors/acceptor.js';
 import { LeasedMemory } from '../src/acceptors/leased-memory.js';
 import { sharedLimits } from '../src/acceptors/limits.js';
 import type { AcceptorCounts, AcceptorSpeech, AcceptorWorkerData, MainSpeech } from '../src/acceptors/messages.js';

@@ -6,7 +6,7 @@
 import { createPublicKey } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { type MessagePort, workerData } from 'node:worker_threads';
-import { type Artifact, type ArtifactFile, fetchArtifact } from '../src/artifact/artifact.js';
+import { type Artifact, type ArtifactFile, fetchArtifact } from '../src/loading/fetch.js';
 import { MODEL_FILE, SELF_CHECK_FILE } from '../src/artifact/files.js';
 import { ArtifactError, type ErrorCode, LightscoreError } from '../src/errors.js';
 import { type Booster, splitImportance } from '../src/model/booster.js';
@@ -15,7 +15,7 @@ import type { Strategy } from '../src/model/strategies.js';
 import { parseBooster } from '../src/model/parse.js';
 import { exampleRow, selfCheck } from '../src/model/self-check.js';
 import { rawScores } from '../src/model/tree-walk.js';
-import { readSelfCheck, startNative, verifyKernel } from '../src/model/verification.js';
+import { readSelfCheck, startNative, verifyKernel } from '../src/loading/verification.js';
 import { instantiateKernel } from '../src/scoring/kernel.js';
 import { Lane, planLane } from '../src/scoring/lane.js';
 import type { ModelCard } from '../src/scoring/served-model.js';

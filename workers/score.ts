@@ -4,7 +4,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { carryOut, instantiateKernel } from '../src/scoring/kernel.js';
-import { Mailbox } from './mailbox.js';
+import { Mailbox } from '../src/scoring/mailbox.js';
 
 export interface ScoreWorkerData {
   readonly module: WebAssembly.Module;

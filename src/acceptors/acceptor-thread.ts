@@ -1,9 +1,9 @@
 /** The main thread's end of one acceptor on a thread of its own (`workers/acceptor.ts`). */
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import type { Config } from '../config.js';
+import type { Config } from '../config/config.js';
 import { LightscoreError } from '../errors.js';
-import type { AdminCall, Administrator } from '../http/administration.js';
+import type { AdminCall, Administrator } from '../registry/administration.js';
 import type { Serving } from '../registry/serving.js';
 import type { SharedMemory } from '../scoring/memory.js';
 import type { ScoringGround } from '../scoring/pool.js';

@@ -5,11 +5,11 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { LightscoreError } from '../errors.js';
-import { probePort } from '../http/acceptor.js';
+import { probePort } from '../http/http-server.js';
 import type { Serving } from '../registry/serving.js';
 import { type Metrics, answersOf } from '../telemetry/metrics.js';
 import { AcceptorThread, type ThreadParts } from './acceptor-thread.js';
-import type { Front, FrontReadings } from './front.js';
+import type { Front, FrontReadings } from './acceptors.js';
 import { type LimitCells, limitCells } from './limits.js';
 import type { AcceptorCounts } from './messages.js';
 

@@ -1,5 +1,5 @@
 /** The models of other threads as an acceptor's thread has them: the same images, lanes of its own. */
-import { columnsOf } from '../http/feature-order.js';
+import { columnsOf } from '../protocols/score/feature-names.js';
 import type { Serving } from '../registry/serving.js';
 import type { Regions } from '../scoring/memory.js';
 import { LANE_LIMITS, ServedModel } from '../scoring/served-model.js';

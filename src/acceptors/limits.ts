@@ -1,8 +1,8 @@
 /** What all acceptors together may take: rows that wait, bytes of lanes and of bodies, requests a second. */
-import type { Config } from '../config.js';
+import type { Config } from '../config/config.js';
 import { MOST_PARTIAL_BYTES } from '../http/body.js';
-import { type RateLimit, RateLimiter } from '../http/rate-limit.js';
-import { SharedRateLimiter } from '../http/shared-rate-limit.js';
+import { type RateLimit, RateLimiter } from '../access/rate-limit.js';
+import { SharedRateLimiter } from '../access/shared-rate-limit.js';
 import { MOST_LANE_BYTES } from '../scoring/batcher.js';
 import { OwnQuota, type Quota, SharedQuota } from '../scoring/quota.js';
 import { MOST_WAITING_BYTES } from '../telemetry/log.js';

@@ -1,6 +1,6 @@
 /** The two sides of the channel between the main thread and an acceptor's, and what travels over it. */
-import type { Config } from '../config.js';
-import type { AdminAnswer, AdminCall } from '../http/administration.js';
+import type { Config } from '../config/config.js';
+import type { AdminAnswer, AdminCall } from '../registry/administration.js';
 import type { LaneShape } from '../model/image.js';
 import type { Strategy } from '../model/strategies.js';
 import type { Experiment, Serving } from '../registry/serving.js';

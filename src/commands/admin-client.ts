@@ -1,6 +1,6 @@
 /** How the admin commands reach a server: LIGHTSCORE_URL and LIGHTSCORE_ADMIN_KEY. */
 import type { Command } from 'commander';
-import { DEFAULTS } from '../config.js';
+import { DEFAULTS } from '../config/config.js';
 import { LightscoreError } from '../errors.js';
 
 const DEFAULT_URL = `http://localhost:${DEFAULTS.PORT}`;

@@ -2,7 +2,7 @@
 import { constants } from 'node:buffer';
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { ARTIFACT_LIMITS } from '../artifact/artifact.js';
+import { ARTIFACT_LIMITS } from '../loading/fetch.js';
 import { type IsotonicCalibrator, readCalibratorJson } from '../artifact/calibrator.js';
 import { CALIBRATOR_FILES, METADATA_FILE, MODEL_FILE } from '../artifact/files.js';
 import { sha256, verifyChecksum } from '../artifact/integrity.js';

@@ -1,7 +1,7 @@
 /** `lightscore serve`: the server, from the environment to the signals that end it. */
 import { existsSync } from 'node:fs';
 import { Command } from 'commander';
-import { readConfig } from '../config.js';
+import { readConfig } from '../config/config.js';
 import { LightscoreError } from '../errors.js';
 import { Server } from '../server.js';
 import { ENVIRONMENT_HELP } from './environment-help.js';

@@ -2,7 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { dirname } from 'node:path';
-import { keyDigest, type ApiKey } from '../http/keys.js';
+import { keyDigest, type ApiKey } from '../access/keys.js';
 import type { Variable } from './misspelled.js';
 
 /** A shorter API key draws a warning. */

@@ -1,10 +1,10 @@
 /** Who may call: API keys, then the rate limit. */
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
-import type { Config } from '../config.js';
-import { addressFromBytes, clientAddress } from './client-address.js';
+import type { Config } from '../config/config.js';
+import { addressFromBytes, clientAddress } from '../access/client-address.js';
 import type { Exchange } from './exchange.js';
-import { KeyRing, presentedKey } from './keys.js';
-import type { RateLimit } from './rate-limit.js';
+import { KeyRing, presentedKey } from '../access/keys.js';
+import type { RateLimit } from '../access/rate-limit.js';
 
 export class Access {
   readonly #scoring: KeyRing;

@@ -3,7 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import type { HttpResponse } from 'uWebSockets.js';
 import { OwnQuota, type Quota } from '../scoring/quota.js';
 import type { Exchange } from './exchange.js';
-import type { ProblemCode } from './problem.js';
+import type { ProblemCode } from '../contract/problem.js';
 
 /** A body has this long from its headers to its last byte; uWebSockets.js itself closes a silent socket after 10 s. */
 const BODY_TIMEOUT_MS = 8000;

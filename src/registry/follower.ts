@@ -2,7 +2,7 @@
  * Follows the store: the first load, with patience; the challenger of the settings; and the regular look for something
  * new.
  */
-import type { Config } from '../config.js';
+import type { Config } from '../config/config.js';
 import { LightscoreError } from '../errors.js';
 import type { Logger } from '../telemetry/log.js';
 import type { Metrics } from '../telemetry/metrics.js';

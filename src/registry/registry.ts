@@ -9,10 +9,10 @@
  */
 import type { AuditEvent } from '../audit/chain.js';
 import type { AuditTrail } from '../audit/trail.js';
-import type { Challenger } from '../config.js';
+import type { Challenger } from '../config/config.js';
 import { LightscoreError } from '../errors.js';
-import { type WarmingScorer, loadModel } from '../model/load.js';
-import type { ModelLoader } from '../model/loader.js';
+import { type WarmingScorer, loadModel } from '../loading/warm-up.js';
+import type { ModelLoader } from '../loading/loader.js';
 import type { Logger } from '../telemetry/log.js';
 import type { Metrics, SwapKind } from '../telemetry/metrics.js';
 import { listed, missingNames, requestNamesAfter } from './features.js';

@@ -2,7 +2,7 @@
  * What answers requests, as one immutable value: a swap is one assignment of it. And who answers which request while an
  * experiment runs.
  */
-import type { ChallengerMode } from '../config.js';
+import type { ChallengerMode } from '../config/config.js';
 import type { ServedModel } from '../scoring/served-model.js';
 
 export interface Experiment {

@@ -12,7 +12,7 @@
  * Everything here runs on one thread; the races are with workers that die, and with requests that are answered early
  * (client gone, deadline passed) while their rows are on the way.
  */
-import type { ScoreTask } from '../../workers/mailbox.js';
+import type { ScoreTask } from './mailbox.js';
 import { carryOut } from './kernel.js';
 import type { Lane, LaneKind } from './lane.js';
 import type { Regions } from './memory.js';

@@ -1,6 +1,6 @@
 /** The compiled kernel: one WebAssembly module, instantiated over the shared memory by every thread that scores. */
 import { readFileSync } from 'node:fs';
-import type { ScoreTask } from '../../workers/mailbox.js';
+import type { ScoreTask } from './mailbox.js';
 import type { Strategy } from '../model/strategies.js';
 
 /** (image address, lane address, first row, end row); rows first..end of the lane must be filled. */

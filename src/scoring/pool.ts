@@ -6,7 +6,7 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
-import { Mailbox, type ScoreTask } from '../../workers/mailbox.js';
+import { Mailbox, type ScoreTask } from './mailbox.js';
 import type { ScoreWorkerData } from '../../workers/score.js';
 import { type Kernels, carryOut, compileKernel, instantiateKernel } from './kernel.js';
 import { type Regions, SharedMemory } from './memory.js';

@@ -4,7 +4,7 @@ import { createServer, type RequestListener } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import S3rver from 's3rver';
-import { createS3Client } from '../src/store/s3-client.js';
+import { createS3Client } from '../../src/store/s3-client.js';
 
 /** What s3rver accepts; the SDK looks for credentials in the environment. */
 export const S3_CREDENTIALS = { AWS_ACCESS_KEY_ID: 'S3RVER', AWS_SECRET_ACCESS_KEY: 'S3RVER' };

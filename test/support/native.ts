@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 
-import { LightscoreError } from '../src/errors.js';
-import { findLightGBMSource, missingForBuild } from '../src/native/build.js';
+import { LightscoreError } from '../../src/errors.js';
+import { findLightGBMSource, missingForBuild } from '../../src/native/build.js';
 
-export { type LightGBM, openLightGBM } from '../src/native/lightgbm.js';
+export { type LightGBM, openLightGBM } from '../../src/native/lightgbm.js';
 
 /**
  * node:test options for a test that needs native LightGBM: `test(name, needsNative(), async () => { const lightgbm =

@@ -2,13 +2,13 @@
  * Who answers which request: everything that an acceptor prepares once for each assignment of `Serving`, and the choice
  * bound to it.
  */
-import { type Serving, challengerDraw } from '../registry/serving.js';
-import type { ServedModel } from '../scoring/served-model.js';
-import type { Shadow } from '../scoring/shadow.js';
-import type { Served } from './acceptor.js';
+import { type Serving, challengerDraw } from '../../registry/serving.js';
+import type { ServedModel } from '../../scoring/served-model.js';
+import type { Shadow } from '../../scoring/shadow.js';
+import type { Served } from '../../http/http-server.js';
 import { AnswerWriter } from './answer.js';
-import { ColumnOrders, FeatureNames, type FeatureOrder, columnsOf } from './feature-order.js';
-import type { ScoreQuery } from './query.js';
+import { ColumnOrders, FeatureNames, type FeatureOrder, columnsOf } from './feature-names.js';
+import type { ScoreQuery } from '../../contract/query.js';
 import type { CallContext } from './score-call.js';
 
 /** A model in its role. */

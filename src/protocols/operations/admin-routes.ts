@@ -2,10 +2,10 @@
  * The admin routes on an acceptor: who calls, and what; `Administration` answers. They exist only with ADMIN_API_KEYS.
  */
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
-import type { Access } from './access.js';
-import type { AdminCall, Administrator } from './administration.js';
-import type { BodyReader } from './body.js';
-import type { Exchange } from './exchange.js';
+import type { Access } from '../../http/access.js';
+import type { AdminCall, Administrator } from '../../registry/administration.js';
+import type { BodyReader } from '../../http/body.js';
+import type { Exchange } from '../../http/exchange.js';
 
 type AdminMethod = 'GET' | 'POST' | 'PUT' | 'DELETE';
 

@@ -9,7 +9,7 @@
  * the worker writes DONE, then reads WAKE: one of them sees the other's. WAKE names the task, as a worker may read it
  * so late that the front end waits for the next one already.)
  */
-import { STRATEGIES, type Strategy } from '../src/model/strategies.js';
+import { STRATEGIES, type Strategy } from '../model/strategies.js';
 
 /** Addresses in the shared memory; everything a worker needs to know travels with the task. */
 export interface ScoreTask {

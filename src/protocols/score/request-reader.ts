@@ -2,12 +2,12 @@
  * Bodies read by the kernel, without a JavaScript value made of them. What it leaves alone is JSON.parse's and the
  * schema's.
  */
-import * as L from '../../workers/kernel/layout.js';
-import { LightscoreError } from '../errors.js';
-import type { TextKernel } from '../scoring/kernel.js';
-import type { Lane } from '../scoring/lane.js';
-import type { Regions } from '../scoring/memory.js';
-import { CEILING } from './schemas.js';
+import * as L from '../../../workers/kernel/layout.js';
+import { LightscoreError } from '../../errors.js';
+import type { TextKernel } from '../../scoring/kernel.js';
+import type { Lane } from '../../scoring/lane.js';
+import type { Regions } from '../../scoring/memory.js';
+import { CEILING } from '../../contract/schemas.js';
 
 /** What ends a body, and what the kernel reads behind it. */
 const SLACK_BYTES = 2 * L.COPY_BYTES;

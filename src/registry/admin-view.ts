@@ -1,7 +1,7 @@
 /** What `/admin/models` and `/admin/experiment` show of the registry. */
-import type { ModelVersion } from '../registry/model-version.js';
-import type { ModelRegistry, RunningExperiment } from '../registry/registry.js';
-import type { VersionSource } from '../registry/source.js';
+import type { ModelVersion } from './model-version.js';
+import type { ModelRegistry, RunningExperiment } from './registry.js';
+import type { VersionSource } from './source.js';
 
 /** Metadata and checksums of one version, as JSON. */
 function modelView(entry: ModelVersion, registry: ModelRegistry): object {

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { MessageChannel } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { LoadResult, LoadTask, LoadWorkerData, LoadedImage, MemoryRequest } from '../../workers/load.js';
-import type { Config } from '../config.js';
+import type { Config } from '../config/config.js';
 import { ArtifactError, LightscoreError } from '../errors.js';
 import type { ScoringGround } from '../scoring/pool.js';
 

@@ -1,4 +1,4 @@
-import { Random } from '../src/train/random.js';
+import { Random } from '../../src/train/random.js';
 
 /** What a model's text says of one feature: every value it compares with. */
 interface FeatureUse {

@@ -4,7 +4,7 @@
  */
 import uWS from 'uWebSockets.js';
 import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.js';
-import type { Config } from '../config.js';
+import type { Config } from '../config/config.js';
 import { LightscoreError } from '../errors.js';
 import type { Batcher } from '../scoring/batcher.js';
 import type { Regions } from '../scoring/memory.js';
@@ -16,15 +16,15 @@ import type { ShadowQueue } from '../scoring/shadow.js';
 import type { PredictionLog } from '../telemetry/log.js';
 import { METRICS_CONTENT_TYPE, type Metrics } from '../telemetry/metrics.js';
 import { Access } from './access.js';
-import { AdminRoutes } from './admin-routes.js';
-import type { Administrator } from './administration.js';
+import { AdminRoutes } from '../protocols/operations/admin-routes.js';
+import type { Administrator } from '../registry/administration.js';
 import { BodyReader } from './body.js';
-import { DOCS_PAGE } from './docs-page.js';
+import { DOCS_PAGE } from '../contract/docs-page.js';
 import { Exchange, type ExchangeHost } from './exchange.js';
-import { openApiDocument } from './openapi.js';
-import type { ProblemCode } from './problem.js';
-import { RequestReader } from './request-reader.js';
-import { ScoreRoutes } from './score-routes.js';
+import { openApiDocument } from '../contract/openapi.js';
+import type { ProblemCode } from '../contract/problem.js';
+import { RequestReader } from '../protocols/score/request-reader.js';
+import { ScoreRoutes } from '../protocols/score/score-routes.js';
 
 /** What an acceptor serves. */
 export interface Served {

@@ -6,11 +6,11 @@
 import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { misspelled } from './config/misspelled.js';
-import { Reader } from './config/reader.js';
-import { LightscoreError } from './errors.js';
-import { CEILING } from './http/schemas.js';
-import type { ApiKey } from './http/keys.js';
+import { misspelled } from './misspelled.js';
+import { Reader } from './reader.js';
+import { LightscoreError } from '../errors.js';
+import { CEILING } from '../contract/schemas.js';
+import type { ApiKey } from '../access/keys.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

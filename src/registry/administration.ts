@@ -4,14 +4,14 @@
  */
 import type { AuditTrail } from '../audit/trail.js';
 import { LightscoreError } from '../errors.js';
-import type { Change, ModelRegistry } from '../registry/registry.js';
-import type { VersionSource } from '../registry/source.js';
+import type { Change, ModelRegistry } from './registry.js';
+import type { VersionSource } from './source.js';
 import { isVersionName } from '../store/versions.js';
 import { experimentView, modelsView } from './admin-view.js';
-import { explainMalformedJson, explainMismatch, quote } from './mismatch.js';
-import type { ProblemCode, ProblemOptions } from './problem.js';
-import type { ExperimentRequest } from './schemas.js';
-import { validateExperimentRequest } from './validators.generated.js';
+import { explainMalformedJson, explainMismatch, quote } from '../contract/mismatch.js';
+import type { ProblemCode, ProblemOptions } from '../contract/problem.js';
+import type { ExperimentRequest } from '../contract/schemas.js';
+import { validateExperimentRequest } from '../contract/validators.generated.js';
 
 /** A call with a valid admin key. Plain data, so that it can travel between threads. */
 export interface AdminCall {

@@ -1,20 +1,24 @@
 /** `POST /score` and `POST /score_batch`: from headers and body to rows admitted for scoring, or to the one refusal. */
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
-import type { Access } from './access.js';
-import type { Served } from './acceptor.js';
+import type { Access } from '../../http/access.js';
+import type { Served } from '../../http/http-server.js';
 import { BatchAnswer } from './batch-answer.js';
-import type { BodyReader, BodyTaker } from './body.js';
-import type { Exchange } from './exchange.js';
-import { FeatureMismatch, type FeatureOrder } from './feature-order.js';
-import { explainMalformedJson, explainMismatch } from './mismatch.js';
-import type { ProblemCode } from './problem.js';
-import { DEFAULT_QUERY, type ScoreQuery, parseScoreQuery } from './query.js';
-import { CEILING, type ScoreRequest } from './schemas.js';
+import type { BodyReader, BodyTaker } from '../../http/body.js';
+import type { Exchange } from '../../http/exchange.js';
+import { FeatureMismatch, type FeatureOrder } from './feature-names.js';
+import { explainMalformedJson, explainMismatch } from '../../contract/mismatch.js';
+import type { ProblemCode } from '../../contract/problem.js';
+import { DEFAULT_QUERY, type ScoreQuery, parseScoreQuery } from '../../contract/query.js';
+import { CEILING, type ScoreRequest } from '../../contract/schemas.js';
 import type { RequestReader } from './request-reader.js';
 import { PlainBatchCall, PlainCall } from './plain-call.js';
 import { BatchCall, SingleCall } from './score-call.js';
 import { type ModelFace, type Variants, variantsOf } from './variants.js';
-import { type Validator, validateScoreBatchRequest, validateScoreRequest } from './validators.generated.js';
+import {
+  type Validator,
+  validateScoreBatchRequest,
+  validateScoreRequest,
+} from '../../contract/validators.generated.js';
 
 /** An answer stands in one piece of memory until it is sent, for some requests as one string. */
 const MOST_ANSWER_CHARACTERS = 64 * 2 ** 20;

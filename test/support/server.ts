@@ -10,13 +10,13 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import type { ProblemDetails, ScoreResponse } from '../src/http/schemas.js';
+import type { ProblemDetails, ScoreResponse } from '../../src/contract/schemas.js';
 import { projectRoot } from './project.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The command line that was compiled beside this file. */
-export const CLI = fileURLToPath(new URL('../src/cli.js', import.meta.url));
+export const CLI = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
 export const MODELS = join(projectRoot, 'test/data/models');
 
 /**

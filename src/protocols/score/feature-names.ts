@@ -1,6 +1,6 @@
-import { quote } from './mismatch.js';
-import type { ProblemCode, ProblemOptions } from './problem.js';
-import type { ScoreRequest } from './schemas.js';
+import { quote } from '../../contract/mismatch.js';
+import type { ProblemCode, ProblemOptions } from '../../contract/problem.js';
+import type { ScoreRequest } from '../../contract/schemas.js';
 
 /** Names listed in one problem; the rest are counted. */
 const LISTED_NAMES = 5;

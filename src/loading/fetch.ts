@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import { ArtifactError, LightscoreError } from '../errors.js';
 import { type ArtifactStore, filesFingerprint, type StoredFile } from '../store/store.js';
 import { isVersionName } from '../store/versions.js';
-import { type IsotonicCalibrator, readCalibratorJson } from './calibrator.js';
+import { type IsotonicCalibrator, readCalibratorJson } from '../artifact/calibrator.js';
 import {
   CALIBRATOR_FILES,
   METADATA_FILE,
@@ -10,11 +10,11 @@ import {
   SELF_CHECK_FILE,
   SIGNATURE_FILE,
   twoCalibrators,
-} from './files.js';
-import { sha256, verifyChecksum, verifyMetadata } from './integrity.js';
-import { quoted } from './json.js';
-import { type Metadata, readMetadata } from './metadata.js';
-import { readPickledCalibrator } from './scikit-learn.js';
+} from '../artifact/files.js';
+import { sha256, verifyChecksum, verifyMetadata } from '../artifact/integrity.js';
+import { quoted } from '../artifact/json.js';
+import { type Metadata, readMetadata } from '../artifact/metadata.js';
+import { readPickledCalibrator } from '../artifact/scikit-learn.js';
 
 /** The most bytes a file may have. */
 export interface ArtifactLimits {

@@ -2,7 +2,7 @@
  * Requests that no well-meaning client sends, made from a seed, and a run of them against a server with good requests
  * beside them.
  */
-import { Random } from '../src/train/random.js';
+import { Random } from '../../src/train/random.js';
 import { close, type Golden } from './golden.js';
 import { RawConnection, postBytes } from './raw-connection.js';
 

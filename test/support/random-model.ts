@@ -1,5 +1,5 @@
-import type { LightGBM, Parameters } from '../src/native/lightgbm.js';
-import { Random } from '../src/train/random.js';
+import type { LightGBM, Parameters } from '../../src/native/lightgbm.js';
+import { Random } from '../../src/train/random.js';
 import { hostileRows } from './hostile-rows.js';
 
 export { hostileRows } from './hostile-rows.js';

@@ -1,9 +1,9 @@
 /** Writes the answers of `/score`: JSON, with everything that a model fixes prepared once. */
-import { NUMBER_BYTES, RANKED } from '../../workers/kernel/layout.js';
-import type { Batch } from '../scoring/batcher.js';
-import { type AnswerPieces, answerPieces } from '../scoring/answer-text.js';
-import type { ModelCard } from '../scoring/served-model.js';
-import type { ScoreQuery } from './query.js';
+import { NUMBER_BYTES, RANKED } from '../../../workers/kernel/layout.js';
+import type { Batch } from '../../scoring/batcher.js';
+import { type AnswerPieces, answerPieces } from '../../scoring/answer-text.js';
+import type { ModelCard } from '../../scoring/served-model.js';
+import type { ScoreQuery } from '../../contract/query.js';
 
 /** All of a row but versions, features and request id. */
 const ROW_CHARACTERS = 160;

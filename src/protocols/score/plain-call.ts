@@ -3,12 +3,12 @@
  * row.
  */
 import { randomUUID } from 'node:crypto';
-import type { Batch, PendingRequest } from '../scoring/batcher.js';
-import type { Lane } from '../scoring/lane.js';
+import type { Batch, PendingRequest } from '../../scoring/batcher.js';
+import type { Lane } from '../../scoring/lane.js';
 import { BatchAnswer } from './batch-answer.js';
-import type { Exchange } from './exchange.js';
-import type { FeatureOrder } from './feature-order.js';
-import { DEFAULT_QUERY } from './query.js';
+import type { Exchange } from '../../http/exchange.js';
+import type { FeatureOrder } from './feature-names.js';
+import { DEFAULT_QUERY } from '../../contract/query.js';
 import type { RequestReader } from './request-reader.js';
 import { type CallContext, NOT_FINITE, answerRow } from './score-call.js';
 

@@ -1,17 +1,17 @@
 /** `/score` and `/score_batch` as the batcher sees them: rows to write, scores to answer. */
 import { randomUUID } from 'node:crypto';
-import type { ModelMetrics } from '../telemetry/metrics.js';
-import type { PredictionLog } from '../telemetry/log.js';
-import type { Distribution } from '../telemetry/counts.js';
-import type { Batch, PendingRequest } from '../scoring/batcher.js';
-import type { Lane, LaneKind } from '../scoring/lane.js';
-import type { Shadow, ShadowQueue } from '../scoring/shadow.js';
+import type { ModelMetrics } from '../../telemetry/metrics.js';
+import type { PredictionLog } from '../../telemetry/log.js';
+import type { Distribution } from '../../telemetry/counts.js';
+import type { Batch, PendingRequest } from '../../scoring/batcher.js';
+import type { Lane, LaneKind } from '../../scoring/lane.js';
+import type { Shadow, ShadowQueue } from '../../scoring/shadow.js';
 import type { AnswerWriter } from './answer.js';
 import type { BatchAnswer } from './batch-answer.js';
-import type { Exchange } from './exchange.js';
-import type { FeatureOrder } from './feature-order.js';
-import type { ScoreQuery } from './query.js';
-import type { ScoreRequest } from './schemas.js';
+import type { Exchange } from '../../http/exchange.js';
+import type { FeatureOrder } from './feature-names.js';
+import type { ScoreQuery } from '../../contract/query.js';
+import type { ScoreRequest } from '../../contract/schemas.js';
 
 /** What calls need of the model they were admitted for, and of the server. */
 export interface CallContext {

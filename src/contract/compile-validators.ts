@@ -2,7 +2,7 @@
  * Compiles the request schemas to the plain JavaScript of `validators.generated.js`, so that the server neither loads
  * ajv nor compiles a schema at start. After a change of `schemas.ts`:
  *
- *     npm run build && node dist/src/http/compile-validators.js
+ *     npm run build && node dist/src/contract/compile-validators.js
  *
  * A test compares the committed file with what this would write.
  */
@@ -36,5 +36,5 @@ export function compileValidators(): string {
 const thisFile = fileURLToPath(import.meta.url);
 if (argv[1] !== undefined && realpathSync(argv[1]) === thisFile) {
   const projectRoot = join(dirname(thisFile), '../../..');
-  writeFileSync(join(projectRoot, 'src/http/validators.generated.js'), compileValidators());
+  writeFileSync(join(projectRoot, 'src/contract/validators.generated.js'), compileValidators());
 }

@@ -2,12 +2,12 @@
  * Every way this project can score a booster, behind one interface, so that one suite can hold all of them against
  * LightGBM.
  */
-import type { Booster } from '../src/model/booster.js';
-import { applicableStrategies, compileImage } from '../src/model/image.js';
-import { predictions, rawScores } from '../src/model/tree-walk.js';
-import { compileKernel, instantiateKernel } from '../src/scoring/kernel.js';
-import { createLane } from '../src/scoring/lane.js';
-import { SharedMemory } from '../src/scoring/memory.js';
+import type { Booster } from '../../src/model/booster.js';
+import { applicableStrategies, compileImage } from '../../src/model/image.js';
+import { predictions, rawScores } from '../../src/model/tree-walk.js';
+import { compileKernel, instantiateKernel } from '../../src/scoring/kernel.js';
+import { createLane } from '../../src/scoring/lane.js';
+import { SharedMemory } from '../../src/scoring/memory.js';
 
 export interface Scores {
   /** [rows][outputs] */

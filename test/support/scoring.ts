@@ -4,14 +4,14 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readPickledCalibrator } from '../src/artifact/scikit-learn.js';
-import { splitImportance } from '../src/model/booster.js';
-import { compileImage } from '../src/model/image.js';
-import { parseBooster } from '../src/model/parse.js';
-import type { Batch, BatchObserver, PendingRequest } from '../src/scoring/batcher.js';
-import type { Lane, LaneKind } from '../src/scoring/lane.js';
-import type { ScoringPool } from '../src/scoring/pool.js';
-import { ServedModel } from '../src/scoring/served-model.js';
+import { readPickledCalibrator } from '../../src/artifact/scikit-learn.js';
+import { splitImportance } from '../../src/model/booster.js';
+import { compileImage } from '../../src/model/image.js';
+import { parseBooster } from '../../src/model/parse.js';
+import type { Batch, BatchObserver, PendingRequest } from '../../src/scoring/batcher.js';
+import type { Lane, LaneKind } from '../../src/scoring/lane.js';
+import type { ScoringPool } from '../../src/scoring/pool.js';
+import { ServedModel } from '../../src/scoring/served-model.js';
 import { projectRoot } from './project.js';
 
 export function placeModel(pool: ScoringPool, version: string): ServedModel {

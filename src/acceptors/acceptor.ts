@@ -2,8 +2,8 @@
  * One acceptor with all that scores for it: its batcher, its workers, its shadow queue. Everything in it belongs to one
  * thread.
  */
-import type { Config } from '../config.js';
-import { Acceptor, type Served } from '../http/acceptor.js';
+import type { Config } from '../config/config.js';
+import { Acceptor, type Served } from '../http/http-server.js';
 import { Batcher } from '../scoring/batcher.js';
 import type { Regions } from '../scoring/memory.js';
 import type { ScoringPool } from '../scoring/pool.js';
@@ -13,7 +13,7 @@ import type { PredictionLog } from '../telemetry/log.js';
 import { PredictionLines } from '../telemetry/prediction-lines.js';
 import { type Metrics, answersOf } from '../telemetry/metrics.js';
 import { VERSION } from '../version.js';
-import type { Front, FrontReadings } from './front.js';
+import type { Front, FrontReadings } from './acceptors.js';
 import type { Limits } from './limits.js';
 
 export interface FrontEndParts extends Pick<Served, 'serving' | 'administrator' | 'scrape'> {

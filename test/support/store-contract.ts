@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
-import { ArtifactError, LightscoreError } from '../src/errors.js';
-import { type ArtifactStore, filesFingerprint } from '../src/store/store.js';
-import { chooseVersion } from '../src/store/versions.js';
+import { ArtifactError, LightscoreError } from '../../src/errors.js';
+import { type ArtifactStore, filesFingerprint } from '../../src/store/store.js';
+import { chooseVersion } from '../../src/store/versions.js';
 
 /** A store under test and a way to write to what is behind it. */
 export interface StoreUnderTest {
