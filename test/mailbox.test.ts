@@ -69,14 +69,14 @@ test('counts go past 2^31', () => {
 
 test('a worker whose turn is over does not attend; what it left undone is gone for the next one', () => {
   const mailbox = new Mailbox(Mailbox.bufferFor(1), 0);
-  const { tenure } = mailbox;
+  const { epoch } = mailbox;
   assert.equal(mailbox.isAttended, false);
-  assert.equal(mailbox.attend(tenure), true);
+  assert.equal(mailbox.attend(epoch), true);
   assert.equal(mailbox.isAttended, true);
   mailbox.post(TASK);
   mailbox.reset();
   assert.equal(mailbox.isAttended, false);
   assert.equal(mailbox.isDone, true);
-  assert.equal(mailbox.attend(tenure), false);
-  assert.equal(mailbox.attend(mailbox.tenure), true);
+  assert.equal(mailbox.attend(epoch), false);
+  assert.equal(mailbox.attend(mailbox.epoch), true);
 });

@@ -192,7 +192,7 @@ function answerBytes(text: string): number {
   return header + 4 + (length === null ? 0 : Number(length[1]));
 }
 
-function carryOut(plan: LoadPlan): RawResult {
+function runTask(plan: LoadPlan): RawResult {
   place(thread, plan.apart ? 'loading' : 'anywhere');
   const run = new Run(plan);
   try {
@@ -218,4 +218,4 @@ function carryOut(plan: LoadPlan): RawResult {
 
 const thread = Number(basename(readlinkSync('/proc/thread-self')));
 const port = parentPort;
-if (port !== null) port.on('message', (plan: LoadPlan) => port.postMessage(carryOut(plan), []));
+if (port !== null) port.on('message', (plan: LoadPlan) => port.postMessage(runTask(plan), []));

@@ -1,7 +1,7 @@
-/** The front end as the server sees it, on its own thread (`FrontEnd`) or on several (`AcceptorThreads`). */
+/** The listening side of the server: one `Acceptor` on the main thread, or several on threads of their own. */
 import type { AcceptorReading } from '../telemetry/metrics.js';
 
-export interface Front {
+export interface Acceptors {
   readonly port: number;
   /** @throws LightscoreError CONFIG_INVALID where the port cannot be had */
   listen(): Promise<void>;
@@ -14,10 +14,10 @@ export interface Front {
   drained(): Promise<void>;
   /** Closes every connection, answered or not, and ends the threads. */
   close(): Promise<void>;
-  readings(): FrontReadings;
+  readings(): AcceptorReadings;
 }
 
-export interface FrontReadings {
+export interface AcceptorReadings {
   /** Rows waiting for a worker. */
   readonly waitingRows: number;
   /** Scoring threads alive. */

@@ -5,10 +5,10 @@
 import { fileURLToPath } from 'node:url';
 import { MessageChannel } from 'node:worker_threads';
 import { Piscina } from 'piscina';
-import type { LoadResult, LoadTask, LoadWorkerData, LoadedImage, MemoryRequest } from '../../workers/load.js';
 import type { Config } from '../config/config.js';
 import { ArtifactError, LightscoreError } from '../errors.js';
-import type { ScoringGround } from '../scoring/pool.js';
+import type { LoadResult, LoadTask, LoadWorkerData, LoadedImage, MemoryRequest } from './messages.js';
+import type { SharedScoringResources } from '../scoring/kernel.js';
 
 const IDLE_MS = 5000;
 /**
@@ -23,10 +23,14 @@ export class ModelLoader {
   #loads = 0;
 
   constructor(
-    private readonly ground: ScoringGround,
+    private readonly resources: SharedScoringResources,
     private readonly models: Config['models'],
   ) {
-    const workerData: LoadWorkerData = { module: ground.module, memory: ground.memory.memory, store: models.store };
+    const workerData: LoadWorkerData = {
+      module: resources.module,
+      memory: resources.memory.memory,
+      store: models.store,
+    };
     this.#piscina = new Piscina({
       filename: fileURLToPath(new URL('../../workers/load.js', import.meta.url)),
       minThreads: 0,
@@ -44,7 +48,7 @@ export class ModelLoader {
    * WORKER_FAILED; no memory is kept then
    */
   async load(version: string): Promise<LoadedImage> {
-    const { memory } = this.ground;
+    const { memory } = this.resources;
     const { port1, port2 } = new MessageChannel();
     const given = new Set<number>();
     const abort = new AbortController();

@@ -11,7 +11,7 @@ import type { AuditEvent } from '../audit/chain.js';
 import type { AuditTrail } from '../audit/trail.js';
 import type { Challenger } from '../config/config.js';
 import { LightscoreError } from '../errors.js';
-import { type WarmingScorer, loadModel } from '../loading/warm-up.js';
+import { type WarmingScorer } from '../loading/warm-up.js';
 import type { ModelLoader } from '../loading/loader.js';
 import type { Logger } from '../telemetry/log.js';
 import type { Metrics, SwapKind } from '../telemetry/metrics.js';
@@ -19,6 +19,7 @@ import { listed, missingNames, requestNamesAfter } from './features.js';
 import { ModelVersion } from './model-version.js';
 import type { Serving } from './serving.js';
 import type { NamedVersion, VersionSource } from './source.js';
+import { loadModel } from '../loading/pipeline.js';
 
 export interface RegistryParts {
   readonly source: VersionSource;

@@ -3,7 +3,7 @@
  * host as strings.
  */
 import * as L from '../../workers/kernel/layout.js';
-import type { ModelCard } from './served-model.js';
+import type { ModelCard } from './model-card.js';
 
 export interface AnswerPieces {
   /** Up to the score. */

@@ -13,7 +13,7 @@
  * (client gone, deadline passed) while their rows are on the way.
  */
 import type { ScoreTask } from './mailbox.js';
-import { carryOut } from './kernel.js';
+import { runTask } from './kernel.js';
 import type { Lane, LaneKind } from './lane.js';
 import type { Regions } from './memory.js';
 import type { ScoringPool } from './pool.js';
@@ -270,7 +270,7 @@ export class Batcher {
     const inline = mode === 'inline' || (mode === 'auto' && rows * this.#rowCostUs[kind] < this.#handoverUs);
     this.observer.dispatched(rows, (started - batch.opened) / 1000, inline);
     if (inline) {
-      this.#learn(kind, rows, carryOut(this.pool.kernels, taskOf(batch, end)) * 1000);
+      this.#learn(kind, rows, runTask(this.pool.kernels, taskOf(batch, end)) * 1000);
       this.#deliver(batch, end);
       return true;
     }

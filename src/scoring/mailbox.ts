@@ -28,7 +28,7 @@ export interface ScoreTask {
 const POSTED = 0;
 const DONE = 1;
 const WAKE = 2;
-const TENURE = 3;
+const EPOCH = 3;
 const ATTENDED = 4;
 const STRATEGY = 16;
 const IMAGE = 17;
@@ -86,26 +86,26 @@ export class Mailbox {
 
   /** A worker waits here, or runs a task. */
   get isAttended(): boolean {
-    return Atomics.load(this.#state, ATTENDED) === this.tenure;
+    return Atomics.load(this.#state, ATTENDED) === this.epoch;
   }
 
   /** Which worker's turn it is to attend it, from 1: one that is late for its own must not. */
-  get tenure(): number {
-    return 1 + Atomics.load(this.#state, TENURE);
+  get epoch(): number {
+    return 1 + Atomics.load(this.#state, EPOCH);
   }
 
   /** The worker has ended: there is no task for the next one. */
   reset(): void {
-    Atomics.add(this.#state, TENURE, 1);
+    Atomics.add(this.#state, EPOCH, 1);
     Atomics.store(this.#state, DONE, Atomics.load(this.#state, POSTED));
   }
 
   // The worker's side.
 
   /** @returns false where another worker's turn has come */
-  attend(tenure: number): boolean {
-    if (tenure !== this.tenure) return false;
-    Atomics.store(this.#state, ATTENDED, tenure);
+  attend(epoch: number): boolean {
+    if (epoch !== this.epoch) return false;
+    Atomics.store(this.#state, ATTENDED, epoch);
     return true;
   }
 

@@ -5,30 +5,29 @@ import type { Strategy } from '../model/strategies.js';
 import { AnswerText } from './answer-text.js';
 import { type Lane, type LaneKind, createLane, planLane } from './lane.js';
 import type { Regions } from './memory.js';
-
-/** What a model says of itself, from its metadata and its text. */
-export interface ModelCard {
-  /** Name of the version's folder in the store. */
-  readonly version: string;
-  readonly modelVersion: string;
-  readonly calibrationVersion: string;
-  readonly featureSetVersion: string | undefined;
-  readonly featureNames: readonly string[];
-  /** Split importance, in the model's order of features. */
-  readonly importance: readonly number[];
-  /** A plausible row, for examples. */
-  readonly exampleRow: readonly number[];
-  readonly objective: string;
-  readonly trees: number;
-  readonly leaves: number;
-  /** SHA-256 of `lightgbm_model.txt`, hex. */
-  readonly modelSha256: string;
-}
+import type { ModelCard } from './model-card.js';
 
 /** Most rows and bytes of one lane. An explained row costs hundreds of times a scored one. */
 export const LANE_LIMITS = { rows: { score: 256, explain: 16 }, bytes: 1 << 20, kept: 64 } as const;
 
-export class ServedModel {
+/** A model whose image is in shared memory. */
+export interface CompiledModel {
+  readonly card: ModelCard;
+  readonly strategy: Strategy;
+  readonly shape: LaneShape;
+  /** Address of the image. */
+  readonly image: number;
+  readonly imageBytes: number;
+}
+
+export class ServedModel implements CompiledModel {
+  readonly card: ModelCard;
+  readonly strategy: Strategy;
+  readonly shape: LaneShape;
+  readonly image: number;
+  readonly imageBytes: number;
+  readonly #memory: Regions;
+  readonly #lent: { readonly text: number; readonly keptLanes: number } | undefined;
   /** Batches under way, and other threads that hold it: the image must stay in place until it is 0. */
   #batches = 0;
   #retired = false;
@@ -40,20 +39,20 @@ export class ServedModel {
   /** Address of the text of its answers. */
   readonly text: number;
 
-  constructor(
-    readonly card: ModelCard,
-    readonly strategy: Strategy,
-    readonly shape: LaneShape,
-    /** Address of the image in `memory`. */
-    readonly image: number,
-    readonly imageBytes: number,
-    private readonly memory: Regions,
-    /**
-     * Another thread's model of the same image: the text of its answers, which stays there like the image, and most
-     * idle lanes to keep of a kind.
-     */
-    private readonly lent?: { readonly text: number; readonly keptLanes: number },
-  ) {
+  /**
+   * @param compiled its image in `memory`, which this object frees in the end
+   * @param lent another thread's model of the same image: the text of its answers, which stays there like the image, and
+   * most idle lanes to keep of a kind
+   */
+  constructor(compiled: CompiledModel, memory: Regions, lent?: { readonly text: number; readonly keptLanes: number }) {
+    const { card, shape } = compiled;
+    this.card = card;
+    this.strategy = compiled.strategy;
+    this.shape = shape;
+    this.image = compiled.image;
+    this.imageBytes = compiled.imageBytes;
+    this.#memory = memory;
+    this.#lent = lent;
     this.#answerText = new AnswerText(card);
     this.text = lent?.text ?? memory.allocate(this.#answerText.bytes);
     if (lent === undefined) this.#answerText.write(memory.memory, this.text);
@@ -106,7 +105,7 @@ export class ServedModel {
 
   #createLane(kind: LaneKind): Lane | undefined {
     try {
-      return createLane(this.memory, this.shape, this.#capacity[kind], kind, this.#answerBytes(kind));
+      return createLane(this.#memory, this.shape, this.#capacity[kind], kind, this.#answerBytes(kind));
     } catch (error) {
       if (error instanceof LightscoreError && error.code === 'MODEL_UNSUPPORTED') return undefined;
       throw error;
@@ -116,7 +115,7 @@ export class ServedModel {
   releaseLane(lane: Lane): void {
     this.#batches--;
     const kept = this.#kept[lane.plan.kind];
-    if (this.#retired || kept.length >= (this.lent?.keptLanes ?? LANE_LIMITS.kept)) this.memory.free(lane.address);
+    if (this.#retired || kept.length >= (this.#lent?.keptLanes ?? LANE_LIMITS.kept)) this.#memory.free(lane.address);
     else kept.push(lane);
     this.#freeWhenUnused();
   }
@@ -146,15 +145,15 @@ export class ServedModel {
     this.#retired = true;
     this.#whenFreed = whenFreed;
     for (const kind of ['score', 'explain'] as const) {
-      for (const lane of this.#kept[kind].splice(0)) this.memory.free(lane.address);
+      for (const lane of this.#kept[kind].splice(0)) this.#memory.free(lane.address);
     }
     this.#freeWhenUnused();
   }
 
   #freeWhenUnused(): void {
     if (!this.#retired || this.#batches > 0) return;
-    this.memory.free(this.image);
-    if (this.lent === undefined) this.memory.free(this.text);
+    this.#memory.free(this.image);
+    if (this.#lent === undefined) this.#memory.free(this.text);
     this.#whenFreed?.();
   }
 }

@@ -33,7 +33,8 @@ export function placeModel(pool: ScoringPool, version: string): ServedModel {
     leaves: 0,
     modelSha256: '',
   };
-  return new ServedModel(card, image.strategy, image.shape, address, image.bytes.length, pool.memory);
+  const { strategy, shape, bytes } = image;
+  return new ServedModel({ card, strategy, shape, image: address, imageBytes: bytes.length }, pool.memory);
 }
 
 /** Counts what a batcher says. */

@@ -14,7 +14,7 @@ if (isMainThread) {
       acceptor = undefined;
     });
   });
-  // A note that the acceptor knows nothing of.
-  process.on('SIGUSR2', () => acceptor?.postMessage({ kind: 'note', name: 'nonsense' }));
+  // A notification that the acceptor does not know.
+  process.on('SIGUSR2', () => acceptor?.postMessage({ kind: 'notification', name: 'nonsense' }));
   process.on('SIGWINCH', () => void acceptor?.terminate());
 }

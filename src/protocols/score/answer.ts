@@ -2,8 +2,8 @@
 import { NUMBER_BYTES, RANKED } from '../../../workers/kernel/layout.js';
 import type { Batch } from '../../scoring/batcher.js';
 import { type AnswerPieces, answerPieces } from '../../scoring/answer-text.js';
-import type { ModelCard } from '../../scoring/served-model.js';
 import type { ScoreQuery } from '../../contract/query.js';
+import type { ModelCard } from '../../scoring/model-card.js';
 
 /** All of a row but versions, features and request id. */
 const ROW_CHARACTERS = 160;

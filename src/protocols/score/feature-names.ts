@@ -1,6 +1,8 @@
+/** Matches the feature names of a request with the model's, and says what is wrong where they do not match. */
 import { quote } from '../../contract/mismatch.js';
 import type { ProblemCode, ProblemOptions } from '../../contract/problem.js';
 import type { ScoreRequest } from '../../contract/schemas.js';
+import { type FeatureOrder, sameNames } from '../../model/feature-order.js';
 
 /** Names listed in one problem; the rest are counted. */
 const LISTED_NAMES = 5;
@@ -26,41 +28,6 @@ export class FeatureMismatch {
   }
 }
 
-/**
- * Where each feature of the model stands in a request: `features[order[i]]` is the model's feature i.
- * Null: the request is in the model's own order. Never written to after it was handed out, so a batch may keep it.
- */
-export type FeatureOrder = Uint32Array | null;
-
-/**
- * Where each of a model's features stands among the names that requests come by.
- * @returns null where they are the same in the same order; undefined where one of them is not there
- */
-export function columnsOf(modelNames: readonly string[], requestNames: readonly string[]): FeatureOrder | undefined {
-  if (same(modelNames, requestNames)) return null;
-  const indexOf = new Map(requestNames.map((name, index) => [name, index]));
-  const columns = new Uint32Array(modelNames.length);
-  for (const [i, name] of modelNames.entries()) {
-    const index = indexOf.get(name);
-    if (index === undefined) return undefined;
-    columns[i] = index;
-  }
-  return columns;
-}
-
-/** Turns orders of requests by their own names into orders by the features of a model that has other columns. */
-export class ColumnOrders {
-  #last: { readonly order: Uint32Array; readonly composed: Uint32Array } | undefined;
-
-  constructor(private readonly columns: Uint32Array) {}
-
-  of(order: FeatureOrder): FeatureOrder {
-    if (order === null) return this.columns;
-    if (this.#last?.order !== order) this.#last = { order, composed: this.columns.map((column) => order[column]) };
-    return this.#last.composed;
-  }
-}
-
 /** Matches the feature names of requests with those of one model. Belongs to one thread; drop it with the model. */
 export class FeatureNames {
   readonly #names: readonly string[];
@@ -82,8 +49,8 @@ export class FeatureNames {
     const count = this.#names.length;
     if (request.features.length !== count) return this.#wrongCount(request.features.length);
     const names = request.feature_names;
-    if (names === undefined || same(names, this.#names)) return null;
-    if (this.#other !== undefined && same(names, this.#other.names)) return this.#other.order;
+    if (names === undefined || sameNames(names, this.#names)) return null;
+    if (this.#other !== undefined && sameNames(names, this.#other.names)) return this.#other.order;
     return this.#match(names);
   }
 
@@ -148,12 +115,6 @@ export class FeatureNames {
       errors,
     });
   }
-}
-
-function same(names: readonly string[], others: readonly string[]): boolean {
-  if (names.length !== others.length) return false;
-  for (let i = 0; i < names.length; i++) if (names[i] !== others[i]) return false;
-  return true;
 }
 
 function list(what: string, names: readonly string[]): string {

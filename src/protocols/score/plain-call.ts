@@ -7,7 +7,7 @@ import type { Batch, PendingRequest } from '../../scoring/batcher.js';
 import type { Lane } from '../../scoring/lane.js';
 import { BatchAnswer } from './batch-answer.js';
 import type { Exchange } from '../../http/exchange.js';
-import type { FeatureOrder } from './feature-names.js';
+import type { FeatureOrder } from '../../model/feature-order.js';
 import { DEFAULT_QUERY } from '../../contract/query.js';
 import type { RequestReader } from './request-reader.js';
 import { type CallContext, NOT_FINITE, answerRow } from './score-call.js';
@@ -20,32 +20,41 @@ export class PlainCall implements PendingRequest {
   #lane: Lane | undefined;
   #at = 0;
 
+  readonly deadline: number;
+  readonly #exchange: Exchange;
+  readonly #context: CallContext;
+  readonly #reader: RequestReader;
+  readonly #columns: FeatureOrder;
+  readonly #arrived: number;
+
   /**
    * @param reader has just read it
    * @param columns where the model's features stand among those of the request; null: in the same places
    * @param arrived performance.now() milliseconds, when the last byte of the body came
    */
-  constructor(
-    private readonly exchange: Exchange,
-    private readonly context: CallContext,
-    private readonly reader: RequestReader,
-    private readonly columns: FeatureOrder,
-    private readonly arrived: number,
-    readonly deadline: number,
-  ) {}
+  constructor(exchange: Exchange, context: CallContext, reader: RequestReader, columns: FeatureOrder, arrived: number) {
+    this.deadline = arrived + context.timeoutMs;
+    this.#exchange = exchange;
+    this.#context = context;
+    this.#reader = reader;
+    this.#columns = columns;
+    this.#arrived = arrived;
+  }
 
   get settled(): boolean {
-    return this.exchange.over;
+    return this.#exchange.over;
   }
 
   writeRow(row: number, lane: Lane, at: number): void {
-    writePlainRow(this.reader, row, this.columns, lane, at);
+    writePlainRow(this.#reader, row, this.#columns, lane, at);
     this.#lane = lane;
     this.#at = at;
   }
 
   scored(_row: number, batch: Batch, laneRow: number): void {
-    const { exchange, context, arrived } = this;
+    const exchange = this.#exchange;
+    const context = this.#context;
+    const arrived = this.#arrived;
     if (exchange.over) return;
     const answer = plainAnswer(context, batch, laneRow, arrived);
     if (answer === undefined) {
@@ -58,7 +67,7 @@ export class PlainCall implements PendingRequest {
 
   failed(reason: 'deadline' | 'worker'): void {
     const requestId = this.#lane?.idOf(this.#at);
-    this.exchange.refuse(
+    this.#exchange.refuse(
       reason === 'deadline' ? 'DEADLINE_EXCEEDED' : 'INTERNAL',
       requestId === undefined ? {} : { requestId },
     );
@@ -68,31 +77,45 @@ export class PlainCall implements PendingRequest {
 /** `POST /score_batch`: rows that one model scores. */
 export class PlainBatchCall implements PendingRequest {
   readonly kind = 'score';
+  readonly rowCount: number;
+  readonly deadline: number;
+  readonly #exchange: Exchange;
+  readonly #context: CallContext;
+  readonly #reader: RequestReader;
+  readonly #columns: FeatureOrder;
+  readonly #arrived: number;
   readonly #answer: BatchAnswer;
 
   /** As `PlainCall`. */
   constructor(
-    private readonly exchange: Exchange,
-    private readonly context: CallContext,
-    private readonly reader: RequestReader,
-    private readonly columns: FeatureOrder,
-    readonly rowCount: number,
-    private readonly arrived: number,
-    readonly deadline: number,
+    exchange: Exchange,
+    context: CallContext,
+    reader: RequestReader,
+    columns: FeatureOrder,
+    { rows, arrived }: { readonly rows: number; readonly arrived: number },
   ) {
-    this.#answer = new BatchAnswer(rowCount);
+    this.rowCount = rows;
+    this.deadline = arrived + context.timeoutMs;
+    this.#exchange = exchange;
+    this.#context = context;
+    this.#reader = reader;
+    this.#columns = columns;
+    this.#arrived = arrived;
+    this.#answer = new BatchAnswer(rows);
   }
 
   get settled(): boolean {
-    return this.exchange.over;
+    return this.#exchange.over;
   }
 
   writeRow(row: number, lane: Lane, at: number): void {
-    writePlainRow(this.reader, row, this.columns, lane, at);
+    writePlainRow(this.#reader, row, this.#columns, lane, at);
   }
 
   scored(row: number, batch: Batch, laneRow: number): void {
-    const { exchange, context, arrived } = this;
+    const exchange = this.#exchange;
+    const context = this.#context;
+    const arrived = this.#arrived;
     if (exchange.over) return;
     const answer = plainAnswer(context, batch, laneRow, arrived);
     if (answer === undefined) {
@@ -107,7 +130,7 @@ export class PlainBatchCall implements PendingRequest {
   }
 
   failed(reason: 'deadline' | 'worker'): void {
-    this.exchange.refuse(reason === 'deadline' ? 'DEADLINE_EXCEEDED' : 'INTERNAL');
+    this.#exchange.refuse(reason === 'deadline' ? 'DEADLINE_EXCEEDED' : 'INTERNAL');
   }
 }
 

@@ -9,7 +9,7 @@ import type { Shadow, ShadowQueue } from '../../scoring/shadow.js';
 import type { AnswerWriter } from './answer.js';
 import type { BatchAnswer } from './batch-answer.js';
 import type { Exchange } from '../../http/exchange.js';
-import type { FeatureOrder } from './feature-names.js';
+import type { FeatureOrder } from '../../model/feature-order.js';
 import type { ScoreQuery } from '../../contract/query.js';
 import type { ScoreRequest } from '../../contract/schemas.js';
 
@@ -20,55 +20,63 @@ export interface CallContext {
   readonly modelVersion: string;
   readonly metrics: ModelMetrics;
   readonly durations: Distribution;
+  /** How long a request may wait to be scored, from the last byte of its body on, in milliseconds. */
+  readonly timeoutMs: number;
   readonly predictions: PredictionLog;
   /** Who scores these rows as well, without being asked. */
   readonly shadow: { readonly of: Shadow; readonly queue: ShadowQueue } | undefined;
+}
+
+/** One row that was read from a body. */
+export interface SingleRow {
+  readonly request: ScoreRequest;
+  /** Where the features stand, by the model's own. */
+  readonly order: FeatureOrder;
+  readonly query: ScoreQuery;
+  /** performance.now() milliseconds, when the last byte of the body came. */
+  readonly arrived: number;
 }
 
 /** `POST /score`: one row, answered by its own object. */
 export class SingleCall implements PendingRequest {
   readonly kind: LaneKind;
   readonly rowCount = 1;
+  readonly deadline: number;
+  readonly #exchange: Exchange;
+  readonly #context: CallContext;
+  readonly #row: SingleRow;
   readonly #requestId: string;
 
-  /**
-   * @param order where the features stand, by the model's own
-   * @param arrived performance.now() milliseconds, when the last byte of the body came
-   */
-  constructor(
-    private readonly exchange: Exchange,
-    private readonly context: CallContext,
-    private readonly request: ScoreRequest,
-    private readonly order: FeatureOrder,
-    private readonly query: ScoreQuery,
-    private readonly arrived: number,
-    readonly deadline: number,
-  ) {
-    this.kind = query.explain === 'shap' ? 'explain' : 'score';
-    this.#requestId = idAsJson(request.request_id);
+  constructor(exchange: Exchange, context: CallContext, row: SingleRow) {
+    this.kind = row.query.explain === 'shap' ? 'explain' : 'score';
+    this.deadline = row.arrived + context.timeoutMs;
+    this.#exchange = exchange;
+    this.#context = context;
+    this.#row = row;
+    this.#requestId = idAsJson(row.request.request_id);
   }
 
   get settled(): boolean {
-    return this.exchange.over;
+    return this.#exchange.over;
   }
 
   writeRow(_row: number, lane: Lane, at: number): void {
-    writeFeatures(this.request.features, this.order, lane, at);
+    writeFeatures(this.#row.request.features, this.#row.order, lane, at);
   }
 
   scored(_row: number, batch: Batch, laneRow: number): void {
-    if (this.exchange.over) return;
-    const answer = answerRow(this.context, batch, laneRow, this.query, this.#requestId, this.arrived);
+    if (this.#exchange.over) return;
+    const answer = answerRow(this.#context, batch, laneRow, this.#row.query, this.#requestId, this.#row.arrived);
     if (answer === undefined) {
-      this.exchange.fail(new RangeError(NOT_FINITE), { detail: NOT_FINITE, ...this.#problemId() });
+      this.#exchange.fail(new RangeError(NOT_FINITE), { detail: NOT_FINITE, ...this.#problemId() });
       return;
     }
-    this.context.durations.observe((batch.delivered - this.arrived) / 1000);
-    this.exchange.json(answer);
+    this.#context.durations.observe((batch.delivered - this.#row.arrived) / 1000);
+    this.#exchange.json(answer);
   }
 
   failed(reason: 'deadline' | 'worker'): void {
-    this.exchange.refuse(reason === 'deadline' ? 'DEADLINE_EXCEEDED' : 'INTERNAL', this.#problemId());
+    this.#exchange.refuse(reason === 'deadline' ? 'DEADLINE_EXCEEDED' : 'INTERNAL', this.#problemId());
   }
 
   #problemId(): { requestId: string } {
@@ -76,59 +84,73 @@ export class SingleCall implements PendingRequest {
   }
 }
 
-/** `POST /score_batch`: the rows of a batch that one model scores. */
+/** The rows of a batch that one model scores. */
+export interface BatchRows {
+  readonly requests: readonly ScoreRequest[];
+  /** Where each row's features stand, by the model's own. */
+  readonly orders: readonly FeatureOrder[];
+  readonly query: ScoreQuery;
+  /** performance.now() milliseconds, when the last byte of the body came. */
+  readonly arrived: number;
+  /** Gathers the answers of all rows of the request, whichever model scores them. */
+  readonly answer: BatchAnswer;
+  /** Where the rows stand in `answer`; undefined: they are all of it. */
+  readonly places?: readonly number[];
+}
+
+/** `POST /score_batch`: rows that one model scores. */
 export class BatchCall implements PendingRequest {
   readonly kind: LaneKind;
+  readonly deadline: number;
+  readonly #exchange: Exchange;
+  readonly #context: CallContext;
+  readonly #rows: BatchRows;
   readonly #requestIds: readonly string[];
 
-  /**
-   * @param orders where each row's features stand, by the model's own
-   * @param arrived performance.now() milliseconds, when the last byte of the body came
-   * @param places of the rows in `answer`; undefined: they are all of it
-   */
-  constructor(
-    private readonly exchange: Exchange,
-    private readonly context: CallContext,
-    private readonly requests: readonly ScoreRequest[],
-    private readonly orders: readonly FeatureOrder[],
-    private readonly query: ScoreQuery,
-    private readonly arrived: number,
-    readonly deadline: number,
-    private readonly answer: BatchAnswer,
-    private readonly places?: readonly number[],
-  ) {
-    this.kind = query.explain === 'shap' ? 'explain' : 'score';
-    this.#requestIds = requests.map(({ request_id }) => idAsJson(request_id));
+  constructor(exchange: Exchange, context: CallContext, rows: BatchRows) {
+    this.kind = rows.query.explain === 'shap' ? 'explain' : 'score';
+    this.deadline = rows.arrived + context.timeoutMs;
+    this.#exchange = exchange;
+    this.#context = context;
+    this.#rows = rows;
+    this.#requestIds = rows.requests.map(({ request_id }) => idAsJson(request_id));
   }
 
   get rowCount(): number {
-    return this.requests.length;
+    return this.#rows.requests.length;
   }
 
   get settled(): boolean {
-    return this.exchange.over;
+    return this.#exchange.over;
   }
 
   writeRow(row: number, lane: Lane, at: number): void {
-    writeFeatures(this.requests[row].features, this.orders[row], lane, at);
+    writeFeatures(this.#rows.requests[row].features, this.#rows.orders[row], lane, at);
   }
 
   scored(row: number, batch: Batch, laneRow: number): void {
-    if (this.exchange.over) return;
-    const answer = answerRow(this.context, batch, laneRow, this.query, this.#requestIds[row], this.arrived);
+    if (this.#exchange.over) return;
+    const answer = answerRow(
+      this.#context,
+      batch,
+      laneRow,
+      this.#rows.query,
+      this.#requestIds[row],
+      this.#rows.arrived,
+    );
     if (answer === undefined) {
-      const detail = `Item ${this.places?.[row] ?? row}: ${NOT_FINITE}`;
-      this.exchange.fail(new RangeError(detail), { detail });
+      const detail = `Item ${this.#rows.places?.[row] ?? row}: ${NOT_FINITE}`;
+      this.#exchange.fail(new RangeError(detail), { detail });
       return;
     }
-    const whole = this.answer.add(this.places === undefined ? row : this.places[row], answer);
+    const whole = this.#rows.answer.add(this.#rows.places === undefined ? row : this.#rows.places[row], answer);
     if (whole === undefined) return;
-    this.context.durations.observe((batch.delivered - this.arrived) / 1000);
-    this.exchange.json(whole);
+    this.#context.durations.observe((batch.delivered - this.#rows.arrived) / 1000);
+    this.#exchange.json(whole);
   }
 
   failed(reason: 'deadline' | 'worker'): void {
-    this.exchange.refuse(reason === 'deadline' ? 'DEADLINE_EXCEEDED' : 'INTERNAL');
+    this.#exchange.refuse(reason === 'deadline' ? 'DEADLINE_EXCEEDED' : 'INTERNAL');
   }
 }
 

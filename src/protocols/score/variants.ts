@@ -5,11 +5,14 @@
 import { type Serving, challengerDraw } from '../../registry/serving.js';
 import type { ServedModel } from '../../scoring/served-model.js';
 import type { Shadow } from '../../scoring/shadow.js';
-import type { Served } from '../../http/http-server.js';
+import type { RouteContext } from '../context.js';
 import { AnswerWriter } from './answer.js';
-import { ColumnOrders, FeatureNames, type FeatureOrder, columnsOf } from './feature-names.js';
+import { FeatureNames } from './feature-names.js';
+import { ColumnOrders, type FeatureOrder, columnsOf } from '../../model/feature-order.js';
 import type { ScoreQuery } from '../../contract/query.js';
 import type { CallContext } from './score-call.js';
+
+type VariantContext = Pick<RouteContext, 'config' | 'metrics' | 'predictions' | 'shadow'>;
 
 /** A model in its role. */
 export interface ModelFace {
@@ -29,7 +32,7 @@ export interface Variants {
   readonly byRow: boolean;
 }
 
-export function variantsOf(serving: Serving, served: Pick<Served, 'metrics' | 'predictions' | 'shadow'>): Variants {
+export function variantsOf(serving: Serving, served: VariantContext): Variants {
   const { champion, experiment, requestNames } = serving;
   const names = new FeatureNames(requestNames);
   const plain = faceOf(champion, 'champion', requestNames, served);
@@ -64,7 +67,7 @@ function faceOf(
   model: ServedModel,
   variant: 'champion' | 'challenger',
   requestNames: readonly string[],
-  { metrics, predictions }: Pick<Served, 'metrics' | 'predictions'>,
+  { config, metrics, predictions }: VariantContext,
 ): ModelFace {
   const { card } = model;
   const columns = columnsIn(requestNames, model);
@@ -76,6 +79,7 @@ function faceOf(
       modelVersion: JSON.stringify(card.modelVersion),
       metrics: metrics.ofModel(card.modelVersion, variant),
       durations: metrics.durations,
+      timeoutMs: config.http.requestTimeoutMs,
       predictions,
       shadow: undefined,
     },

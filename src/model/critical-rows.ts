@@ -7,7 +7,7 @@ import { type Booster, ZERO_THRESHOLD, isCategorical } from './booster.js';
 import { categorySet } from './columns.js';
 import { rawScores } from './tree-walk.js';
 
-export interface SelfCheck {
+export interface CriticalRows {
   /** [count][features] */
   readonly rows: Float64Array;
   /** [count][outputs] raw scores by the plain tree walk */
@@ -34,7 +34,7 @@ const CATEGORIES = [NaN, -1, -0.5, 0, 0.5, 1e9, 3e9, Infinity];
 /** Splits of a very large model are sampled, evenly. */
 const MOST_ROWS = 2048;
 
-export function selfCheck(booster: Booster, mostRows = MOST_ROWS): SelfCheck {
+export function criticalRows(booster: Booster, mostRows = MOST_ROWS): CriticalRows {
   const values = criticalValues(booster);
   const { featureCount, outputs } = booster;
   const count = Math.min(mostRows, values.reduce((most, list) => Math.max(most, list.length), 0) * 2);
