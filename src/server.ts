@@ -21,6 +21,7 @@ import { type Log, openLog } from './telemetry/log.js';
 import { Metrics, type ModelReading } from './telemetry/metrics.js';
 import { InlineScorer } from './scoring/inline-scorer.js';
 import { createScoringResources } from './scoring/kernel.js';
+import { messageOf } from './errors.js';
 
 /** How long a draining server still takes connections, so that load balancers see `/readyz` turn 503. */
 const LINGER_MS = 1000;
@@ -128,10 +129,7 @@ export class Server {
       const { outcome, version, detail } = await this.#models.reload(actor);
       logger.info({ event: 'reloaded', outcome, version }, detail);
     } catch (error) {
-      logger.error(
-        { event: 'reload_failed', err: error },
-        `not reloaded: ${error instanceof Error ? error.message : String(error)}`,
-      );
+      logger.error({ event: 'reload_failed', err: error }, `not reloaded: ${messageOf(error)}`);
     }
   }
 

@@ -5,6 +5,7 @@ import { Worker, isMainThread, parentPort, workerData } from 'node:worker_thread
 import { fileURLToPath } from 'node:url';
 import { type LeaseEnd, LeasedMemory, MemoryLender } from '../src/acceptors/leased-memory.js';
 import { SharedMemory } from '../src/scoring/memory.js';
+import { messageOf } from '../src/errors.js';
 
 const MARK = 42;
 
@@ -31,7 +32,7 @@ function borrow({ memory, end }: Data): void {
       new Uint8Array(memory.buffer, address, request.bytes)[request.bytes - 1] = MARK;
       parentPort?.postMessage(address);
     } catch (error) {
-      parentPort?.postMessage(error instanceof Error ? error.message : String(error));
+      parentPort?.postMessage(messageOf(error));
     }
   });
 }

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import { readConfig } from '../config/config.js';
-import { LightscoreError } from '../errors.js';
+import { LightscoreError, messageOf } from '../errors.js';
 import { Server } from '../server.js';
 import { ENVIRONMENT_HELP } from './environment-help.js';
 
@@ -69,7 +69,7 @@ async function serve(): Promise<void> {
     await server.close();
     server.log.flush();
     if (error instanceof LightscoreError) throw error;
-    throw new LightscoreError('WORKER_FAILED', error instanceof Error ? error.message : String(error), {
+    throw new LightscoreError('WORKER_FAILED', messageOf(error), {
       cause: error,
     });
   }

@@ -6,14 +6,11 @@ import { SCRIPT } from './docs/script.js';
 import { STYLE } from './docs/style.js';
 import { problemAnchor, PROBLEMS, type ProblemCode } from './problem.js';
 import { DEFAULT_TOP_K, MAX_TOP_K } from './query.js';
+import { escapeHtml } from '../html.js';
 
 export interface DocsPage {
   readonly html: string;
   readonly headers: readonly (readonly [name: string, value: string])[];
-}
-
-function escapeHtml(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 }
 
 function problemRow(code: ProblemCode): string {

@@ -2,14 +2,10 @@
 import type { ProblemOptions } from './problem.js';
 import type { ProblemPlace } from './schemas.js';
 import type { SchemaMismatch } from './validators.generated.js';
+import { quote } from '../quote.js';
 
 /** Text of the client's own that is repeated to it is cut to this many UTF-16 code units. */
 const QUOTED_LENGTH = 64;
-
-/** `text` in double quotes, cut where it is long. */
-export function quote(text: string): string {
-  return JSON.stringify(text.length > QUOTED_LENGTH ? `${text.slice(0, QUOTED_LENGTH)}…` : text);
-}
 
 /**
  * The pointer in words: "" is "The body", "/features/3" is "features[3]", "/17/request_id" is "Item 17: request_id".

@@ -1,6 +1,6 @@
 /** The query parameters of `/score` and `/score_batch`. */
-import { quote } from './mismatch.js';
 import type { ProblemOptions } from './problem.js';
+import { quote } from '../quote.js';
 
 /** How the top features of an answer are chosen. */
 export interface ScoreQuery {

@@ -12,9 +12,9 @@ import {
   twoCalibrators,
 } from '../artifact/files.js';
 import { sha256, verifyChecksum, verifyMetadata } from '../artifact/integrity.js';
-import { quoted } from '../artifact/json.js';
 import { type Metadata, readMetadata } from '../artifact/metadata.js';
 import { readPickledCalibrator } from '../artifact/scikit-learn.js';
+import { quote } from '../quote.js';
 
 /** The most bytes a file may have. */
 export interface ArtifactLimits {
@@ -87,7 +87,7 @@ export async function fetchArtifact(
   if (!isVersionName(version)) {
     throw new LightscoreError(
       'VERSION_NOT_FOUND',
-      `${store.location}: ${quoted(version)} cannot be the name of a version`,
+      `${store.location}: ${quote(version)} cannot be the name of a version`,
     );
   }
   const listed = await store.files(version);
@@ -142,7 +142,7 @@ export async function fetchArtifact(
 
   if (metadata.modelVersion !== version) {
     warnings.push(
-      `${folder.path(METADATA_FILE)}: model_version is ${quoted(metadata.modelVersion)} in the folder of ${version}; answers carry the former`,
+      `${folder.path(METADATA_FILE)}: model_version is ${quote(metadata.modelVersion)} in the folder of ${version}; answers carry the former`,
     );
   }
   if (modelText.byteLength === 0) throw new ArtifactError(folder.path(MODEL_FILE), 'is empty');

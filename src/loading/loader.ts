@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { MessageChannel } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { Config } from '../config/config.js';
-import { ArtifactError, LightscoreError } from '../errors.js';
+import { ArtifactError, LightscoreError, messageOf } from '../errors.js';
 import type { LoadResult, LoadTask, LoadWorkerData, LoadedImage, MemoryRequest } from './messages.js';
 import type { SharedScoringResources } from '../scoring/kernel.js';
 
@@ -89,7 +89,7 @@ export class ModelLoader {
     } catch (error) {
       throw new LightscoreError(
         'WORKER_FAILED',
-        `loading ${task.version}: the loader thread failed: ${error instanceof Error ? error.message : String(error)}`,
+        `loading ${task.version}: the loader thread failed: ${messageOf(error)}`,
         { cause: error },
       );
     }

@@ -3,15 +3,16 @@
  * where the registry does; the calls come from `AdminRoutes` of this thread or of another one.
  */
 import type { AuditTrail } from '../audit/trail.js';
-import { LightscoreError } from '../errors.js';
+import { LightscoreError, messageOf } from '../errors.js';
 import type { Change, ModelRegistry } from './registry.js';
 import type { VersionSource } from './source.js';
 import { isVersionName } from '../store/versions.js';
 import { experimentView, modelsView } from './admin-view.js';
-import { explainMalformedJson, explainMismatch, quote } from '../contract/mismatch.js';
+import { explainMalformedJson, explainMismatch } from '../contract/mismatch.js';
 import type { ProblemCode, ProblemOptions } from '../contract/problem.js';
 import type { ExperimentRequest } from '../contract/schemas.js';
 import { validateExperimentRequest } from '../contract/validators.generated.js';
+import { quote } from '../quote.js';
 
 /** A call with a valid admin key. Plain data, so that it can travel between threads. */
 export interface AdminCall {
@@ -191,7 +192,7 @@ function allowsFeatureChange(query: string): boolean {
 function refusalOf(error: unknown): Refused {
   if (error instanceof Refused) return error;
   // An administrator is told which file and why; scoring clients never see these.
-  const detail = error instanceof Error ? error.message : String(error);
+  const detail = messageOf(error);
   if (!(error instanceof LightscoreError)) return new Refused('INTERNAL');
   switch (error.code) {
     case 'LOAD_IN_PROGRESS':

@@ -1,8 +1,8 @@
 /** Matches the feature names of a request with the model's, and says what is wrong where they do not match. */
-import { quote } from '../../contract/mismatch.js';
 import type { ProblemCode, ProblemOptions } from '../../contract/problem.js';
 import type { ScoreRequest } from '../../contract/schemas.js';
 import { type FeatureOrder, sameNames } from '../../model/feature-order.js';
+import { quote } from '../../quote.js';
 
 /** Names listed in one problem; the rest are counted. */
 const LISTED_NAMES = 5;
@@ -120,5 +120,8 @@ export class FeatureNames {
 function list(what: string, names: readonly string[]): string {
   if (names.length === 0) return '';
   const rest = names.length - LISTED_NAMES;
-  return `${what} ${names.slice(0, LISTED_NAMES).map(quote).join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
+  return `${what} ${names
+    .slice(0, LISTED_NAMES)
+    .map((name) => quote(name))
+    .join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
 }
