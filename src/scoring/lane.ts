@@ -121,7 +121,7 @@ export class Lane {
     const start = row * this.plan.answerBytes;
     const length = this.#answerHeads[(start + L.ANSWER_LENGTH) / 4];
     if (length === 0) return undefined;
-    const text = start + L.ANSWER_TEXT;
+    const text = start + L.ANSWER_HEADER_BYTES;
     const time = text + this.#answerHeads[(start + L.ANSWER_TIME) / 4];
     if (milliseconds < 10) {
       this.#answers[time] = 48 + milliseconds;

@@ -4,7 +4,7 @@ import { writeNumber } from './decimal';
 import {
   ANSWER_LENGTH,
   ANSWER_SCORE_END,
-  ANSWER_TEXT,
+  ANSWER_HEADER_BYTES,
   ANSWER_TIME,
   HEADER_FEATURES,
   HEADER_IMPORTANCE,
@@ -54,7 +54,7 @@ export function writeAnswers(image: usize, text: usize, lane: usize, first: i32,
 
 /** @returns its length; 0 where a number is none that the kernel can write */
 function writeAnswer(image: usize, text: usize, lane: usize, row: i32, answer: usize, id: usize, idLength: i32): i32 {
-  const start = answer + ANSWER_TEXT;
+  const start = answer + ANSWER_HEADER_BYTES;
   const features = field(image, HEADER_FEATURES);
   const importance = image + field(image, HEADER_IMPORTANCE);
   const values = lane + load<u32>(lane + LANE_ROWS) + (usize(row * features) << 3);
@@ -100,7 +100,7 @@ export function appendLine(lines: usize, text: usize, lane: usize, row: i32, mil
   let to = copyPiece(0, lines + LINES_BEGIN, load<u32>(lines, LINES_NEXT));
   to = copy(id + 1, i32(load<u8>(id)), to);
   to = copyPiece(text, text + TEXT_LOG_SCORE, to);
-  to = copy(answer + ANSWER_TEXT + usize(score), load<i32>(answer, ANSWER_SCORE_END) - score, to);
+  to = copy(answer + ANSWER_HEADER_BYTES + usize(score), load<i32>(answer, ANSWER_SCORE_END) - score, to);
   to = writeNumber(milliseconds, copyPiece(text, text + TEXT_LOG_TIME, to));
   to = copyPiece(text, text + TEXT_LOG_VERSION, to);
   store<i32>(lines, i32(copyPiece(0, lines + LINES_END, to)), LINES_NEXT);

@@ -28,6 +28,8 @@ import {
   EXPLAIN_TREE_SPLITS,
   EXPLAIN_TREE_SPLIT_COUNT,
   FLAGS_BYTES,
+  FLAGS_SIDE,
+  FLAGS_THROUGH,
   HEADER_EXPECTED,
   HEADER_EXPLAIN_SPLITS,
   HEADER_EXPLAIN_TREES,
@@ -52,11 +54,6 @@ import {
 } from './layout';
 import { field, searchViews } from './search';
 
-// Per split of the tree at hand: the side the row goes to (0 left, 1 right), and whether the splits above on the same
-// feature let it through, as mask (0 or -1).
-const FLAG_SIDE = 0;
-const FLAG_THROUGH = 4;
-
 /** @inline */
 function sideOf(split: usize, views: usize): usize {
   return usize(i32(load<u16>(views + load<u32>(split + SPLIT_VIEW))) >= load<i32>(split + SPLIT_K));
@@ -65,7 +62,7 @@ function sideOf(split: usize, views: usize): usize {
 /** @inline */
 function letsThrough(split: usize, flags: usize): i32 {
   const over = flags + load<u32>(split + SPLIT_ABOVE);
-  return load<i32>(over + FLAG_THROUGH) & ((load<i32>(over + FLAG_SIDE) ^ load<i32>(split + SPLIT_ABOVE_SIDE)) - 1);
+  return load<i32>(over + FLAGS_THROUGH) & ((load<i32>(over + FLAGS_SIDE) ^ load<i32>(split + SPLIT_ABOVE_SIDE)) - 1);
 }
 
 /**
@@ -170,8 +167,8 @@ function ascend(
   const g1 = pairs > 1 ? v128.load(rule + 16) : g0;
   const g2 = pairs > 2 ? v128.load(rule + 32) : g0;
   for (; split >= first; split -= SPLIT_BYTES, at -= 2 * vector, flag -= FLAGS_BYTES) {
-    const side = usize(load<u32>(flag + FLAG_SIDE));
-    const through = repeated ? load<i32>(flag + FLAG_THROUGH) : -1;
+    const side = usize(load<u32>(flag + FLAGS_SIDE));
+    const through = repeated ? load<i32>(flag + FLAGS_THROUGH) : -1;
     const here = work + load<u32>(split + (side << 2), SPLIT_CHILDREN);
     const there = work + load<u32>(split + (side << 2), SPLIT_CHILDREN + 4);
     const zThere = v128.load64_splat(split + (side << 3), SPLIT_OTHER_SHARES);
