@@ -1,5 +1,6 @@
 /** A lane: the shared memory of one batch. The layout is drawn in `workers/kernel/layout.ts`. */
 import * as L from '../../workers/kernel/layout.js';
+import { invariant } from '../invariant.js';
 import type { LaneShape } from '../model/image.js';
 import type { Regions } from './memory.js';
 
@@ -67,6 +68,8 @@ export class Lane {
   /** [capacity][answerBytes] */
   readonly #answers: Uint8Array;
   readonly #answerHeads: Int32Array;
+  /** Undefined while no batch has the lane. */
+  #holder: object | undefined;
 
   constructor(
     readonly plan: LanePlan,
@@ -93,6 +96,21 @@ export class Lane {
     this.#ids = Buffer.from(buffer, ids, plan.answerBytes > 0 ? L.ID_BYTES * plan.capacity : 0);
     this.#answers = new Uint8Array(buffer, answers, plan.answerBytes * plan.capacity);
     this.#answerHeads = new Int32Array(buffer, answers, (plan.answerBytes / 4) * plan.capacity);
+  }
+
+  /**
+   * Notes that a batch has it.
+   * @param holder to whom it comes back
+   */
+  take(holder: object): void {
+    invariant(this.#holder === undefined, 'a lane is taken that a batch has already');
+    this.#holder = holder;
+  }
+
+  giveBack(holder: object): void {
+    invariant(this.#holder !== undefined, 'a lane is given back that no batch has');
+    invariant(this.#holder === holder, 'a lane is given back to another model than it was taken of');
+    this.#holder = undefined;
   }
 
   /** The kernel shall write no answer for `row`: it needs more than the kernel can. */
