@@ -4,7 +4,8 @@
  *
  * While one request is read or answered, that request alone fails, and the log says why (`request_failed`,
  * `answer_failed`). Anywhere else nobody can tell what is broken: an acceptor on a thread of its own is replaced
- * (`acceptor_failed`), and what happens on the main thread makes the server drain and end with 1 (`uncaught_exception`).
+ * (`acceptor_failed`), and what happens on the main thread makes the server drain and end with 1
+ * (`uncaught_exception`).
  */
 
 export class InvariantError extends Error {

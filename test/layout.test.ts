@@ -1,6 +1,6 @@
 /**
- * The layouts that kernel and host share: `workers/kernel/layout.ts` states every field's offset and type, and this reads
- * it from there.
+ * The layouts that kernel and host share: `workers/kernel/layout.ts` states every field's offset and type, and this
+ * reads it from there.
  */
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
@@ -120,7 +120,7 @@ function changed(from: string, to: string): string {
   return source.replace(from, to);
 }
 
-test('the fields of a record lie apart, aligned and within its size, and no constant of the layouts is left out', () => {
+test('the fields of a record lie apart, aligned and within its size, and no constant is left out', () => {
   assert.deepEqual(Object.fromEntries(readLayout(source).constants), { ...L }, 'every constant was read');
   assert.deepEqual(faultsOf(source), []);
 });

@@ -23,7 +23,7 @@ test('a lane belongs to one batch at a time, and comes back once, to the model t
   assert.equal(model.takeLane('score'), lane, 'it is kept for the next batch');
 });
 
-test('a model whose memory was given back is neither scored with nor held, and nobody lets go what is not held', (t) => {
+test('a model whose memory was given back is neither scored with nor held, nor let go once more', (t) => {
   const pool = startPool(t);
   const model = placeModel(pool, 'v1.0.0');
   model.hold();
