@@ -21,7 +21,7 @@ interface Models {
 
 test('without ADMIN_API_KEYS there are no admin routes, and SIGHUP still works', async (t) => {
   const server = await startServer({ MODEL_VERSION: 'v1.1.0' });
-  t.after(() => server.kill());
+  t.after(() => server.stop());
   const unknown = await server.request('/no/such/route');
   for (const [method, path] of [
     ['GET', '/admin/models'],

@@ -292,7 +292,7 @@ test('a bucket that resets, answers 500 or not at all changes nothing', async (t
     ADMIN_API_KEYS: `tester:${ADMIN_KEY}`,
     DRAIN_TIMEOUT_MS: '200',
   });
-  t.after(() => server.kill());
+  t.after(() => server.stop());
   const admin = (method: string, path: string) =>
     server.request(`/admin${path}`, { method, headers: { 'X-API-Key': ADMIN_KEY } });
   await underLoad({ server }, async () => {
