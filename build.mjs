@@ -69,7 +69,10 @@ step(
   '.server',
   [...here, path('tsconfig.json'), path('src'), path('workers'), path('test'), path('loadtest')],
   () => {
+    // Nothing stays of a source file that was moved or deleted.
     for (const folder of ['src', 'test', 'loadtest']) rmSync(join(out, folder), { recursive: true, force: true });
+    for (const name of readdirSync(join(out, 'workers')))
+      if (name !== 'kernel.wasm') rmSync(join(out, 'workers', name), { recursive: true });
     node(path('node_modules/typescript/bin/tsc'), ['-p', 'tsconfig.json']);
     copyFileSync(path('package.json'), join(out, 'package.json'));
   },
