@@ -35,7 +35,7 @@ const ENVIRONMENT: Environment = {
   ACCEPTORS: process.env['ACCEPTORS'],
 };
 
-const START_MS = 30_000;
+const START_MS = 60_000;
 const STOP_MS = 20_000;
 
 /** A line of the server's log. */
