@@ -37,6 +37,27 @@ test('the admin commands do what the routes do, and say it in one line', async (
   );
 });
 
+test('lightscore models says what failed, and what the store names although it was rolled back from', async (t) => {
+  const { server, store } = await startAdministered(t);
+  const run = async (...args: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await runCli(args, {
+      env: { LIGHTSCORE_URL: server.url, LIGHTSCORE_ADMIN_KEY: ADMIN_KEY },
+    });
+    return code === 0 ? stdout : `${code}: ${stderr}`;
+  };
+  await store.copy('v1.1.0', 'v1.1.1');
+  await store.edit('v1.1.1', () => 'not a model');
+  assert.match(await run('models', 'load', 'v1.1.1'), /^1: lightscore: http:\S+: .*lightgbm_model\.txt/);
+  assert.match(await run('models'), /^v1\.1\.1 +failed\b.*\n(.*\n)*v1\.1\.1 failed: .*lightgbm_model\.txt/m);
+  await store.point('v1.1.0');
+  assert.equal(await run('reload'), 'v1.1.0 is served\n');
+  await run('rollback');
+  assert.match(await run('models'), /^v1\.1\.0 is named by the store and held back since the rollback$/m);
+  await run('models', 'load', 'v1.1.0');
+  assert.match(await run('models', 'activate', 'v1.1.0', '--allow-feature-change'), /^v1\.1\.0 is served/);
+  assert.match(await run('models', 'delete', 'v9'), /^1: lightscore: http:\S+: .*v9/);
+});
+
 test('the admin commands name what is missing or wrong', async () => {
   const run = (args: string[], env: NodeJS.ProcessEnv) =>
     runCli(args, { env: { LIGHTSCORE_URL: '', LIGHTSCORE_ADMIN_KEY: '', ...env } });
@@ -97,4 +118,7 @@ test('sign covers every file of a version, and refuses what it could not vouch f
   const wrongKey = await runCli(['sign', store.path('v1.0.0'), '--key', store.path('nowhere.pem')]);
   assert.equal(wrongKey.code, 1);
   assert.match(wrongKey.stderr, /nowhere\.pem/);
+  const nowhere = await runCli(['sign', store.path('v9.9.9'), '--key', key]);
+  assert.equal(nowhere.code, 1);
+  assert.match(nowhere.stderr, /^lightscore: \S+v9\.9\.9: cannot be read: ENOENT/);
 });
