@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { CommanderError } from 'commander';
-import { projectRoot } from '../test/project.js';
+import { projectRoot } from '../test/support/project.js';
 import { resolveCommit } from './guard/checkout.js';
 import { COST, type Options, readOptions } from './options.js';
 import { writeMarkdown } from './report/markdown.js';

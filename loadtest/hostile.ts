@@ -3,9 +3,9 @@
  * them.
  */
 import { parseArgs } from 'node:util';
-import { readGolden } from '../test/golden.js';
-import { sendHostile } from '../test/hostile-requests.js';
-import { startServer } from '../test/server.js';
+import { readGolden } from '../test/support/golden.js';
+import { sendHostile } from '../test/support/hostile-requests.js';
+import { startServer } from '../test/support/server.js';
 
 /** Until then memory is still being warmed up: code is compiled, pools and lanes are filled. */
 const WARM_UP_SHARE = 0.3;

@@ -1,7 +1,7 @@
 /** The command line of `npm run bench`. */
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
-import { projectRoot } from '../test/project.js';
+import { projectRoot } from '../test/support/project.js';
 import { type Allowance, STEP_ALLOWANCE, readAllowance } from './guard/allowance.js';
 
 /** The section that compares this commit with another: it is part of a run only where one is named. */

@@ -10,8 +10,8 @@ import { exampleRows } from './traffic/demo-model.js';
 import { place } from './load/affinity.js';
 import { LatencyHistogram } from './load/latency-histogram.js';
 import { LoadGenerator, assertAllRight, type CheckedRequest } from './load/load.js';
-import { ModelStore } from '../test/model-store.js';
-import { type ServerProcess, startServer } from '../test/server.js';
+import { ModelStore } from '../test/support/model-store.js';
+import { type ServerProcess, startServer } from '../test/support/server.js';
 import { type VersionedBody, VersionedTraffic, scoresOf } from './swap/versioned-traffic.js';
 
 const CONNECTIONS = 64;

@@ -54,3 +54,8 @@ export class ArtifactError extends LightscoreError {
     this.name = 'ArtifactError';
   }
 }
+
+/** What went wrong, in words; whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

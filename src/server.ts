@@ -1,24 +1,27 @@
 /** The server: its parts, wired. */
 import type { Registry } from 'prom-client';
 import { AcceptorThreads } from './acceptors/acceptor-threads.js';
-import { FrontEnd } from './acceptors/front-end.js';
-import type { Front } from './acceptors/front.js';
+import { Acceptor } from './acceptors/acceptor.js';
+import type { Acceptors } from './acceptors/acceptors.js';
 import { ownLimits } from './acceptors/limits.js';
 import { AuditTrail } from './audit/trail.js';
-import type { Config } from './config.js';
-import { Administration, type Administrator } from './http/administration.js';
-import { ModelLoader } from './model/loader.js';
+import type { Config } from './config/config.js';
+import { Administration, type Administrator } from './registry/administration.js';
+import { ModelLoader } from './loading/loader.js';
 import { StoreFollower } from './registry/follower.js';
 import type { ModelVersion } from './registry/model-version.js';
 import { ModelRegistry } from './registry/registry.js';
 import { VersionSource } from './registry/source.js';
 import type { SharedMemory } from './scoring/memory.js';
-import { OnTheSpot, ScoringPool, scoringGround } from './scoring/pool.js';
+import { ScoringPool } from './scoring/pool.js';
 import type { ServedModel } from './scoring/served-model.js';
 import { openStore } from './store/open.js';
 import type { ArtifactStore } from './store/store.js';
 import { type Log, openLog } from './telemetry/log.js';
 import { Metrics, type ModelReading } from './telemetry/metrics.js';
+import { InlineScorer } from './scoring/inline-scorer.js';
+import { createScoringResources } from './scoring/kernel.js';
+import { messageOf } from './errors.js';
 
 /** How long a draining server still takes connections, so that load balancers see `/readyz` turn 503. */
 const LINGER_MS = 1000;
@@ -35,7 +38,7 @@ export class Server {
   #store: Promise<ArtifactStore> | undefined;
   readonly #models: ModelRegistry;
   readonly #follower: StoreFollower;
-  readonly #front: Front;
+  readonly #acceptors: Acceptors;
   #draining = false;
 
   /** @throws LightscoreError CONFIG_INVALID where AUDIT_LOG cannot be continued */
@@ -45,9 +48,9 @@ export class Server {
     const { logger, predictions } = this.log;
     const metrics = this.#metrics;
     this.#audit = new AuditTrail(log.auditFile, logger);
-    const ground = scoringGround();
-    this.#memory = ground.memory;
-    this.#loader = new ModelLoader(ground, config.models);
+    const resources = createScoringResources();
+    this.#memory = resources.memory;
+    this.#loader = new ModelLoader(resources, config.models);
     const source = new VersionSource(() => (this.#store ??= openStore(config.models.store)), config.models.version);
     this.#registry = metrics.registry(() => this.#readings());
     let giveUp = (): void => undefined;
@@ -59,8 +62,8 @@ export class Server {
     };
     const parts = { source, loader: this.#loader, audit: this.#audit, metrics, logger };
     if (config.http.acceptors === 1) {
-      const pool = new ScoringPool(scoring.workers, ground);
-      this.#front = new FrontEnd({
+      const pool = new ScoringPool(scoring.workers, resources);
+      this.#acceptors = new Acceptor({
         config,
         pool,
         limits: ownLimits(config),
@@ -75,7 +78,7 @@ export class Server {
     } else {
       const threads = new AcceptorThreads({
         config,
-        ground,
+        resources,
         metrics,
         predictions,
         logger,
@@ -83,10 +86,10 @@ export class Server {
         scrape: () => threads.count().then(() => this.#registry.metrics()),
         onGivenUp: giveUp,
       });
-      this.#front = threads;
+      this.#acceptors = threads;
       this.#models = new ModelRegistry({
         ...parts,
-        pool: new OnTheSpot(ground),
+        pool: new InlineScorer(resources),
         spread: (serving) => threads.serve(serving),
       });
     }
@@ -95,7 +98,7 @@ export class Server {
   }
 
   get port(): number {
-    return this.#front.port;
+    return this.#acceptors.port;
   }
 
   get model(): ServedModel | undefined {
@@ -104,7 +107,7 @@ export class Server {
 
   /** Opens the port; the server is live, and unready until `loadModel` is done. */
   listen(): Promise<void> {
-    return this.#front.listen();
+    return this.#acceptors.listen();
   }
 
   /**
@@ -126,10 +129,7 @@ export class Server {
       const { outcome, version, detail } = await this.#models.reload(actor);
       logger.info({ event: 'reloaded', outcome, version }, detail);
     } catch (error) {
-      logger.error(
-        { event: 'reload_failed', err: error },
-        `not reloaded: ${error instanceof Error ? error.message : String(error)}`,
-      );
+      logger.error({ event: 'reload_failed', err: error }, `not reloaded: ${messageOf(error)}`);
     }
   }
 
@@ -146,11 +146,11 @@ export class Server {
     const pause = (milliseconds: number): Promise<false> =>
       new Promise((resolve) => setTimeout(() => resolve(false), milliseconds));
     const linger = Math.min(LINGER_MS, drainTimeoutMs / 2);
-    await Promise.race([this.#front.startDraining(), pause(linger)]);
+    await Promise.race([this.#acceptors.startDraining(), pause(linger)]);
     this.log.logger.info({ event: 'draining' }, 'draining: answering what was accepted');
     await pause(linger);
     const answered = await Promise.race([
-      this.#front.drained().then(
+      this.#acceptors.drained().then(
         () => true,
         () => false,
       ),
@@ -167,7 +167,7 @@ export class Server {
   /** Ends everything at once. */
   async close(): Promise<void> {
     this.#follower.stop();
-    await Promise.all([this.#front.close(), this.#loader.close()]);
+    await Promise.all([this.#acceptors.close(), this.#loader.close()]);
     (await this.#store)?.close();
     await this.#audit.close();
   }
@@ -177,7 +177,7 @@ export class Server {
     const modelStates: Record<string, number> = {};
     for (const { state } of versions) modelStates[state] = (modelStates[state] ?? 0) + 1;
     return {
-      ...this.#front.readings(),
+      ...this.#acceptors.readings(),
       sharedBytes: { used: this.#memory.usedBytes, total: this.#memory.totalBytes },
       ready: champion !== undefined && !this.#draining,
       models: [

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { close, readGolden } from './golden.js';
-import { type ServerProcess, startServer } from './server.js';
-import { ACCEPTORS, SEVERAL, answersByAcceptor, fromEveryAcceptor } from './several-acceptors.js';
+import { close, readGolden } from './support/golden.js';
+import { type ServerProcess, startServer } from './support/server.js';
+import { ACCEPTORS, SEVERAL, answersByAcceptor, fromEveryAcceptor } from './support/several-acceptors.js';
 
 const golden = readGolden();
-const WOUNDABLE = { ...SEVERAL, NODE_OPTIONS: `--import=${new URL('wound-acceptor.js', import.meta.url).href}` };
+const WOUNDABLE = {
+  ...SEVERAL,
+  NODE_OPTIONS: `--import=${new URL('support/wound-acceptor.js', import.meta.url).href}`,
+};
 
 async function scoresRight(server: ServerProcess): Promise<void> {
   for (const { status, scored } of await fromEveryAcceptor(server, '/score', { body: { features: golden.rows[0] } })) {

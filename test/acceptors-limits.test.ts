@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { close, readGolden } from './golden.js';
-import { type Answer, type ServerProcess, startServer } from './server.js';
-import { SEVERAL, answersByAcceptor } from './several-acceptors.js';
+import { close, readGolden } from './support/golden.js';
+import { type Answer, type ServerProcess, startServer } from './support/server.js';
+import { SEVERAL, answersByAcceptor } from './support/several-acceptors.js';
 
 const golden = readGolden();
 const rows = (count: number) =>

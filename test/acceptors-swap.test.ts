@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { VersionedTraffic, scoresOf } from '../loadtest/swap/versioned-traffic.js';
-import { startAdministered } from './administration.js';
-import { readGolden } from './golden.js';
-import { ACCEPTORS, SEVERAL, answersByAcceptor } from './several-acceptors.js';
+import { startAdministered } from './support/administration.js';
+import { readGolden } from './support/golden.js';
+import { ACCEPTORS, SEVERAL, answersByAcceptor } from './support/several-acceptors.js';
 
 const VERSIONS = ['v1.0.0', 'v1.1.0'] as const;
 const golden = readGolden();

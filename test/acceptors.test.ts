@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ADMIN_KEY, startAdministered } from './administration.js';
-import { close, inParallel, readGolden } from './golden.js';
-import { failingServer, startServer } from './server.js';
-import { ACCEPTORS, SEVERAL, answersByAcceptor, fromEveryAcceptor } from './several-acceptors.js';
+import { ADMIN_KEY, startAdministered } from './support/administration.js';
+import { close, inParallel, readGolden } from './support/golden.js';
+import { failingServer, startServer } from './support/server.js';
+import { ACCEPTORS, SEVERAL, answersByAcceptor, fromEveryAcceptor } from './support/several-acceptors.js';
 
 const golden = readGolden();
 const KEY = 'a-scoring-key-of-the-tests';

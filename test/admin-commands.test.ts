@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
-import { ADMIN_KEY, startAdministered } from './administration.js';
-import { runCli } from './cli-process.js';
-import { ModelStore } from './model-store.js';
+import { ADMIN_KEY, startAdministered } from './support/administration.js';
+import { runCli } from './support/cli-process.js';
+import { ModelStore } from './support/model-store.js';
 
 test('the admin commands do what the routes do, and say it in one line', async (t) => {
   const { server, served, store } = await startAdministered(t);

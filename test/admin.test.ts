@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { verifyTrail } from '../src/audit/verify.js';
-import { startAdministered } from './administration.js';
-import { startServer } from './server.js';
+import { startAdministered } from './support/administration.js';
+import { startServer } from './support/server.js';
 
 interface Models {
   readonly champion: string | null;

@@ -2,14 +2,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { AnswerWriter } from '../src/http/answer.js';
-import { DEFAULT_QUERY } from '../src/http/query.js';
+import { AnswerWriter } from '../src/protocols/score/answer.js';
+import { DEFAULT_QUERY } from '../src/contract/query.js';
 import { Batch } from '../src/scoring/batcher.js';
-import { ScoringPool, scoringGround } from '../src/scoring/pool.js';
+import { ScoringPool } from '../src/scoring/pool.js';
 import { PredictionLines } from '../src/telemetry/prediction-lines.js';
-import { placeModel } from './scoring.js';
+import { placeModel } from './support/scoring.js';
+import { createScoringResources } from '../src/scoring/kernel.js';
 
-const pool = new ScoringPool(1, scoringGround());
+const pool = new ScoringPool(1, createScoringResources());
 const model = placeModel(pool, 'v1.0.0');
 const writer = new AnswerWriter(model.card);
 const features = model.card.featureNames.length;

@@ -4,14 +4,14 @@ import { cp, mkdtemp, readFile, rm, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { fetchArtifact } from '../src/artifact/artifact.js';
+import { fetchArtifact } from '../src/loading/fetch.js';
 import { writeCalibratorJson } from '../src/artifact/calibrator.js';
 import { sha256, signMetadata } from '../src/artifact/integrity.js';
 import { FolderStore } from '../src/store/folder.js';
 import { S3Store } from '../src/store/s3.js';
 import { type ArtifactStore, filesFingerprint, type StoredFile } from '../src/store/store.js';
-import { projectRoot } from './project.js';
-import { startS3Server } from './s3-server.js';
+import { projectRoot } from './support/project.js';
+import { startS3Server } from './support/s3-server.js';
 
 const MODELS = join(projectRoot, 'test/data/models');
 const VERSION = 'v1.0.0';

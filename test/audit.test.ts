@@ -38,7 +38,7 @@ const broken = (entry: number, why: RegExp) => (error: Error & { code?: string }
   return true;
 };
 
-test('a trail is proven whole, and its chain goes on after a restart', async (t) => {
+test('a trail is healthy whole, and its chain goes on after a restart', async (t) => {
   const file = await scratch(t);
   await write(file, 5);
   const { end } = await write(file, 5, 5);

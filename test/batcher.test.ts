@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { type TestContext, describe, test } from 'node:test';
 import * as fc from 'fast-check';
 import { Batcher, type BatcherOptions } from '../src/scoring/batcher.js';
-import { ScoringPool, scoringGround } from '../src/scoring/pool.js';
+import { ScoringPool } from '../src/scoring/pool.js';
 import { OwnQuota } from '../src/scoring/quota.js';
 import { ServedModel } from '../src/scoring/served-model.js';
-import { close, readGolden } from './golden.js';
-import { Observed, RecordedRequest, placeModel } from './scoring.js';
+import { close, readGolden } from './support/golden.js';
+import { Observed, RecordedRequest, placeModel } from './support/scoring.js';
+import { createScoringResources } from '../src/scoring/kernel.js';
 
 const golden = readGolden();
 const rowsFrom = (start: number, count: number) =>
@@ -20,7 +21,7 @@ interface Setup {
 }
 
 function setUp(t: TestContext, workers = 2, options: Partial<BatcherOptions> = {}): Setup {
-  const pool = new ScoringPool(workers, scoringGround());
+  const pool = new ScoringPool(workers, createScoringResources());
   const observed = new Observed();
   const batcher = new Batcher(pool, { mode: 'pool', queueRows: 20_000, ...options }, observed);
   t.after(async () => {
@@ -224,7 +225,10 @@ describe('a worker that dies', () => {
   test('of every batch of a model fails their requests once each, and other models are scored on', async (t) => {
     const { batcher, model, observed, pool } = setUp(t, 1);
     // An image beyond the end of the memory: the kernel traps.
-    const broken = new ServedModel(model.card, model.strategy, model.shape, 2 ** 30, 0, pool.memory);
+    const broken = new ServedModel(
+      { card: model.card, strategy: model.strategy, shape: model.shape, image: 2 ** 30, imageBytes: 0 },
+      pool.memory,
+    );
     const doomed = new RecordedRequest(rowsFrom(0, 10));
     const good = new RecordedRequest(rowsFrom(5, 20));
     assert(batcher.admit(doomed, broken));

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { sha256 } from '../src/artifact/integrity.js';
-import type { Inspection } from '../src/commands/inspect.js';
+import type { Inspection } from '../src/commands/inspection.js';
 import { applicableStrategies } from '../src/model/image.js';
 import { parseBooster } from '../src/model/parse.js';
-import { runCli } from './cli-process.js';
-import { projectRoot } from './project.js';
+import { runCli } from './support/cli-process.js';
+import { projectRoot } from './support/project.js';
 
 const data = join(projectRoot, 'test/data');
 const version = join(data, 'models/v1.0.0');

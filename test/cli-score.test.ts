@@ -6,9 +6,9 @@ import { after, before, test } from 'node:test';
 import { readPickledCalibrator } from '../src/artifact/scikit-learn.js';
 import { writeCalibratorJson } from '../src/artifact/calibrator.js';
 import { sha256 } from '../src/artifact/integrity.js';
-import { runCli } from './cli-process.js';
-import { SMALL_MODEL } from './model-text.js';
-import { projectRoot } from './project.js';
+import { runCli } from './support/cli-process.js';
+import { SMALL_MODEL } from './support/model-text.js';
+import { projectRoot } from './support/project.js';
 
 const data = join(projectRoot, 'test/data');
 const version = join(data, 'models/v1.0.0');

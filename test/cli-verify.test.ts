@@ -6,11 +6,11 @@ import { after, before, test } from 'node:test';
 import { compareWithLightGBM, hostileRows } from '../src/commands/verify.js';
 import { applicableStrategies } from '../src/model/image.js';
 import { parseBooster } from '../src/model/parse.js';
-import { neighbour } from '../src/model/self-check.js';
-import { runCli } from './cli-process.js';
-import { LINEAR_MODEL, SMALL_MODEL } from './model-text.js';
-import { needsNative, openLightGBM } from './native.js';
-import { projectRoot } from './project.js';
+import { neighbour } from '../src/model/critical-rows.js';
+import { runCli } from './support/cli-process.js';
+import { LINEAR_MODEL, SMALL_MODEL } from './support/model-text.js';
+import { needsNative, openLightGBM } from './support/native.js';
+import { projectRoot } from './support/project.js';
 
 const data = join(projectRoot, 'test/data');
 let folder: string;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { BlockList, isIP } from 'node:net';
 import { describe, test } from 'node:test';
 import * as fc from 'fast-check';
-import { addressFromBytes, addressGroup, clientAddress } from '../src/http/client-address.js';
+import { addressFromBytes, addressGroup, clientAddress } from '../src/access/client-address.js';
 
 describe('the client behind proxies', () => {
   const socket = '10.0.0.1';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { DEFAULTS, readConfig } from '../src/config.js';
+import { DEFAULTS, readConfig } from '../src/config/config.js';
 import { misspelled, VARIABLES } from '../src/config/misspelled.js';
 
 describe('a misspelled variable draws a warning', () => {

@@ -5,9 +5,9 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import * as fc from 'fast-check';
-import { readConfig, type Environment } from '../src/config.js';
+import { readConfig, type Environment } from '../src/config/config.js';
 import { LightscoreError } from '../src/errors.js';
-import { projectRoot } from './project.js';
+import { projectRoot } from './support/project.js';
 
 const KEY = 'a-key-of-some-length';
 const folder = mkdtempSync(join(tmpdir(), 'lightscore-config-'));

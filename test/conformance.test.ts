@@ -16,10 +16,10 @@ import { TOLERANCE, contributionError, firstDifference, mostUlpsApart } from '..
 import { type Booster, splitImportance } from '../src/model/booster.js';
 import { STRATEGIES } from '../src/model/strategies.js';
 import { parseBooster } from '../src/model/parse.js';
-import { type LightGBM, needsNative, openLightGBM } from './native.js';
-import { projectRoot } from './project.js';
-import { type RandomModel, randomModel } from './random-model.js';
-import { SPLITS, type Scorer, scorersFor } from './strategies.js';
+import { type LightGBM, needsNative, openLightGBM } from './support/native.js';
+import { projectRoot } from './support/project.js';
+import { type RandomModel, randomModel } from './support/random-model.js';
+import { SPLITS, type Scorer, scorersFor } from './support/strategies.js';
 
 /** The plain walk's softmax takes V8's exp, which may be off by one in the numerator and in the sum. */
 const MOST_PLAIN_ULPS = 4;

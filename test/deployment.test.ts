@@ -3,9 +3,9 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { readConfig } from '../src/config.js';
-import { projectRoot } from './project.js';
-import { type ServerProcess, startServer } from './server.js';
+import { readConfig } from '../src/config/config.js';
+import { projectRoot } from './support/project.js';
+import { type ServerProcess, startServer } from './support/server.js';
 
 const deployed = (file: string): string => readFileSync(join(projectRoot, 'deploy', file), 'utf8');
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { Script } from 'node:vm';
-import { DOCS_PAGE } from '../src/http/docs-page.js';
-import { problem, PROBLEMS, type ProblemCode } from '../src/http/problem.js';
+import { DOCS_PAGE } from '../src/contract/docs-page.js';
+import { problem, PROBLEMS, type ProblemCode } from '../src/contract/problem.js';
 
 const { html, headers } = DOCS_PAGE;
 const policy = new Map(headers).get('Content-Security-Policy') ?? '';

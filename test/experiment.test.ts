@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { challengerDraw } from '../src/registry/serving.js';
 import { type VersionedBody, VersionedTraffic, scoresOf } from '../loadtest/swap/versioned-traffic.js';
-import { startAdministered } from './administration.js';
-import { readGolden } from './golden.js';
+import { startAdministered } from './support/administration.js';
+import { readGolden } from './support/golden.js';
 
 const rows = readGolden().rows.slice(0, 200);
 

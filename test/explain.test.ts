@@ -6,11 +6,11 @@ import { contributionError } from '../src/model/agreement.js';
 import type { Booster, Tree } from '../src/model/booster.js';
 import { compileImage } from '../src/model/image.js';
 import { parseBooster } from '../src/model/parse.js';
-import { selfCheck } from '../src/model/self-check.js';
+import { criticalRows } from '../src/model/critical-rows.js';
 import { goesLeft, rawScores } from '../src/model/tree-walk.js';
-import { LINEAR_MODEL, SMALL_MODEL, chainModel } from './model-text.js';
-import { modelTexts } from './random-tree.js';
-import { scorersFor } from './strategies.js';
+import { LINEAR_MODEL, SMALL_MODEL, chainModel } from './support/model-text.js';
+import { modelTexts } from './support/random-tree.js';
+import { scorersFor } from './support/strategies.js';
 
 const FEATURES = 5;
 const FACTORIAL = [1, 1, 2, 6, 24, 120, 720];
@@ -64,7 +64,7 @@ test('contributions are the Shapley values of the path-dependent expectation, wh
   assertProperty(
     property(modelTexts({ trees: 3, leaves: 16, features: FEATURES }), (text) => {
       const booster = parseBooster(text);
-      const { rows, count } = selfCheck(booster, 12);
+      const { rows, count } = criticalRows(booster, 12);
       for (const [name, contributions] of explained(booster, rows)) {
         for (let r = 0; r < count; r++) {
           const row = rows.subarray(r * FEATURES, (r + 1) * FEATURES);
@@ -91,7 +91,7 @@ test('contributions add up to the raw score on a path of very many splits and fe
     [600, 40],
   ]) {
     const booster = parseBooster(chainModel(leaves, features));
-    const { rows, count } = selfCheck(booster, 16);
+    const { rows, count } = criticalRows(booster, 16);
     for (const [name, contributions] of explained(booster, rows)) {
       for (let r = 0; r < count; r++) {
         const parts = contributions.subarray(r * (features + 1), (r + 1) * (features + 1));
@@ -108,7 +108,7 @@ test('contributions add up to the raw score on a path of very many splits and fe
 
 test('a feature that no tree splits on contributes exactly nothing, and nothing is ever -0', () => {
   const booster = parseBooster(SMALL_MODEL.replace('split_feature=0 2 0', 'split_feature=0 0 0'));
-  const { rows } = selfCheck(booster, 64);
+  const { rows } = criticalRows(booster, 64);
   for (const [name, contributions] of explained(booster, rows)) {
     for (const [i, value] of contributions.entries()) {
       if (i % 4 === 2) assert.ok(Object.is(value, 0));

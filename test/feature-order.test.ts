@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import * as fc from 'fast-check';
-import { FeatureMismatch, FeatureNames } from '../src/http/feature-order.js';
+import { FeatureMismatch, FeatureNames } from '../src/protocols/score/feature-names.js';
 
 const model = ['age', 'ltv_ratio', 'vin_reuse_flag', 'Column_3'];
 const row = [10, 11, 12, 13];

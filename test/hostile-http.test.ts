@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readGolden } from './golden.js';
-import { sendHostile } from './hostile-requests.js';
-import { startServer } from './server.js';
+import { readGolden } from './support/golden.js';
+import { sendHostile } from './support/hostile-requests.js';
+import { startServer } from './support/server.js';
 
 test('4,000 hostile requests are refused or cut off, and the good ones beside them are unharmed', async (t) => {
   const golden = readGolden();

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { readGolden } from './golden.js';
-import { projectRoot } from './project.js';
-import { startServer } from './server.js';
+import { readGolden } from './support/golden.js';
+import { projectRoot } from './support/project.js';
+import { startServer } from './support/server.js';
 
 const good = { features: readGolden().rows[0] };
 const PARTNER = 'partner-key-0123456789';

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { calibrate } from '../src/artifact/calibrator.js';
 import { readPickledCalibrator } from '../src/artifact/scikit-learn.js';
-import { close, inParallel, readGolden } from './golden.js';
-import { needsNative, openLightGBM } from './native.js';
-import { S3_CREDENTIALS, startS3Server } from './s3-server.js';
-import { type Environment, MODELS, type ServerProcess, startServer } from './server.js';
+import { close, inParallel, readGolden } from './support/golden.js';
+import { needsNative, openLightGBM } from './support/native.js';
+import { S3_CREDENTIALS, startS3Server } from './support/s3-server.js';
+import { type Environment, MODELS, type ServerProcess, startServer } from './support/server.js';
 
 const golden = readGolden();
 

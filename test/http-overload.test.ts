@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { close, readGolden } from './golden.js';
-import { type Answer, startServer } from './server.js';
+import { close, readGolden } from './support/golden.js';
+import { type Answer, startServer } from './support/server.js';
 
 const golden = readGolden();
 const rows = (count: number) =>

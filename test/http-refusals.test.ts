@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { readGolden } from './golden.js';
-import { type Answer, type ServerProcess, startServer } from './server.js';
+import { readGolden } from './support/golden.js';
+import { type Answer, type ServerProcess, startServer } from './support/server.js';
 
 const golden = readGolden();
 const names = golden.feature_names;

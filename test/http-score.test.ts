@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import type { TopFeature } from '../src/http/schemas.js';
-import { close, readGolden } from './golden.js';
-import { type ServerProcess, startServer } from './server.js';
+import type { TopFeature } from '../src/contract/schemas.js';
+import { close, readGolden } from './support/golden.js';
+import { type ServerProcess, startServer } from './support/server.js';
 
 const golden = readGolden();
 const names = golden.feature_names;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { close, inParallel, readGolden } from './golden.js';
-import { RawConnection, postBytes } from './raw-connection.js';
-import { type ServerProcess, startServer } from './server.js';
+import { close, inParallel, readGolden } from './support/golden.js';
+import { RawConnection, postBytes } from './support/raw-connection.js';
+import { type ServerProcess, startServer } from './support/server.js';
 
 const golden = readGolden();
 const body = JSON.stringify({ features: golden.rows[0], request_id: 'wïre' });

@@ -5,13 +5,13 @@ import { test } from 'node:test';
 import { firstDifference } from '../src/model/agreement.js';
 import { applicableStrategies, compileImage } from '../src/model/image.js';
 import { parseBooster } from '../src/model/parse.js';
-import { selfCheck } from '../src/model/self-check.js';
+import { criticalRows } from '../src/model/critical-rows.js';
 import { compileKernel, instantiateKernel } from '../src/scoring/kernel.js';
 import { createLane } from '../src/scoring/lane.js';
 import { SharedMemory } from '../src/scoring/memory.js';
-import { LINEAR_MODEL, SMALL_MODEL, chainModel } from './model-text.js';
-import { projectRoot } from './project.js';
-import { scorersFor } from './strategies.js';
+import { LINEAR_MODEL, SMALL_MODEL, chainModel } from './support/model-text.js';
+import { projectRoot } from './support/project.js';
+import { scorersFor } from './support/strategies.js';
 
 const readReference = (name: string): string =>
   readFileSync(join(projectRoot, 'test/data/conformance', `${name}.txt`), 'utf8');
@@ -32,7 +32,7 @@ test('an image scores alike wherever it lies', () => {
   const memory = new SharedMemory();
   const kernels = instantiateKernel(compileKernel(), memory.memory);
   const booster = parseBooster(readReference('categorical'));
-  const { rows, raw, count } = selfCheck(booster, 100);
+  const { rows, raw, count } = criticalRows(booster, 100);
   for (const strategy of applicableStrategies(booster)) {
     const image = compileImage(booster, undefined, strategy);
     for (const gap of [64, 4096, 70_016, 3 << 20]) {
@@ -79,7 +79,7 @@ test('a feature of more thresholds than sixteen bits count', () => {
   const header =
     'tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=0\nobjective=regression\nfeature_names=x\n\n';
   const booster = parseBooster(`${header}${Array.from({ length: trees }, (_, t) => one(t)).join('\n')}end of trees\n`);
-  const { rows, raw, count } = selfCheck(booster, 300);
+  const { rows, raw, count } = criticalRows(booster, 300);
   assert.equal(count, 300);
   for (const scorer of scorersFor(booster)) {
     assert.equal(firstDifference(raw, scorer.score(rows, 'one batch').raw), -1, scorer.name);

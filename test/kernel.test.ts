@@ -17,11 +17,11 @@ import { type Booster, splitImportance } from '../src/model/booster.js';
 import { type Image, applicableStrategies, compileImage } from '../src/model/image.js';
 import type { Strategy } from '../src/model/strategies.js';
 import { parseBooster } from '../src/model/parse.js';
-import { selfCheck } from '../src/model/self-check.js';
+import { criticalRows } from '../src/model/critical-rows.js';
 import { type BoundKernel, compileKernel, instantiateKernel } from '../src/scoring/kernel.js';
 import { type Lane, createLane } from '../src/scoring/lane.js';
 import { SharedMemory } from '../src/scoring/memory.js';
-import { SMALL_MODEL } from './model-text.js';
+import { SMALL_MODEL } from './support/model-text.js';
 
 const memory = new SharedMemory();
 const kernels = instantiateKernel(compileKernel(), memory.memory);
@@ -55,7 +55,7 @@ const results = (lane: Lane): [ArrayLike<number>, number][] => [
 
 test('scoring some rows of a lane leaves the others, the inputs and the image as they were', () => {
   const booster = parseBooster(SMALL_MODEL);
-  const { rows, count } = selfCheck(booster, 40);
+  const { rows, count } = criticalRows(booster, 40);
   for (const strategy of applicableStrategies(booster)) {
     const { image, address, kernel } = load(booster, undefined, strategy);
     const lane = createLane(memory, image.shape, count, 'score');

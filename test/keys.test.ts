@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, test } from 'node:test';
 import * as fc from 'fast-check';
-import { keyDigest, KeyRing, presentedKey } from '../src/http/keys.js';
+import { keyDigest, KeyRing, presentedKey } from '../src/access/keys.js';
 
 const ring = new KeyRing(['alpha', 'beta', 'gamma'].map((id) => ({ id, digest: keyDigest(`key of ${id}`) })));
 

@@ -3,8 +3,9 @@ import { once } from 'node:events';
 import { type TestContext, test } from 'node:test';
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { fileURLToPath } from 'node:url';
-import { type LeaseEnd, LeasedMemory, Lessor } from '../src/acceptors/leased-memory.js';
+import { type LeaseEnd, LeasedMemory, MemoryLender } from '../src/acceptors/leased-memory.js';
 import { SharedMemory } from '../src/scoring/memory.js';
+import { messageOf } from '../src/errors.js';
 
 const MARK = 42;
 
@@ -31,20 +32,20 @@ function borrow({ memory, end }: Data): void {
       new Uint8Array(memory.buffer, address, request.bytes)[request.bytes - 1] = MARK;
       parentPort?.postMessage(address);
     } catch (error) {
-      parentPort?.postMessage(error instanceof Error ? error.message : String(error));
+      parentPort?.postMessage(messageOf(error));
     }
   });
 }
 
 interface Borrower {
   readonly memory: SharedMemory;
-  readonly lessor: Lessor;
+  readonly lessor: MemoryLender;
   ask(request: Request): Promise<number | string>;
 }
 
 function start(t: TestContext): Borrower {
   const memory = new SharedMemory();
-  const lessor = new Lessor(memory);
+  const lessor = new MemoryLender(memory);
   const worker = new Worker(fileURLToPath(import.meta.url), {
     workerData: { memory: memory.memory, end: lessor.end } satisfies Data,
     transferList: [lessor.end.port],

@@ -27,7 +27,7 @@ import { checkedSingles } from '../loadtest/traffic/checked.js';
 import { MODEL_FOLDER, MODEL_VERSION, loadDemoModel } from '../loadtest/traffic/demo-model.js';
 import { HEADER_COUNTS, withProxiedHeaders } from '../loadtest/traffic/headers.js';
 import { Random } from '../src/train/random.js';
-import { projectRoot } from './project.js';
+import { projectRoot } from './support/project.js';
 
 const linuxOnly = process.platform === 'linux' ? {} : { skip: "the load generator needs Linux's epoll" };
 const withGit =

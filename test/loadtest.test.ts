@@ -13,7 +13,7 @@ import { batchBodies, rowRequests } from '../loadtest/traffic/bodies.js';
 import { checkedSingles } from '../loadtest/traffic/checked.js';
 import { exampleRows, loadDemoModel } from '../loadtest/traffic/demo-model.js';
 import { drawRow } from '../loadtest/traffic/rows.js';
-import { validateScoreBatchRequest, validateScoreRequest } from '../src/http/validators.generated.js';
+import { validateScoreBatchRequest, validateScoreRequest } from '../src/contract/validators.generated.js';
 import { Random } from '../src/train/random.js';
 
 const NAMES = Array.from({ length: 15 }, (_, i) => `feature ${i}`);

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Mailbox, type ScoreTask } from '../workers/mailbox.js';
+import { Mailbox, type ScoreTask } from '../src/scoring/mailbox.js';
 
 const TASK: ScoreTask = {
   strategy: 'mask64',
@@ -26,6 +26,18 @@ test('a task arrives whole, with addresses beyond 2 GiB; its time comes back', (
   assert.equal(mailbox.isDone, true);
   assert.equal(mailbox.microseconds, 1500);
   assert.equal(other.isDone, true);
+});
+
+test('nothing is posted while a task is under way, which arrives as it was', () => {
+  const mailbox = new Mailbox(Mailbox.bufferFor(1), 0);
+  mailbox.post(TASK);
+  assert.throws(
+    () => mailbox.post({ ...TASK, first: 0 }),
+    /^InvariantError: a task is posted to a mailbox while another one is under way$/,
+  );
+  assert.deepEqual(mailbox.wait(), TASK);
+  mailbox.finish(1);
+  assert.equal(mailbox.isDone, true);
 });
 
 test('whoever comes last sees the other: a task is found done, or its worker is asked for a message', () => {
@@ -69,14 +81,14 @@ test('counts go past 2^31', () => {
 
 test('a worker whose turn is over does not attend; what it left undone is gone for the next one', () => {
   const mailbox = new Mailbox(Mailbox.bufferFor(1), 0);
-  const { tenure } = mailbox;
+  const { epoch } = mailbox;
   assert.equal(mailbox.isAttended, false);
-  assert.equal(mailbox.attend(tenure), true);
+  assert.equal(mailbox.attend(epoch), true);
   assert.equal(mailbox.isAttended, true);
   mailbox.post(TASK);
   mailbox.reset();
   assert.equal(mailbox.isAttended, false);
   assert.equal(mailbox.isDone, true);
-  assert.equal(mailbox.attend(tenure), false);
-  assert.equal(mailbox.attend(mailbox.tenure), true);
+  assert.equal(mailbox.attend(epoch), false);
+  assert.equal(mailbox.attend(mailbox.epoch), true);
 });

@@ -3,8 +3,8 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { readGolden } from './golden.js';
-import { MODELS, type ServerProcess, startServer } from './server.js';
+import { readGolden } from './support/golden.js';
+import { MODELS, type ServerProcess, startServer } from './support/server.js';
 
 const golden = readGolden();
 const COPIES = 30;

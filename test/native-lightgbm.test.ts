@@ -5,8 +5,8 @@ import { test } from 'node:test';
 
 import { parameterString } from '../src/native/parameters.js';
 import { Random } from '../src/train/random.js';
-import { type LightGBM, needsNative, openLightGBM } from './native.js';
-import { projectRoot } from './project.js';
+import { type LightGBM, needsNative, openLightGBM } from './support/native.js';
+import { projectRoot } from './support/project.js';
 
 const conformance = join(projectRoot, 'test/data/conformance');
 const PARAMETERS = {

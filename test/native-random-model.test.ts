@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { needsNative, openLightGBM } from './native.js';
-import { hostileRows, neighbour } from './hostile-rows.js';
-import { OBJECTIVES, randomModel } from './random-model.js';
+import { needsNative, openLightGBM } from './support/native.js';
+import { hostileRows, neighbour } from './support/hostile-rows.js';
+import { OBJECTIVES, randomModel } from './support/random-model.js';
 
 test(
   'random models cover every objective, and LightGBM scores their rows alike in one call and one row at a time',

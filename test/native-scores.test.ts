@@ -3,10 +3,11 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { ArtifactError } from '../src/errors.js';
 import { parseBooster } from '../src/model/parse.js';
-import { selfCheck } from '../src/model/self-check.js';
-import { type KnownScores, startNative } from '../src/model/verification.js';
-import { needsNative, openLightGBM } from './native.js';
-import { projectRoot } from './project.js';
+import { criticalRows } from '../src/model/critical-rows.js';
+import { needsNative, openLightGBM } from './support/native.js';
+import { projectRoot } from './support/project.js';
+import { startNative } from '../src/loading/native-check.js';
+import type { KnownScores } from '../src/loading/known-scores.js';
 
 const text = readFileSync(`${projectRoot}/test/data/models/v1.0.0/lightgbm_model.txt`, 'utf8');
 const nativeScores = (modelText: string, rows: Float64Array, count: number): Promise<KnownScores | undefined> =>
@@ -14,14 +15,14 @@ const nativeScores = (modelText: string, rows: Float64Array, count: number): Pro
 
 test('native LightGBM joins the self-check from a process of its own', needsNative(), async () => {
   await openLightGBM();
-  const { rows, raw, count } = selfCheck(parseBooster(text), 64);
+  const { rows, raw, count } = criticalRows(parseBooster(text), 64);
   const native = await nativeScores(text, rows, count);
   assert.deepEqual(native?.raw, raw);
 });
 
 test('a model whose tree_sizes an edit made wrong is read all the same', needsNative(), async () => {
   await openLightGBM();
-  const { rows, raw, count } = selfCheck(parseBooster(text), 8);
+  const { rows, raw, count } = criticalRows(parseBooster(text), 8);
   const native = await nativeScores(text.replace('tree_sizes=3373 ', 'tree_sizes=3370 '), rows, count);
   assert.deepEqual(native?.raw, raw);
 });
@@ -31,7 +32,7 @@ test(
   needsNative(),
   async () => {
     await openLightGBM();
-    const { rows, count } = selfCheck(parseBooster(text), 8);
+    const { rows, count } = criticalRows(parseBooster(text), 8);
     for (const broken of [
       text.replace('num_class=1', 'num_klass=1'),
       text.replace('feature_names=age', 'feature_names=age extra'),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { openApiDocument, type ExampleModel, type OpenApiOptions } from '../src/http/openapi.js';
+import { openApiDocument, type ExampleModel, type OpenApiOptions } from '../src/contract/openapi.js';
 
 const model: ExampleModel = {
   modelVersion: 'v1.0.0',

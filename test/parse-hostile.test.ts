@@ -11,11 +11,11 @@ import { firstDifference } from '../src/model/agreement.js';
 import { ArtifactError } from '../src/errors.js';
 import type { Booster } from '../src/model/booster.js';
 import { parseBooster } from '../src/model/parse.js';
-import { selfCheck } from '../src/model/self-check.js';
-import { LINEAR_MODEL, SMALL_MODEL, chainModel } from './model-text.js';
-import { projectRoot } from './project.js';
-import { modelTexts } from './random-tree.js';
-import { SPLITS, scorersFor } from './strategies.js';
+import { criticalRows } from '../src/model/critical-rows.js';
+import { LINEAR_MODEL, SMALL_MODEL, chainModel } from './support/model-text.js';
+import { projectRoot } from './support/project.js';
+import { modelTexts } from './support/random-tree.js';
+import { SPLITS, scorersFor } from './support/strategies.js';
 
 const FILE = 'lightgbm_model.txt';
 
@@ -37,7 +37,7 @@ function parse(text: string): Booster | undefined {
 function assertRefusedOrSound(text: string): boolean {
   const booster = parse(text);
   if (booster === undefined) return false;
-  const { rows, raw } = selfCheck(booster, 128);
+  const { rows, raw } = criticalRows(booster, 128);
   for (const scorer of scorersFor(booster)) {
     for (const split of SPLITS)
       assert.equal(
@@ -175,7 +175,7 @@ test('a tree that is one long chain, and a model of very many features, score in
   ]) {
     const booster = parse(chainModel(leaves, features));
     assert.ok(booster !== undefined);
-    const { rows, raw } = selfCheck(booster, 200);
+    const { rows, raw } = criticalRows(booster, 200);
     for (const scorer of scorersFor(booster)) {
       assert.equal(
         firstDifference(raw, scorer.score(rows, 'one batch').raw),
@@ -193,7 +193,7 @@ test('a tree that is one long chain, and a model of very many features, score in
     ),
   );
   assert.ok(wide !== undefined);
-  const { rows, raw } = selfCheck(wide, 4);
+  const { rows, raw } = criticalRows(wide, 4);
   for (const scorer of scorersFor(wide)) {
     assert.equal(firstDifference(raw, scorer.score(rows, 'one batch').raw), -1, scorer.name);
     scorer.free();

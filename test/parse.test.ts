@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { ArtifactError } from '../src/errors.js';
 import { parseBooster } from '../src/model/parse.js';
-import { LINEAR_MODEL, SMALL_MODEL } from './model-text.js';
-import { projectRoot } from './project.js';
+import { LINEAR_MODEL, SMALL_MODEL } from './support/model-text.js';
+import { projectRoot } from './support/project.js';
 
 const FILE = 'models/v7/lightgbm_model.txt';
 

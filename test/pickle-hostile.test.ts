@@ -7,7 +7,7 @@ import { deflateSync, gzipSync } from 'node:zlib';
 import { calibratorFault } from '../src/artifact/calibrator.js';
 import { readPickledCalibrator } from '../src/artifact/scikit-learn.js';
 import { ArtifactError } from '../src/errors.js';
-import { projectRoot } from './project.js';
+import { projectRoot } from './support/project.js';
 
 const FILE = 'v1.0.0/calibrator.pkl';
 const folder = join(projectRoot, 'test/data/pickles');

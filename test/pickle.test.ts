@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { calibrate } from '../src/artifact/calibrator.js';
 import { readPickledCalibrator } from '../src/artifact/scikit-learn.js';
 import { ArtifactError } from '../src/errors.js';
-import { projectRoot } from './project.js';
+import { projectRoot } from './support/project.js';
 
 interface Expected {
   answers: Record<string, { dtype: string; x: number[]; y: number[]; p: number[]; calibrated: number[] }>;

@@ -1,12 +1,13 @@
 /** The pool of workers and its mailboxes when threads die at bad moments. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { ScoringPool, scoringGround } from '../src/scoring/pool.js';
-import type { ScoreTask } from '../workers/mailbox.js';
-import { placeModel } from './scoring.js';
+import { ScoringPool } from '../src/scoring/pool.js';
+import type { ScoreTask } from '../src/scoring/mailbox.js';
+import { placeModel } from './support/scoring.js';
+import { createScoringResources } from '../src/scoring/kernel.js';
 
 function setUp(t: TestContext, workers: number): { pool: ScoringPool; task: ScoreTask } {
-  const pool = new ScoringPool(workers, scoringGround());
+  const pool = new ScoringPool(workers, createScoringResources());
   t.after(() => pool.close());
   const model = placeModel(pool, 'v1.0.0');
   const lane = model.takeLane('score');

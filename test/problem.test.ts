@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { STATUS_CODES } from 'node:http';
 import { describe, test } from 'node:test';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { problem, problemAnchor, PROBLEMS, type ProblemCode } from '../src/http/problem.js';
-import { problemSchema, type ProblemDetails } from '../src/http/schemas.js';
+import { problem, problemAnchor, PROBLEMS, type ProblemCode } from '../src/contract/problem.js';
+import { problemSchema, type ProblemDetails } from '../src/contract/schemas.js';
 
 const isProblem = new Ajv2020({ strict: true, allErrors: true }).compile<ProblemDetails>(problemSchema);
 const codes = Object.keys(PROBLEMS).filter((code): code is ProblemCode => code in PROBLEMS);

@@ -4,7 +4,7 @@ import { builtinModules } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { projectRoot } from './project.js';
+import { projectRoot } from './support/project.js';
 
 const compiled = fileURLToPath(new URL('..', import.meta.url));
 const {
@@ -15,7 +15,7 @@ const {
 );
 
 /** Run by hand in a checkout; nothing the server or the CLI starts with imports it. */
-const BUILD_TIME = ['src/http/compile-validators.js'];
+const BUILD_TIME = ['src/contract/compile-validators.js'];
 
 /** Packages that a compiled file loads as soon as it is loaded itself: those of `import()` are left out. */
 function staticPackages(source: string): string[] {

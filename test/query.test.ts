@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import * as fc from 'fast-check';
-import { parseScoreQuery } from '../src/http/query.js';
+import { parseScoreQuery } from '../src/contract/query.js';
 
 describe('the query of a scoring request', () => {
   const good: [string, object][] = [

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setImmediate as nextTurn, setTimeout as elapsed } from 'node:timers/promises';
-import { type RateLimit, RateLimiter } from '../src/http/rate-limit.js';
-import { SharedRateLimiter } from '../src/http/shared-rate-limit.js';
+import { RateLimiter } from '../src/access/rate-limiter.js';
 
 /** Requests of one caller, one event each as they come from sockets: how many are permitted. */
 async function permitted(take: () => number, requests: number): Promise<number> {
@@ -14,70 +13,55 @@ async function permitted(take: () => number, requests: number): Promise<number> 
   return count;
 }
 
-const LIMITERS: Readonly<Record<string, (requestsPerSecond: number) => RateLimit>> = {
-  'of one acceptor': (rate) => new RateLimiter(rate),
-  'of several acceptors': (rate) => new SharedRateLimiter(SharedRateLimiter.table(), rate),
-};
+const create = (requestsPerSecond: number): RateLimiter => new RateLimiter(RateLimiter.table(), requestsPerSecond);
 
-for (const [name, create] of Object.entries(LIMITERS))
-  describe(`a rate limit ${name}`, () => {
-    test('permits so many requests and no more, then says how long to wait', async () => {
-      const limiter = create(5);
-      assert.equal(await permitted(() => limiter.takeKey('a'), 50), 5);
-      assert.equal(limiter.takeKey('a'), 1);
-    });
-
-    test('counts each key and each address apart', async () => {
-      const limiter = create(2);
-      assert.equal(await permitted(() => limiter.takeKey('10.0.0.1'), 5), 2);
-      assert.equal(await permitted(() => limiter.takeKey('b'), 5), 2);
-      assert.equal(await permitted(() => limiter.takeAddress('10.0.0.1'), 5), 2);
-      assert.equal(await permitted(() => limiter.takeAddress('10.0.0.2'), 5), 2);
-    });
-
-    test('counts the addresses of one IPv6 network together', async () => {
-      const limiter = create(2);
-      let host = 0;
-      assert.equal(await permitted(() => limiter.takeAddress(`2001:db8::${++host}`), 10), 2);
-    });
-
-    test('of one permits one', async () => {
-      const limiter = create(1);
-      assert.equal(await permitted(() => limiter.takeKey('a'), 10), 1);
-    });
-
-    test('begins anew a second after the first request', async () => {
-      const limiter = create(3);
-      const started = performance.now();
-      assert.equal(await permitted(() => limiter.takeKey('a'), 10), 3);
-      while (limiter.takeKey('a') !== 0) await elapsed(10);
-      assert.ok(performance.now() - started >= 999, 'not before its time');
-      assert.equal(await permitted(() => limiter.takeKey('a'), 10), 2);
-    });
+describe('a rate limit', () => {
+  test('permits so many requests and no more, then says how long to wait', async () => {
+    const limiter = create(5);
+    assert.equal(await permitted(() => limiter.takeKey('a'), 50), 5);
+    assert.equal(limiter.takeKey('a'), 1);
   });
 
-test('more addresses than are counted apart share counters, so that memory is bounded', async () => {
-  const limiter = new RateLimiter(1);
-  let refused = 0;
-  for (let i = 0; i < 60_000; i++) {
-    if (limiter.takeAddress(`10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`) !== 0) refused++;
-    if (i % 100 === 0) await nextTurn();
-  }
-  assert.ok(refused > 5_000, `${refused} refused`);
-  assert.equal(limiter.takeKey('a caller with a key'), 0);
+  test('counts each key and each address apart', async () => {
+    const limiter = create(2);
+    assert.equal(await permitted(() => limiter.takeKey('10.0.0.1'), 5), 2);
+    assert.equal(await permitted(() => limiter.takeKey('b'), 5), 2);
+    assert.equal(await permitted(() => limiter.takeAddress('10.0.0.1'), 5), 2);
+    assert.equal(await permitted(() => limiter.takeAddress('10.0.0.2'), 5), 2);
+  });
+
+  test('counts the addresses of one IPv6 network together', async () => {
+    const limiter = create(2);
+    let host = 0;
+    assert.equal(await permitted(() => limiter.takeAddress(`2001:db8::${++host}`), 10), 2);
+  });
+
+  test('of one permits one', async () => {
+    const limiter = create(1);
+    assert.equal(await permitted(() => limiter.takeKey('a'), 10), 1);
+  });
+
+  test('begins anew a second after the first request', async () => {
+    const limiter = create(3);
+    const started = performance.now();
+    assert.equal(await permitted(() => limiter.takeKey('a'), 10), 3);
+    while (limiter.takeKey('a') !== 0) await elapsed(10);
+    assert.ok(performance.now() - started >= 999, 'not before its time');
+    assert.equal(await permitted(() => limiter.takeKey('a'), 10), 2);
+  });
 });
 
 describe('a rate limit that acceptors share', () => {
   test('is one for all of them', async () => {
-    const table = SharedRateLimiter.table();
-    const limiters = Array.from({ length: 3 }, () => new SharedRateLimiter(table, 10));
+    const table = RateLimiter.table();
+    const limiters = Array.from({ length: 3 }, () => new RateLimiter(table, 10));
     let turn = 0;
     assert.equal(await permitted(() => limiters[turn++ % 3].takeKey('a'), 60), 10);
     assert.equal(await permitted(() => limiters[turn++ % 3].takeAddress('10.0.0.1'), 60), 10);
   });
 
   test('counts many callers apart', () => {
-    const limiter = new SharedRateLimiter(SharedRateLimiter.table(), 3);
+    const limiter = new RateLimiter(RateLimiter.table(), 3);
     for (let round = 0; round < 3; round++)
       for (let i = 0; i < 10_000; i++) assert.equal(limiter.takeAddress(`10.0.${i >> 8}.${i & 255}`), 0);
     let refused = 0;
@@ -86,10 +70,11 @@ describe('a rate limit that acceptors share', () => {
   });
 
   test('has counters for more callers than its table, so that memory is bounded', () => {
-    const limiter = new SharedRateLimiter(SharedRateLimiter.table(), 1);
+    const limiter = new RateLimiter(RateLimiter.table(), 1);
     let refused = 0;
     for (let i = 0; i < 200_000; i++)
       if (limiter.takeAddress(`10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`) !== 0) refused++;
     assert(refused > 5_000, `${refused} refused`);
+    assert.equal(limiter.takeKey('a caller with a key'), 0);
   });
 });

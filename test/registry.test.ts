@@ -1,18 +1,19 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { AuditTrail } from '../src/audit/trail.js';
-import type { Config } from '../src/config.js';
-import { ModelLoader } from '../src/model/loader.js';
+import type { Config } from '../src/config/config.js';
+import { ModelLoader } from '../src/loading/loader.js';
 import { ModelRegistry } from '../src/registry/registry.js';
 import { VersionSource } from '../src/registry/source.js';
 import { Batcher } from '../src/scoring/batcher.js';
-import { ScoringPool, scoringGround } from '../src/scoring/pool.js';
+import { ScoringPool } from '../src/scoring/pool.js';
 import { FolderStore } from '../src/store/folder.js';
 import { openLog } from '../src/telemetry/log.js';
 import { Metrics } from '../src/telemetry/metrics.js';
-import { ModelStore } from './model-store.js';
-import { Observed, RecordedRequest } from './scoring.js';
-import { close, readGolden } from './golden.js';
+import { ModelStore } from './support/model-store.js';
+import { Observed, RecordedRequest } from './support/scoring.js';
+import { close, readGolden } from './support/golden.js';
+import { createScoringResources } from '../src/scoring/kernel.js';
 
 const { logger } = openLog('silent', 0);
 const golden = readGolden();
@@ -26,7 +27,7 @@ interface Parts {
 
 async function setUp(t: TestContext, workers = 1): Promise<Parts> {
   const store = await ModelStore.create();
-  const pool = new ScoringPool(workers, scoringGround());
+  const pool = new ScoringPool(workers, createScoringResources());
   const models: Config['models'] = {
     store: { kind: 'folder', folder: store.folder },
     version: undefined,

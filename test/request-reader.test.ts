@@ -5,9 +5,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { FeatureMismatch, FeatureNames } from '../src/http/feature-order.js';
-import { RequestReader } from '../src/http/request-reader.js';
-import { validateScoreRequest } from '../src/http/validators.generated.js';
+import { FeatureMismatch, FeatureNames } from '../src/protocols/score/feature-names.js';
+import { RequestReader } from '../src/protocols/score/request-reader.js';
+import { validateScoreRequest } from '../src/contract/validators.generated.js';
 import { compileKernel, instantiateKernel } from '../src/scoring/kernel.js';
 import { createLane } from '../src/scoring/lane.js';
 import { SharedMemory } from '../src/scoring/memory.js';

@@ -3,11 +3,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import * as fc from 'fast-check';
-import { compileValidators } from '../src/http/compile-validators.js';
-import { explainMalformedJson, explainMismatch, placeInWords } from '../src/http/mismatch.js';
-import { CEILING, type ProblemPlace } from '../src/http/schemas.js';
-import { validateScoreBatchRequest, validateScoreRequest } from '../src/http/validators.generated.js';
-import { projectRoot } from './project.js';
+import { compileValidators } from '../src/contract/compile-validators.js';
+import { explainMalformedJson, explainMismatch, placeInWords } from '../src/contract/mismatch.js';
+import { CEILING, type ProblemPlace } from '../src/contract/schemas.js';
+import { validateScoreBatchRequest, validateScoreRequest } from '../src/contract/validators.generated.js';
+import { projectRoot } from './support/project.js';
 
 /** What is wrong with a body of /score, given as JSON text. */
 function mismatch(json: string): ProblemPlace | undefined {
@@ -46,16 +46,16 @@ const explainText = (text: string) => {
 };
 
 test('the committed validators are those that the schemas compile to', () => {
-  const committed = readFileSync(join(projectRoot, 'src/http/validators.generated.js'), 'utf8');
+  const committed = readFileSync(join(projectRoot, 'src/contract/validators.generated.js'), 'utf8');
   assert.ok(
     committed === compileValidators(),
-    'schemas.ts changed: npm run build && node dist/src/http/compile-validators.js',
+    'schemas.ts changed: npm run build && node dist/src/contract/compile-validators.js',
   );
 });
 
 test('the committed validators import nothing', () => {
   assert.doesNotMatch(
-    readFileSync(join(projectRoot, 'src/http/validators.generated.js'), 'utf8'),
+    readFileSync(join(projectRoot, 'src/contract/validators.generated.js'), 'utf8'),
     /\brequire\(|\bimport\b/,
   );
 });

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { close, readGolden } from './golden.js';
-import { RawConnection, postBytes } from './raw-connection.js';
-import { type ServerProcess, startServer } from './server.js';
-import { ACCEPTORS, SEVERAL } from './several-acceptors.js';
+import { close, readGolden } from './support/golden.js';
+import { RawConnection, postBytes } from './support/raw-connection.js';
+import { type ServerProcess, startServer } from './support/server.js';
+import { ACCEPTORS, SEVERAL } from './support/several-acceptors.js';
 
 const golden = readGolden();
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { readGolden } from './golden.js';
-import { RawConnection, postBytes } from './raw-connection.js';
-import { type ServerProcess, startServer } from './server.js';
+import { readGolden } from './support/golden.js';
+import { RawConnection, postBytes } from './support/raw-connection.js';
+import { type ServerProcess, startServer } from './support/server.js';
 
 const body = JSON.stringify({ features: readGolden().rows[0] });
 const request = postBytes('/score', body);

@@ -4,9 +4,9 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { readGolden } from './golden.js';
-import { S3_CREDENTIALS, startS3Server } from './s3-server.js';
-import { type Environment, MODELS, failingServer, startServer } from './server.js';
+import { readGolden } from './support/golden.js';
+import { S3_CREDENTIALS, startS3Server } from './support/s3-server.js';
+import { type Environment, MODELS, failingServer, startServer } from './support/server.js';
 
 /** A copy of the test models that a test may spoil. */
 function copyOfModels(t: TestContext): string {

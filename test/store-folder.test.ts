@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { FolderStore } from '../src/store/folder.js';
-import { type StoreUnderTest, testStore } from './store-contract.js';
+import { type StoreUnderTest, testStore } from './support/store-contract.js';
 
 async function openFolder(t: TestContext): Promise<StoreUnderTest & { folder: string }> {
   const folder = await mkdtemp(join(tmpdir(), 'lightscore-store-'));

@@ -5,8 +5,8 @@ import { test, type TestContext } from 'node:test';
 import { openStore } from '../src/store/open.js';
 import { createS3Client } from '../src/store/s3-client.js';
 import { S3Store } from '../src/store/s3.js';
-import { startFaultyServer, startS3Server } from './s3-server.js';
-import { testStore } from './store-contract.js';
+import { startFaultyServer, startS3Server } from './support/s3-server.js';
+import { testStore } from './support/store-contract.js';
 
 const BUCKET = 'fraud-models';
 const PATIENCE = { connectMs: 300, answerMs: 300, silenceMs: 300, attempts: 2 };

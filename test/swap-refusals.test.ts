@@ -6,12 +6,12 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { type VersionedBody, VersionedTraffic, scoresOf } from '../loadtest/swap/versioned-traffic.js';
 import { signVersion } from '../src/commands/sign.js';
-import { ADMIN_KEY, type AdministeredServer, startAdministered } from './administration.js';
-import { readGolden } from './golden.js';
-import type { ModelStore } from './model-store.js';
-import { projectRoot } from './project.js';
-import { S3_CREDENTIALS, startFaultyServer, startS3Server } from './s3-server.js';
-import { MODELS, startServer } from './server.js';
+import { ADMIN_KEY, type AdministeredServer, startAdministered } from './support/administration.js';
+import { readGolden } from './support/golden.js';
+import type { ModelStore } from './support/model-store.js';
+import { projectRoot } from './support/project.js';
+import { S3_CREDENTIALS, startFaultyServer, startS3Server } from './support/s3-server.js';
+import { MODELS, startServer } from './support/server.js';
 
 const bodies = readGolden()
   .rows.slice(0, 100)

@@ -3,8 +3,8 @@ import { readdirSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { type VersionedBody, VersionedTraffic, scoresOf } from '../loadtest/swap/versioned-traffic.js';
-import { type AdministeredServer, startAdministered } from './administration.js';
-import { readGolden } from './golden.js';
+import { type AdministeredServer, startAdministered } from './support/administration.js';
+import { readGolden } from './support/golden.js';
 
 const VERSIONS = ['v1.0.0', 'v1.1.0'] as const;
 const bodies = readGolden()

@@ -6,7 +6,7 @@ import { aucRoc, rank } from '../src/train/evaluation.js';
 import type { LabelledRows } from '../src/train/labelled-rows.js';
 import { type TrainingPlan, trainingPlan } from '../src/train/parameters.js';
 import { Random } from '../src/train/random.js';
-import { needsNative, openLightGBM } from './native.js';
+import { needsNative, openLightGBM } from './support/native.js';
 
 const NAMES = ['a', 'b', 'c'];
 

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { checkData } from '../src/train/checks.js';
 import { generateDataSet } from '../src/train/data-set.js';
 import { FEATURE_NAMES, LABEL_NAME, SPLITS, type Split } from '../src/train/features.js';
-import type { SourceTable } from '../src/train/table.js';
+import type { SourceTable } from '../src/train/read-table.js';
 
 const { tables: generated } = generateDataSet({ rows: 15_000, fraudRate: 0.03, seed: 5 });
 

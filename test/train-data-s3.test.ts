@@ -4,9 +4,9 @@ import { dataCommand } from '../src/commands/data.js';
 import { openDataFolder } from '../src/train/data-folder.js';
 import { generateDataSet } from '../src/train/data-set.js';
 import { SPLITS } from '../src/train/features.js';
-import { readTable } from '../src/train/table.js';
-import { runCli } from './cli-process.js';
-import { type S3Server, startS3Server } from './s3-server.js';
+import { runCli } from './support/cli-process.js';
+import { type S3Server, startS3Server } from './support/s3-server.js';
+import { readTable } from '../src/train/read-table.js';
 
 let server: S3Server;
 before(async () => {

@@ -11,7 +11,7 @@ import { type DataSetSummary, generateDataSet } from '../src/train/data-set.js';
 import { aucRoc, rank } from '../src/train/evaluation.js';
 import { FEATURES, FEATURE_NAMES, LABEL_NAME, SPLITS } from '../src/train/features.js';
 import { Random, exponential, naturalLog } from '../src/train/random.js';
-import { readTable } from '../src/train/table.js';
+import { readTable } from '../src/train/read-table.js';
 
 let folder = '';
 before(async () => {

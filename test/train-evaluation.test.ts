@@ -14,7 +14,7 @@ import {
   reliability,
   rocCurve,
 } from '../src/train/evaluation.js';
-import { projectRoot } from './project.js';
+import { projectRoot } from './support/project.js';
 
 interface Case extends Metrics {
   kind: string;

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { calibrate } from '../src/artifact/calibrator.js';
 import { fitIsotonic } from '../src/train/isotonic.js';
-import { projectRoot } from './project.js';
+import { projectRoot } from './support/project.js';
 
 interface Case {
   kind: string;

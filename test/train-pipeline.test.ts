@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 
-import { fetchArtifact } from '../src/artifact/artifact.js';
+import { fetchArtifact } from '../src/loading/fetch.js';
 import { calibrate } from '../src/artifact/calibrator.js';
 import { FolderStore } from '../src/store/folder.js';
 import { generateDataSet } from '../src/train/data-set.js';
@@ -18,7 +18,7 @@ import { trainArtifact, type TrainOptions } from '../src/train/pipeline.js';
 import { readRival } from '../src/train/rival.js';
 import { fromJson, type SelfCheck } from '../src/train/self-check.js';
 import type { Table } from '../src/train/table.js';
-import { needsNative, openLightGBM } from './native.js';
+import { needsNative, openLightGBM } from './support/native.js';
 
 const folder = await mkdtemp(join(tmpdir(), 'lightscore-train-'));
 after(async () => await rm(folder, { recursive: true }));

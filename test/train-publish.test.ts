@@ -8,14 +8,14 @@ import { after, before, test } from 'node:test';
 
 import type { S3Client } from '@aws-sdk/client-s3';
 
-import { fetchArtifact } from '../src/artifact/artifact.js';
+import { fetchArtifact } from '../src/loading/fetch.js';
 import { createS3Client } from '../src/store/s3-client.js';
 import { S3Store } from '../src/store/s3.js';
 import { chooseVersion } from '../src/store/versions.js';
 import { publish, type PublishOptions } from '../src/train/publish.js';
 import { checksums } from '../src/train/write.js';
-import { projectRoot } from './project.js';
-import { type S3Server, startFaultyServer, startS3Server } from './s3-server.js';
+import { projectRoot } from './support/project.js';
+import { type S3Server, startFaultyServer, startS3Server } from './support/s3-server.js';
 
 const BUCKET = 'fraud-models';
 const NOTHING = (): undefined => undefined;

@@ -1,43 +1,4 @@
-/** A process of its own for native LightGBM: reads one model text, then rows, answers with its raw scores, and ends. */
-import { once } from 'node:events';
-import { LightscoreError } from '../src/errors.js';
-import { openLightGBM } from '../src/native/lightgbm.js';
+/** Native LightGBM on one model, in a process of its own. */
+import { runScoreProcess } from '../src/native/score-process.js';
 
-/** The first message. */
-export interface NativeModel {
-  readonly modelText: string;
-}
-
-/** The second. */
-export interface NativeRows {
-  /** [rows][features] */
-  readonly rows: Float64Array;
-}
-
-export type NativeAnswer =
-  | { readonly raw: Float64Array; readonly version: string }
-  | { readonly refused: string }
-  | { readonly unavailable: true };
-
-process.once('message', (model) => {
-  // Rows may come while the model is read.
-  const rows = once(process, 'message');
-  answer(model as NativeModel, rows).then(
-    (answered) => process.send?.(answered, () => process.disconnect()),
-    (error: unknown) => {
-      throw error;
-    },
-  );
-});
-
-async function answer({ modelText }: NativeModel, coming: Promise<readonly unknown[]>): Promise<NativeAnswer> {
-  try {
-    const lightgbm = await openLightGBM();
-    const booster = lightgbm.load(modelText);
-    const [{ rows }] = (await coming) as readonly [NativeRows];
-    return { raw: booster.predictRaw(rows), version: lightgbm.version };
-  } catch (error) {
-    if (!(error instanceof LightscoreError)) throw error;
-    return error.code === 'NATIVE_UNAVAILABLE' ? { unavailable: true } : { refused: error.message };
-  }
-}
+runScoreProcess();

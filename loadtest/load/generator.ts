@@ -203,7 +203,7 @@ function answerBytes(text: string): number {
   return header + 4 + (length === null ? 0 : Number(length[1]));
 }
 
-function carryOut(plan: LoadPlan): RawResult {
+function runTask(plan: LoadPlan): RawResult {
   place(thread, plan.apart ? 'loading' : 'anywhere');
   const run = new Run(plan, plan.connections);
   try {
@@ -249,5 +249,5 @@ const thread = Number(basename(readlinkSync('/proc/thread-self')));
 const port = parentPort;
 if (port !== null)
   port.on('message', (plan: LoadPlan | AlternatingPlan) =>
-    port.postMessage('targets' in plan ? alternate(plan) : carryOut(plan), []),
+    port.postMessage('targets' in plan ? alternate(plan) : runTask(plan), []),
   );

@@ -2,11 +2,12 @@
 import { compileImage } from '../../src/model/image.js';
 import { parseBooster } from '../../src/model/parse.js';
 import { type Lane, type LaneKind, createLane } from '../../src/scoring/lane.js';
-import { ScoringPool, scoringGround } from '../../src/scoring/pool.js';
+import { ScoringPool } from '../../src/scoring/pool.js';
 import { type TrainedModel, describeSize } from './trained.js';
+import { createScoringResources } from '../../src/scoring/kernel.js';
 
 export class PooledModel {
-  readonly #pool = new ScoringPool(1, scoringGround());
+  readonly #pool = new ScoringPool(1, createScoringResources());
   readonly #image: number;
   readonly #strategy;
   readonly #lanes: Record<LaneKind, Lane>;

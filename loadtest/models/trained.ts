@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { LightGBM, Parameters } from '../../src/native/lightgbm.js';
 import { generateDataSet } from '../../src/train/data-set.js';
 import { Random } from '../../src/train/random.js';
-import { projectRoot } from '../../test/project.js';
+import { projectRoot } from '../../test/support/project.js';
 
 export interface ModelSize {
   /** Where it was not trained here. */

@@ -2,6 +2,7 @@
 import { drawFigure } from './charts.js';
 import { type BenchmarkRun, targetTable } from './markdown.js';
 import type { Figure, Section, Table } from './section.js';
+import { escapeHtml } from '../../src/html.js';
 
 const STYLE = `
 :root { color-scheme: light; }
@@ -66,9 +67,4 @@ function table({ columns, rows }: Table): string {
 <tr>${columns.map((column) => `<th>${escapeHtml(column)}</th>`).join('')}</tr>
 ${rows.map((row) => `<tr>${row.map((cell) => `<td${cell === 'met' || cell === 'missed' ? ` class="${cell}"` : ''}>${escapeHtml(String(cell))}</td>`).join('')}</tr>`).join('\n')}
 </table>`;
-}
-
-function escapeHtml(text: string): string {
-  const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
-  return text.replace(/[&<>"']/g, (character) => entities[character]);
 }

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Random } from '../../src/train/random.js';
-import { projectRoot } from '../../test/project.js';
+import { projectRoot } from '../../test/support/project.js';
 import { batchBodies, rowRequests } from '../traffic/bodies.js';
 import type { DemoModel } from '../traffic/demo-model.js';
 

@@ -1,5 +1,5 @@
 /** The guard: what a request and a start cost on this commit in ratio to another. Runs only where one is named. */
-import { projectRoot } from '../../test/project.js';
+import { projectRoot } from '../../test/support/project.js';
 import { type Allowance, BASE_ALLOWANCE, BASE_COMMIT, verdict } from '../guard/allowance.js';
 import { otherCommit, shortHash, workingTree } from '../guard/checkout.js';
 import type { Interval } from '../guard/median-interval.js';

@@ -7,16 +7,17 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { MODEL_FILE } from '../../src/artifact/files.js';
-import { readConfig } from '../../src/config.js';
-import { ModelLoader } from '../../src/model/loader.js';
+import { readConfig } from '../../src/config/config.js';
+import { ModelLoader } from '../../src/loading/loader.js';
 import { openLightGBM } from '../../src/native/lightgbm.js';
-import { ScoringPool, scoringGround } from '../../src/scoring/pool.js';
+import { ScoringPool } from '../../src/scoring/pool.js';
 import type { CompileTimes } from '../models/compile-once.js';
 import { trainedModel } from '../models/trained.js';
 import { type Section, median, short } from '../report/section.js';
 import { startLightscore } from '../servers/process.js';
 import { MODEL_FOLDER, MODEL_VERSION } from '../traffic/demo-model.js';
 import type { Effort, Progress } from './run.js';
+import { createScoringResources } from '../../src/scoring/kernel.js';
 
 const SIZE = { features: 15, leaves: 31, trees: 1000 } as const;
 const GOAL = { readyMs: 500, compileMs: 200, delay: 1.2 } as const;
@@ -107,7 +108,7 @@ async function load(
   const folder = mkdtempSync(join(tmpdir(), 'lightscore-bench-'));
   cpSync(join(MODEL_FOLDER, MODEL_VERSION), join(folder, MODEL_VERSION), { recursive: true });
   writeFileSync(join(folder, MODEL_VERSION, MODEL_FILE), modelText);
-  const pool = new ScoringPool(1, scoringGround());
+  const pool = new ScoringPool(1, createScoringResources());
   const loader = new ModelLoader(pool, readConfig({ MODEL_DIR: folder }).config.models);
   const loads: number[] = [];
   const loadOnce = async (): Promise<void> => {

@@ -1,7 +1,7 @@
 /** The Python service that Lightscore replaces, where a Python with its packages is at hand. */
 import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
-import { projectRoot } from '../../test/project.js';
+import { projectRoot } from '../../test/support/project.js';
 import { MODEL_FOLDER, MODEL_VERSION } from '../traffic/demo-model.js';
 import { ServerProcess } from './process.js';
 

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Scoring } from '../../src/config.js';
+import type { Scoring } from '../../src/config/config.js';
 import { type Place, place } from '../load/affinity.js';
 import { threadCpuSeconds } from '../load/load.js';
 import { processCpuSeconds } from '../load/process-clock.js';

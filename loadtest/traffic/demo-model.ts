@@ -2,12 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { calibrate } from '../../src/artifact/calibrator.js';
-import { fetchArtifact } from '../../src/artifact/artifact.js';
+import { fetchArtifact } from '../../src/loading/fetch.js';
 import type { Booster } from '../../src/model/booster.js';
 import { parseBooster } from '../../src/model/parse.js';
 import { predictions, rawScores } from '../../src/model/tree-walk.js';
 import { FolderStore } from '../../src/store/folder.js';
-import { projectRoot } from '../../test/project.js';
+import { projectRoot } from '../../test/support/project.js';
 import type { Row } from './rows.js';
 
 export const MODEL_FOLDER = join(projectRoot, 'test/data/models');

@@ -1,28 +1,28 @@
 /** The main thread's end of one acceptor on a thread of its own (`workers/acceptor.ts`). */
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import type { Config } from '../config.js';
+import type { Config } from '../config/config.js';
 import { LightscoreError } from '../errors.js';
-import type { AdminCall, Administrator } from '../http/administration.js';
+import type { AdminCall, Administrator } from '../registry/administration.js';
 import type { Serving } from '../registry/serving.js';
 import type { SharedMemory } from '../scoring/memory.js';
-import type { ScoringGround } from '../scoring/pool.js';
 import type { ServedModel } from '../scoring/served-model.js';
 import type { Logger, PredictionLog } from '../telemetry/log.js';
 import { Channel, sendable } from './channel.js';
-import { Lessor } from './leased-memory.js';
+import { MemoryLender } from './leased-memory.js';
 import { type LimitCells, sharedLimits } from './limits.js';
 import {
   type AcceptorCounts,
-  type AcceptorSpeech,
+  type AcceptorMessages,
   type AcceptorWorkerData,
-  type MainSpeech,
+  type MainMessages,
   published,
 } from './messages.js';
+import type { SharedScoringResources } from '../scoring/kernel.js';
 
 export interface ThreadParts {
   readonly config: Config;
-  readonly ground: ScoringGround<SharedMemory>;
+  readonly resources: SharedScoringResources<SharedMemory>;
   readonly administrator: Administrator;
   readonly scrape: () => Promise<string>;
   readonly logger: Logger;
@@ -34,8 +34,8 @@ const COUNTS_MS = 1000;
 
 export class AcceptorThread {
   readonly #worker: Worker;
-  readonly #channel: Channel<MainSpeech, AcceptorSpeech>;
-  readonly #lessor: Lessor;
+  readonly #channel: Channel<MainMessages, AcceptorMessages>;
+  readonly #lender: MemoryLender;
   #models = new Set<ServedModel>();
   #latest: AcceptorCounts | undefined;
   /** The thread and its workers have ended; why, where nobody asked for it. */
@@ -47,31 +47,31 @@ export class AcceptorThread {
     private readonly parts: ThreadParts,
     cells: LimitCells,
   ) {
-    const { config, ground, predictions } = parts;
+    const { config, resources, predictions } = parts;
     const limits = sharedLimits(config, cells, acceptor);
-    this.#lessor = new Lessor(ground.memory);
+    this.#lender = new MemoryLender(resources.memory);
     const workerData: AcceptorWorkerData = {
       config,
       acceptor,
       cells,
       workers: workersOf(acceptor, config),
-      module: ground.module,
-      memory: ground.memory.memory,
-      lease: this.#lessor.end,
+      module: resources.module,
+      memory: resources.memory.memory,
+      lease: this.#lender.end,
       predictionSample: predictions.sample,
     };
     this.#worker = new Worker(fileURLToPath(new URL('../../workers/acceptor.js', import.meta.url)), {
       name: `acceptor ${acceptor + 1}`,
       workerData,
-      transferList: [this.#lessor.end.port],
+      transferList: [this.#lender.end.port],
     });
     let failure: Error | undefined;
-    this.#channel = new Channel<MainSpeech, AcceptorSpeech>(this.#worker, {
-      answer: {
+    this.#channel = new Channel<MainMessages, AcceptorMessages>(this.#worker, {
+      requests: {
         administer: (call) => this.#administer(call),
         scrape: () => parts.scrape(),
       },
-      take: {
+      notifications: {
         adminRefused: ({ method, path, address }) => parts.administrator.noteRefused(method, path, address),
         error: ({ fields, message }) => parts.logger.error({ ...fields, acceptor: acceptor + 1 }, message),
         lines: ({ lines, count }) => {
@@ -93,7 +93,7 @@ export class AcceptorThread {
             cause: failure,
           }),
         );
-        this.#lessor.close();
+        this.#lender.close();
         limits.giveAll();
         resolve(failure);
       });
@@ -107,7 +107,7 @@ export class AcceptorThread {
 
   /** @throws LightscoreError CONFIG_INVALID where the port cannot be had, WORKER_FAILED where the thread has ended */
   async listen(port: number): Promise<void> {
-    await this.#channel.ask('listen', port);
+    await this.#channel.request('listen', port);
   }
 
   /**
@@ -120,14 +120,14 @@ export class AcceptorThread {
       ...(serving.experiment === undefined ? [] : [serving.experiment.challenger]),
     ]);
     // The acceptor gives back the images of models that it did not serve with before, each once: so they are lent.
-    for (const model of models) if (!this.#models.has(model)) this.#lessor.lendImage(model);
+    for (const model of models) if (!this.#models.has(model)) this.#lender.lendImage(model);
     this.#models = models;
-    await this.#channel.ask('serve', published(serving));
+    await this.#channel.request('serve', published(serving));
   }
 
   /** @throws LightscoreError WORKER_FAILED where the thread has ended */
   async startDraining(): Promise<void> {
-    await this.#channel.ask('startDraining', undefined);
+    await this.#channel.request('startDraining', undefined);
   }
 
   /**
@@ -135,14 +135,14 @@ export class AcceptorThread {
    * @throws LightscoreError WORKER_FAILED where the thread has ended
    */
   async drain(): Promise<void> {
-    await this.#channel.ask('drain', undefined);
+    await this.#channel.request('drain', undefined);
   }
 
   /** Brings `latest` up to date, where the acceptor answers in time. */
   async count(): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<undefined>((resolve) => (timer = setTimeout(() => resolve(undefined), COUNTS_MS)));
-    const asked = this.#channel.ask('counts', undefined).then(
+    const asked = this.#channel.request('counts', undefined).then(
       // Also where nobody waits any more. Answers come in the order of the questions.
       (counts) => void (this.#latest = counts),
       () => undefined,
@@ -152,7 +152,7 @@ export class AcceptorThread {
   }
 
   close(): void {
-    this.#channel.note('close', undefined);
+    this.#channel.notify('close', undefined);
   }
 
   async #administer(call: AdminCall): ReturnType<Administrator['call']> {

@@ -5,11 +5,11 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { LightscoreError } from '../errors.js';
-import { probePort } from '../http/acceptor.js';
+import { probePort } from '../http/http-server.js';
 import type { Serving } from '../registry/serving.js';
 import { type Metrics, answersOf } from '../telemetry/metrics.js';
 import { AcceptorThread, type ThreadParts } from './acceptor-thread.js';
-import type { Front, FrontReadings } from './front.js';
+import type { AcceptorReadings, Acceptors } from './acceptors.js';
 import { type LimitCells, limitCells } from './limits.js';
 import type { AcceptorCounts } from './messages.js';
 
@@ -33,7 +33,7 @@ interface Place {
   readonly past: AcceptorCounts[];
 }
 
-export class AcceptorThreads implements Front {
+export class AcceptorThreads implements Acceptors {
   readonly #cells: LimitCells;
   readonly #places: Place[];
   #port = 0;
@@ -100,7 +100,7 @@ export class AcceptorThreads implements Front {
     this.parts.metrics.showCounts(this.#places.flatMap((place) => countsOf(place)).map(({ requests }) => requests));
   }
 
-  readings(): FrontReadings {
+  readings(): AcceptorReadings {
     const sum = (counts: readonly AcceptorCounts[], read: (counts: AcceptorCounts) => number): number =>
       counts.reduce((total, one) => total + read(one), 0);
     const all = this.#places.flatMap((place) => countsOf(place));

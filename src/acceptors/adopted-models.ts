@@ -1,5 +1,5 @@
 /** The models of other threads as an acceptor's thread has them: the same images, lanes of its own. */
-import { columnsOf } from '../http/feature-order.js';
+import { columnsOf } from '../model/feature-order.js';
 import type { Serving } from '../registry/serving.js';
 import type { Regions } from '../scoring/memory.js';
 import { LANE_LIMITS, ServedModel } from '../scoring/served-model.js';
@@ -12,13 +12,12 @@ export class AdoptedModels {
   #serving: Serving | undefined;
   /** Of `#serving`, by the address of their images. */
   #models = new Map<number, ServedModel>();
+  readonly #memory: Regions;
   readonly #keptLanes: number;
 
   /** @param acceptors that share what a single one would keep */
-  constructor(
-    private readonly memory: Regions,
-    acceptors: number,
-  ) {
+  constructor(memory: Regions, acceptors: number) {
+    this.#memory = memory;
     this.#keptLanes = Math.max(LEAST_KEPT, Math.floor(LANE_LIMITS.kept / acceptors));
   }
 
@@ -30,11 +29,10 @@ export class AdoptedModels {
   adopt({ champion, requestNames, experiment }: PublishedServing): void {
     const before = this.#models;
     const now = new Map<number, ServedModel>();
-    const adopted = ({ card, strategy, shape, image, imageBytes, text }: PublishedModel): ServedModel => {
-      const model =
-        before.get(image) ??
-        new ServedModel(card, strategy, shape, image, imageBytes, this.memory, { text, keptLanes: this.#keptLanes });
-      now.set(image, model);
+    const adopted = (published: PublishedModel): ServedModel => {
+      const lent = { text: published.text, keptLanes: this.#keptLanes };
+      const model = before.get(published.image) ?? new ServedModel(published, this.#memory, lent);
+      now.set(published.image, model);
       return model;
     };
     const names = this.#serving?.requestNames;

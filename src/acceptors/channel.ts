@@ -1,33 +1,37 @@
 /**
- * What the main thread and an acceptor's thread say to each other: questions that are answered, and notes that are not.
+ * Messages between the main thread and an acceptor's thread: requests, which get a response, and notifications, which
+ * do not.
  */
 import { type ErrorCode, LightscoreError } from '../errors.js';
 
-/** By name: what a question carries, and what its answer does. */
-type Questions<T> = { readonly [Name in keyof T]: (carried: never) => unknown };
-type Carried<F> = F extends (carried: infer C) => unknown ? C : never;
-type Answered<F> = F extends (carried: never) => infer A ? Awaited<A> : never;
+type Signatures<T> = { readonly [Name in keyof T]: (parameter: never) => unknown };
+type Parameter<F> = F extends (parameter: infer P) => unknown ? P : never;
+type Result<F> = F extends (parameter: never) => infer R ? Awaited<R> : never;
 
-/** One side's questions and notes. */
-export interface Speech {
-  readonly questions: Questions<object>;
-  readonly notes: object;
+/** What one side sends. */
+export interface Messages {
+  /** By name, the type of a function: what a request carries, and what its response does. */
+  readonly requests: Signatures<object>;
+  /** By name, what a notification carries. */
+  readonly notifications: object;
 }
 
-/** How one side deals with what the other says. */
-export interface Hearing<Theirs extends Speech> {
-  readonly answer: {
-    readonly [Name in keyof Theirs['questions']]: (
-      carried: Carried<Theirs['questions'][Name]>,
-    ) => Answered<Theirs['questions'][Name]> | Promise<Answered<Theirs['questions'][Name]>>;
+/** How one side deals with what the other sends. */
+export interface Handlers<Theirs extends Messages> {
+  readonly requests: {
+    readonly [Name in keyof Theirs['requests']]: (
+      parameter: Parameter<Theirs['requests'][Name]>,
+    ) => Result<Theirs['requests'][Name]> | Promise<Result<Theirs['requests'][Name]>>;
   };
-  readonly take: { readonly [Name in keyof Theirs['notes']]: (carried: Theirs['notes'][Name]) => void };
+  readonly notifications: {
+    readonly [Name in keyof Theirs['notifications']]: (parameter: Theirs['notifications'][Name]) => void;
+  };
 }
 
 type Frame =
-  | { readonly kind: 'note'; readonly name: string; readonly carried: unknown }
-  | { readonly kind: 'question'; readonly id: number; readonly name: string; readonly carried: unknown }
-  | { readonly kind: 'answer'; readonly id: number; readonly answered: unknown }
+  | { readonly kind: 'notification'; readonly name: string; readonly parameter: unknown }
+  | { readonly kind: 'request'; readonly id: number; readonly name: string; readonly parameter: unknown }
+  | { readonly kind: 'response'; readonly id: number; readonly result: unknown }
   | { readonly kind: 'failure'; readonly id: number; readonly error: Error; readonly code: ErrorCode | undefined };
 
 /** A Worker, or the parentPort in it. */
@@ -36,82 +40,78 @@ interface Port {
   on(event: 'message', listener: (frame: Frame) => void): unknown;
 }
 
-interface Waiting {
-  readonly resolve: (answered: never) => void;
+interface Pending {
+  readonly resolve: (result: never) => void;
   readonly reject: (error: Error) => void;
 }
 
-export class Channel<Ours extends Speech, Theirs extends Speech> {
-  readonly #waiting = new Map<number, Waiting>();
-  #asked = 0;
+export class Channel<Ours extends Messages, Theirs extends Messages> {
+  readonly #port: Port;
+  readonly #handlers: Handlers<Theirs>;
+  readonly #pending = new Map<number, Pending>();
+  #requests = 0;
   #ended: Error | undefined;
 
-  constructor(
-    private readonly port: Port,
-    private readonly hearing: Hearing<Theirs>,
-  ) {
-    port.on('message', (frame) => this.#hear(frame));
+  constructor(port: Port, handlers: Handlers<Theirs>) {
+    this.#port = port;
+    this.#handlers = handlers;
+    port.on('message', (frame) => this.#receive(frame));
   }
 
   /** @throws LightscoreError with the code of the other side's; Error for its other failures, or where it has ended */
-  ask<Name extends keyof Ours['questions'] & string>(
+  request<Name extends keyof Ours['requests'] & string>(
     name: Name,
-    carried: Carried<Ours['questions'][Name]>,
-  ): Promise<Answered<Ours['questions'][Name]>> {
+    parameter: Parameter<Ours['requests'][Name]>,
+  ): Promise<Result<Ours['requests'][Name]>> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
-    const id = ++this.#asked;
+    const id = ++this.#requests;
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
-      this.port.postMessage({ kind: 'question', id, name, carried });
+      this.#pending.set(id, { resolve, reject });
+      this.#port.postMessage({ kind: 'request', id, name, parameter });
     });
   }
 
-  note<Name extends keyof Ours['notes'] & string>(name: Name, carried: Ours['notes'][Name]): void {
-    this.port.postMessage({ kind: 'note', name, carried });
+  notify<Name extends keyof Ours['notifications'] & string>(name: Name, parameter: Ours['notifications'][Name]): void {
+    this.#port.postMessage({ kind: 'notification', name, parameter });
   }
 
-  /** The other side is gone: what waits for its answer fails. */
+  /** The other side is gone: requests that wait for its response fail. */
   end(reason: Error): void {
     this.#ended = reason;
-    for (const { reject } of this.#waiting.values()) reject(reason);
-    this.#waiting.clear();
+    for (const { reject } of this.#pending.values()) reject(reason);
+    this.#pending.clear();
   }
 
-  #hear(frame: Frame): void {
-    if (frame.kind === 'note')
-      (this.hearing.take as Readonly<Record<string, (carried: unknown) => void>>)[frame.name](frame.carried);
-    else if (frame.kind === 'question') void this.#answer(frame.id, frame.name, frame.carried);
+  #receive(frame: Frame): void {
+    if (frame.kind === 'notification') {
+      const handlers = this.#handlers.notifications as Readonly<Record<string, (parameter: unknown) => void>>;
+      handlers[frame.name](frame.parameter);
+    } else if (frame.kind === 'request') void this.#respond(frame.id, frame.name, frame.parameter);
     else {
-      const waiting = this.#waiting.get(frame.id);
-      this.#waiting.delete(frame.id);
-      if (frame.kind === 'answer') waiting?.resolve(frame.answered as never);
-      else
-        waiting?.reject(
-          frame.code === undefined
-            ? frame.error
-            : new LightscoreError(frame.code, frame.error.message, { cause: frame.error }),
-        );
+      const pending = this.#pending.get(frame.id);
+      this.#pending.delete(frame.id);
+      if (frame.kind === 'response') pending?.resolve(frame.result as never);
+      else pending?.reject(errorOf(frame));
     }
   }
 
-  async #answer(id: number, name: string, carried: unknown): Promise<void> {
+  async #respond(id: number, name: string, parameter: unknown): Promise<void> {
+    const handlers = this.#handlers.requests as Readonly<Record<string, (parameter: unknown) => unknown>>;
     try {
-      const answered = await (this.hearing.answer as Readonly<Record<string, (carried: unknown) => unknown>>)[name](
-        carried,
-      );
-      this.port.postMessage({ kind: 'answer', id, answered });
+      const result = await handlers[name](parameter);
+      this.#port.postMessage({ kind: 'response', id, result });
     } catch (error) {
-      this.port.postMessage({
-        kind: 'failure',
-        id,
-        error: sendable(error),
-        code: error instanceof LightscoreError ? error.code : undefined,
-      });
+      const code = error instanceof LightscoreError ? error.code : undefined;
+      this.#port.postMessage({ kind: 'failure', id, error: sendable(error), code });
     }
   }
 }
 
-/** An error without its class and whatever hangs on it: not everything can be cloned. */
+function errorOf({ error, code }: Extract<Frame, { kind: 'failure' }>): Error {
+  return code === undefined ? error : new LightscoreError(code, error.message, { cause: error });
+}
+
+/** An error without its class and further properties: not everything can be cloned. */
 export function sendable(error: unknown): Error {
   if (!(error instanceof Error)) return new Error(String(error));
   const plain = new Error(error.message);

@@ -99,7 +99,7 @@ export class LeasedMemory implements Regions {
 }
 
 /** The main thread's end: what one acceptor has of the shared memory. */
-export class Lessor {
+export class MemoryLender {
   /** For the acceptor's thread; transfer its port. */
   readonly end: LeaseEnd;
   readonly #port: MessagePort;

@@ -1,8 +1,7 @@
 /** What all acceptors together may take: rows that wait, bytes of lanes and of bodies, requests a second. */
-import type { Config } from '../config.js';
+import type { Config } from '../config/config.js';
 import { MOST_PARTIAL_BYTES } from '../http/body.js';
-import { type RateLimit, RateLimiter } from '../http/rate-limit.js';
-import { SharedRateLimiter } from '../http/shared-rate-limit.js';
+import { RateLimiter } from '../access/rate-limiter.js';
 import { MOST_LANE_BYTES } from '../scoring/batcher.js';
 import { OwnQuota, type Quota, SharedQuota } from '../scoring/quota.js';
 import { MOST_WAITING_BYTES } from '../telemetry/log.js';
@@ -12,7 +11,7 @@ export interface Limits {
   readonly laneBytes: Quota;
   /** Of bodies that are not whole yet. */
   readonly partialBytes: Quota;
-  readonly rate: RateLimit | undefined;
+  readonly rate: RateLimiter | undefined;
 }
 
 export function ownLimits({ access, scoring }: Config): Limits {
@@ -20,7 +19,7 @@ export function ownLimits({ access, scoring }: Config): Limits {
     rows: new OwnQuota(scoring.queueRows),
     laneBytes: new OwnQuota(MOST_LANE_BYTES),
     partialBytes: new OwnQuota(MOST_PARTIAL_BYTES),
-    rate: access.rateLimit > 0 ? new RateLimiter(access.rateLimit) : undefined,
+    rate: access.rateLimit > 0 ? new RateLimiter(RateLimiter.table(), access.rateLimit) : undefined,
   };
 }
 
@@ -41,7 +40,7 @@ export function limitCells({ http, access }: Config): LimitCells {
     laneBytes: cells(),
     partialBytes: cells(),
     lineCharacters: cells(),
-    rate: access.rateLimit > 0 ? SharedRateLimiter.table() : undefined,
+    rate: access.rateLimit > 0 ? RateLimiter.table() : undefined,
   };
 }
 
@@ -61,7 +60,7 @@ export function sharedLimits({ access, scoring }: Config, cells: LimitCells, acc
   };
   return {
     ...quotas,
-    rate: cells.rate === undefined ? undefined : new SharedRateLimiter(cells.rate, access.rateLimit),
+    rate: cells.rate === undefined ? undefined : new RateLimiter(cells.rate, access.rateLimit),
     giveAll: () => {
       for (const quota of Object.values(quotas)) quota.giveAll();
     },

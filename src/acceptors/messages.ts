@@ -1,21 +1,14 @@
 /** The two sides of the channel between the main thread and an acceptor's, and what travels over it. */
-import type { Config } from '../config.js';
-import type { AdminAnswer, AdminCall } from '../http/administration.js';
-import type { LaneShape } from '../model/image.js';
-import type { Strategy } from '../model/strategies.js';
+import type { Config } from '../config/config.js';
+import type { AdminAnswer, AdminCall } from '../registry/administration.js';
 import type { Experiment, Serving } from '../registry/serving.js';
-import type { ModelCard, ServedModel } from '../scoring/served-model.js';
+import type { CompiledModel, ServedModel } from '../scoring/served-model.js';
 import type { RequestCounts } from '../telemetry/metrics.js';
 import type { LeaseEnd } from './leased-memory.js';
 import type { LimitCells } from './limits.js';
 
 /** What another thread needs to score with a model: where its image is. */
-export interface PublishedModel {
-  readonly card: ModelCard;
-  readonly strategy: Strategy;
-  readonly shape: LaneShape;
-  readonly image: number;
-  readonly imageBytes: number;
+export interface PublishedModel extends CompiledModel {
   /** Address of the text of its answers. */
   readonly text: number;
 }
@@ -50,9 +43,9 @@ export interface AcceptorCounts {
   readonly busySeconds: number;
 }
 
-/** Of the main thread to an acceptor's. */
-export interface MainSpeech {
-  readonly questions: {
+/** What the main thread sends to an acceptor's. */
+export interface MainMessages {
+  readonly requests: {
     /** Fails with CONFIG_INVALID where the port cannot be had. */
     readonly listen: (port: number) => void;
     /** Answered when every later request is answered by it. */
@@ -62,19 +55,19 @@ export interface MainSpeech {
     readonly drain: (_: undefined) => void;
     readonly counts: (_: undefined) => AcceptorCounts;
   };
-  readonly notes: {
+  readonly notifications: {
     /** Closes every connection; the thread ends. */
     readonly close: undefined;
   };
 }
 
-/** Of an acceptor's thread to the main thread. */
-export interface AcceptorSpeech {
-  readonly questions: {
+/** What an acceptor's thread sends to the main thread. */
+export interface AcceptorMessages {
+  readonly requests: {
     readonly administer: (call: AdminCall) => AdminAnswer;
     readonly scrape: (_: undefined) => string;
   };
-  readonly notes: {
+  readonly notifications: {
     readonly adminRefused: { readonly method: string; readonly path: string; readonly address: string };
     readonly error: { readonly fields: Readonly<Record<string, unknown>>; readonly message: string };
     /** Whole lines of the prediction log. */

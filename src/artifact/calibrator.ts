@@ -1,5 +1,6 @@
 import { ArtifactError } from '../errors.js';
-import { parseJsonObject, quoted } from './json.js';
+import { parseJsonObject } from './json.js';
+import { quote } from '../quote.js';
 
 export type Precision = 'float64' | 'float32';
 
@@ -103,13 +104,13 @@ export function calibratorFault({ x, y, precision }: IsotonicCalibrator): string
 export function readCalibratorJson(bytes: Uint8Array, file: string): IsotonicCalibrator {
   const { value } = parseJsonObject(bytes, file);
   if (value['type'] !== 'isotonic')
-    throw new ArtifactError(file, `type is ${quoted(value['type'])}, expected "isotonic"`);
+    throw new ArtifactError(file, `type is ${quote(value['type'])}, expected "isotonic"`);
   const precision = value['dtype'];
   if (precision !== 'float64' && precision !== 'float32') {
-    throw new ArtifactError(file, `dtype is ${quoted(precision)}, expected "float64" or "float32"`);
+    throw new ArtifactError(file, `dtype is ${quote(precision)}, expected "float64" or "float32"`);
   }
   if (value['out_of_bounds'] !== 'clip') {
-    throw new ArtifactError(file, `out_of_bounds is ${quoted(value['out_of_bounds'])}, expected "clip"`);
+    throw new ArtifactError(file, `out_of_bounds is ${quote(value['out_of_bounds'])}, expected "clip"`);
   }
   const x = thresholds(value['x_thresholds'], 'x_thresholds', file);
   const y = thresholds(value['y_thresholds'], 'y_thresholds', file);

@@ -1,15 +1,9 @@
-import { ArtifactError } from '../errors.js';
+import { ArtifactError, messageOf } from '../errors.js';
 
 export type JsonObject = Record<string, unknown>;
 
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** A value from a file for a message about it: as JSON, cut short. */
-export function quoted(value: unknown): string {
-  const text = value === undefined ? 'missing' : JSON.stringify(value);
-  return text.length > 120 ? `${text.slice(0, 120)}...` : text;
 }
 
 /**
@@ -53,6 +47,6 @@ function parseStrictly(text: string, file: string): unknown {
 
 function fail(file: string, cause: unknown): never {
   // V8 quotes the text around the fault, which may hold line breaks; an error is one line.
-  const reason = (cause instanceof Error ? cause.message : String(cause)).replaceAll(/\s+/g, ' ');
+  const reason = messageOf(cause).replaceAll(/\s+/g, ' ');
   throw new ArtifactError(file, `is not JSON (${reason})`, { cause });
 }

@@ -1,5 +1,6 @@
 import { ArtifactError } from '../errors.js';
-import { isJsonObject, type JsonObject, parseJsonObject, quoted } from './json.js';
+import { isJsonObject, type JsonObject, parseJsonObject } from './json.js';
+import { quote } from '../quote.js';
 
 /** What `metadata.json` says: the fields that this service reads, and all of them as they stand in the file. */
 export interface Metadata {
@@ -53,7 +54,7 @@ function featureNames(value: unknown, file: string): string[] {
   const seen = new Set<string>();
   return names.map((name, i) => {
     if (typeof name !== 'string' || name === '') throw new ArtifactError(file, `feature_names[${i}] is not a name`);
-    if (seen.has(name)) throw new ArtifactError(file, `feature_names holds ${quoted(name)} twice`);
+    if (seen.has(name)) throw new ArtifactError(file, `feature_names holds ${quote(name)} twice`);
     seen.add(name);
     return name;
   });
@@ -65,7 +66,7 @@ function checksums(value: unknown, file: string): Map<string, string> | undefine
   const sums = new Map<string, string>();
   for (const [name, sum] of Object.entries(value)) {
     if (!isFileName(name))
-      throw new ArtifactError(file, `checksums names ${quoted(name)}, which is not a file of this folder`);
+      throw new ArtifactError(file, `checksums names ${quote(name)}, which is not a file of this folder`);
     const hex = typeof sum === 'string' ? /^(?:sha256:)?([0-9a-f]{64})$/i.exec(sum)?.[1] : undefined;
     if (hex === undefined) throw new ArtifactError(file, `checksums gives ${name} no SHA-256 in hexadecimal`);
     sums.set(name, hex.toLowerCase());

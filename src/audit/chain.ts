@@ -9,6 +9,7 @@
  * against cutting off the end, compare the newest hash with one kept elsewhere (the server's log carries each).
  */
 import { createHash } from 'node:crypto';
+import { messageOf } from '../errors.js';
 
 /** What happened, who asked for it, and what became of it. */
 export interface AuditEvent {
@@ -63,7 +64,7 @@ export function readEntry(
   try {
     entry = JSON.parse(body);
   } catch (error) {
-    return `it is not JSON (${error instanceof Error ? error.message : String(error)})`;
+    return `it is not JSON (${messageOf(error)})`;
   }
   const { sequence, previous, time } = entry as Readonly<Record<string, unknown>>;
   if (typeof sequence !== 'number' || typeof previous !== 'string' || typeof time !== 'string')

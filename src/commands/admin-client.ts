@@ -1,7 +1,7 @@
 /** How the admin commands reach a server: LIGHTSCORE_URL and LIGHTSCORE_ADMIN_KEY. */
 import type { Command } from 'commander';
-import { DEFAULTS } from '../config.js';
-import { LightscoreError } from '../errors.js';
+import { DEFAULTS } from '../config/config.js';
+import { LightscoreError, messageOf } from '../errors.js';
 
 const DEFAULT_URL = `http://localhost:${DEFAULTS.PORT}`;
 
@@ -49,11 +49,7 @@ export async function callAdmin<T>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', pa
     });
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-    throw new LightscoreError(
-      'SERVER_UNREACHABLE',
-      `${base} does not answer: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause: error },
-    );
+    throw new LightscoreError('SERVER_UNREACHABLE', `${base} does not answer: ${messageOf(cause)}`, { cause: error });
   }
   const answer: unknown = await response.json().catch(() => undefined);
   if (response.ok && answer !== undefined) return answer as T;

@@ -1,5 +1,5 @@
 /** What `lightscore serve --help` says of the environment; `config.ts` reads it. */
-import { DEFAULTS } from '../config.js';
+import { DEFAULTS } from '../config/config.js';
 
 const ROWS: readonly (readonly [string, string])[] = [
   ['PORT, HOST', `where to listen (${DEFAULTS.PORT}, ${DEFAULTS.HOST})`],

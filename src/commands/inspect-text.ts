@@ -1,5 +1,5 @@
 /** The text of `lightscore inspect`. */
-import type { FeatureInspection, Inspection } from './inspect.js';
+import type { FeatureInspection, Inspection } from './inspection.js';
 
 const INDENT = ' '.repeat(12);
 /** Metadata longer than a line is for --json. */

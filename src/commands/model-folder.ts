@@ -2,13 +2,13 @@
 import { constants } from 'node:buffer';
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { ARTIFACT_LIMITS } from '../artifact/artifact.js';
+import { ARTIFACT_LIMITS } from '../loading/fetch.js';
 import { type IsotonicCalibrator, readCalibratorJson } from '../artifact/calibrator.js';
 import { CALIBRATOR_FILES, METADATA_FILE, MODEL_FILE } from '../artifact/files.js';
 import { sha256, verifyChecksum } from '../artifact/integrity.js';
 import { type Metadata, readMetadata } from '../artifact/metadata.js';
 import { readPickledCalibrator } from '../artifact/scikit-learn.js';
-import { ArtifactError } from '../errors.js';
+import { ArtifactError, messageOf } from '../errors.js';
 import type { Booster } from '../model/booster.js';
 import { parseBooster } from '../model/parse.js';
 
@@ -109,14 +109,7 @@ async function reached<T>(path: string, operation: Promise<T>): Promise<T> {
     return await operation;
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-    const reason =
-      code === 'ENOENT'
-        ? 'does not exist'
-        : code === 'EACCES'
-          ? 'may not be read'
-          : cause instanceof Error
-            ? cause.message
-            : String(cause);
+    const reason = code === 'ENOENT' ? 'does not exist' : code === 'EACCES' ? 'may not be read' : messageOf(cause);
     throw new ArtifactError(path, reason, { cause });
   }
 }

@@ -1,7 +1,7 @@
 /** `lightscore score`: scores rows of a JSON file with the kernel, in this process. */
 import { readFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
-import { LightscoreError } from '../errors.js';
+import { LightscoreError, messageOf } from '../errors.js';
 import { InProcessScorer, type Progress } from '../scoring/in-process.js';
 import { systemReason } from '../system-error.js';
 import { progressReport } from '../train/progress.js';
@@ -126,10 +126,7 @@ export function readRows(text: string, source: string, features: number): Float6
     list = JSON.parse(text);
   } catch (cause) {
     // V8 quotes the text around the fault, which may hold line breaks; an error is one line.
-    return refuse(
-      `is not JSON (${(cause instanceof Error ? cause.message : String(cause)).replaceAll(/\s+/g, ' ')})`,
-      cause,
-    );
+    return refuse(`is not JSON (${messageOf(cause).replaceAll(/\s+/g, ' ')})`, cause);
   }
   if (!Array.isArray(list)) return refuse('is not a JSON array of rows');
   const rows = new Float64Array(list.length * features);

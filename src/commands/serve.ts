@@ -1,8 +1,8 @@
 /** `lightscore serve`: the server, from the environment to the signals that end it. */
 import { existsSync } from 'node:fs';
 import { Command } from 'commander';
-import { readConfig } from '../config.js';
-import { LightscoreError } from '../errors.js';
+import { readConfig } from '../config/config.js';
+import { LightscoreError, messageOf } from '../errors.js';
 import { Server } from '../server.js';
 import { ENVIRONMENT_HELP } from './environment-help.js';
 
@@ -27,7 +27,9 @@ async function serve(): Promise<void> {
   for (const warning of warnings) logger.warn({ event: 'config_warning' }, warning);
 
   let stopping = false;
-  const stop = (exitCode: number): void => {
+  let exitCode = 0;
+  const stop = (code: number): void => {
+    exitCode = Math.max(exitCode, code);
     // A terminal's Ctrl-C often arrives twice: from the terminal and from npm.
     if (stopping) return;
     stopping = true;
@@ -51,6 +53,11 @@ async function serve(): Promise<void> {
     });
   }
   void server.givenUp.then(() => stop(1));
+  // A bug: nobody can tell what it broke, so what was accepted is answered and the next process starts afresh.
+  process.on('uncaughtException', (error) => {
+    logger.fatal({ event: 'uncaught_exception', err: error }, 'the server met a fault of its own, and ends');
+    stop(1);
+  });
   process.on('SIGHUP', (signal) => {
     logger.info({ event: 'signal', signal }, `got ${signal}`);
     void server.reload(`signal:${signal}`);
@@ -69,7 +76,7 @@ async function serve(): Promise<void> {
     await server.close();
     server.log.flush();
     if (error instanceof LightscoreError) throw error;
-    throw new LightscoreError('WORKER_FAILED', error instanceof Error ? error.message : String(error), {
+    throw new LightscoreError('WORKER_FAILED', messageOf(error), {
       cause: error,
     });
   }

@@ -9,7 +9,7 @@ import { METADATA_FILE, SIGNATURE_FILE, isComplete } from '../artifact/files.js'
 import { readPrivateKey, sha256, signMetadata } from '../artifact/integrity.js';
 import { parseJsonObject } from '../artifact/json.js';
 import { readMetadata } from '../artifact/metadata.js';
-import { ArtifactError } from '../errors.js';
+import { ArtifactError, messageOf } from '../errors.js';
 
 export function signCommand(): Command {
   return new Command('sign')
@@ -85,7 +85,7 @@ async function read(path: string): Promise<Uint8Array> {
   try {
     return await readFile(path);
   } catch (error) {
-    throw new ArtifactError(path, `cannot be read: ${error instanceof Error ? error.message : String(error)}`, {
+    throw new ArtifactError(path, `cannot be read: ${messageOf(error)}`, {
       cause: error,
     });
   }
@@ -96,7 +96,7 @@ async function list(folder: string): Promise<string[]> {
     const entries = await readdir(folder, { withFileTypes: true });
     return entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name);
   } catch (error) {
-    throw new ArtifactError(folder, `cannot be read: ${error instanceof Error ? error.message : String(error)}`, {
+    throw new ArtifactError(folder, `cannot be read: ${messageOf(error)}`, {
       cause: error,
     });
   }

@@ -5,7 +5,7 @@ import { TOLERANCE, contributionError, mostUlpsApart } from '../model/agreement.
 import type { Booster } from '../model/booster.js';
 import { applicableStrategies } from '../model/image.js';
 import type { Strategy } from '../model/strategies.js';
-import { selfCheck } from '../model/self-check.js';
+import { criticalRows } from '../model/critical-rows.js';
 import { InProcessScorer } from '../scoring/in-process.js';
 import { type LightGBM, openLightGBM } from '../native/lightgbm.js';
 import { progressReport } from '../train/progress.js';
@@ -65,7 +65,7 @@ async function verify(path: string, { rows, seed }: { readonly rows: number; rea
 /** Critical rows of the self-check, then random combinations of their values. [rows][features] */
 export function hostileRows(booster: Booster, count: number, seed: number): Float64Array {
   const { featureCount } = booster;
-  const critical = selfCheck(booster);
+  const critical = criticalRows(booster);
   const rows = new Float64Array((critical.count + count) * featureCount);
   rows.set(critical.rows);
   const random = new Random(seed);

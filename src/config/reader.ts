@@ -2,8 +2,9 @@ import { createPublicKey } from 'node:crypto';
 import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { dirname } from 'node:path';
-import { keyDigest, type ApiKey } from '../http/keys.js';
+import { keyDigest, type ApiKey } from '../access/keys.js';
 import type { Variable } from './misspelled.js';
+import { quote } from '../quote.js';
 
 /** A shorter API key draws a warning. */
 const SHORT_KEY = 16;
@@ -43,7 +44,7 @@ export class Reader {
     if (value === undefined) return otherwise;
     const number = /^\d{1,15}$/.test(value) ? Number(value) : NaN;
     if (number >= least && number <= most) return number;
-    this.mistake(`${name} must be a whole number from ${least} to ${most}, not ${quoted(value)}`);
+    this.mistake(`${name} must be a whole number from ${least} to ${most}, not ${quote(value)}`);
     return otherwise;
   }
 
@@ -52,7 +53,7 @@ export class Reader {
     if (value === undefined) return otherwise;
     const number = /^(\d+\.?\d*|\.\d+)(e-?\d+)?$/i.test(value) ? Number(value) : NaN;
     if (number >= least && number <= most) return number;
-    this.mistake(`${name} must be a number from ${least} to ${most}, not ${quoted(value)}`);
+    this.mistake(`${name} must be a number from ${least} to ${most}, not ${quote(value)}`);
     return otherwise;
   }
 
@@ -60,7 +61,7 @@ export class Reader {
     const value = this.text(name)?.toLowerCase();
     if (value === undefined) return otherwise;
     if (['1', 'true', 'yes', 'on'].includes(value)) return true;
-    if (!['0', 'false', 'no', 'off'].includes(value)) this.mistake(`${name} must be 0 or 1, not ${quoted(value)}`);
+    if (!['0', 'false', 'no', 'off'].includes(value)) this.mistake(`${name} must be 0 or 1, not ${quote(value)}`);
     return false;
   }
 
@@ -76,7 +77,7 @@ export class Reader {
     const chosen =
       choices.find((choice) => choice === value) ?? (Object.hasOwn(aliases, value) ? aliases[value] : undefined);
     if (chosen !== undefined) return chosen;
-    this.mistake(`${name} must be one of ${choices.join(', ')}, not ${quoted(value)}`);
+    this.mistake(`${name} must be one of ${choices.join(', ')}, not ${quote(value)}`);
     return otherwise;
   }
 
@@ -88,7 +89,7 @@ export class Reader {
       /^[a-z\d_]([a-z\d_-]*[a-z\d_])?(\.[a-z\d_]([a-z\d_-]*[a-z\d_])?)*\.?$/i.test(value) &&
       !/^[\d.]+$/.test(value);
     if (isIP(value) !== 0 || isHostName) return value;
-    this.mistake(`${name} must be an IP address or a host name, not ${quoted(value)}`);
+    this.mistake(`${name} must be an IP address or a host name, not ${quote(value)}`);
     return otherwise;
   }
 
@@ -97,7 +98,7 @@ export class Reader {
     const value = this.text(name);
     if (value === undefined || /^[a-z\d][\w.+-]{0,127}$/i.test(value)) return value;
     return this.mistake(
-      `${name} must be the name of a version (letters, digits, ".", "_", "+", "-"), not ${quoted(value)}`,
+      `${name} must be the name of a version (letters, digits, ".", "_", "+", "-"), not ${quote(value)}`,
     );
   }
 
@@ -107,7 +108,7 @@ export class Reader {
     if (value === undefined || /^[a-z\d][a-z\d.-]{1,61}[a-z\d]$/.test(value) || /^arn:[^/\s]+:s3[^\s]*$/.test(value))
       return value;
     const hint = value.includes('/') ? ' (without s3:// and path; the path goes into MODEL_S3_PREFIX)' : '';
-    return this.mistake(`${name} must be the name of a bucket${hint}, not ${quoted(value)}`);
+    return this.mistake(`${name} must be the name of a bucket${hint}, not ${quote(value)}`);
   }
 
   /** A key prefix: empty (written as "/"), or without a leading and with one closing slash. */
@@ -159,10 +160,10 @@ export class Reader {
       if (entry === '') continue;
       const key = this.#key(name, entry, index + 1);
       if (key === undefined) continue;
-      if (keys.some(({ id }) => id === key.id)) this.mistake(`${name}: the id ${quoted(key.id)} is there twice`);
+      if (keys.some(({ id }) => id === key.id)) this.mistake(`${name}: the id ${quote(key.id)} is there twice`);
       const same = keys.find(({ digest }) => digest.equals(key.digest));
       if (same !== undefined && same.id !== key.id)
-        this.mistake(`${name}: ${quoted(same.id)} and ${quoted(key.id)} have the same key`);
+        this.mistake(`${name}: ${quote(same.id)} and ${quote(key.id)} have the same key`);
       keys.push(key);
     }
     return keys;
@@ -178,21 +179,17 @@ export class Reader {
     if (/^sha256:/i.test(secret)) {
       const hex = secret.slice('sha256:'.length);
       if (!/^[\da-f]{64}$/i.test(hex))
-        return this.mistake(`${name}: the SHA-256 of ${quoted(id)} must be 64 hexadecimal digits`);
+        return this.mistake(`${name}: the SHA-256 of ${quote(id)} must be 64 hexadecimal digits`);
       return { id, digest: Buffer.from(hex, 'hex') };
     }
     if (!/^[\x21-\x7e]{1,1024}$/.test(secret))
-      return this.mistake(`${name}: the key of ${quoted(id)} must be 1 to 1024 visible ASCII characters`);
+      return this.mistake(`${name}: the key of ${quote(id)} must be 1 to 1024 visible ASCII characters`);
     if (secret.length < SHORT_KEY)
       this.warnings.push(
-        `${name}: the key of ${quoted(id)} has only ${secret.length} characters: ${SHORT_KEY} or more resist guessing`,
+        `${name}: the key of ${quote(id)} has only ${secret.length} characters: ${SHORT_KEY} or more resist guessing`,
       );
     return { id, digest: keyDigest(secret) };
   }
-}
-
-function quoted(value: string): string {
-  return JSON.stringify(value.length > 64 ? `${value.slice(0, 64)}…` : value);
 }
 
 /** Why a file cannot be read; undefined where it can. */

@@ -3,7 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import type { HttpResponse } from 'uWebSockets.js';
 import { OwnQuota, type Quota } from '../scoring/quota.js';
 import type { Exchange } from './exchange.js';
-import type { ProblemCode } from './problem.js';
+import type { ProblemCode } from '../contract/problem.js';
 
 /** A body has this long from its headers to its last byte; uWebSockets.js itself closes a silent socket after 10 s. */
 const BODY_TIMEOUT_MS = 8000;
@@ -17,7 +17,7 @@ const MOST_DISCARDED_BYTES = 16 * 2 ** 20;
 export const MOST_PARTIAL_BYTES = 256 * 2 ** 20;
 
 /** Gets the whole body, or the reason why there is none; one of them, once, unless the exchange is over before. */
-export interface BodyTaker {
+export interface BodyHandler {
   /**
    * Offered first.
    * @param bytes gone when this returns
@@ -57,13 +57,13 @@ export class BodyReader {
    * @param exchange nothing is read any more once it is over
    * @param declaredBytes of Content-Length, NaN without
    */
-  read(res: HttpResponse, exchange: Exchange, declaredBytes: number, taker: BodyTaker): void {
+  read(res: HttpResponse, exchange: Exchange, declaredBytes: number, handler: BodyHandler): void {
     if (declaredBytes > this.maxBytes) {
       // What was declared uWebSockets.js reads by itself, when the answer is out.
-      taker.onBodyRefused('BODY_TOO_LARGE', declaredBytes <= this.maxBytes + MOST_DISCARDED_BYTES);
+      handler.onBodyRefused('BODY_TOO_LARGE', declaredBytes <= this.maxBytes + MOST_DISCARDED_BYTES);
       return;
     }
-    const body = new IncomingBody(this, this.maxBytes, exchange, taker);
+    const body = new IncomingBody(this, this.maxBytes, exchange, handler);
     res.onData((chunk, isLast) => body.take(chunk, isLast));
     if (this.#fresh.push(body) === 1) setImmediate(() => this.#keepLate());
   }
@@ -109,7 +109,7 @@ class IncomingBody {
     private readonly reader: BodyReader,
     private readonly maxBytes: number,
     private readonly exchange: Exchange,
-    private readonly taker: BodyTaker,
+    private readonly handler: BodyHandler,
   ) {}
 
   get isTooLarge(): boolean {
@@ -147,7 +147,7 @@ class IncomingBody {
     if (this.done) return;
     this.#finished = true;
     this.drop();
-    this.taker.onBodyRefused(code, inStep);
+    this.handler.onBodyRefused(code, inStep);
   }
 
   /** Lets the chunks go. */
@@ -158,7 +158,7 @@ class IncomingBody {
   }
 
   #finish(bytes: Buffer): void {
-    if (this.taker.onBytes(bytes)) {
+    if (this.handler.onBytes(bytes)) {
       this.#finished = true;
       this.drop();
       return;
@@ -171,6 +171,6 @@ class IncomingBody {
     }
     this.#finished = true;
     this.drop();
-    this.taker.onBody(text);
+    this.handler.onBody(text);
   }
 }

@@ -1,7 +1,7 @@
 /** One request and its one answer, whatever becomes of either side. */
 import { randomUUID } from 'node:crypto';
 import type { HttpResponse } from 'uWebSockets.js';
-import { type ProblemCode, type ProblemOptions, problem } from './problem.js';
+import { type ProblemCode, type ProblemOptions, problem } from '../contract/problem.js';
 
 type Headers = readonly (readonly [name: string, value: string])[];
 

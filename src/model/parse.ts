@@ -4,6 +4,7 @@
  */
 import { ArtifactError } from '../errors.js';
 import type { Booster, LinearLeaves, Objective, Transform, Tree } from './booster.js';
+import { quote } from '../quote.js';
 
 /** Limits that no real model reaches; they keep a hostile file from asking for the machine's memory. */
 const LIMITS = { features: 1_000_000, outputs: 10_000, leaves: 1_000_000 } as const;
@@ -41,13 +42,13 @@ function readModel(text: string): Booster {
     if (line.startsWith('Tree=') || line === 'end of trees') break;
     const equals = line.indexOf('=');
     const key = equals < 0 ? line : line.slice(0, equals);
-    if (key !== '' && header.has(key)) refuse(`header: ${show(key)} stands there twice`);
+    if (key !== '' && header.has(key)) refuse(`header: ${quote(key)} stands there twice`);
     header.set(key, equals < 0 ? '' : line.slice(equals + 1));
   }
 
   const formatVersion = header.get('version') ?? refuse('header: no version');
   if (!['v2', 'v3', 'v4'].includes(formatVersion))
-    refuse(`header: version ${show(formatVersion)} of the format is not one of v2, v3, v4`);
+    refuse(`header: version ${quote(formatVersion)} of the format is not one of v2, v3, v4`);
   const outputs = header.has('num_tree_per_iteration')
     ? headerInteger(header, 'num_tree_per_iteration', 1, LIMITS.outputs)
     : headerInteger(header, 'num_class', 1, LIMITS.outputs);
@@ -75,14 +76,14 @@ function readModel(text: string): Booster {
     if (at >= lines.length) refuse(`truncated: the text ends after ${trees.length} trees with no "end of trees"`);
     const line = chomp(lines[at]);
     if (line === 'end of trees') break;
-    if (line !== `Tree=${trees.length}`) refuse(`line ${at + 1}: expected Tree=${trees.length}, found ${show(line)}`);
+    if (line !== `Tree=${trees.length}`) refuse(`line ${at + 1}: expected Tree=${trees.length}, found ${quote(line)}`);
     const fields = new Map<string, string>();
     for (at++; at < lines.length && chomp(lines[at]) !== ''; at++) {
       const field = chomp(lines[at]);
       const equals = field.indexOf('=');
-      if (equals < 0) refuse(`Tree=${trees.length}, line ${at + 1}: expected key=value, found ${show(field)}`);
+      if (equals < 0) refuse(`Tree=${trees.length}, line ${at + 1}: expected key=value, found ${quote(field)}`);
       const key = field.slice(0, equals);
-      if (fields.has(key)) refuse(`Tree=${trees.length}: ${show(key)} stands there twice`);
+      if (fields.has(key)) refuse(`Tree=${trees.length}: ${quote(key)} stands there twice`);
       fields.set(key, field.slice(equals + 1));
     }
     trees.push(readTree(fields, featureCount, `Tree=${trees.length}`));
@@ -127,13 +128,13 @@ function readObjective(line: string | undefined): Objective {
   if (line === undefined) return { name: 'custom', transform: 'identity', sigmoid: 1 };
   const [name, ...options] = line.split(' ').filter((word) => word !== '');
   if (name === undefined || !Object.hasOwn(TRANSFORMS, name))
-    return refuse(`header: objective ${show(line)} is not one of LightGBM's`);
+    return refuse(`header: objective ${quote(line)} is not one of LightGBM's`);
   const option = options.find((word) => word.startsWith('sigmoid:'));
   const sigmoid =
     option === undefined || !(name === 'binary' || name === 'multiclassova')
       ? 1
       : Number(option.slice('sigmoid:'.length));
-  if (!(sigmoid > 0 && sigmoid < Infinity)) refuse(`header: objective ${show(line)} has no usable sigmoid`);
+  if (!(sigmoid > 0 && sigmoid < Infinity)) refuse(`header: objective ${quote(line)} has no usable sigmoid`);
   const transform = TRANSFORMS[name] === 'identity' && options.includes('sqrt') ? 'signed_square' : TRANSFORMS[name];
   return { name, transform, sigmoid };
 }
@@ -358,8 +359,7 @@ const DECIMAL = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i;
 function longNumber(word: string, where: string): number {
   return DECIMAL.test(word)
     ? Number(word)
-    : (SPECIAL[word.toLowerCase()] ?? refuse(`${where}: ${show(word)} is not a number`));
+    : (SPECIAL[word.toLowerCase()] ?? refuse(`${where}: ${quote(word)} is not a number`));
 }
 
 const chomp = (line: string): string => (line.endsWith('\r') ? line.slice(0, -1) : line);
-const show = (text: string): string => JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}...` : text);

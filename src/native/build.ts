@@ -7,7 +7,7 @@ import { availableParallelism } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 
-import { LightscoreError } from '../errors.js';
+import { LightscoreError, messageOf } from '../errors.js';
 import { withBuildLock } from './build-lock.js';
 
 /** LightGBM's C++ source as the npm package `lightgbm` carries it, and the place its library is built to. */
@@ -182,7 +182,7 @@ function onPath(program: string): boolean {
 }
 
 function reason(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }
 
 function unavailable(what: string, cause?: unknown): LightscoreError {

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 
-import { LightscoreError } from '../errors.js';
+import { LightscoreError, messageOf } from '../errors.js';
 
 /** An address inside the library; koffi represents pointers as BigInt. */
 export type Pointer = bigint;
@@ -107,7 +107,7 @@ export async function loadLibrary(path: string): Promise<Library> {
   try {
     native = koffi.load(path);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     const advice = existsSync(path) ? ` (remove ${dirname(path)} to have it built again)` : '';
     throw new LightscoreError('NATIVE_UNAVAILABLE', `native LightGBM does not load: ${reason}${advice}`, {
       cause: error,

@@ -1,6 +1,6 @@
 /** Which features requests carry, and whether a version can live with them. */
 import { LightscoreError } from '../errors.js';
-import { columnsOf } from '../http/feature-order.js';
+import { columnsOf } from '../model/feature-order.js';
 
 export function missingNames(needed: readonly string[], names: readonly string[]): string[] {
   const known = new Set(names);

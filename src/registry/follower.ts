@@ -2,8 +2,8 @@
  * Follows the store: the first load, with patience; the challenger of the settings; and the regular look for something
  * new.
  */
-import type { Config } from '../config.js';
-import { LightscoreError } from '../errors.js';
+import type { Config } from '../config/config.js';
+import { LightscoreError, messageOf } from '../errors.js';
 import type { Logger } from '../telemetry/log.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { type ModelRegistry, isRefusal } from './registry.js';
@@ -133,5 +133,3 @@ export class StoreFollower {
     });
   }
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

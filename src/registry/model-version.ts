@@ -1,6 +1,6 @@
 /** A version as the registry keeps it: where it stands between the store and its end. */
-import type { LoadedImage } from '../../workers/load.js';
 import type { ServedModel } from '../scoring/served-model.js';
+import type { LoadedImage } from '../loading/messages.js';
 
 /**
  *     loading -> verified -> warm <-> active      active: champion or challenger

@@ -9,16 +9,17 @@
  */
 import type { AuditEvent } from '../audit/chain.js';
 import type { AuditTrail } from '../audit/trail.js';
-import type { Challenger } from '../config.js';
-import { LightscoreError } from '../errors.js';
-import { type WarmingScorer, loadModel } from '../model/load.js';
-import type { ModelLoader } from '../model/loader.js';
+import type { Challenger } from '../config/config.js';
+import { LightscoreError, messageOf } from '../errors.js';
+import { type WarmingScorer } from '../loading/warm-up.js';
+import type { ModelLoader } from '../loading/loader.js';
 import type { Logger } from '../telemetry/log.js';
 import type { Metrics, SwapKind } from '../telemetry/metrics.js';
 import { listed, missingNames, requestNamesAfter } from './features.js';
 import { ModelVersion } from './model-version.js';
 import type { Serving } from './serving.js';
 import type { NamedVersion, VersionSource } from './source.js';
+import { loadModel } from '../loading/pipeline.js';
 
 export interface RegistryParts {
   readonly source: VersionSource;
@@ -354,7 +355,7 @@ export class ModelRegistry {
       );
       return entry;
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       entry.failed(reason);
       metrics.loadFailed(isRefusal(error) ? 'refused' : 'failed');
       void audit.append({ event: 'load', actor, outcome: isRefusal(error) ? 'refused' : 'failed', version, reason });
@@ -520,7 +521,7 @@ export class ModelRegistry {
       await audit.append({
         ...event,
         outcome: isRefusal(error) ? 'refused' : 'failed',
-        reason: error instanceof Error ? error.message : String(error),
+        reason: messageOf(error),
       });
       throw error;
     }

@@ -2,7 +2,8 @@
  * What answers requests, as one immutable value: a swap is one assignment of it. And who answers which request while an
  * experiment runs.
  */
-import type { ChallengerMode } from '../config.js';
+import type { ChallengerMode } from '../config/config.js';
+import { FNV_OFFSET, finalized, fnv1a } from '../hash.js';
 import type { ServedModel } from '../scoring/served-model.js';
 
 export interface Experiment {
@@ -21,24 +22,6 @@ export interface Serving {
   /** What the values of a request without names are, in their order; holds every name of champion and challenger. */
   readonly requestNames: readonly string[];
   readonly experiment: Experiment | undefined;
-}
-
-const FNV_OFFSET = 0x811c9dc5;
-const FNV_PRIME = 0x01000193;
-
-/** FNV-1a over UTF-16 code units, from `state` on. */
-function fnv1a(state: number, text: string): number {
-  let hash = state;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), FNV_PRIME);
-  return hash;
-}
-
-/** MurmurHash3's finalizer: FNV's upper bits hardly depend on a text's last letters. */
-function finalized(hash: number): number {
-  let h = hash;
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
 }
 
 /**

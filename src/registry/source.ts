@@ -1,6 +1,6 @@
 /** What the store says should be served, and which of its words still count. */
 import { isComplete } from '../artifact/files.js';
-import type { Config } from '../config.js';
+import type { Config } from '../config/config.js';
 import { type ArtifactStore, type Pointer, filesFingerprint } from '../store/store.js';
 import { type VersionChoice, chooseVersion } from '../store/versions.js';
 

@@ -3,7 +3,7 @@
  * host as strings.
  */
 import * as L from '../../workers/kernel/layout.js';
-import type { ModelCard } from './served-model.js';
+import type { ModelCard } from './model-card.js';
 
 export interface AnswerPieces {
   /** Up to the score. */
@@ -70,7 +70,7 @@ export class AnswerText {
     const ofFeatures = ofFeature.slice(0, L.RANKED).reduce((a, b) => a + b, 0);
     const [ofHead, ofTop, ofVersions, ofId, ofLogScore, ofLogTime, ofLogVersion] = fixed.map((piece) => piece.length);
     const most =
-      L.ANSWER_TEXT +
+      L.ANSWER_HEADER_BYTES +
       ofHead +
       L.NUMBER_BYTES +
       ofTop +

@@ -1,6 +1,7 @@
 /** The compiled kernel: one WebAssembly module, instantiated over the shared memory by every thread that scores. */
 import { readFileSync } from 'node:fs';
-import type { ScoreTask } from '../../workers/mailbox.js';
+import type { ScoreTask } from './mailbox.js';
+import { type Regions, SharedMemory } from './memory.js';
 import type { Strategy } from '../model/strategies.js';
 
 /** (image address, lane address, first row, end row); rows first..end of the lane must be filled. */
@@ -47,6 +48,17 @@ export interface BoundKernel {
   readonly explain: KernelFunction;
 }
 
+/** What all threads that score share. */
+export interface SharedScoringResources<Memory extends Regions = Regions> {
+  readonly memory: Memory;
+  /** The compiled kernel, which every thread instantiates for itself. */
+  readonly module: WebAssembly.Module;
+}
+
+export function createScoringResources(): SharedScoringResources<SharedMemory> {
+  return { memory: new SharedMemory(), module: compileKernel() };
+}
+
 export function compileKernel(): WebAssembly.Module {
   return new WebAssembly.Module(readFileSync(new URL('../../workers/kernel.wasm', import.meta.url)));
 }
@@ -66,7 +78,7 @@ export function instantiateKernel(module: WebAssembly.Module, memory: WebAssembl
  * Scores the rows of a task, with their contributions or the text of their answers where it asks for them.
  * @returns milliseconds spent
  */
-export function carryOut(kernels: Kernels, { strategy, image, text, lane, first, end, explain }: ScoreTask): number {
+export function runTask(kernels: Kernels, { strategy, image, text, lane, first, end, explain }: ScoreTask): number {
   const started = performance.now();
   const kernel = kernels[strategy];
   kernel.score(image, lane, first, end);

@@ -6,9 +6,9 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
-import { Mailbox, type ScoreTask } from '../../workers/mailbox.js';
-import type { ScoreWorkerData } from '../../workers/score.js';
-import { type Kernels, carryOut, compileKernel, instantiateKernel } from './kernel.js';
+import { Mailbox, type ScoreTask } from './mailbox.js';
+import type { Attendance, ScoreWorkerData } from './score-thread.js';
+import { type Kernels, type SharedScoringResources, instantiateKernel } from './kernel.js';
 import { type Regions, SharedMemory } from './memory.js';
 
 /**
@@ -30,19 +30,8 @@ interface Slot {
   /** Ends the wait for a thread that is to attend the mailbox; undefined where none is or will be there. */
   attendance: AbortController | undefined;
   /** That thread has done a task. */
-  proven: boolean;
+  healthy: boolean;
   running: Waiting | undefined;
-}
-
-/** What all threads that score have in common. */
-export interface ScoringGround<Memory extends Regions = Regions> {
-  readonly memory: Memory;
-  /** The compiled kernel, which every thread instantiates for itself. */
-  readonly module: WebAssembly.Module;
-}
-
-export function scoringGround(): ScoringGround<SharedMemory> {
-  return { memory: new SharedMemory(), module: compileKernel() };
 }
 
 /** Scores a lane, somewhere. */
@@ -56,23 +45,7 @@ export interface Scorer {
   run(task: ScoreTask): Promise<number>;
 }
 
-/** Scores on the calling thread. */
-export class OnTheSpot implements Scorer {
-  readonly workers = 1;
-  readonly memory: Regions;
-  readonly #kernels: Kernels;
-
-  constructor({ memory, module }: ScoringGround) {
-    this.memory = memory;
-    this.#kernels = instantiateKernel(module, memory.memory);
-  }
-
-  run(task: ScoreTask): Promise<number> {
-    return Promise.resolve(carryOut(this.#kernels, task) * 1000);
-  }
-}
-
-export class ScoringPool<Memory extends Regions = SharedMemory> implements Scorer, ScoringGround<Memory> {
+export class ScoringPool<Memory extends Regions = SharedMemory> implements Scorer, SharedScoringResources<Memory> {
   readonly memory: Memory;
   readonly module: WebAssembly.Module;
   /** This thread's own kernels over the same memory. */
@@ -88,7 +61,7 @@ export class ScoringPool<Memory extends Regions = SharedMemory> implements Score
   /** @param workers threads, at least 1, started at once and kept */
   constructor(
     readonly workers: number,
-    { memory, module }: ScoringGround<Memory>,
+    { memory, module }: SharedScoringResources<Memory>,
   ) {
     this.memory = memory;
     this.module = module;
@@ -112,7 +85,7 @@ export class ScoringPool<Memory extends Regions = SharedMemory> implements Score
       index,
       mailbox: new Mailbox(mailboxes, index),
       attendance: undefined,
-      proven: false,
+      healthy: false,
       running: undefined,
     }));
     for (const slot of this.#slots) this.#attend(slot);
@@ -138,9 +111,9 @@ export class ScoringPool<Memory extends Regions = SharedMemory> implements Score
   }
 
   #give(slot: Slot, waiting: Waiting): void {
+    slot.mailbox.post(waiting.task);
     slot.running = waiting;
     this.#running++;
-    slot.mailbox.post(waiting.task);
     if (slot.attendance === undefined) this.#attend(slot);
     this.#looksUntil = performance.now() + LOOK_MS;
     if (this.#looking) return;
@@ -152,12 +125,11 @@ export class ScoringPool<Memory extends Regions = SharedMemory> implements Score
   #attend(slot: Slot): void {
     const attendance = new AbortController();
     slot.attendance = attendance;
-    slot.proven = false;
+    slot.healthy = false;
     (
-      this.#piscina.run(
-        { slot: slot.index, tenure: slot.mailbox.tenure },
-        { signal: attendance.signal },
-      ) as Promise<void>
+      this.#piscina.run({ slot: slot.index, epoch: slot.mailbox.epoch } satisfies Attendance, {
+        signal: attendance.signal,
+      }) as Promise<void>
     ).catch((error: unknown) => {
       if (this.#closing) return;
       slot.attendance = undefined;
@@ -167,14 +139,14 @@ export class ScoringPool<Memory extends Regions = SharedMemory> implements Score
       const { isDone, microseconds } = mailbox;
       mailbox.reset();
       if (running !== undefined) {
-        slot.proven ||= isDone;
+        slot.healthy ||= isDone;
         if (isDone) running.resolve(microseconds);
         else running.reject(error);
         this.#release(slot);
       }
       // One that died before it had done anything is replaced when there is work for it: the next one might die as
       // well.
-      if (slot.proven && slot.attendance === undefined) this.#attend(slot);
+      if (slot.healthy && slot.attendance === undefined) this.#attend(slot);
     });
   }
 
@@ -207,7 +179,7 @@ export class ScoringPool<Memory extends Regions = SharedMemory> implements Score
       const { running, mailbox } = slot;
       if (running === undefined || !mailbox.isDone) continue;
       const { microseconds } = mailbox;
-      slot.proven = true;
+      slot.healthy = true;
       this.#release(slot);
       running.resolve(microseconds);
     }

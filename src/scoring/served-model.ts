@@ -1,34 +1,34 @@
 /** A model that is ready to score: its image in shared memory, the kernel chosen for it, its lanes. */
 import { LightscoreError } from '../errors.js';
+import { invariant } from '../invariant.js';
 import type { LaneShape } from '../model/image.js';
 import type { Strategy } from '../model/strategies.js';
 import { AnswerText } from './answer-text.js';
 import { type Lane, type LaneKind, createLane, planLane } from './lane.js';
 import type { Regions } from './memory.js';
-
-/** What a model says of itself, from its metadata and its text. */
-export interface ModelCard {
-  /** Name of the version's folder in the store. */
-  readonly version: string;
-  readonly modelVersion: string;
-  readonly calibrationVersion: string;
-  readonly featureSetVersion: string | undefined;
-  readonly featureNames: readonly string[];
-  /** Split importance, in the model's order of features. */
-  readonly importance: readonly number[];
-  /** A plausible row, for examples. */
-  readonly exampleRow: readonly number[];
-  readonly objective: string;
-  readonly trees: number;
-  readonly leaves: number;
-  /** SHA-256 of `lightgbm_model.txt`, hex. */
-  readonly modelSha256: string;
-}
+import type { ModelCard } from './model-card.js';
 
 /** Most rows and bytes of one lane. An explained row costs hundreds of times a scored one. */
 export const LANE_LIMITS = { rows: { score: 256, explain: 16 }, bytes: 1 << 20, kept: 64 } as const;
 
-export class ServedModel {
+/** A model whose image is in shared memory. */
+export interface CompiledModel {
+  readonly card: ModelCard;
+  readonly strategy: Strategy;
+  readonly shape: LaneShape;
+  /** Address of the image. */
+  readonly image: number;
+  readonly imageBytes: number;
+}
+
+export class ServedModel implements CompiledModel {
+  readonly card: ModelCard;
+  readonly strategy: Strategy;
+  readonly shape: LaneShape;
+  readonly image: number;
+  readonly imageBytes: number;
+  readonly #memory: Regions;
+  readonly #lent: { readonly text: number; readonly keptLanes: number } | undefined;
   /** Batches under way, and other threads that hold it: the image must stay in place until it is 0. */
   #batches = 0;
   #retired = false;
@@ -40,20 +40,20 @@ export class ServedModel {
   /** Address of the text of its answers. */
   readonly text: number;
 
-  constructor(
-    readonly card: ModelCard,
-    readonly strategy: Strategy,
-    readonly shape: LaneShape,
-    /** Address of the image in `memory`. */
-    readonly image: number,
-    readonly imageBytes: number,
-    private readonly memory: Regions,
-    /**
-     * Another thread's model of the same image: the text of its answers, which stays there like the image, and most
-     * idle lanes to keep of a kind.
-     */
-    private readonly lent?: { readonly text: number; readonly keptLanes: number },
-  ) {
+  /**
+   * @param compiled its image in `memory`, which this object frees in the end
+   * @param lent another thread's model of the same image: the text of its answers, which stays there like the image, and
+   * most idle lanes to keep of a kind
+   */
+  constructor(compiled: CompiledModel, memory: Regions, lent?: { readonly text: number; readonly keptLanes: number }) {
+    const { card, shape } = compiled;
+    this.card = card;
+    this.strategy = compiled.strategy;
+    this.shape = shape;
+    this.image = compiled.image;
+    this.imageBytes = compiled.imageBytes;
+    this.#memory = memory;
+    this.#lent = lent;
     this.#answerText = new AnswerText(card);
     this.text = lent?.text ?? memory.allocate(this.#answerText.bytes);
     if (lent === undefined) this.#answerText.write(memory.memory, this.text);
@@ -99,14 +99,17 @@ export class ServedModel {
    * `releaseLane`.
    */
   takeLane(kind: LaneKind): Lane | undefined {
+    invariant(!this.#isUnused, 'a lane is taken of a model whose memory was given back');
     const lane = this.#kept[kind].pop() ?? this.#createLane(kind);
-    if (lane !== undefined) this.#batches++;
+    if (lane === undefined) return undefined;
+    lane.take(this);
+    this.#batches++;
     return lane;
   }
 
   #createLane(kind: LaneKind): Lane | undefined {
     try {
-      return createLane(this.memory, this.shape, this.#capacity[kind], kind, this.#answerBytes(kind));
+      return createLane(this.#memory, this.shape, this.#capacity[kind], kind, this.#answerBytes(kind));
     } catch (error) {
       if (error instanceof LightscoreError && error.code === 'MODEL_UNSUPPORTED') return undefined;
       throw error;
@@ -114,19 +117,22 @@ export class ServedModel {
   }
 
   releaseLane(lane: Lane): void {
+    lane.giveBack(this);
     this.#batches--;
     const kept = this.#kept[lane.plan.kind];
-    if (this.#retired || kept.length >= (this.lent?.keptLanes ?? LANE_LIMITS.kept)) this.memory.free(lane.address);
+    if (this.#retired || kept.length >= (this.#lent?.keptLanes ?? LANE_LIMITS.kept)) this.#memory.free(lane.address);
     else kept.push(lane);
     this.#freeWhenUnused();
   }
 
   /** Another thread may score with it too: the image stays in place until that thread's `letGo`. */
   hold(): void {
+    invariant(!this.#isUnused, 'a model is held whose memory was given back');
     this.#batches++;
   }
 
   letGo(): void {
+    invariant(this.#batches > 0, 'a model is let go that nobody holds');
     this.#batches--;
     this.#freeWhenUnused();
   }
@@ -146,15 +152,20 @@ export class ServedModel {
     this.#retired = true;
     this.#whenFreed = whenFreed;
     for (const kind of ['score', 'explain'] as const) {
-      for (const lane of this.#kept[kind].splice(0)) this.memory.free(lane.address);
+      for (const lane of this.#kept[kind].splice(0)) this.#memory.free(lane.address);
     }
     this.#freeWhenUnused();
   }
 
+  /** Nothing is under way, and nothing will be: the image is not in place any more. */
+  get #isUnused(): boolean {
+    return this.#retired && this.#batches === 0;
+  }
+
   #freeWhenUnused(): void {
-    if (!this.#retired || this.#batches > 0) return;
-    this.memory.free(this.image);
-    if (this.lent === undefined) this.memory.free(this.text);
+    if (!this.#isUnused) return;
+    this.#memory.free(this.image);
+    if (this.#lent === undefined) this.#memory.free(this.text);
     this.#whenFreed?.();
   }
 }

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { sha256 } from '../artifact/integrity.js';
-import { ArtifactError, LightscoreError } from '../errors.js';
+import { ArtifactError, LightscoreError, messageOf } from '../errors.js';
 import { type ArtifactStore, MAX_POINTER_BYTES, type Pointer, POINTER_FILE, type StoredFile } from './store.js';
 import { isVersionName, parsePointer } from './versions.js';
 
@@ -103,8 +103,7 @@ export class FolderStore implements ArtifactStore {
   }
 
   private unreachable(cause: unknown): LightscoreError {
-    const reason =
-      codeOf(cause) === 'ENOENT' ? 'there is no such folder' : cause instanceof Error ? cause.message : String(cause);
+    const reason = codeOf(cause) === 'ENOENT' ? 'there is no such folder' : messageOf(cause);
     return new LightscoreError('STORE_UNREACHABLE', `${this.location}: ${reason}`, { cause });
   }
 }

@@ -1,5 +1,5 @@
 /** Opens the store that the configuration names. */
-import type { Config } from '../config.js';
+import type { Config } from '../config/config.js';
 import { FolderStore } from './folder.js';
 import type { ArtifactStore } from './store.js';
 

@@ -3,7 +3,7 @@
  * batch.
  */
 import { type Logger, pino } from 'pino';
-import type { LogLevel } from '../config.js';
+import type { LogLevel } from '../config/config.js';
 import type { Batch } from '../scoring/batcher.js';
 import type { PredictionLines } from './prediction-lines.js';
 

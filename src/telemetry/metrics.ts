@@ -3,7 +3,7 @@
  * them when `/metrics` is asked for. The first three carry the names of the service this replaces.
  */
 import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
-import type { ProblemCode } from '../http/problem.js';
+import type { ProblemCode } from '../contract/problem.js';
 import type { BatchObserver } from '../scoring/batcher.js';
 import type { ShadowObserver } from '../scoring/shadow.js';
 import { Distribution, Tally } from './counts.js';

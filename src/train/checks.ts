@@ -1,5 +1,6 @@
 import { FEATURES, type Feature, SPLITS, type Split } from './features.js';
-import { column, type SourceTable } from './table.js';
+import { column } from './table.js';
+import type { SourceTable } from './read-table.js';
 
 /** Something about the data that speaks against training on it. */
 export interface Violation {

@@ -7,7 +7,7 @@ import { LightscoreError } from '../errors.js';
 import { S3_PATIENCE, createS3Client, s3Unreachable } from '../store/s3-client.js';
 import { readS3Object } from '../store/s3-object.js';
 import { type S3Address, parseS3Address } from './s3-address.js';
-import type { ReadFile } from './table.js';
+import type { ReadFile } from './read-table.js';
 
 /** What one buffer of Node holds. */
 const MAX_FILE_BYTES = 2 ** 32;

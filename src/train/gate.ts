@@ -3,7 +3,7 @@ import { LightscoreError } from '../errors.js';
 import type { LightGBM } from '../native/lightgbm.js';
 import { labelledRows } from './labelled-rows.js';
 import { evaluateSplit, type SplitEvaluation } from './run.js';
-import type { SourceTable } from './table.js';
+import type { SourceTable } from './read-table.js';
 
 /** A model of another version, as its artifact holds it. */
 export interface RivalModel {

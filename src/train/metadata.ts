@@ -5,7 +5,7 @@ import type { TrainingPlan } from './parameters.js';
 import type { Roles } from './roles.js';
 import { headline, HEADLINE_NOTE, type SplitEvaluation, type TrainingRun } from './run.js';
 import { distribution, featureDistributions } from './statistics.js';
-import type { SourceTable } from './table.js';
+import type { SourceTable } from './read-table.js';
 
 /** The version of the set of features in `features.ts`. */
 const FEATURE_SET_VERSION = 'v1.0.0';

@@ -8,7 +8,7 @@ import {
 } from 'hyparquet';
 import { compressors, decompressLz4, decompressLz4Raw } from 'hyparquet-compressors';
 import { parquetWriteBuffer } from 'hyparquet-writer';
-import { LightscoreError } from '../errors.js';
+import { LightscoreError, messageOf } from '../errors.js';
 import type { Table } from './table.js';
 
 /** pandas stores an index that is not a plain row number as a column of this name: no feature of the data. */
@@ -70,11 +70,9 @@ export async function readParquet(bytes: Uint8Array, file: string): Promise<Tabl
     return { names: fields.map(({ name }) => name), columns, rows };
   } catch (error) {
     if (error instanceof LightscoreError) throw error;
-    throw new LightscoreError(
-      'DATA_INVALID',
-      `${file}: not a readable parquet file (${error instanceof Error ? error.message : String(error)})`,
-      { cause: error },
-    );
+    throw new LightscoreError('DATA_INVALID', `${file}: not a readable parquet file (${messageOf(error)})`, {
+      cause: error,
+    });
   }
 }
 

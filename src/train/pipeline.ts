@@ -22,8 +22,8 @@ import { assignRoles, calibrationNote, type Imbalance, imbalanceNote, type Roles
 import { evaluateSplit, headline, type SplitEvaluation, type TrainingRun } from './run.js';
 import { fromJson, selfCheck, type SelfCheck } from './self-check.js';
 import { completeness } from './statistics.js';
-import { type ReadFile, readTable, type SourceTable } from './table.js';
 import { checksums, refuseExisting, writeArtifact } from './write.js';
+import { type ReadFile, readTable, type SourceTable } from './read-table.js';
 
 /** From about here on, more threads train faster; below, they mostly wait for each other. */
 const MANY_ROWS = 200_000;

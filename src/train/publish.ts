@@ -3,7 +3,7 @@ import { basename, dirname, extname, join, resolve } from 'node:path';
 
 import { HeadObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 
-import { fetchArtifact } from '../artifact/artifact.js';
+import { fetchArtifact } from '../loading/fetch.js';
 import { METADATA_FILE } from '../artifact/files.js';
 import { sha256 } from '../artifact/integrity.js';
 import { ArtifactError, LightscoreError } from '../errors.js';

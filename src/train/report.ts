@@ -2,6 +2,7 @@ import { Charts } from './charts.js';
 import { type Confusion, type Metrics, confusion, rank } from './evaluation.js';
 import { decimal, percent, whole } from './figures.js';
 import { HEADLINE_NOTE, headline, type SplitEvaluation, type TrainingRun, splitOf } from './run.js';
+import { escapeHtml } from '../html.js';
 
 const METRICS: readonly { readonly key: keyof Metrics; readonly name: string; readonly about: string }[] = [
   { key: 'auc_roc', name: 'AUC-ROC', about: 'chance that a fraud scores above a legitimate application' },
@@ -203,9 +204,4 @@ function provenance(run: TrainingRun): string {
       .join(', '),
   ]);
   return `<dl>\n${facts.map(([name, value]) => `<dt>${name}</dt><dd>${escapeHtml(value)}</dd>`).join('\n')}\n</dl>`;
-}
-
-function escapeHtml(text: string): string {
-  const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
-  return text.replace(/[&<>"']/g, (character) => entities[character]);
 }

@@ -1,6 +1,6 @@
 import { basename, dirname, resolve } from 'node:path';
 
-import { fetchArtifact } from '../artifact/artifact.js';
+import { fetchArtifact } from '../loading/fetch.js';
 import { FolderStore } from '../store/folder.js';
 import { S3Store } from '../store/s3.js';
 import type { ArtifactStore } from '../store/store.js';

@@ -2,7 +2,7 @@ import { LightscoreError } from '../errors.js';
 import { FEATURE_NAMES, type Split } from './features.js';
 import { countPositives, labelledRows, type LabelledRows, takeRows } from './labelled-rows.js';
 import { stratifiedParts, undersampled, UNDERSAMPLE_RATIO } from './partition.js';
-import type { SourceTable } from './table.js';
+import type { SourceTable } from './read-table.js';
 
 export type Imbalance = 'none' | 'weight' | 'undersample';
 

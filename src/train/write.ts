@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, open, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { LightscoreError } from '../errors.js';
+import { LightscoreError, messageOf } from '../errors.js';
 
 /** The files of an artifact by name, without `metadata.json`. */
 export type ArtifactFiles = ReadonlyMap<string, string | Uint8Array>;
@@ -65,11 +65,7 @@ export async function writeArtifact(
     await flushFolder(repository);
     return target;
   } catch (error) {
-    throw new LightscoreError(
-      'OUTPUT_FAILED',
-      `${target} could not be written: ${error instanceof Error ? error.message : String(error)}`,
-      { cause: error },
-    );
+    throw new LightscoreError('OUTPUT_FAILED', `${target} could not be written: ${messageOf(error)}`, { cause: error });
   } finally {
     if (scratch !== undefined) await rm(scratch, { recursive: true, force: true });
   }

@@ -105,7 +105,7 @@ function network(root) {
   return { NODE_EXTRA_CA_CERTS: inside };
 }
 
-const carryOut = {
+const runTask = {
   WORKDIR(stage, { rest }) {
     stage.workdir = join(stage.workdir, rest);
     mkdirSync(join(stage.root, stage.workdir), { recursive: true });
@@ -139,7 +139,7 @@ parseDockerfile(readFileSync(join(context, 'Dockerfile'), 'utf8')).forEach((stag
   last = beginStage(stage, index);
   for (const instruction of stage.instructions) {
     say(`  ${instruction.name} ${instruction.rest.replaceAll(/\s+/g, ' ')}`);
-    const step = carryOut[instruction.name];
+    const step = runTask[instruction.name];
     if (step === undefined) throw new Error(`Dockerfile:${instruction.line}: ${instruction.name} is not read here`);
     step(last, instruction);
   }

@@ -1,0 +1,121 @@
+/**
+ * One acceptor: an HTTP server with all that scores for it, which is its batcher, its workers and its shadow queue.
+ * Everything in it belongs to one thread.
+ */
+import { AccessControl } from '../access/access-control.js';
+import type { Config } from '../config/config.js';
+import { AccessGate } from '../http/access-gate.js';
+import { BodyReader } from '../http/body.js';
+import { HttpServer } from '../http/http-server.js';
+import type { RouteContext } from '../protocols/context.js';
+import { allRoutes } from '../protocols/routes.js';
+import { type BatchObserver, Batcher } from '../scoring/batcher.js';
+import type { Regions } from '../scoring/memory.js';
+import type { ScoringPool } from '../scoring/pool.js';
+import { ShadowQueue } from '../scoring/shadow.js';
+import { TurnClock } from '../scoring/turn-clock.js';
+import type { PredictionLog } from '../telemetry/log.js';
+import { type Metrics, answersOf } from '../telemetry/metrics.js';
+import { PredictionLines } from '../telemetry/prediction-lines.js';
+import type { AcceptorReadings, Acceptors } from './acceptors.js';
+import type { Limits } from './limits.js';
+
+export interface AcceptorParts extends Pick<RouteContext, 'serving' | 'administrator' | 'scrape'> {
+  readonly config: Config;
+  readonly pool: ScoringPool<Regions>;
+  readonly limits: Limits;
+  readonly metrics: Metrics;
+  readonly predictions: PredictionLog;
+  readonly logger: { error(fields: Readonly<Record<string, unknown>>, message: string): void };
+}
+
+export class Acceptor implements Acceptors {
+  readonly #parts: AcceptorParts;
+  readonly #shadow = new ShadowQueue();
+  readonly #batcher: Batcher;
+  readonly #bodies: BodyReader;
+  readonly #server: HttpServer;
+
+  constructor(parts: AcceptorParts) {
+    const { config, pool, limits, metrics, predictions, logger } = parts;
+    const { access, http, scoring } = config;
+    this.#parts = parts;
+    this.#batcher = new Batcher(pool, { ...scoring, quotas: limits }, observerOf(parts), this.#shadow);
+    this.#bodies = new BodyReader(http.maxBodyBytes, limits.partialBytes);
+    predictions.lines = new PredictionLines(pool);
+    const server = new HttpServer(http, {
+      answered: (route, status) => metrics.answered(route, status),
+      refused: (code) => metrics.refused(code),
+      failed: (error, route, requestId) => {
+        const event = { event: 'request_failed', route, request_id: requestId, err: error };
+        logger.error(event, 'a request could not be answered');
+      },
+    });
+    this.#server = server;
+    server.serve(
+      allRoutes({
+        ...parts,
+        access: new AccessGate(new AccessControl(access, limits.rate), http.trustedProxies),
+        bodies: this.#bodies,
+        batcher: this.#batcher,
+        shadow: this.#shadow,
+        isDraining: () => server.draining,
+        clock: new TurnClock(),
+      }),
+    );
+  }
+
+  get port(): number {
+    return this.#server.port;
+  }
+
+  /** @throws LightscoreError CONFIG_INVALID where the port cannot be had */
+  listen(port?: number): Promise<void> {
+    return this.#server.listen(port);
+  }
+
+  startDraining(): Promise<void> {
+    this.#server.startDraining();
+    return Promise.resolve();
+  }
+
+  drained(): Promise<void> {
+    return this.#server.drained();
+  }
+
+  async close(): Promise<void> {
+    this.#bodies.close();
+    this.#server.close();
+    this.#batcher.close();
+    this.#shadow.close();
+    await this.#parts.pool.close();
+  }
+
+  readings(): AcceptorReadings {
+    const { metrics, pool, predictions } = this.#parts;
+    // Lines that are not written yet may be dropped too, and belong to what was answered before this reading.
+    predictions.flush();
+    const answers = answersOf(metrics.counts());
+    const busySeconds = performance.eventLoopUtilization().active / 1000;
+    return {
+      waitingRows: this.#batcher.waitingRows,
+      workers: pool.threads.length,
+      predictionLinesDropped: predictions.dropped,
+      acceptors: [{ acceptor: 1, answers, busySeconds }],
+      acceptorFailures: 0,
+    };
+  }
+}
+
+function observerOf({ logger, metrics, predictions }: AcceptorParts): BatchObserver {
+  return {
+    dispatched: (rows, waitSeconds, inline) => metrics.dispatched(rows, waitSeconds, inline),
+    delivered: () => predictions.batchDone(),
+    answerFailed: (error) =>
+      logger.error({ event: 'answer_failed', err: error }, 'a request could not be answered with its scores'),
+    workerFailed: (error) => {
+      metrics.workerFailed();
+      logger.error({ event: 'worker_failed', err: error }, 'a scoring worker died; its batch goes to another');
+    },
+  };
+}

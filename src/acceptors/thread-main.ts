@@ -1,0 +1,82 @@
+/**
+ * What an acceptor's own thread runs (ACCEPTORS > 1): sockets, bodies, batches and workers are its own; models, limits
+ * and the log are shared with the others through the main thread.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import { ScoringPool } from '../scoring/pool.js';
+import { PredictionLog } from '../telemetry/log.js';
+import { Metrics } from '../telemetry/metrics.js';
+import { Acceptor } from './acceptor.js';
+import { AdoptedModels } from './adopted-models.js';
+import { Channel, sendable } from './channel.js';
+import { LeasedMemory } from './leased-memory.js';
+import { sharedLimits } from './limits.js';
+import type { AcceptorCounts, AcceptorMessages, AcceptorWorkerData, MainMessages } from './messages.js';
+import { RelayedLines } from './relayed-lines.js';
+
+/** @param port to the main thread */
+export function runAcceptorThread(port: MessagePort, data: AcceptorWorkerData): void {
+  const { config, acceptor: index, workers, module, memory, cells, lease, predictionSample } = data;
+  const channel = new Channel<AcceptorMessages, MainMessages>(port, {
+    requests: {
+      listen: (listenPort) => acceptor.listen(listenPort),
+      serve: (serving) => models.adopt(serving),
+      startDraining: () => acceptor.startDraining(),
+      drain: async () => {
+        await acceptor.drained();
+        predictions.flush();
+      },
+      counts: () => counts(),
+    },
+    notifications: { close: () => void close() },
+  });
+  const limits = sharedLimits(config, cells, index);
+  const leased = new LeasedMemory(memory, lease);
+  const models = new AdoptedModels(leased, config.http.acceptors);
+  const metrics = new Metrics();
+  const relayed = new RelayedLines(limits.lineCharacters, (lines, count) => channel.notify('lines', { lines, count }));
+  const predictions = new PredictionLog(relayed, predictionSample);
+  const acceptor = new Acceptor({
+    config,
+    limits,
+    metrics,
+    predictions,
+    pool: new ScoringPool(workers, { module, memory: leased }),
+    serving: () => models.serving,
+    administrator: {
+      call: (call) => channel.request('administer', call),
+      noteRefused: (method, path, address) => channel.notify('adminRefused', { method, path, address }),
+    },
+    scrape: () => channel.request('scrape', undefined),
+    logger: {
+      error: (fields, message) => {
+        const plain = 'err' in fields ? { ...fields, err: sendable(fields['err']) } : fields;
+        channel.notify('error', { fields: plain, message });
+      },
+    },
+  });
+  leased.started();
+
+  const counts = (): AcceptorCounts => {
+    const { workers: alive, predictionLinesDropped, acceptors } = acceptor.readings();
+    return {
+      requests: metrics.counts(),
+      workers: alive,
+      predictionLinesDropped,
+      busySeconds: acceptors[0].busySeconds,
+    };
+  };
+
+  /** Lets the thread end by itself: one that ends while uWebSockets.js has sockets open takes the process with it. */
+  const close = async (): Promise<void> => {
+    await acceptor.close();
+    predictions.flush();
+    lease.port.close();
+    port.close();
+  };
+
+  process.on('uncaughtException', (error) => {
+    channel.notify('failed', { error: sendable(error), counts: counts() });
+    void close();
+  });
+}

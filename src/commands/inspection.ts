@@ -1,0 +1,241 @@
+/** What `lightscore inspect` finds out about a model, its files, and how the kernel would run it. */
+import type { IsotonicCalibrator } from '../artifact/calibrator.js';
+import { CALIBRATOR_FILES, METADATA_FILE, twoCalibrators } from '../artifact/files.js';
+import type { Metadata } from '../artifact/metadata.js';
+import { ArtifactError } from '../errors.js';
+import { type Booster, type Tree, splitImportance } from '../model/booster.js';
+import { type Column, buildColumns } from '../model/columns.js';
+import { applicableStrategies, compileImage } from '../model/image.js';
+import type { Strategy } from '../model/strategies.js';
+import type { ModelFolder, ModelText } from './model-folder.js';
+
+export interface FeatureInspection {
+  readonly name: string;
+  /** Splits with positive gain. */
+  readonly importance: number;
+  /** How its values become slots: none where no tree splits on it, two where trees split on it in both ways. */
+  readonly columns: readonly { readonly kind: Column['kind']; readonly slots: number; readonly missing: string }[];
+}
+
+export interface Inspection {
+  readonly model: {
+    readonly file: string;
+    readonly bytes: number;
+    readonly sha256: string;
+    readonly format: string;
+    readonly objective: string;
+    readonly transform: string;
+    readonly outputs: number;
+    readonly average_output: boolean;
+  };
+  readonly trees: {
+    readonly count: number;
+    readonly leaves: number;
+    readonly most_leaves: number;
+    readonly most_depth: number;
+    readonly linear: number;
+    readonly single_leaf: number;
+  };
+  readonly features: readonly FeatureInspection[];
+  readonly run: {
+    readonly strategy: Strategy;
+    readonly reason: string;
+    readonly applicable: readonly Strategy[];
+    readonly image_bytes: number;
+    readonly streams: number;
+    readonly columns: number;
+    readonly explainable: boolean;
+  };
+  readonly calibrator: {
+    readonly file: string;
+    readonly dtype: string;
+    readonly thresholds: number;
+    readonly x: readonly [number, number];
+    readonly y: readonly [number, number];
+  } | null;
+  readonly metadata: Readonly<Record<string, unknown>> | null;
+  readonly files: readonly {
+    readonly name: string;
+    readonly sha256: string;
+    readonly checksum: 'matches' | 'differs' | 'none';
+  }[];
+  readonly warnings: readonly string[];
+}
+
+/** @throws ArtifactError where there is no model; what is wrong with the files around it becomes a warning */
+export async function inspect(folder: ModelFolder): Promise<Inspection> {
+  const warnings: string[] = [];
+  const model = await folder.model();
+  const metadata = await warnedOf(warnings, async () => {
+    const found = await folder.metadata();
+    warnings.push(...(found?.warnings ?? []));
+    return found?.metadata;
+  });
+  const calibrator =
+    folder.calibratorName === undefined ? undefined : await warnedOf(warnings, () => folder.calibrator());
+  const files = await fileSums(folder, metadata);
+  warnings.push(
+    ...files
+      .filter(({ checksum }) => checksum === 'differs')
+      .map(({ name }) => `${folder.path(name)}: its SHA-256 is not the one in metadata.json; it would be refused`),
+  );
+  warnings.push(
+    ...gaps(folder),
+    ...twoCalibrators(
+      (name) => folder.names.includes(name),
+      (name) => folder.path(name),
+    ),
+    ...oddities(model.booster, metadata),
+  );
+  return {
+    ...describeBooster(folder.modelFile, model),
+    calibrator: calibrator === undefined ? null : describeCalibrator(folder.calibratorName ?? '', calibrator),
+    metadata: metadata === undefined ? null : metadata.fields,
+    files,
+    warnings,
+  };
+}
+
+async function warnedOf<T>(warnings: string[], read: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!(error instanceof ArtifactError)) throw error;
+    warnings.push(error.message);
+    return undefined;
+  }
+}
+
+async function fileSums(folder: ModelFolder, metadata: Metadata | undefined): Promise<Inspection['files']> {
+  const named = [...(metadata?.checksums?.keys() ?? [])];
+  const names = folder.names.filter(
+    (name) =>
+      name === METADATA_FILE || name === 'lightgbm_model.txt' || name === folder.calibratorName || named.includes(name),
+  );
+  return await Promise.all(
+    names.toSorted().map(async (name) => {
+      const sha256 = await folder.checksum(name);
+      const expected = metadata?.checksums?.get(name);
+      return {
+        name,
+        sha256,
+        checksum: expected === undefined ? 'none' : expected === sha256 ? 'matches' : 'differs',
+      } as const;
+    }),
+  );
+}
+
+/** What a folder lacks to be served. A lone model text is not meant to be. */
+function gaps(folder: ModelFolder): string[] {
+  if (folder.names.length === 0) return [];
+  return [
+    ...(folder.calibratorName === undefined
+      ? [`${folder.path(CALIBRATOR_FILES[1])} is missing, and so is calibrator.json: it cannot be served`]
+      : []),
+    ...(folder.names.includes(METADATA_FILE) ? [] : [`${folder.path(METADATA_FILE)} is missing: it cannot be served`]),
+  ];
+}
+
+function oddities(booster: Booster, metadata: Metadata | undefined): string[] {
+  const { outputs, featureNames, trees } = booster;
+  const warnings: string[] = [];
+  if (outputs > 1)
+    warnings.push(
+      `the model has ${outputs} outputs: the server answers single-output models only; \`lightscore score\` scores it`,
+    );
+  if (trees.every((tree) => tree.leafCount === 1)) warnings.push('no tree splits: every row gets the same score');
+  if (metadata === undefined) return warnings;
+  if (metadata.featureNames.length !== featureNames.length) {
+    warnings.push(
+      `metadata.json lists ${metadata.featureNames.length} features, the model has ${featureNames.length}: it would be refused`,
+    );
+  } else if (!featureNames.every((name, i) => name === `Column_${i}` || name === metadata.featureNames[i])) {
+    warnings.push("metadata.json's feature names are not the model's; the model's rule");
+  }
+  for (const name of metadata.checksums === undefined ? [] : ['lightgbm_model.txt']) {
+    if (!metadata.checksums?.has(name)) warnings.push(`metadata.json has checksums, but none of ${name}`);
+  }
+  return warnings;
+}
+
+function describeBooster(
+  file: string,
+  { booster, bytes, sha256 }: ModelText,
+): Pick<Inspection, 'model' | 'trees' | 'features' | 'run'> {
+  const columns = buildColumns(booster);
+  const applicable = applicableStrategies(booster, columns);
+  const image = compileImage(booster);
+  const importance = splitImportance(booster);
+  const { trees, objective } = booster;
+  return {
+    model: {
+      file,
+      bytes,
+      sha256,
+      format: booster.formatVersion,
+      objective: objective.name,
+      transform: objective.transform,
+      outputs: booster.outputs,
+      average_output: booster.averageOutput,
+    },
+    trees: {
+      count: trees.length,
+      leaves: trees.reduce((sum, tree) => sum + tree.leafCount, 0),
+      most_leaves: mostOf(trees, (tree) => tree.leafCount),
+      most_depth: mostOf(trees, depth),
+      linear: trees.filter((tree) => tree.linear !== undefined).length,
+      single_leaf: trees.filter((tree) => tree.leafCount === 1).length,
+    },
+    features: booster.featureNames.map((name, f) => ({
+      name,
+      importance: importance[f],
+      columns: columns.columns.filter(({ feature }) => feature === f).map(describeColumn),
+    })),
+    run: {
+      strategy: image.strategy,
+      reason: reasonOf(booster, applicable),
+      applicable,
+      image_bytes: image.bytes.length,
+      streams: image.shape.streams,
+      columns: columns.columns.length,
+      explainable: image.explainable,
+    },
+  };
+}
+
+function describeColumn(column: Column): FeatureInspection['columns'][number] {
+  const missing =
+    column.kind === 'categorical'
+      ? 'as an unseen category'
+      : column.missingSlot === column.zeroSlot
+        ? 'as zero'
+        : 'on its own';
+  return { kind: column.kind, slots: column.slots, missing };
+}
+
+const mostOf = (trees: readonly Tree[], measure: (tree: Tree) => number): number =>
+  trees.reduce((most, tree) => Math.max(most, measure(tree)), 0);
+
+/** Splits on the longest way from the root to a leaf. */
+function depth(tree: Tree): number {
+  let most = 0;
+  const pending: [number, number][] = tree.leafCount === 1 ? [] : [[0, 1]];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    const [node, level] = next;
+    most = Math.max(most, level);
+    for (const child of [tree.leftChild[node], tree.rightChild[node]]) if (child >= 0) pending.push([child, level + 1]);
+  }
+  return most;
+}
+
+function reasonOf({ trees }: Booster, applicable: readonly Strategy[]): string {
+  if (applicable.length > 1)
+    return `the preferred one of ${applicable.join(', ')} for trees of up to ${mostOf(trees, (tree) => tree.leafCount)} leaves`;
+  if (trees.some((tree) => tree.linear !== undefined)) return 'leaves are linear models';
+  if (trees.every((tree) => tree.leafCount === 1)) return 'no tree splits';
+  return `nothing else holds trees of up to ${mostOf(trees, (tree) => tree.leafCount)} leaves on these features`;
+}
+
+function describeCalibrator(file: string, { x, y, precision }: IsotonicCalibrator): Inspection['calibrator'] {
+  return { file, dtype: precision, thresholds: x.length, x: [x[0], x[x.length - 1]], y: [y[0], y[y.length - 1]] };
+}

@@ -1,0 +1,273 @@
+/**
+ * The configuration: the one place that reads the environment, and the one table of defaults.
+ *
+ * A variable that is set to the empty string counts as not set.
+ */
+import { X509Certificate, createPrivateKey } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { misspelled } from './misspelled.js';
+import { Reader } from './reader.js';
+import { LightscoreError } from '../errors.js';
+import { CEILING } from '../contract/schemas.js';
+import type { ApiKey } from '../access/keys.js';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Scoring threads unless told otherwise: every acceptor's event loop has a core, workers have the others, and each
+ * acceptor has a worker.
+ */
+function workersFor(acceptors: number): number {
+  return Math.max(acceptors, availableParallelism() - acceptors);
+}
+
+/** The values of variables that are not set. Those that have none are optional and undefined in `Config`. */
+export const DEFAULTS = {
+  PORT: 8000,
+  HOST: '0.0.0.0',
+  MODEL_DIR: './models',
+  MODEL_S3_PREFIX: 'models/',
+  MODEL_POLL_SECONDS: 0,
+  MODEL_REQUIRE_CHECKSUMS: false,
+  CHALLENGER_SHARE: 0,
+  CHALLENGER_MODE: 'ab',
+  WORKERS: workersFor(1),
+  SCORING: 'pool',
+  ACCEPTORS: 1,
+  RATE_LIMIT: 0,
+  TRUST_PROXY: 0,
+  METRICS_AUTH: false,
+  LOG_LEVEL: 'info',
+  PREDICTION_LOG_SAMPLE: 1,
+  MAX_BODY_BYTES: 4 * 1024 * 1024,
+  MAX_BATCH_ROWS: 10_000,
+  QUEUE_ROWS: 20_000,
+  REQUEST_TIMEOUT_MS: 1_000,
+  DRAIN_TIMEOUT_MS: 10_000,
+} as const;
+
+const SCORINGS = ['pool', 'auto', 'inline'] as const;
+const CHALLENGER_MODES = ['ab', 'shadow'] as const;
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+/** What Python's logging calls the same levels: the service replaced here took those names. */
+const PYTHON_LOG_LEVELS = { notset: 'trace', warning: 'warn', critical: 'fatal' } as const;
+
+export type Scoring = (typeof SCORINGS)[number];
+export type ChallengerMode = (typeof CHALLENGER_MODES)[number];
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export interface Challenger {
+  readonly version: string;
+  /** Share of the requests it takes part in: 0 to 1. */
+  readonly share: number;
+  /** `ab`: it answers its share. `shadow`: it scores its share, and the champion answers. */
+  readonly mode: ChallengerMode;
+}
+
+export interface Config {
+  readonly http: {
+    /** TCP port; 0 takes a free one. */
+    readonly port: number;
+    /** Address or host name to listen on. */
+    readonly host: string;
+    /** Listening threads. */
+    readonly acceptors: number;
+    /** Both PEM files, or neither. */
+    readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
+    /** Reverse proxies in front of this server that append to X-Forwarded-For; 0 ignores the header. */
+    readonly trustedProxies: number;
+    /** Largest request body, in bytes. */
+    readonly maxBodyBytes: number;
+    /** Most rows of one batch request. */
+    readonly maxBatchRows: number;
+    /** How long a request may take from its last byte to its answer, in milliseconds. */
+    readonly requestTimeoutMs: number;
+    /** How long a shutdown waits for accepted requests, in milliseconds. */
+    readonly drainTimeoutMs: number;
+  };
+  readonly access: {
+    /** Keys for scoring. Empty: scoring is open. */
+    readonly apiKeys: readonly ApiKey[];
+    /** Keys for the admin routes. Empty: there are no admin routes. */
+    readonly adminApiKeys: readonly ApiKey[];
+    /** `/metrics` asks for a key too. */
+    readonly metricsAuth: boolean;
+    /** Requests a second for each key, or each address without one; 0 is off. */
+    readonly rateLimit: number;
+  };
+  readonly models: {
+    /**
+     * Where the artifacts are: a bucket where MODEL_S3_BUCKET is set, else a folder. The prefix is empty or ends in a
+     * slash.
+     */
+    readonly store:
+      | { readonly kind: 'folder'; readonly folder: string }
+      | { readonly kind: 's3'; readonly bucket: string; readonly prefix: string };
+    /** The version to serve; undefined: what current.json names, else the highest. */
+    readonly version: string | undefined;
+    /** Seconds between two looks at the store for another version; 0 is off. */
+    readonly pollSeconds: number;
+    /** Refuse an artifact whose metadata has no checksums. */
+    readonly requireChecksums: boolean;
+    /** Ed25519 public key (PEM) that every artifact must be signed with. */
+    readonly publicKey: string | undefined;
+    readonly challenger: Challenger | undefined;
+  };
+  readonly scoring: {
+    readonly mode: Scoring;
+    /** Scoring threads of all acceptors; each has one at least. */
+    readonly workers: number;
+    /** Most rows that wait to be scored; more are refused with 503. */
+    readonly queueRows: number;
+  };
+  readonly log: {
+    readonly level: LogLevel;
+    /** Share of the predictions that are logged: 0 to 1. */
+    readonly predictionSample: number;
+    /** Append-only file of audit events; undefined: they go to the log. */
+    readonly auditFile: string | undefined;
+  };
+}
+
+export interface Configuration {
+  /** Deeply frozen. */
+  readonly config: Config;
+  /** One line each: what was probably meant otherwise, but does not keep the server from starting. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Reads and checks the whole environment.
+ *
+ * @throws LightscoreError CONFIG_INVALID, whose message has one line for each mistake.
+ */
+export function readConfig(env: Environment): Configuration {
+  const read = new Reader(env);
+  const acceptors = read.integer('ACCEPTORS', DEFAULTS.ACCEPTORS, 1, 64);
+
+  const config: Config = {
+    http: {
+      port: read.integer('PORT', DEFAULTS.PORT, 0, 65_535),
+      host: read.host('HOST', DEFAULTS.HOST),
+      acceptors,
+      tls: readTls(read),
+      trustedProxies: read.integer('TRUST_PROXY', DEFAULTS.TRUST_PROXY, 0, 16),
+      maxBodyBytes: read.integer('MAX_BODY_BYTES', DEFAULTS.MAX_BODY_BYTES, 1, 1024 ** 3),
+      maxBatchRows: read.integer('MAX_BATCH_ROWS', DEFAULTS.MAX_BATCH_ROWS, 1, CEILING.batchRows),
+      requestTimeoutMs: read.integer('REQUEST_TIMEOUT_MS', DEFAULTS.REQUEST_TIMEOUT_MS, 1, 600_000),
+      drainTimeoutMs: read.integer('DRAIN_TIMEOUT_MS', DEFAULTS.DRAIN_TIMEOUT_MS, 0, 600_000),
+    },
+    access: {
+      apiKeys: read.keys('API_KEYS'),
+      adminApiKeys: read.keys('ADMIN_API_KEYS'),
+      metricsAuth: read.flag('METRICS_AUTH', DEFAULTS.METRICS_AUTH),
+      rateLimit: read.integer('RATE_LIMIT', DEFAULTS.RATE_LIMIT, 0, 1_000_000),
+    },
+    models: {
+      store: readStore(read),
+      version: read.version('MODEL_VERSION'),
+      pollSeconds: read.number('MODEL_POLL_SECONDS', DEFAULTS.MODEL_POLL_SECONDS, 0, 86_400),
+      requireChecksums: read.flag('MODEL_REQUIRE_CHECKSUMS', DEFAULTS.MODEL_REQUIRE_CHECKSUMS),
+      publicKey: read.publicKey('MODEL_PUBLIC_KEY'),
+      challenger: readChallenger(read),
+    },
+    scoring: {
+      mode: read.choice('SCORING', SCORINGS, DEFAULTS.SCORING),
+      workers: read.integer('WORKERS', workersFor(acceptors), 1, 256),
+      queueRows: read.integer('QUEUE_ROWS', DEFAULTS.QUEUE_ROWS, 1, 10_000_000),
+    },
+    log: {
+      level: read.choice('LOG_LEVEL', LOG_LEVELS, DEFAULTS.LOG_LEVEL, PYTHON_LOG_LEVELS),
+      predictionSample: read.number('PREDICTION_LOG_SAMPLE', DEFAULTS.PREDICTION_LOG_SAMPLE, 0, 1),
+      auditFile: read.newFile('AUDIT_LOG'),
+    },
+  };
+  checkTogether(config, read);
+
+  if (read.mistakes.length > 0) throw new LightscoreError('CONFIG_INVALID', read.mistakes.join('\n'));
+  return { config: deepFreeze(config), warnings: [...read.warnings, ...misspelled(env)] };
+}
+
+function readTls(read: Reader): Config['http']['tls'] {
+  const certFile = read.existingFile('TLS_CERT_FILE');
+  const keyFile = read.existingFile('TLS_KEY_FILE');
+  if (read.isSet('TLS_CERT_FILE') !== read.isSet('TLS_KEY_FILE')) {
+    const [set, missing] = read.isSet('TLS_CERT_FILE')
+      ? ['TLS_CERT_FILE', 'TLS_KEY_FILE']
+      : ['TLS_KEY_FILE', 'TLS_CERT_FILE'];
+    read.mistake(`${missing} is not set, but ${set} is: TLS needs both`);
+  }
+  if (certFile === undefined || keyFile === undefined) return undefined;
+  const mistake = tlsMistake(certFile, keyFile);
+  return mistake === undefined ? { certFile, keyFile } : read.mistake(mistake);
+}
+
+/** What OpenSSL would find wrong with the pair, but would not say. */
+function tlsMistake(certFile: string, keyFile: string): string | undefined {
+  let place = `TLS_CERT_FILE: ${certFile}: is not a PEM certificate`;
+  try {
+    const certificate = new X509Certificate(readFileSync(certFile));
+    place = `TLS_KEY_FILE: ${keyFile}: is not a PEM private key without a passphrase`;
+    const key = createPrivateKey(readFileSync(keyFile));
+    return certificate.checkPrivateKey(key)
+      ? undefined
+      : `TLS_KEY_FILE: ${keyFile}: is not the key of the certificate ${certFile}`;
+  } catch {
+    return place;
+  }
+}
+
+function readStore(read: Reader): Config['models']['store'] {
+  const bucket = read.bucket('MODEL_S3_BUCKET');
+  const prefix = read.prefix('MODEL_S3_PREFIX', DEFAULTS.MODEL_S3_PREFIX);
+  if (bucket !== undefined) return { kind: 's3', bucket, prefix };
+  return { kind: 'folder', folder: read.text('MODEL_DIR') ?? DEFAULTS.MODEL_DIR };
+}
+
+function readChallenger(read: Reader): Challenger | undefined {
+  const version = read.version('CHALLENGER_VERSION');
+  const mode = read.choice('CHALLENGER_MODE', CHALLENGER_MODES, DEFAULTS.CHALLENGER_MODE);
+  // A shadow answers nobody: it scores everything unless told otherwise.
+  const share = read.number('CHALLENGER_SHARE', mode === 'shadow' ? 1 : DEFAULTS.CHALLENGER_SHARE, 0, 1);
+  if (!read.isSet('CHALLENGER_VERSION')) {
+    for (const name of ['CHALLENGER_SHARE', 'CHALLENGER_MODE'] as const) {
+      if (read.isSet(name)) read.mistake(`${name} is set, but CHALLENGER_VERSION is not: there is no challenger`);
+    }
+  }
+  return version === undefined ? undefined : { version, share, mode };
+}
+
+/** What no variable tells on its own. */
+function checkTogether({ access, http, models, scoring }: Config, read: Reader): void {
+  const { challenger, version } = models;
+  if (challenger !== undefined && challenger.version === version)
+    read.mistake(`CHALLENGER_VERSION is ${challenger.version}, the same as MODEL_VERSION`);
+  if (challenger !== undefined && challenger.share === 0)
+    read.warnings.push(`the challenger ${challenger.version} takes part in no request: CHALLENGER_SHARE is 0`);
+  for (const { id, digest } of access.adminApiKeys) {
+    const same = access.apiKeys.find((key) => key.digest.equals(digest));
+    if (same !== undefined)
+      read.mistake(
+        `ADMIN_API_KEYS: the key of ${JSON.stringify(id)} is also ${JSON.stringify(same.id)} of API_KEYS: admin keys must be keys of their own`,
+      );
+  }
+  if (access.metricsAuth && access.apiKeys.length + access.adminApiKeys.length === 0)
+    read.mistake('METRICS_AUTH is 1, but neither API_KEYS nor ADMIN_API_KEYS is set: nobody could read the metrics');
+  if (scoring.workers < http.acceptors)
+    read.warnings.push(
+      `WORKERS (${scoring.workers}) is less than ACCEPTORS (${http.acceptors}): there are ${http.acceptors} scoring threads, one for each acceptor`,
+    );
+  if (scoring.queueRows < http.maxBatchRows) {
+    read.warnings.push(
+      `QUEUE_ROWS (${scoring.queueRows}) is less than MAX_BATCH_ROWS (${http.maxBatchRows}): larger batches than the queue are always refused`,
+    );
+  }
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  // A Buffer cannot be frozen; the digests of keys are the only ones.
+  for (const part of Object.values(value))
+    if (typeof part === 'object' && part !== null && !Buffer.isBuffer(part)) deepFreeze(part);
+  return Object.freeze(value);
+}

@@ -1,0 +1,92 @@
+/**
+ * The `/docs` page: the routes, a form to try them, and what each problem means. It loads nothing but `/openapi.json`.
+ */
+import { createHash } from 'node:crypto';
+import { SCRIPT } from './docs/script.js';
+import { STYLE } from './docs/style.js';
+import { problemAnchor, PROBLEMS, type ProblemCode } from './problem.js';
+import { DEFAULT_TOP_K, MAX_TOP_K } from './query.js';
+import { escapeHtml } from '../html.js';
+
+export interface DocsPage {
+  readonly html: string;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+}
+
+function problemRow(code: ProblemCode): string {
+  const { status, title, detail } = PROBLEMS[code];
+  return `<div id="${problemAnchor(code)}"><dt>${status}</dt><dd>${escapeHtml(title)}</dd><dd class="quiet">${escapeHtml(detail)}</dd></div>`;
+}
+
+const codes = Object.keys(PROBLEMS).filter((code): code is ProblemCode => code in PROBLEMS);
+
+const html = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Lightscore</title>
+<link rel="icon" href="data:,">
+<style>${STYLE}</style>
+</head>
+<body>
+<a class="skip" href="#try">Skip to the form</a>
+<header>
+<h1>Lightscore</h1>
+<span class="quiet" id="version"></span>
+<span class="quiet" id="about" role="status">Reading the routes…</span>
+</header>
+<main>
+<h2 id="try">Try it</h2>
+<div class="columns">
+<form class="card" id="score-form">
+<div id="fields"></div>
+<div class="options">
+<div id="id-field"><label for="request-id">request_id</label><input id="request-id" maxlength="256" autocomplete="off"></div>
+<div><label for="top-k">Top features</label><input id="top-k" type="number" min="1" max="${MAX_TOP_K}" value="${DEFAULT_TOP_K}" required></div>
+<div><label for="key">API key, if the server asks for one</label><input id="key" type="password" autocomplete="off"></div>
+<label class="row"><input id="shap" type="checkbox"> Rank by exact SHAP</label>
+</div>
+<button id="score-button" disabled>Score</button>
+</form>
+<section class="card" aria-label="Answer" aria-live="polite" id="answer"><p class="quiet">The answer will be here.</p></section>
+</div>
+<h2>Routes</h2>
+<div class="card" id="routes"></div>
+<h2 id="problems">Problems</h2>
+<p class="quiet">Every refusal is <code>application/problem+json</code> (RFC 9457). Its <code>type</code> leads to one of these.</p>
+<dl class="card problems">
+${codes.map(problemRow).join('\n')}
+</dl>
+</main>
+<footer><noscript>Trying routes needs JavaScript. </noscript>The contract for machines: <a href="/openapi.json">/openapi.json</a></footer>
+<script>${SCRIPT}</script>
+</body>
+</html>
+`;
+
+const sha256 = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+
+// Nothing may run, load or embed but what is above, and requests go to this server only.
+const contentSecurityPolicy = [
+  "default-src 'none'",
+  `script-src ${sha256(SCRIPT)}`,
+  `style-src ${sha256(STYLE)}`,
+  "connect-src 'self'",
+  'img-src data:',
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+/** The page is the same for every model: what differs comes from `/openapi.json`. */
+export const DOCS_PAGE: DocsPage = {
+  html,
+  headers: [
+    ['Content-Type', 'text/html; charset=utf-8'],
+    ['Content-Security-Policy', contentSecurityPolicy],
+    ['X-Content-Type-Options', 'nosniff'],
+    ['Referrer-Policy', 'no-referrer'],
+    ['Cache-Control', 'no-cache'],
+  ],
+};

@@ -1,0 +1,57 @@
+/** The loader's thread: runs one load at a time, and gets its memory from the main thread. */
+import { setImmediate } from 'node:timers/promises';
+import type { MessagePort } from 'node:worker_threads';
+import { ArtifactError, LightscoreError } from '../errors.js';
+import { instantiateKernel } from '../scoring/kernel.js';
+import { openStore } from '../store/open.js';
+import type { LoadResult, LoadTask, LoadWorkerData, MemoryRequest, Refusal } from './messages.js';
+import { prepareImage } from './pipeline.js';
+
+/** @returns what the thread runs for each task */
+export function loaderThread({
+  module,
+  memory,
+  store: config,
+}: LoadWorkerData): (task: LoadTask) => Promise<LoadResult> {
+  const kernels = instantiateKernel(module, memory);
+  const store = openStore(config);
+  return async (task) => {
+    const { port, version } = task;
+    const ended = new AbortController();
+    try {
+      const allocate = (bytes: number): Promise<number> => requestMemory(port, memory, bytes);
+      const resources = { memory, kernels, store: await store, allocate, signal: ended.signal };
+      return { loaded: await prepareImage(task, resources) };
+    } catch (error) {
+      return { refused: refusal(error, version) };
+    } finally {
+      ended.abort();
+      port.close();
+    }
+  };
+}
+
+function refusal(error: unknown, version: string): Refusal {
+  if (error instanceof ArtifactError) {
+    return { code: error.code, message: error.message, file: error.file, reason: error.reason };
+  }
+  if (error instanceof LightscoreError) return { code: error.code, message: error.message };
+  // A limit of the image's layout.
+  if (error instanceof RangeError) {
+    const message = `${version}: ${error.message}`;
+    return { code: 'ARTIFACT_INVALID', message, file: version, reason: error.message };
+  }
+  throw error;
+}
+
+/** The address of `bytes` of shared memory for this thread to write. */
+async function requestMemory(port: MessagePort, memory: WebAssembly.Memory, bytes: number): Promise<number> {
+  const request: MemoryRequest = { bytes };
+  const address = await new Promise<number>((resolve) => {
+    port.once('message', resolve);
+    port.postMessage(request);
+  });
+  // Another thread's growth of the memory shows here once this thread has come round its event loop.
+  while (memory.buffer.byteLength < address + bytes) await setImmediate();
+  return address;
+}

@@ -1,0 +1,35 @@
+/** What a version says of itself once its text has been parsed. */
+import { ArtifactError } from '../errors.js';
+import { type Booster, splitImportance } from '../model/booster.js';
+import { exampleRow } from '../model/critical-rows.js';
+import type { ModelCard } from '../scoring/model-card.js';
+import type { Artifact } from './fetch.js';
+
+/** @throws ArtifactError where the metadata has another number of features than the model */
+export function cardOf({ version, metadata, metadataFile, modelSha256 }: Artifact, booster: Booster): ModelCard {
+  return {
+    version,
+    modelVersion: metadata.modelVersion,
+    calibrationVersion: metadata.calibrationVersion,
+    featureSetVersion: metadata.featureSetVersion,
+    featureNames: featureNames(metadataFile, booster.featureNames, metadata.featureNames),
+    importance: Array.from(splitImportance(booster)),
+    exampleRow: exampleRow(booster),
+    objective: booster.objective.name,
+    trees: booster.trees.length,
+    leaves: booster.trees.reduce((sum, tree) => sum + tree.leafCount, 0),
+    modelSha256,
+  };
+}
+
+/**
+ * The model's own names rule; where it was trained without names, LightGBM calls them Column_0, Column_1, ... and
+ * metadata's are used.
+ */
+function featureNames(file: string, ofModel: readonly string[], ofMetadata: readonly string[]): readonly string[] {
+  if (ofMetadata.length !== ofModel.length) {
+    const counts = `${ofMetadata.length} names, but the model has ${ofModel.length} features`;
+    throw new ArtifactError(file, `feature_names has ${counts}`);
+  }
+  return ofModel.every((name, i) => name === `Column_${i}`) ? ofMetadata : ofModel;
+}

@@ -1,0 +1,129 @@
+/**
+ * Loading a version, stage by stage. Nothing of a version that fails a stage is kept, and nothing that serves is
+ * touched.
+ *
+ *     1. fetch       fetch.ts            one listing of the store, each file within its limits
+ *     2. verify      fetch.ts            signature, checksums, metadata, calibrator
+ *     3. parse       model/parse.ts      the model text to a booster
+ *     4. compile     model/image.ts      the booster to an image in shared memory
+ *     5. self-check  self-check.ts       the kernel against other scorers, bit for bit
+ *     6. warm up     warm-up.ts          a row through every worker
+ *
+ * `prepareImage` runs stages 1 to 5 on the loader's thread (`loader-thread.ts`), `loadModel` asks for them and runs
+ * stage 6 on the main thread.
+ */
+import { createPublicKey } from 'node:crypto';
+import { parseBooster } from '../model/parse.js';
+import { planImage } from '../model/image.js';
+import { exampleRow } from '../model/critical-rows.js';
+import { rawScores } from '../model/tree-walk.js';
+import { ArtifactError } from '../errors.js';
+import type { Kernels } from '../scoring/kernel.js';
+import { ServedModel } from '../scoring/served-model.js';
+import type { ArtifactStore } from '../store/store.js';
+import { fetchArtifact } from './fetch.js';
+import type { ModelLoader } from './loader.js';
+import type { LoadTask, LoadedImage } from './messages.js';
+import { cardOf } from './model-card.js';
+import { checkImage } from './self-check.js';
+import { type WarmingScorer, warmUp } from './warm-up.js';
+import { startNative } from './native-check.js';
+
+/** What the loader's thread works with. */
+export interface LoaderResources {
+  readonly memory: WebAssembly.Memory;
+  readonly kernels: Kernels;
+  readonly store: ArtifactStore;
+  /** The address of `bytes` of shared memory for this thread to write. */
+  readonly allocate: (bytes: number) => Promise<number>;
+  /** Ends with the load. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Stages 1 to 5.
+ * @throws ArtifactError, LightscoreError VERSION_NOT_FOUND, STORE_UNREACHABLE; RangeError where the model is larger
+ * than an image's fields can say
+ */
+export async function prepareImage(task: LoadTask, resources: LoaderResources): Promise<LoadedImage> {
+  const { kernels, memory, signal } = resources;
+  const { version, requireChecksums, publicKey, hurried } = task;
+
+  const artifact = await fetchArtifact(resources.store, version, {
+    requireChecksums,
+    ...(publicKey !== undefined && { publicKey: createPublicKey(publicKey) }),
+  });
+
+  const file = artifact.modelFile;
+  const modelText = new TextDecoder().decode(artifact.modelText);
+  const early = hurried ? startNative(modelText, file, signal) : undefined;
+  const booster = parseBooster(modelText, file);
+  if (booster.outputs !== 1) {
+    const reason = `the model has ${booster.outputs} outputs; only single-output models can be served`;
+    throw new ArtifactError(file, reason);
+  }
+  const card = cardOf(artifact, booster);
+
+  const { byteLength, shape, strategy, write } = planImage(booster, artifact.calibrator);
+  const image = await resources.allocate(byteLength);
+  write(new Uint8Array(memory.buffer, image, byteLength));
+
+  const selfCheck = await checkImage({
+    artifact,
+    booster,
+    kernel: kernels[strategy],
+    image,
+    shape,
+    memory,
+    allocate: resources.allocate,
+    // A later load starts LightGBM only now, as it keeps to one core.
+    native: early ?? startNative(modelText, file, signal),
+  });
+
+  // A typed row, as those of the self-check: a walk that has met both kinds of arrays makes an object of every value.
+  const [exampleRaw] = rawScores(booster, Float64Array.from(exampleRow(booster)));
+  const { files, signed, fingerprint, warnings } = artifact;
+  return {
+    card,
+    strategy,
+    shape,
+    image,
+    imageBytes: byteLength,
+    exampleRaw,
+    files,
+    signed,
+    fingerprint,
+    warnings,
+    selfCheck,
+  };
+}
+
+/**
+ * All stages.
+ * @param onVerified called between self-check and warm-up
+ * @returns a model that the pool has scored with, and what is known of its version
+ * @throws what `ModelLoader.load` throws; ArtifactError where the pool does not score as the loader did
+ */
+export async function loadModel(
+  version: string,
+  loader: ModelLoader,
+  pool: WarmingScorer,
+  onVerified: (loaded: LoadedImage) => void,
+): Promise<{ readonly model: ServedModel; readonly loaded: LoadedImage }> {
+  const loaded = await loader.load(version);
+  let model: ServedModel;
+  try {
+    model = new ServedModel(loaded, pool.memory);
+  } catch (error) {
+    pool.memory.free(loaded.image);
+    throw error;
+  }
+  try {
+    onVerified(loaded);
+    await warmUp(model, loaded, pool);
+  } catch (error) {
+    model.retire();
+    throw error;
+  }
+  return { model, loaded };
+}

@@ -1,0 +1,108 @@
+/**
+ * Rows that put every split of a booster to the test: each feature steps through its own critical values (each side of
+ * each threshold, zero and LightGBM's zero threshold, missing, infinities, categories in and out of every set), all
+ * features at once.
+ */
+import { type Booster, ZERO_THRESHOLD, isCategorical } from './booster.js';
+import { categorySet } from './columns.js';
+import { rawScores } from './tree-walk.js';
+
+export interface CriticalRows {
+  /** [count][features] */
+  readonly rows: Float64Array;
+  /** [count][outputs] raw scores by the plain tree walk */
+  readonly raw: Float64Array;
+  readonly count: number;
+}
+
+const SPECIAL = [
+  NaN,
+  0,
+  1,
+  -1,
+  ZERO_THRESHOLD,
+  -ZERO_THRESHOLD,
+  1e-36,
+  -1e-36,
+  Infinity,
+  -Infinity,
+  1e300,
+  -1e300,
+  5e-324,
+];
+const CATEGORIES = [NaN, -1, -0.5, 0, 0.5, 1e9, 3e9, Infinity];
+/** Splits of a very large model are sampled, evenly. */
+const MOST_ROWS = 2048;
+
+export function criticalRows(booster: Booster, mostRows = MOST_ROWS): CriticalRows {
+  const values = criticalValues(booster);
+  const { featureCount, outputs } = booster;
+  const count = Math.min(mostRows, values.reduce((most, list) => Math.max(most, list.length), 0) * 2);
+  const rows = new Float64Array(count * featureCount);
+  const raw = new Float64Array(count * outputs);
+  for (let r = 0; r < count; r++) {
+    for (let f = 0; f < featureCount; f++) {
+      const list = values[f];
+      // The second pass pairs every value with other values of the other features.
+      const pass = Math.floor(r / list.length);
+      const stride = count < list.length ? list.length / count : 1;
+      rows[r * featureCount + f] = list[Math.floor(r * stride + pass * 7 * (f + 1) + f * 3) % list.length];
+    }
+    raw.set(rawScores(booster, rows.subarray(r * featureCount, (r + 1) * featureCount)), r * outputs);
+  }
+  return { rows, raw, count };
+}
+
+/** Per feature, the values at which some split changes its mind, and their neighbours. */
+function criticalValues(booster: Booster): Float64Array[] {
+  const values = Array.from({ length: booster.featureCount }, () => new Set<number>(SPECIAL));
+  for (const tree of booster.trees) {
+    for (let node = 0; node < tree.leafCount - 1; node++) {
+      const list = values[tree.splitFeature[node]];
+      if (!isCategorical(tree, node)) {
+        const threshold = tree.threshold[node];
+        list.add(threshold).add(neighbour(threshold, 1)).add(neighbour(threshold, -1));
+        continue;
+      }
+      const set = categorySet(tree, node);
+      for (const category of CATEGORIES) list.add(category);
+      list.add(set.length * 32);
+      set.forEach((word, w) => {
+        for (let bit = 0; bit < 32; bit++) if (((word >>> bit) & 1) === 1) list.add(32 * w + bit).add(32 * w + bit + 1);
+      });
+    }
+  }
+  // A set takes -0 for 0.
+  return values.map((list) => Float64Array.from([...list, -0]));
+}
+
+/** A row amid each feature's thresholds, rounded as a person would write it; 0 for features without splits. */
+export function exampleRow(booster: Booster): number[] {
+  const thresholds = Array.from({ length: booster.featureCount }, () => new Set<number>());
+  for (const tree of booster.trees) {
+    for (let node = 0; node < tree.leafCount - 1; node++) {
+      if (!isCategorical(tree, node) && Number.isFinite(tree.threshold[node]))
+        thresholds[tree.splitFeature[node]].add(tree.threshold[node]);
+    }
+  }
+  return thresholds.map((set) => {
+    const sorted = [...set].toSorted((a, b) => a - b);
+    const median = sorted[sorted.length >> 1] ?? 0;
+    return Math.abs(median) >= 10 ? Math.round(median) : Math.round(median * 100) / 100;
+  });
+}
+
+const bits = new DataView(new ArrayBuffer(8));
+
+/** The next double above (direction 1) or below (-1). */
+export function neighbour(value: number, direction: 1 | -1): number {
+  if (!Number.isFinite(value)) return value;
+  if (value === 0) return direction * 5e-324;
+  const step = value > 0 ? direction : -direction;
+  bits.setFloat64(0, value);
+  const low = bits.getInt32(4);
+  bits.setInt32(4, low + step);
+  // Past the end of the lower half the upper one carries, or lends.
+  if (low === (step > 0 ? -1 : 0)) bits.setInt32(0, bits.getInt32(0) + step);
+  return bits.getFloat64(0);
+}

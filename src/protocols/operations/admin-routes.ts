@@ -1,0 +1,71 @@
+/**
+ * The admin routes of an acceptor: who calls, and what is asked; `Administration` answers. They exist only with
+ * ADMIN_API_KEYS.
+ */
+import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
+import type { Exchange } from '../../http/exchange.js';
+import type { Method, Route } from '../../http/route.js';
+import type { AdminCall, Administrator } from '../../registry/administration.js';
+import type { RouteContext } from '../context.js';
+
+const ROUTES: readonly { readonly path: string; readonly methods: readonly Method[] }[] = [
+  { path: '/admin/models', methods: ['GET'] },
+  { path: '/admin/models/:version', methods: ['DELETE'] },
+  { path: '/admin/models/:version/load', methods: ['POST'] },
+  { path: '/admin/models/:version/activate', methods: ['POST'] },
+  { path: '/admin/reload', methods: ['POST'] },
+  { path: '/admin/rollback', methods: ['POST'] },
+  { path: '/admin/experiment', methods: ['GET', 'PUT', 'DELETE'] },
+  { path: '/admin/experiment/promote', methods: ['POST'] },
+];
+
+export function adminRoutes(context: RouteContext): Route[] {
+  if (context.config.access.adminApiKeys.length === 0) return [];
+  return ROUTES.map(({ path, methods }) => ({
+    path,
+    methods,
+    handle: (exchange, req, res) => receive(context, path, exchange, req, res),
+  }));
+}
+
+function receive(context: RouteContext, route: string, exchange: Exchange, req: HttpRequest, res: HttpResponse): void {
+  const { access, administrator, bodies, isDraining } = context;
+  const method = req.getMethod().toUpperCase();
+  const length = req.getHeader('content-length');
+  const address = access.address(req, res);
+  const id = access.identifyAdmin(exchange, req, res);
+  if (id === undefined) {
+    administrator.noteRefused(method, route, address);
+    return;
+  }
+  const call: AdminCall = {
+    method,
+    route,
+    address,
+    actor: `key:${id}`,
+    path: req.getUrl(),
+    query: req.getQuery() ?? '',
+    version: route.includes(':version') ? (req.getParameter(0) ?? '') : '',
+    body: undefined,
+  };
+  // Only an experiment is described by a body; nobody waits for it once the server drains.
+  if (method !== 'PUT' || isDraining()) void answer(administrator, exchange, call);
+  else {
+    bodies.read(res, exchange, length === '' ? NaN : Number(length), {
+      onBytes: () => false,
+      onBody: (text) => void answer(administrator, exchange, { ...call, body: { text } }),
+      onBodyRefused: (code) => void answer(administrator, exchange, { ...call, body: { refused: code } }),
+    });
+  }
+}
+
+async function answer(administrator: Administrator, exchange: Exchange, call: AdminCall): Promise<void> {
+  try {
+    const answered = await administrator.call(call);
+    if ('json' in answered) exchange.json(answered.json);
+    else if ('refused' in answered) exchange.refuse(answered.refused, answered.options);
+    else exchange.fail(answered.fault, answered.options);
+  } catch (error) {
+    exchange.fail(error);
+  }
+}

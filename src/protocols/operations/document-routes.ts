@@ -1,0 +1,38 @@
+/** What the server says of its own interface: the OpenAPI document and the page that renders it. */
+import { DOCS_PAGE } from '../../contract/docs-page.js';
+import { openApiDocument } from '../../contract/openapi.js';
+import type { Route } from '../../http/route.js';
+import { VERSION } from '../../version.js';
+import type { RouteContext } from '../context.js';
+
+const METHODS = ['GET', 'HEAD'] as const;
+
+export function documentRoutes(context: RouteContext): Route[] {
+  return [
+    { path: '/openapi.json', methods: METHODS, handle: (exchange) => exchange.json(openApi(context)) },
+    {
+      path: '/docs',
+      methods: METHODS,
+      handle: (exchange) => exchange.send('200 OK', DOCS_PAGE.html, DOCS_PAGE.headers),
+    },
+  ];
+}
+
+function openApi({ config, serving }: RouteContext): string {
+  const card = serving()?.champion.card;
+  const model = card && {
+    modelVersion: card.modelVersion,
+    calibrationVersion: card.calibrationVersion,
+    featureNames: card.featureNames,
+    features: card.exampleRow,
+  };
+  return JSON.stringify(
+    openApiDocument({
+      version: VERSION,
+      ...(model !== undefined && { model }),
+      scoringNeedsKey: config.access.apiKeys.length > 0,
+      metricsNeedsKey: config.access.metricsAuth,
+      administered: config.access.adminApiKeys.length > 0,
+    }),
+  );
+}

@@ -1,0 +1,45 @@
+/** What platforms ask of the server itself: health, liveness, readiness and metrics. */
+import { METRICS_CONTENT_TYPE } from '../../telemetry/metrics.js';
+import type { Route } from '../../http/route.js';
+import type { RouteContext } from '../context.js';
+
+const METHODS = ['GET', 'HEAD'] as const;
+
+export function probeRoutes(context: RouteContext): Route[] {
+  const { access, config, isDraining, scrape, serving } = context;
+  return [
+    { path: '/healthz', methods: METHODS, handle: (exchange) => exchange.json(health(context)) },
+    { path: '/livez', methods: METHODS, handle: (exchange) => exchange.json('{"status":"alive"}') },
+    {
+      path: '/readyz',
+      methods: METHODS,
+      handle: (exchange) => {
+        if (isDraining()) exchange.refuse('DRAINING');
+        else if (serving() === undefined) exchange.refuse('NOT_READY');
+        else exchange.json('{"status":"ready"}');
+      },
+    },
+    {
+      path: '/metrics',
+      methods: METHODS,
+      handle: (exchange, req) => {
+        if (config.access.metricsAuth && access.refuseWithoutKey(exchange, req)) return;
+        scrape().then(
+          (text) => exchange.send('200 OK', text, [['Content-Type', METRICS_CONTENT_TYPE]]),
+          (error: unknown) => exchange.fail(error),
+        );
+      },
+    },
+  ];
+}
+
+function health({ serving }: RouteContext): string {
+  const card = serving()?.champion.card;
+  return JSON.stringify({
+    status: 'healthy',
+    model_loaded: card !== undefined,
+    model_version: card?.modelVersion ?? null,
+    calibration_version: card?.calibrationVersion ?? null,
+    timestamp: new Date().toISOString(),
+  });
+}

@@ -1,0 +1,46 @@
+/** The models that answer now, prepared once for each change of them, and the reader of requests for their features. */
+import type { ScoreQuery } from '../../contract/query.js';
+import type { ScoreRequest } from '../../contract/schemas.js';
+import type { Exchange } from '../../http/exchange.js';
+import type { RouteContext } from '../context.js';
+import { requestIdOf } from './request-form.js';
+import { RequestReader } from './request-reader.js';
+import { type Variants, variantsOf } from './variants.js';
+
+export class CurrentVariants {
+  /** Expects the features of `now`. */
+  readonly reader: RequestReader;
+  readonly #context: RouteContext;
+  #variants: Variants | undefined;
+
+  constructor(context: RouteContext) {
+    const { config, pool } = context;
+    this.#context = context;
+    this.reader = new RequestReader(pool.memory, pool.kernels.text, config.http.maxBatchRows);
+  }
+
+  /** Undefined until a model is warm. */
+  now(): Variants | undefined {
+    const serving = this.#context.serving();
+    if (serving === undefined) return undefined;
+    if (this.#variants?.serving !== serving) {
+      this.#variants = variantsOf(serving, this.#context);
+      this.reader.expect(serving.requestNames);
+    }
+    return this.#variants;
+  }
+
+  /** As `now`; undefined too where they cannot answer `query`. The request is refused then. */
+  ready(exchange: Exchange, query: ScoreQuery, request?: ScoreRequest): Variants | undefined {
+    const variants = this.now();
+    if (variants === undefined) {
+      exchange.refuse('NOT_READY', requestIdOf(request));
+      return undefined;
+    }
+    if (query.explain === 'shap' && !variants.champion.model.explainable) {
+      exchange.refuse('EXPLAIN_UNSUPPORTED', requestIdOf(request));
+      return undefined;
+    }
+    return variants;
+  }
+}

@@ -1,0 +1,127 @@
+/** Matches the feature names of a request with the model's, and says what is wrong where they do not match. */
+import type { ProblemCode, ProblemOptions } from '../../contract/problem.js';
+import type { ScoreRequest } from '../../contract/schemas.js';
+import { type FeatureOrder, sameNames } from '../../model/feature-order.js';
+import { quote } from '../../quote.js';
+
+/** Names listed in one problem; the rest are counted. */
+const LISTED_NAMES = 5;
+
+/** Why a request's features cannot be put in the model's order. */
+export class FeatureMismatch {
+  constructor(
+    readonly code: Extract<ProblemCode, 'FEATURE_COUNT' | 'FEATURE_NAMES'>,
+    readonly options: ProblemOptions,
+  ) {}
+
+  /** The same mismatch as item `index` of a batch. */
+  inBatch(index: number): FeatureMismatch {
+    const errors = (this.options.errors ?? []).map(({ pointer, detail }) => ({
+      pointer: `/${index}${pointer}`,
+      detail,
+    }));
+    return new FeatureMismatch(this.code, {
+      ...this.options,
+      detail: `Item ${index}: ${this.options.detail ?? ''}`,
+      errors,
+    });
+  }
+}
+
+/** Matches the feature names of requests with those of one model. Belongs to one thread; drop it with the model. */
+export class FeatureNames {
+  readonly #names: readonly string[];
+  readonly #indexOf: ReadonlyMap<string, number>;
+  // The last other order seen: a client sends the same one each time, and comparing is cheaper than looking up.
+  #other: { readonly names: readonly string[]; readonly order: Uint32Array } | undefined;
+
+  /** @param names the model's feature names, in its own order. */
+  constructor(names: readonly string[]) {
+    this.#names = names;
+    this.#indexOf = new Map(names.map((name, index) => [name, index]));
+  }
+
+  /**
+   * The order of a request's features, or why there is none. Nothing is allocated where the order is the model's own or
+   * the last other one.
+   */
+  resolve(request: ScoreRequest): FeatureOrder | FeatureMismatch {
+    const count = this.#names.length;
+    if (request.features.length !== count) return this.#wrongCount(request.features.length);
+    const names = request.feature_names;
+    if (names === undefined || sameNames(names, this.#names)) return null;
+    if (this.#other !== undefined && sameNames(names, this.#other.names)) return this.#other.order;
+    return this.#match(names);
+  }
+
+  #match(names: readonly string[]): Uint32Array | FeatureMismatch {
+    const count = this.#names.length;
+    if (names.length !== count) return this.#wrongNames(names);
+    const order = new Uint32Array(count);
+    const seen = new Uint8Array(count);
+    for (let position = 0; position < count; position++) {
+      const index = this.#indexOf.get(names[position]);
+      if (index === undefined || seen[index] === 1) return this.#wrongNames(names);
+      seen[index] = 1;
+      order[index] = position;
+    }
+    this.#other = { names, order };
+    return order;
+  }
+
+  #wrongCount(got: number): FeatureMismatch {
+    const detail = `Expected ${this.#names.length} features`;
+    return new FeatureMismatch('FEATURE_COUNT', {
+      detail,
+      errors: [{ pointer: '/features', detail: `${detail}, got ${got}` }],
+    });
+  }
+
+  #wrongNames(names: readonly string[]): FeatureMismatch {
+    const given = new Set(names);
+    const unknown = names.flatMap((name, index) => (this.#indexOf.has(name) ? [] : [index]));
+    const first = new Map<string, number>();
+    const repeated = names.flatMap((name, index) => {
+      if (!this.#indexOf.has(name)) return [];
+      if (first.has(name)) return [index];
+      first.set(name, index);
+      return [];
+    });
+    const missing = this.#names.filter((name) => !given.has(name));
+    const sentences = [
+      list(
+        'unknown',
+        unknown.map((index) => names[index]),
+      ),
+      list('missing', missing),
+      list(
+        'repeated',
+        repeated.map((index) => names[index]),
+      ),
+    ].filter((sentence) => sentence !== '');
+    const errors = [
+      ...unknown.slice(0, LISTED_NAMES).map((index) => ({
+        pointer: `/feature_names/${index}`,
+        detail: `${quote(names[index])} is not a feature of the model`,
+      })),
+      ...(missing.length > 0 ? [{ pointer: '/feature_names', detail: list('missing', missing) }] : []),
+      ...repeated.slice(0, LISTED_NAMES).map((index) => ({
+        pointer: `/feature_names/${index}`,
+        detail: `${quote(names[index])} is already at /feature_names/${first.get(names[index])}`,
+      })),
+    ];
+    return new FeatureMismatch('FEATURE_NAMES', {
+      detail: `Feature names do not match the model: ${sentences.join('; ')}`,
+      errors,
+    });
+  }
+}
+
+function list(what: string, names: readonly string[]): string {
+  if (names.length === 0) return '';
+  const rest = names.length - LISTED_NAMES;
+  return `${what} ${names
+    .slice(0, LISTED_NAMES)
+    .map((name) => quote(name))
+    .join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
+}

@@ -1,0 +1,51 @@
+/** Bodies of `POST /score`: one row each. */
+import { DEFAULT_QUERY, type ScoreQuery } from '../../contract/query.js';
+import { validateScoreRequest } from '../../contract/validators.generated.js';
+import type { Exchange } from '../../http/exchange.js';
+import type { RouteContext } from '../context.js';
+import type { CurrentVariants } from './current-variants.js';
+import { FeatureMismatch } from './feature-names.js';
+import { PlainCall } from './plain-call.js';
+import { type RequestForm, parseBody, requestIdOf } from './request-form.js';
+import { SingleCall } from './score-call.js';
+
+export class SingleRequests implements RequestForm {
+  readonly #context: RouteContext;
+  readonly #variants: CurrentVariants;
+
+  constructor(context: RouteContext, variants: CurrentVariants) {
+    this.#context = context;
+    this.#variants = variants;
+  }
+
+  takePlain(exchange: Exchange, bytes: Uint8Array, key: string): boolean {
+    const variants = this.#variants.now();
+    const { reader } = this.#variants;
+    if (variants === undefined || !reader.readSingle(bytes)) return false;
+    const arrived = this.#context.clock.now();
+    const drawn = key !== '' || !variants.byRow ? key : reader.requestId;
+    const { model, columns, context } = variants.choose(drawn, DEFAULT_QUERY);
+    const call = new PlainCall(exchange, context, reader, columns === undefined ? null : columns.of(null), arrived);
+    if (!this.#context.batcher.admit(call, model)) {
+      exchange.refuse('OVERLOADED', requestIdOf({ request_id: reader.requestId }));
+    }
+    return true;
+  }
+
+  take(exchange: Exchange, text: string, query: ScoreQuery, key: string): void {
+    const arrived = this.#context.clock.now();
+    const request = parseBody(exchange, text, validateScoreRequest);
+    if (request === undefined) return;
+    const variants = this.#variants.ready(exchange, query, request);
+    if (variants === undefined) return;
+    const order = variants.names.resolve(request);
+    if (order instanceof FeatureMismatch) {
+      exchange.refuse(order.code, { ...order.options, ...requestIdOf(request) });
+      return;
+    }
+    const { model, columns, context } = variants.choose(key === '' ? request.request_id : key, query);
+    const own = columns === undefined ? order : columns.of(order);
+    const call = new SingleCall(exchange, context, { request, order: own, query, arrived });
+    if (!this.#context.batcher.admit(call, model)) exchange.refuse('OVERLOADED', requestIdOf(request));
+  }
+}

@@ -1,0 +1,212 @@
+/**
+ * The registry's changes as admin routes ask for them, each call with the id of its key in the audit trail. It stands
+ * where the registry does; the calls come from `AdminRoutes` of this thread or of another one.
+ */
+import type { AuditTrail } from '../audit/trail.js';
+import { LightscoreError, messageOf } from '../errors.js';
+import type { Change, ModelRegistry } from './registry.js';
+import type { VersionSource } from './source.js';
+import { isVersionName } from '../store/versions.js';
+import { experimentView, modelsView } from './admin-view.js';
+import { explainMalformedJson, explainMismatch } from '../contract/mismatch.js';
+import type { ProblemCode, ProblemOptions } from '../contract/problem.js';
+import type { ExperimentRequest } from '../contract/schemas.js';
+import { validateExperimentRequest } from '../contract/validators.generated.js';
+import { quote } from '../quote.js';
+
+/** A call with a valid admin key. Plain data, so that it can travel between threads. */
+export interface AdminCall {
+  readonly method: string;
+  /** As in the table of routes, `/admin/models/:version`. */
+  readonly route: string;
+  readonly actor: string;
+  readonly path: string;
+  readonly address: string;
+  /** Undecoded, without the question mark. */
+  readonly query: string;
+  /** The `:version` of the path; empty where it has none. */
+  readonly version: string;
+  /** Of routes that take one. */
+  readonly body: { readonly text: string } | { readonly refused: ProblemCode } | undefined;
+}
+
+/** Plain data, too; `fault` is what the log gets to see. */
+export type AdminAnswer =
+  | { readonly json: string }
+  | { readonly refused: ProblemCode; readonly options: ProblemOptions }
+  | { readonly fault: unknown; readonly options: ProblemOptions };
+
+export interface Administrator {
+  call(call: AdminCall): Promise<AdminAnswer>;
+  /** A call without a valid key was refused. */
+  noteRefused(method: string, path: string, address: string): void;
+}
+
+/** @returns what the answer's JSON is made of */
+type Action = (call: AdminCall) => object | Promise<object>;
+
+class Refused extends Error {
+  constructor(
+    readonly code: ProblemCode,
+    readonly options: ProblemOptions = {},
+  ) {
+    super(options.detail ?? code);
+  }
+}
+
+/**
+ * Refused calls that are written down in a minute; the rest are counted. An audit trail must not be filled by whoever
+ * finds the port.
+ */
+const NOTED_PER_MINUTE = 60;
+
+export class Administration implements Administrator {
+  readonly #actions: ReadonlyMap<string, Action>;
+  #noted = 0;
+  #unnoted = 0;
+  #minute = 0;
+
+  constructor(
+    private readonly models: ModelRegistry,
+    source: VersionSource,
+    private readonly audit: AuditTrail,
+    private readonly draining: () => boolean,
+  ) {
+    this.#actions = new Map<string, Action>([
+      ['GET /admin/models', () => modelsView(models, source)],
+      [
+        'DELETE /admin/models/:version',
+        ({ version, actor }) => this.#change(models.remove(versionName(version), actor)),
+      ],
+      [
+        'POST /admin/models/:version/load',
+        ({ version, actor }) => this.#change(models.load(versionName(version), actor)),
+      ],
+      [
+        'POST /admin/models/:version/activate',
+        ({ version, actor, query }) =>
+          this.#change(models.activate(versionName(version), actor, allowsFeatureChange(query))),
+      ],
+      ['POST /admin/reload', ({ actor }) => this.#change(models.reload(actor))],
+      ['POST /admin/rollback', ({ actor }) => this.#change(models.rollback(actor))],
+      ['GET /admin/experiment', () => ({ experiment: experimentView(models.experiment, models) })],
+      ['PUT /admin/experiment', (call) => this.#change(models.startExperiment(experimentOf(call), call.actor))],
+      ['DELETE /admin/experiment', ({ actor }) => this.#change(models.abortExperiment(actor))],
+      ['POST /admin/experiment/promote', ({ actor }) => this.#change(models.promote(actor))],
+    ]);
+  }
+
+  async call(call: AdminCall): Promise<AdminAnswer> {
+    const { actor, method, route, path, address } = call;
+    let answer: AdminAnswer;
+    let refusal: Refused | undefined;
+    try {
+      const action = this.#actions.get(`${method} ${route}`);
+      if (action === undefined) throw new RangeError(`there is no ${method} ${route}`);
+      if (this.draining() && method !== 'GET') throw new Refused('DRAINING');
+      answer = { json: JSON.stringify(await action(call)) };
+    } catch (error) {
+      refusal = refusalOf(error);
+      const { code, options } = refusal;
+      answer = code === 'INTERNAL' ? { fault: error, options } : { refused: code, options };
+    }
+    await this.audit.append({
+      event: 'admin_call',
+      actor,
+      method,
+      path,
+      address,
+      outcome: refusal === undefined ? 'done' : 'refused',
+      ...(refusal !== undefined && { reason: refusal.message, problem: refusal.code }),
+    });
+    return answer;
+  }
+
+  noteRefused(method: string, path: string, address: string): void {
+    const minute = Math.floor(Date.now() / 60_000);
+    if (minute !== this.#minute) {
+      this.#minute = minute;
+      this.#noted = 0;
+    }
+    if (this.#noted >= NOTED_PER_MINUTE) {
+      this.#unnoted++;
+      return;
+    }
+    this.#noted++;
+    void this.audit.append({
+      event: 'admin_call',
+      actor: 'anonymous',
+      method,
+      path,
+      address,
+      outcome: 'refused',
+      reason: 'no valid admin key',
+      ...(this.#unnoted > 0 && { refused_without_entry: this.#unnoted }),
+    });
+    this.#unnoted = 0;
+  }
+
+  async #change(change: Promise<Change>): Promise<object> {
+    const { models } = this;
+    return {
+      ...(await change),
+      champion: models.champion?.version ?? null,
+      previous: models.previous?.version ?? null,
+      challenger: models.experiment?.challenger.version ?? null,
+    };
+  }
+}
+
+function experimentOf({ body: sent }: AdminCall): ExperimentRequest {
+  if (sent !== undefined && 'refused' in sent) throw new Refused(sent.refused);
+  const text = sent?.text ?? '';
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch (error) {
+    throw new Refused('MALFORMED_JSON', explainMalformedJson(text, error));
+  }
+  if (!validateExperimentRequest(body))
+    throw new Refused('INVALID_BODY', explainMismatch(validateExperimentRequest.errors, body));
+  versionName(body.version);
+  return body;
+}
+
+function versionName(version: string): string {
+  if (isVersionName(version)) return version;
+  throw new Refused('VERSION_NOT_FOUND', { detail: `${quote(version)} cannot be the name of a version` });
+}
+
+function allowsFeatureChange(query: string): boolean {
+  if (query === '') return false;
+  const parameters = [...new URLSearchParams(query)];
+  if (
+    parameters.length === 1 &&
+    parameters[0][0] === 'allow_feature_change' &&
+    (parameters[0][1] === '1' || parameters[0][1] === '0')
+  )
+    return parameters[0][1] === '1';
+  throw new Refused('INVALID_QUERY', { detail: 'the only query parameter is allow_feature_change, 0 or 1' });
+}
+
+function refusalOf(error: unknown): Refused {
+  if (error instanceof Refused) return error;
+  // An administrator is told which file and why; scoring clients never see these.
+  const detail = messageOf(error);
+  if (!(error instanceof LightscoreError)) return new Refused('INTERNAL');
+  switch (error.code) {
+    case 'LOAD_IN_PROGRESS':
+      return new Refused('LOAD_IN_PROGRESS', { detail });
+    case 'MODEL_CONFLICT':
+      return new Refused('MODEL_CONFLICT', { detail });
+    case 'VERSION_NOT_FOUND':
+      return new Refused('VERSION_NOT_FOUND', { detail });
+    case 'ARTIFACT_INVALID':
+    case 'MODEL_UNSUPPORTED':
+      return new Refused('MODEL_REFUSED', { detail });
+    case 'STORE_UNREACHABLE':
+      return new Refused('STORE_UNREACHABLE', { detail });
+    default:
+      return new Refused('INTERNAL', { detail });
+  }
+}

@@ -1,0 +1,20 @@
+/** The model card: what answers, metrics and the admin API say of a version. */
+
+/** What a model says of itself, from its metadata and its text. */
+export interface ModelCard {
+  /** Name of the version's folder in the store. */
+  readonly version: string;
+  readonly modelVersion: string;
+  readonly calibrationVersion: string;
+  readonly featureSetVersion: string | undefined;
+  readonly featureNames: readonly string[];
+  /** Split importance, in the model's order of features. */
+  readonly importance: readonly number[];
+  /** A plausible row, for examples. */
+  readonly exampleRow: readonly number[];
+  readonly objective: string;
+  readonly trees: number;
+  readonly leaves: number;
+  /** SHA-256 of `lightgbm_model.txt`, hex. */
+  readonly modelSha256: string;
+}
