@@ -58,7 +58,7 @@ export class Server {
 
     const administrator: Administrator = {
       call: (call) => administration.call(call),
-      noteRefused: (method, path, address) => administration.noteRefused(method, path, address),
+      noteRefused: (call) => administration.noteRefused(call),
     };
     const parts = { source, loader: this.#loader, audit: this.#audit, metrics, logger };
     if (config.http.acceptors === 1) {
