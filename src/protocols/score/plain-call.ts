@@ -42,7 +42,7 @@ export class PlainCall implements PendingRequest {
   }
 
   get settled(): boolean {
-    return this.#exchange.over;
+    return this.#exchange.finished;
   }
 
   writeRow(row: number, lane: Lane, at: number): void {
@@ -55,7 +55,7 @@ export class PlainCall implements PendingRequest {
     const exchange = this.#exchange;
     const context = this.#context;
     const arrived = this.#arrived;
-    if (exchange.over) return;
+    if (exchange.finished) return;
     const answer = plainAnswer(context, batch, laneRow, arrived);
     if (answer === undefined) {
       exchange.fail(new RangeError(NOT_FINITE), { detail: NOT_FINITE, requestId: batch.lane.idOf(laneRow) });
@@ -105,7 +105,7 @@ export class PlainBatchCall implements PendingRequest {
   }
 
   get settled(): boolean {
-    return this.#exchange.over;
+    return this.#exchange.finished;
   }
 
   writeRow(row: number, lane: Lane, at: number): void {
@@ -116,7 +116,7 @@ export class PlainBatchCall implements PendingRequest {
     const exchange = this.#exchange;
     const context = this.#context;
     const arrived = this.#arrived;
-    if (exchange.over) return;
+    if (exchange.finished) return;
     const answer = plainAnswer(context, batch, laneRow, arrived);
     if (answer === undefined) {
       const detail = `Item ${row}: ${NOT_FINITE}`;

@@ -57,7 +57,7 @@ export class SingleCall implements PendingRequest {
   }
 
   get settled(): boolean {
-    return this.#exchange.over;
+    return this.#exchange.finished;
   }
 
   writeRow(_row: number, lane: Lane, at: number): void {
@@ -65,7 +65,7 @@ export class SingleCall implements PendingRequest {
   }
 
   scored(_row: number, batch: Batch, laneRow: number): void {
-    if (this.#exchange.over) return;
+    if (this.#exchange.finished) return;
     const answer = answerRow(this.#context, batch, laneRow, this.#row.query, this.#requestId, this.#row.arrived);
     if (answer === undefined) {
       this.#exchange.fail(new RangeError(NOT_FINITE), { detail: NOT_FINITE, ...this.#problemId() });
@@ -121,7 +121,7 @@ export class BatchCall implements PendingRequest {
   }
 
   get settled(): boolean {
-    return this.#exchange.over;
+    return this.#exchange.finished;
   }
 
   writeRow(row: number, lane: Lane, at: number): void {
@@ -129,7 +129,7 @@ export class BatchCall implements PendingRequest {
   }
 
   scored(row: number, batch: Batch, laneRow: number): void {
-    if (this.#exchange.over) return;
+    if (this.#exchange.finished) return;
     const answer = answerRow(
       this.#context,
       batch,

@@ -85,9 +85,9 @@ class ScoreBody implements BodyHandler {
     }
   }
 
-  onBodyRefused(code: ProblemCode, inStep: boolean): void {
+  onBodyRefused(code: ProblemCode, keepsConnection: boolean): void {
     this.#exchange.refuse(code, {
-      keepsConnection: inStep,
+      keepsConnection,
       ...(code === 'BODY_TOO_LARGE' && { detail: `The body is larger than ${this.#maxBytes} bytes.` }),
     });
   }
