@@ -10,7 +10,7 @@ import { isVersionName } from '../store/versions.js';
 import { experimentView, modelsView } from './admin-view.js';
 import { explainMalformedJson, explainMismatch } from '../contract/mismatch.js';
 import type { ProblemCode, ProblemOptions } from '../contract/problem.js';
-import type { ExperimentRequest } from '../contract/schemas.js';
+import { type ExperimentRequest, experimentRequestSchema } from '../contract/schemas.js';
 import { validateExperimentRequest } from '../contract/validators.generated.js';
 import { quote } from '../quote.js';
 
@@ -170,7 +170,7 @@ function experimentOf({ body: sent }: AdminCall): ExperimentRequest {
     throw new Refused('MALFORMED_JSON', explainMalformedJson(text, error));
   }
   if (!validateExperimentRequest(body))
-    throw new Refused('INVALID_BODY', explainMismatch(validateExperimentRequest.errors, body));
+    throw new Refused('INVALID_BODY', explainMismatch(validateExperimentRequest.errors, body, experimentRequestSchema));
   versionName(body.version);
   return body;
 }
