@@ -22,7 +22,7 @@ export class AccessGate {
   refuseScoring(exchange: Exchange, req: HttpRequest, res: HttpResponse): boolean {
     const control = this.#control;
     if (control.isOpen) return false;
-    const presented = control.asksForKey ? keyOf(req) : '';
+    const presented = control.requiresKey ? keyOf(req) : '';
     const refusal = control.scoring(presented, () => this.address(req, res));
     if (refusal === undefined) return false;
     exchange.refuse(refusal.code, refusal.options);
