@@ -20,7 +20,7 @@ const changeSchema = {
     outcome: {
       type: 'string',
       enum: ['loaded', 'activated', 'unchanged', 'held', 'deleted', 'started', 'ended'],
-      description: 'held: nothing changed, because the store still names the version that was rolled back.',
+      description: 'held: nothing changed, because the store still names the same version as at the last rollback.',
     },
     version: { type: 'string' },
     detail: { type: 'string', description: 'The outcome in words.' },
@@ -201,7 +201,7 @@ function modelPaths(): Paths {
     '/admin/models/{version}': {
       delete: operation('deleteModel', {
         summary: 'Unload a version',
-        description: 'Frees the memory of a version that has no role.',
+        description: 'Frees the memory of a version that is not serving.',
         codes: ['VERSION_NOT_FOUND', 'LOAD_IN_PROGRESS', 'MODEL_CONFLICT', 'DRAINING'],
         parameters: [VERSION],
       }),

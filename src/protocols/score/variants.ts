@@ -2,7 +2,7 @@
  * The models that may answer a request, and the choice between them. An acceptor prepares both once for each value of
  * `Serving`.
  */
-import { type Serving, challengerDraw } from '../../registry/serving.js';
+import { type Serving, challengerAssignment } from '../../registry/serving.js';
 import type { ServedModel } from '../../scoring/served-model.js';
 import type { Shadow } from '../../scoring/shadow.js';
 import type { RouteContext } from '../context.js';
@@ -39,7 +39,7 @@ export function variantsOf(serving: Serving, parts: VariantParts): Variants {
   if (experiment === undefined) return { serving, names, champion: plain, choose: () => plain, dependsOnKey: false };
 
   const { challenger, mode, share } = experiment;
-  const isChallengers = challengerDraw(challenger.card.version, share);
+  const isChallengers = challengerAssignment(challenger.card.version, share);
   const takesPart = (key: string | undefined): boolean =>
     key === undefined || key === '' ? Math.random() < share : isChallengers(key);
   if (mode === 'shadow') {
