@@ -58,7 +58,7 @@ export class Server {
 
     const administrator: Administrator = {
       call: (call) => administration.call(call),
-      noteRefused: (method, path, address) => administration.noteRefused(method, path, address),
+      noteRefused: (call) => administration.noteRefused(call),
     };
     const parts = { source, loader: this.#loader, audit: this.#audit, metrics, logger };
     if (config.http.acceptors === 1) {
@@ -90,11 +90,11 @@ export class Server {
       this.#models = new ModelRegistry({
         ...parts,
         pool: new InlineScorer(resources),
-        spread: (serving) => threads.serve(serving),
+        propagate: (serving) => threads.serve(serving),
       });
     }
     const administration = new Administration(this.#models, source, this.#audit, () => this.#draining);
-    this.#follower = new StoreFollower(config.models, this.#models, source, metrics, logger);
+    this.#follower = new StoreFollower({ models: config.models, registry: this.#models, source, metrics, logger });
   }
 
   get port(): number {

@@ -15,7 +15,7 @@ test('the admin commands do what the routes do, and say it in one line', async (
     return code === 0 ? stdout : `${code}: ${stderr}`;
   };
   assert.match(await run('models'), /^VERSION +STATE +ROLE[^\n]*\nv1\.0\.0 +active +champion /);
-  assert.equal(await run('models', 'load', 'v1.1.0'), 'v1.1.0 is warm: activate it when it should serve\n');
+  assert.equal(await run('models', 'load', 'v1.1.0'), 'v1.1.0 is warm: activate it to serve it\n');
   assert.equal(await run('experiment', 'start', 'v1.1.0', '--share', '0.25'), 'v1.1.0 answers 25% of the requests\n');
   assert.match(await run('experiment'), /^v1\.1\.0 against v1\.0\.0: ab, share 0\.25, since .* by key:tester\n$/);
   assert.equal(await run('promote'), 'v1.1.0 is promoted and served\n');

@@ -175,8 +175,8 @@ test('what cannot be a call of an admin route is refused, and changes nothing', 
     ['PUT', '/experiment', { version: 'v1.0.0', mode: 'ab', share: 1 }, 409, /is the champion/],
     ['DELETE', '/experiment', undefined, 409, /no experiment is running/],
     ['POST', '/experiment/promote', undefined, 409, /no experiment is running/],
-    ['PATCH', '/experiment', undefined, 405, /no such method/],
-    ['GET', '/nothing', undefined, 404, /nothing at this path/],
+    ['PATCH', '/experiment', undefined, 405, /does not support the method/],
+    ['GET', '/nothing', undefined, 404, /no route at this path/],
   ];
   for (const [method, path, body, status, detail] of refusals) {
     const answer = await admin(method, path, body);

@@ -1,6 +1,6 @@
 /**
- * One acceptor: an HTTP server with all that scores for it, which is its batcher, its workers and its shadow queue.
- * Everything in it belongs to one thread.
+ * One acceptor: an HTTP server with its own batcher, scoring workers and shadow queue. All of its state belongs to one
+ * thread.
  */
 import { AccessControl } from '../access/access-control.js';
 import type { Config } from '../config/config.js';
@@ -48,7 +48,7 @@ export class Acceptor implements Acceptors {
       refused: (code) => metrics.refused(code),
       failed: (error, route, requestId) => {
         const event = { event: 'request_failed', route, request_id: requestId, err: error };
-        logger.error(event, 'a request could not be answered');
+        logger.error(event, 'a request failed because of an internal error');
       },
     });
     this.#server = server;
@@ -69,7 +69,7 @@ export class Acceptor implements Acceptors {
     return this.#server.port;
   }
 
-  /** @throws LightscoreError CONFIG_INVALID where the port cannot be had */
+  /** @throws LightscoreError CONFIG_INVALID if the port cannot be opened */
   listen(port?: number): Promise<void> {
     return this.#server.listen(port);
   }
@@ -93,7 +93,7 @@ export class Acceptor implements Acceptors {
 
   readings(): AcceptorReadings {
     const { metrics, pool, predictions } = this.#parts;
-    // Lines that are not written yet may be dropped too, and belong to what was answered before this reading.
+    // Lines that still wait may be dropped when they are written, and must be counted with this reading.
     predictions.flush();
     const answers = answersOf(metrics.counts());
     const busySeconds = performance.eventLoopUtilization().active / 1000;
@@ -112,10 +112,10 @@ function observerOf({ logger, metrics, predictions }: AcceptorParts): BatchObser
     dispatched: (rows, waitSeconds, inline) => metrics.dispatched(rows, waitSeconds, inline),
     delivered: () => predictions.batchDone(),
     answerFailed: (error) =>
-      logger.error({ event: 'answer_failed', err: error }, 'a request could not be answered with its scores'),
+      logger.error({ event: 'answer_failed', err: error }, 'the scores of a request could not be sent'),
     workerFailed: (error) => {
       metrics.workerFailed();
-      logger.error({ event: 'worker_failed', err: error }, 'a scoring worker died; its batch goes to another');
+      logger.error({ event: 'worker_failed', err: error }, 'a scoring worker died; another one scores its batch');
     },
   };
 }

@@ -1,6 +1,6 @@
 /**
- * What an acceptor's own thread runs (ACCEPTORS > 1): sockets, bodies, batches and workers are its own; models, limits
- * and the log are shared with the others through the main thread.
+ * What an acceptor's thread runs (ACCEPTORS > 1). Sockets, bodies, batches and workers belong to the acceptor; models,
+ * limits and the log are shared with the other acceptors through the main thread.
  */
 import type { MessagePort } from 'node:worker_threads';
 import { ScoringPool } from '../scoring/pool.js';
@@ -14,7 +14,7 @@ import { sharedLimits } from './limits.js';
 import type { AcceptorCounts, AcceptorMessages, AcceptorWorkerData, MainMessages } from './messages.js';
 import { RelayedLines } from './relayed-lines.js';
 
-/** @param port to the main thread */
+/** @param port connects to the main thread */
 export function runAcceptorThread(port: MessagePort, data: AcceptorWorkerData): void {
   const { config, acceptor: index, workers, module, memory, cells, lease, predictionSample } = data;
   const channel = new Channel<AcceptorMessages, MainMessages>(port, {
@@ -45,7 +45,7 @@ export function runAcceptorThread(port: MessagePort, data: AcceptorWorkerData): 
     serving: () => models.serving,
     administrator: {
       call: (call) => channel.request('administer', call),
-      noteRefused: (method, path, address) => channel.notify('adminRefused', { method, path, address }),
+      noteRefused: ({ method, path, address }) => channel.notify('adminRefused', { method, path, address }),
     },
     scrape: () => channel.request('scrape', undefined),
     logger: {
@@ -67,7 +67,7 @@ export function runAcceptorThread(port: MessagePort, data: AcceptorWorkerData): 
     };
   };
 
-  /** Lets the thread end by itself: one that ends while uWebSockets.js has sockets open takes the process with it. */
+  /** Lets the thread end by itself: ending it while uWebSockets.js has open sockets would abort the whole process. */
   const close = async (): Promise<void> => {
     await acceptor.close();
     predictions.flush();

@@ -9,7 +9,7 @@ import { availableParallelism } from 'node:os';
 import { misspelled } from './misspelled.js';
 import { Reader } from './reader.js';
 import { LightscoreError } from '../errors.js';
-import { CEILING } from '../contract/schemas.js';
+import { SCHEMA_LIMITS } from '../contract/schemas.js';
 import type { ApiKey } from '../access/keys.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -154,7 +154,7 @@ export function readConfig(env: Environment): Configuration {
       tls: readTls(read),
       trustedProxies: read.integer('TRUST_PROXY', DEFAULTS.TRUST_PROXY, 0, 16),
       maxBodyBytes: read.integer('MAX_BODY_BYTES', DEFAULTS.MAX_BODY_BYTES, 1, 1024 ** 3),
-      maxBatchRows: read.integer('MAX_BATCH_ROWS', DEFAULTS.MAX_BATCH_ROWS, 1, CEILING.batchRows),
+      maxBatchRows: read.integer('MAX_BATCH_ROWS', DEFAULTS.MAX_BATCH_ROWS, 1, SCHEMA_LIMITS.batchRows),
       requestTimeoutMs: read.integer('REQUEST_TIMEOUT_MS', DEFAULTS.REQUEST_TIMEOUT_MS, 1, 600_000),
       drainTimeoutMs: read.integer('DRAIN_TIMEOUT_MS', DEFAULTS.DRAIN_TIMEOUT_MS, 0, 600_000),
     },

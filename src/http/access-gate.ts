@@ -1,4 +1,4 @@
-/** Access control at the socket: reads what a request presents, and answers those that are refused. */
+/** Applies access control to HTTP requests: reads key and address from a request, and answers it if it is refused. */
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import type { AccessControl } from '../access/access-control.js';
 import { addressFromBytes, clientAddress } from '../access/client-address.js';
@@ -15,18 +15,21 @@ export class AccessGate {
     this.#proxies = trustedProxies;
   }
 
-  /** Refuses a scoring request without a valid key, or past the rate limit; call while `req` is alive. */
+  /**
+   * Refuses a scoring request that has no valid key or exceeds the rate limit. Call while `req` is valid.
+   * @returns whether it was refused
+   */
   refuseScoring(exchange: Exchange, req: HttpRequest, res: HttpResponse): boolean {
     const control = this.#control;
     if (control.isOpen) return false;
-    const presented = control.asksForKey ? keyOf(req) : '';
+    const presented = control.requiresKey ? keyOf(req) : '';
     const refusal = control.scoring(presented, () => this.address(req, res));
     if (refusal === undefined) return false;
     exchange.refuse(refusal.code, refusal.options);
     return true;
   }
 
-  /** The id of the admin key that a request presents; undefined where it has none, and is refused. */
+  /** Returns the id of the request's admin key; if it has no valid one, refuses the request and returns undefined. */
   identifyAdmin(exchange: Exchange, req: HttpRequest, res: HttpResponse): string | undefined {
     const found = this.#control.admin(keyOf(req), () => this.address(req, res));
     if (typeof found === 'string') return found;
@@ -34,7 +37,10 @@ export class AccessGate {
     return undefined;
   }
 
-  /** Refuses where neither a scoring nor an admin key is presented. */
+  /**
+   * Refuses a request that has neither a valid scoring key nor a valid admin key.
+   * @returns whether it was refused
+   */
   refuseWithoutKey(exchange: Exchange, req: HttpRequest): boolean {
     const refusal = this.#control.anyKey(keyOf(req));
     if (refusal === undefined) return false;
@@ -42,7 +48,7 @@ export class AccessGate {
     return true;
   }
 
-  /** The address a request comes from; call while `req` is alive. */
+  /** The address of the client. Call while `req` is valid. */
   address(req: HttpRequest, res: HttpResponse): string {
     const socket = addressFromBytes(new Uint8Array(res.getRemoteAddress()));
     if (this.#proxies === 0) return socket;

@@ -1,71 +1,73 @@
-/** Reads request bodies from uWebSockets.js, bounded in size and time. */
+/** Reads request bodies from uWebSockets.js, with limits on their size and duration. */
 import { isUtf8 } from 'node:buffer';
 import type { HttpResponse } from 'uWebSockets.js';
 import { OwnQuota, type Quota } from '../scoring/quota.js';
 import type { Exchange } from './exchange.js';
 import type { ProblemCode } from '../contract/problem.js';
 
-/** A body has this long from its headers to its last byte; uWebSockets.js itself closes a silent socket after 10 s. */
+/** Time limit from the headers to the last byte of the body; uWebSockets.js itself closes a silent socket after 10 s. */
 const BODY_TIMEOUT_MS = 8000;
 const SWEEP_MS = 500;
 /**
- * So much of a body that is too large is read and thrown away: a socket that is closed with bytes unread is reset, and
- * a client that still sends may never see its answer.
+ * How much of a body beyond its limit is read and discarded. Closing a socket with unread bytes resets it, and a client
+ * that is still sending may never see its answer.
  */
-const MOST_DISCARDED_BYTES = 16 * 2 ** 20;
-/** Bytes of all bodies that are not whole yet; more are refused with 503. */
-export const MOST_PARTIAL_BYTES = 256 * 2 ** 20;
+const MAX_DISCARDED_BYTES = 16 * 2 ** 20;
+/** Limit on the bytes of all incomplete bodies; past it, requests are refused with 503. */
+export const MAX_PARTIAL_BYTES = 256 * 2 ** 20;
 
-/** Gets the whole body, or the reason why there is none; one of them, once, unless the exchange is over before. */
+/** Receives the whole body, or the reason why there is none: one of them, once, unless the exchange finishes before. */
 export interface BodyHandler {
   /**
-   * Offered first.
-   * @param bytes gone when this returns
-   * @returns false where it is wanted as text
+   * Called first, with the raw bytes.
+   * @param bytes valid until this returns
+   * @returns false to get the body as text from `onBody`
    */
   onBytes(bytes: Uint8Array): boolean;
   onBody(text: string): void;
-  /** @param inStep the rest of the body, if there is one, will be read and thrown away: the connection may stay */
-  onBodyRefused(code: ProblemCode, inStep: boolean): void;
+  /** @param keepsConnection the rest of the body, if any, is read and discarded, so the connection can be kept */
+  onBodyRefused(code: ProblemCode, keepsConnection: boolean): void;
 }
 
-/** Bodies on their way in, and the one timer for all of them. */
+/** Reads all bodies of one acceptor, with one timer for all of them. */
 export class BodyReader {
-  /** Bodies that are not whole yet, in order of arrival. */
-  readonly #late = new Set<IncomingBody>();
-  /** Bodies of this turn of the event loop: nearly all are whole when it ends, and were never late. */
-  #fresh: IncomingBody[] = [];
+  readonly #maxBytes: number;
+  readonly #partialBytes: Quota;
+  /** Incomplete bodies from earlier turns of the event loop, in order of arrival. */
+  readonly #pending = new Set<IncomingBody>();
+  /** Bodies that began in this turn of the event loop; nearly all of them are complete when it ends. */
+  #thisTurn: IncomingBody[] = [];
   #sweeper: NodeJS.Timeout | undefined;
 
-  /** @param partialBytes of this reader's bodies, or of several readers' */
-  constructor(
-    private readonly maxBytes: number,
-    private readonly partialBytes: Quota = new OwnQuota(MOST_PARTIAL_BYTES),
-  ) {}
+  /** @param partialBytes limits the incomplete bodies of this reader, or of several readers together */
+  constructor(maxBytes: number, partialBytes: Quota = new OwnQuota(MAX_PARTIAL_BYTES)) {
+    this.#maxBytes = maxBytes;
+    this.#partialBytes = partialBytes;
+  }
 
-  /** Notes that a body keeps `bytes` more; false where that is more than all of them may. */
+  /** Counts `bytes` more that a body holds; returns false if the limit on all bodies does not allow them. */
   hold(bytes: number): boolean {
-    return this.partialBytes.take(bytes);
+    return this.#partialBytes.take(bytes);
   }
 
   release(bytes: number): void {
-    this.partialBytes.give(bytes);
+    this.#partialBytes.give(bytes);
   }
 
   /**
    * Reads one body.
-   * @param exchange nothing is read any more once it is over
-   * @param declaredBytes of Content-Length, NaN without
+   * @param exchange reading stops when it finishes
+   * @param declaredBytes the value of Content-Length; NaN without one
    */
   read(res: HttpResponse, exchange: Exchange, declaredBytes: number, handler: BodyHandler): void {
-    if (declaredBytes > this.maxBytes) {
-      // What was declared uWebSockets.js reads by itself, when the answer is out.
-      handler.onBodyRefused('BODY_TOO_LARGE', declaredBytes <= this.maxBytes + MOST_DISCARDED_BYTES);
+    if (declaredBytes > this.#maxBytes) {
+      // After the answer, uWebSockets.js itself reads and discards a body of declared length.
+      handler.onBodyRefused('BODY_TOO_LARGE', declaredBytes <= this.#maxBytes + MAX_DISCARDED_BYTES);
       return;
     }
-    const body = new IncomingBody(this, this.maxBytes, exchange, handler);
+    const body = new IncomingBody(this, this.#maxBytes, exchange, handler);
     res.onData((chunk, isLast) => body.take(chunk, isLast));
-    if (this.#fresh.push(body) === 1) setImmediate(() => this.#keepLate());
+    if (this.#thisTurn.push(body) === 1) setImmediate(() => this.#keepPending());
   }
 
   close(): void {
@@ -73,51 +75,54 @@ export class BodyReader {
     this.#sweeper = undefined;
   }
 
-  #keepLate(): void {
-    const fresh = this.#fresh;
-    this.#fresh = [];
-    for (const body of fresh) if (!body.done) this.#late.add(body);
-    if (this.#late.size > 0) this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS);
+  #keepPending(): void {
+    const bodies = this.#thisTurn;
+    this.#thisTurn = [];
+    for (const body of bodies) if (!body.done) this.#pending.add(body);
+    if (this.#pending.size > 0) this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS);
   }
 
   #sweep(): void {
-    const before = performance.now() - BODY_TIMEOUT_MS;
-    for (const body of this.#late) {
+    const startLimit = performance.now() - BODY_TIMEOUT_MS;
+    for (const body of this.#pending) {
       if (body.done) {
-        this.#late.delete(body);
-        // Of clients that have left.
+        this.#pending.delete(body);
+        // The client may have disconnected, which leaves chunks behind.
         body.drop();
-      } else if (body.started <= before) {
-        this.#late.delete(body);
+      } else if (body.started <= startLimit) {
+        this.#pending.delete(body);
         body.refuse(body.isTooLarge ? 'BODY_TOO_LARGE' : 'BODY_TIMEOUT');
       }
     }
-    if (this.#late.size === 0) this.close();
+    if (this.#pending.size === 0) this.close();
   }
 }
 
 class IncomingBody {
   readonly started = performance.now();
+  readonly #reader: BodyReader;
+  readonly #maxBytes: number;
+  readonly #exchange: Exchange;
+  readonly #handler: BodyHandler;
   #finished = false;
   #chunks: Buffer[] | undefined;
   #bytes = 0;
-
-  /** Of the chunks that are kept. */
+  /** Bytes in `#chunks`. */
   #held = 0;
 
-  constructor(
-    private readonly reader: BodyReader,
-    private readonly maxBytes: number,
-    private readonly exchange: Exchange,
-    private readonly handler: BodyHandler,
-  ) {}
+  constructor(reader: BodyReader, maxBytes: number, exchange: Exchange, handler: BodyHandler) {
+    this.#reader = reader;
+    this.#maxBytes = maxBytes;
+    this.#exchange = exchange;
+    this.#handler = handler;
+  }
 
   get isTooLarge(): boolean {
-    return this.#bytes > this.maxBytes;
+    return this.#bytes > this.#maxBytes;
   }
 
   get done(): boolean {
-    return this.#finished || this.exchange.over;
+    return this.#finished || this.#exchange.finished;
   }
 
   take(chunk: ArrayBuffer, isLast: boolean): void {
@@ -125,52 +130,52 @@ class IncomingBody {
     this.#bytes += chunk.byteLength;
     if (this.isTooLarge) {
       this.drop();
-      if (isLast || this.#bytes > this.maxBytes + MOST_DISCARDED_BYTES) this.refuse('BODY_TOO_LARGE', isLast);
+      if (isLast || this.#bytes > this.#maxBytes + MAX_DISCARDED_BYTES) this.refuse('BODY_TOO_LARGE', isLast);
       return;
     }
     if (isLast && this.#chunks === undefined) {
       this.#finish(Buffer.from(chunk));
       return;
     }
-    if (!this.reader.hold(chunk.byteLength)) {
+    if (!this.#reader.hold(chunk.byteLength)) {
       this.refuse('OVERLOADED');
       return;
     }
     this.#held += chunk.byteLength;
     this.#chunks ??= [];
-    // uWebSockets.js takes the chunk's memory back when this returns.
+    // uWebSockets.js reuses the chunk's memory after this returns, so it is copied.
     this.#chunks.push(Buffer.from(new Uint8Array(chunk)));
     if (isLast) this.#finish(Buffer.concat(this.#chunks));
   }
 
-  refuse(code: ProblemCode, inStep = false): void {
+  refuse(code: ProblemCode, keepsConnection = false): void {
     if (this.done) return;
     this.#finished = true;
     this.drop();
-    this.handler.onBodyRefused(code, inStep);
+    this.#handler.onBodyRefused(code, keepsConnection);
   }
 
-  /** Lets the chunks go. */
+  /** Releases the chunks. */
   drop(): void {
     this.#chunks = undefined;
-    if (this.#held > 0) this.reader.release(this.#held);
+    if (this.#held > 0) this.#reader.release(this.#held);
     this.#held = 0;
   }
 
   #finish(bytes: Buffer): void {
-    if (this.handler.onBytes(bytes)) {
+    if (this.#handler.onBytes(bytes)) {
       this.#finished = true;
       this.drop();
       return;
     }
     const text = bytes.toString('utf8');
-    // Decoding replaces what is not UTF-8 by U+FFFD; only then is it worth asking whether the client sent it so.
+    // Decoding replaces invalid UTF-8 by U+FFFD. Without one the text is valid; with one, the client may have sent it.
     if (text.includes('\uFFFD') && !isUtf8(bytes)) {
       this.refuse('MALFORMED_JSON');
       return;
     }
     this.#finished = true;
     this.drop();
-    this.handler.onBody(text);
+    this.#handler.onBody(text);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * One uWebSockets.js server: its listening socket, its connections, and the dispatch of requests to routes. It knows
- * no route itself and holds no global state, so that there can be several.
+ * One uWebSockets.js server: its listening socket, its connections, and the dispatch of requests to routes. It defines
+ * no routes and has no global state, so a process can run several.
  */
 import uWS from 'uWebSockets.js';
 import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.js';
@@ -10,41 +10,47 @@ import { LightscoreError } from '../errors.js';
 import { Exchange, type ExchangeHost } from './exchange.js';
 import type { Route } from './route.js';
 
-// uWebSockets.js has these and this form of listen at run time; its types leave them out.
+// The declared types of uWebSockets.js lack these options and this form of `listen`.
 const LISTEN_SHARED = 0;
 const LISTEN_EXCLUSIVE = 1;
 interface ListeningApp {
   listen(host: string, port: number, options: number, done: (socket: us_listen_socket | false) => void): void;
 }
 
-/** @throws LightscoreError CONFIG_INVALID where the port cannot be had */
-async function listenOn(app: TemplatedApp, host: string, port: number, options: number): Promise<us_listen_socket> {
+interface ListenOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly sharing: typeof LISTEN_SHARED | typeof LISTEN_EXCLUSIVE;
+}
+
+/** @throws LightscoreError CONFIG_INVALID if the port cannot be opened */
+async function listenOn(app: TemplatedApp, { host, port, sharing }: ListenOptions): Promise<us_listen_socket> {
   const socket = await new Promise<us_listen_socket | false>((resolve) => {
-    (app as unknown as ListeningApp).listen(host, port, options, resolve);
+    (app as unknown as ListeningApp).listen(host, port, sharing, resolve);
   });
   if (socket !== false) return socket;
-  const why = "another process may have it, or the address may not be this machine's";
+  const why = 'another process may be using the port, or the address does not belong to this machine';
   throw new LightscoreError('CONFIG_INVALID', `cannot listen on ${host} port ${port}: ${why}`);
 }
 
 /**
- * Makes sure that nobody listens on a port that acceptors are about to share: they would not notice a server that
+ * Checks that no other process listens on a port that acceptors are about to share: they would not notice one that
  * shares it too.
- * @returns the port; a free one where 0 was asked for
- * @throws LightscoreError CONFIG_INVALID where somebody does
+ * @returns the port; a free one for 0
+ * @throws LightscoreError CONFIG_INVALID if the port is in use or the address is not this machine's
  */
 export async function probePort(host: string, port: number): Promise<number> {
-  const socket = await listenOn(uWS.App(), host, port, LISTEN_EXCLUSIVE);
+  const socket = await listenOn(uWS.App(), { host, port, sharing: LISTEN_EXCLUSIVE });
   const found = uWS.us_socket_local_port(socket);
   uWS.us_listen_socket_close(socket);
   return found;
 }
 
-/** Counts answers and reports what could not be answered. */
+/** Is told of every answer and every failure. */
 export interface RequestObserver {
   answered(route: string, status: number): void;
   refused(code: ProblemCode): void;
-  /** A request could not be answered, for a fault of the server's own. */
+  /** A request failed because of an internal error. */
   failed(error: unknown, route: string, requestId: string): void;
 }
 
@@ -68,7 +74,7 @@ export class HttpServer implements ExchangeHost {
       tls === undefined ? uWS.App() : uWS.SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile });
   }
 
-  /** The port listened on, also where 0 was asked for. */
+  /** The port that it listens on, also if the configured one is 0; 0 before `listen`. */
   get port(): number {
     return this.#port;
   }
@@ -77,31 +83,31 @@ export class HttpServer implements ExchangeHost {
     return this.#draining;
   }
 
-  /** Answers `routes`, and refuses everything else. Call once, before `listen`. */
+  /** Registers `routes`; everything else is refused. Call once, before `listen`. */
   serve(routes: readonly Route[]): void {
     for (const route of routes) this.#add(route);
     this.#app.any('/*', (res, req) => this.#open(res, 'other', methodOf(req)).refuse('NOT_FOUND'));
   }
 
   /**
-   * @param port by default as configured
-   * @throws LightscoreError CONFIG_INVALID where the port cannot be had
+   * @param port the configured port by default
+   * @throws LightscoreError CONFIG_INVALID if the port cannot be opened
    */
   async listen(port = this.#config.port): Promise<void> {
     const { host, acceptors } = this.#config;
-    // Without this option a second server started by mistake would silently take half of the traffic.
-    const options = acceptors > 1 ? LISTEN_SHARED : LISTEN_EXCLUSIVE;
-    const socket = await listenOn(this.#app, host, port, options);
+    // If one acceptor shared its port, a second server started by mistake would silently take half of the traffic.
+    const sharing = acceptors > 1 ? LISTEN_SHARED : LISTEN_EXCLUSIVE;
+    const socket = await listenOn(this.#app, { host, port, sharing });
     this.#socket = socket;
     this.#port = uWS.us_socket_local_port(socket);
   }
 
-  /** From now on connections are closed behind their answers. */
+  /** From now on each connection is closed after its answer. */
   startDraining(): void {
     this.#draining = true;
   }
 
-  /** Takes no new connections and resolves when every request under way has its answer. */
+  /** Stops accepting connections and resolves when every request in flight is answered. */
   async drained(): Promise<void> {
     this.#stopListening();
     if (this.#inFlight > 0) await new Promise<void>((resolve) => (this.#whenIdle = resolve));
@@ -125,7 +131,7 @@ export class HttpServer implements ExchangeHost {
     this.#observer.failed(error, route, requestId);
   }
 
-  over(): void {
+  exchangeFinished(): void {
     this.#inFlight--;
     if (this.#inFlight === 0) this.#whenIdle?.();
   }

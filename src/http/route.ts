@@ -1,4 +1,4 @@
-/** A route: a path, the methods it has, and what answers a request to it. */
+/** A route: a path, its methods, and the handler that answers requests to it. */
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import type { Exchange } from './exchange.js';
 
@@ -11,7 +11,7 @@ export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
 export type Handler = (exchange: Exchange, req: HttpRequest, res: HttpResponse) => void;
 
 export interface Route {
-  /** As uWebSockets.js takes it: `/admin/models/:version`. */
+  /** In the syntax of uWebSockets.js: `/admin/models/:version`. */
   readonly path: string;
   readonly methods: readonly Method[];
   readonly handle: Handler;

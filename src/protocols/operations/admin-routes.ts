@@ -1,6 +1,6 @@
 /**
- * The admin routes of an acceptor: who calls, and what is asked; `Administration` answers. They exist only with
- * ADMIN_API_KEYS.
+ * The admin routes. They check the admin key and read the request; `Administration` carries it out. They exist only if
+ * ADMIN_API_KEYS is set.
  */
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import type { Exchange } from '../../http/exchange.js';
@@ -24,18 +24,19 @@ export function adminRoutes(context: RouteContext): Route[] {
   return ROUTES.map(({ path, methods }) => ({
     path,
     methods,
-    handle: (exchange, req, res) => receive(context, path, exchange, req, res),
+    handle: (exchange, req, res) => receive(context, exchange, req, res),
   }));
 }
 
-function receive(context: RouteContext, route: string, exchange: Exchange, req: HttpRequest, res: HttpResponse): void {
+function receive(context: RouteContext, exchange: Exchange, req: HttpRequest, res: HttpResponse): void {
   const { access, administrator, bodies, isDraining } = context;
+  const { route } = exchange;
   const method = req.getMethod().toUpperCase();
   const length = req.getHeader('content-length');
   const address = access.address(req, res);
   const id = access.identifyAdmin(exchange, req, res);
   if (id === undefined) {
-    administrator.noteRefused(method, route, address);
+    administrator.noteRefused({ method, path: route, address });
     return;
   }
   const call: AdminCall = {
@@ -48,7 +49,7 @@ function receive(context: RouteContext, route: string, exchange: Exchange, req: 
     version: route.includes(':version') ? (req.getParameter(0) ?? '') : '',
     body: undefined,
   };
-  // Only an experiment is described by a body; nobody waits for it once the server drains.
+  // Only PUT /admin/experiment has a body. A draining server refuses it, so the body is not read.
   if (method !== 'PUT' || isDraining()) void answer(administrator, exchange, call);
   else {
     bodies.read(res, exchange, length === '' ? NaN : Number(length), {

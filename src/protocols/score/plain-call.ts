@@ -1,6 +1,6 @@
 /**
- * Requests that the kernel has read and answers, as the batcher sees them. What it cannot answer the host does, row by
- * row.
+ * Requests on the fast path, as the batcher sees them: the kernel has read them and writes their answers. A row that it
+ * leaves unanswered is answered by JavaScript.
  */
 import { randomUUID } from 'node:crypto';
 import type { Batch, PendingRequest } from '../../scoring/batcher.js';
@@ -12,11 +12,11 @@ import { DEFAULT_QUERY } from '../../contract/query.js';
 import type { RequestReader } from './request-reader.js';
 import { type CallContext, NOT_FINITE, answerRow } from './score-call.js';
 
-/** `POST /score`: one row, answered by its own object. */
+/** A request of `POST /score`: one row. */
 export class PlainCall implements PendingRequest {
   readonly kind = 'score';
   readonly rowCount = 1;
-  /** Where its row waits, with the request id; the lane is the batch's until this is settled. */
+  /** The lane that holds the row and its request id, and the index in it. The batch keeps it until this is settled. */
   #lane: Lane | undefined;
   #at = 0;
 
@@ -28,9 +28,9 @@ export class PlainCall implements PendingRequest {
   readonly #arrived: number;
 
   /**
-   * @param reader has just read it
-   * @param columns where the model's features stand among those of the request; null: in the same places
-   * @param arrived performance.now() milliseconds, when the last byte of the body came
+   * @param reader has just read this request
+   * @param columns index of each of the model's features among those of the request; null if the orders are the same
+   * @param arrived when the last byte of the body arrived, in milliseconds of performance.now()
    */
   constructor(exchange: Exchange, context: CallContext, reader: RequestReader, columns: FeatureOrder, arrived: number) {
     this.deadline = arrived + context.timeoutMs;
@@ -42,7 +42,7 @@ export class PlainCall implements PendingRequest {
   }
 
   get settled(): boolean {
-    return this.#exchange.over;
+    return this.#exchange.finished;
   }
 
   writeRow(row: number, lane: Lane, at: number): void {
@@ -55,7 +55,7 @@ export class PlainCall implements PendingRequest {
     const exchange = this.#exchange;
     const context = this.#context;
     const arrived = this.#arrived;
-    if (exchange.over) return;
+    if (exchange.finished) return;
     const answer = plainAnswer(context, batch, laneRow, arrived);
     if (answer === undefined) {
       exchange.fail(new RangeError(NOT_FINITE), { detail: NOT_FINITE, requestId: batch.lane.idOf(laneRow) });
@@ -74,7 +74,7 @@ export class PlainCall implements PendingRequest {
   }
 }
 
-/** `POST /score_batch`: rows that one model scores. */
+/** A request of `POST /score_batch`, all of whose rows one model scores. */
 export class PlainBatchCall implements PendingRequest {
   readonly kind = 'score';
   readonly rowCount: number;
@@ -86,7 +86,7 @@ export class PlainBatchCall implements PendingRequest {
   readonly #arrived: number;
   readonly #answer: BatchAnswer;
 
-  /** As `PlainCall`. */
+  /** The parameters are those of `PlainCall`. */
   constructor(
     exchange: Exchange,
     context: CallContext,
@@ -105,7 +105,7 @@ export class PlainBatchCall implements PendingRequest {
   }
 
   get settled(): boolean {
-    return this.#exchange.over;
+    return this.#exchange.finished;
   }
 
   writeRow(row: number, lane: Lane, at: number): void {
@@ -116,7 +116,7 @@ export class PlainBatchCall implements PendingRequest {
     const exchange = this.#exchange;
     const context = this.#context;
     const arrived = this.#arrived;
-    if (exchange.over) return;
+    if (exchange.finished) return;
     const answer = plainAnswer(context, batch, laneRow, arrived);
     if (answer === undefined) {
       const detail = `Item ${row}: ${NOT_FINITE}`;
@@ -134,7 +134,7 @@ export class PlainBatchCall implements PendingRequest {
   }
 }
 
-/** Writes a row that was just read to row `at` of a lane, with a request id of its own where it came without. */
+/** Copies a row that was just read to row `at` of a lane; a request without an id gets a new one. */
 function writePlainRow(reader: RequestReader, row: number, columns: FeatureOrder, lane: Lane, at: number): void {
   const { rows, features: width } = reader;
   const { features } = lane.plan;
@@ -144,7 +144,7 @@ function writePlainRow(reader: RequestReader, row: number, columns: FeatureOrder
   if (!reader.putId(row, lane, at)) lane.setId(at, randomUUID());
 }
 
-/** Counts and logs one scored row. Returns its answer; undefined where the score is no number that JSON could carry. */
+/** Counts and logs one scored row, and returns its answer; undefined if the score is not finite. */
 function plainAnswer(
   context: CallContext,
   batch: Batch,

@@ -1,4 +1,4 @@
-/** `POST /score` and `POST /score_batch`: what can be refused from the headers alone, then the body. */
+/** The routes `POST /score` and `POST /score_batch`: they check headers and query, then read the body. */
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import type { ProblemCode } from '../../contract/problem.js';
 import { DEFAULT_QUERY, type ScoreQuery, parseScoreQuery } from '../../contract/query.js';
@@ -8,7 +8,7 @@ import type { Handler, Route } from '../../http/route.js';
 import type { RouteContext } from '../context.js';
 import { BatchRequests } from './batch-requests.js';
 import { CurrentVariants } from './current-variants.js';
-import type { RequestForm } from './request-form.js';
+import type { RequestHandler } from './request-handler.js';
 import { SingleRequests } from './single-requests.js';
 
 const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i;
@@ -21,17 +21,17 @@ export function scoreRoutes(context: RouteContext): Route[] {
   ];
 }
 
-function receiver(context: RouteContext, form: RequestForm): Handler {
+function receiver(context: RouteContext, handler: RequestHandler): Handler {
   const { access, bodies, config, serving } = context;
   return (exchange: Exchange, req: HttpRequest, res: HttpResponse): void => {
     if (access.refuseScoring(exchange, req, res)) return;
     const contentType = req.getHeader('content-type');
-    // No type at all is taken for JSON, as the Python service did.
+    // A body without a Content-Type is read as JSON, for compatibility with the service that this one replaces.
     if (contentType !== 'application/json' && contentType !== '' && !JSON_TYPE.test(contentType)) {
       exchange.refuse('UNSUPPORTED_MEDIA_TYPE');
       return;
     }
-    // Undefined where there is none, whatever its types say.
+    // uWebSockets.js returns undefined for a URL without a query, although its types do not say so.
     const query = parseScoreQuery(req.getQuery() ?? '');
     if (!('topK' in query)) {
       exchange.refuse('INVALID_QUERY', query);
@@ -39,27 +39,27 @@ function receiver(context: RouteContext, form: RequestForm): Handler {
     }
     const key = serving()?.experiment === undefined ? '' : req.getHeader('x-experiment-key');
     const length = req.getHeader('content-length');
-    const body = new ScoreBody(form, exchange, { query, key }, config.http.maxBodyBytes);
+    const body = new ScoreBody(handler, exchange, { query, key }, config.http.maxBodyBytes);
     bodies.read(res, exchange, length === '' ? NaN : Number(length), body);
   };
 }
 
-/** What a scoring request says outside of its body. */
+/** The parameters of a scoring request that are not in its body. */
 interface ScoreHead {
   readonly query: ScoreQuery;
   /** X-Experiment-Key; empty without one. */
   readonly key: string;
 }
 
-/** A scoring request whose body is on its way. */
+/** A scoring request whose body is being read. */
 class ScoreBody implements BodyHandler {
-  readonly #form: RequestForm;
+  readonly #handler: RequestHandler;
   readonly #exchange: Exchange;
   readonly #head: ScoreHead;
   readonly #maxBytes: number;
 
-  constructor(form: RequestForm, exchange: Exchange, head: ScoreHead, maxBytes: number) {
-    this.#form = form;
+  constructor(handler: RequestHandler, exchange: Exchange, head: ScoreHead, maxBytes: number) {
+    this.#handler = handler;
     this.#exchange = exchange;
     this.#head = head;
     this.#maxBytes = maxBytes;
@@ -69,7 +69,7 @@ class ScoreBody implements BodyHandler {
     const { query, key } = this.#head;
     if (query !== DEFAULT_QUERY) return false;
     try {
-      return this.#form.takePlain(this.#exchange, bytes, key);
+      return this.#handler.handlePlain(this.#exchange, bytes, key);
     } catch (error) {
       this.#exchange.fail(error);
       return true;
@@ -79,15 +79,15 @@ class ScoreBody implements BodyHandler {
   onBody(text: string): void {
     const { query, key } = this.#head;
     try {
-      this.#form.take(this.#exchange, text, query, key);
+      this.#handler.handle(this.#exchange, text, query, key);
     } catch (error) {
       this.#exchange.fail(error);
     }
   }
 
-  onBodyRefused(code: ProblemCode, inStep: boolean): void {
+  onBodyRefused(code: ProblemCode, keepsConnection: boolean): void {
     this.#exchange.refuse(code, {
-      keepsConnection: inStep,
+      keepsConnection,
       ...(code === 'BODY_TOO_LARGE' && { detail: `The body is larger than ${this.#maxBytes} bytes.` }),
     });
   }
