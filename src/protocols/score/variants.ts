@@ -47,7 +47,10 @@ export function variantsOf(serving: Serving, served: VariantContext): Variants {
     const of: Shadow = {
       challenger,
       columns,
-      observer: served.metrics.ofShadow(challenger.card.modelVersion, champion.card.modelVersion),
+      observer: served.metrics.ofShadow({
+        modelVersion: challenger.card.modelVersion,
+        champion: champion.card.modelVersion,
+      }),
     };
     const shadowed: ModelFace = { ...plain, context: { ...plain.context, shadow: { of, queue: served.shadow } } };
     return { serving, names, champion: plain, choose: (key) => (draw(key) ? shadowed : plain), byRow: share < 1 };
@@ -77,7 +80,7 @@ function faceOf(
     context: {
       answers: new AnswerWriter(card),
       modelVersion: JSON.stringify(card.modelVersion),
-      metrics: metrics.ofModel(card.modelVersion, variant),
+      metrics: metrics.ofModel({ modelVersion: card.modelVersion, variant }),
       durations: metrics.durations,
       timeoutMs: config.http.requestTimeoutMs,
       predictions,
