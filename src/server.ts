@@ -44,7 +44,7 @@ export class Server {
   /** @throws LightscoreError CONFIG_INVALID where AUDIT_LOG cannot be continued */
   constructor(private readonly config: Config) {
     const { log, scoring } = config;
-    this.log = openLog(log.level, log.predictionSample);
+    this.log = openLog(log);
     const { logger, predictions } = this.log;
     const metrics = this.#metrics;
     this.#audit = new AuditTrail(log.auditFile, logger);

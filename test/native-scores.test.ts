@@ -11,7 +11,7 @@ import type { KnownScores } from '../src/loading/known-scores.js';
 
 const text = readFileSync(`${projectRoot}/test/data/models/v1.0.0/lightgbm_model.txt`, 'utf8');
 const nativeScores = (modelText: string, rows: Float64Array, count: number): Promise<KnownScores | undefined> =>
-  startNative(modelText, 'model', new AbortController().signal)(rows, count);
+  startNative({ modelText, file: 'model', signal: new AbortController().signal })(rows, count);
 
 test('native LightGBM joins the self-check from a process of its own', needsNative(), async () => {
   await openLightGBM();

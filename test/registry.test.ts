@@ -15,7 +15,7 @@ import { Observed, RecordedRequest } from './support/scoring.js';
 import { close, readGolden } from './support/golden.js';
 import { createScoringResources } from '../src/scoring/kernel.js';
 
-const { logger } = openLog('silent', 0);
+const { logger } = openLog({ level: 'silent', predictionSample: 0 });
 const golden = readGolden();
 
 interface Parts {

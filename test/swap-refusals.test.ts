@@ -117,7 +117,7 @@ const CANDIDATES: Readonly<
       await store.rename('v1.0.0', version, (name) => (name === 'age' ? 'years' : name));
       await selfCheck(store, version, (scores) => scores);
     },
-    reason: /self_check\.json: feature_names are not the model's/,
+    reason: /self_check\.json: feature_names differ from those of the model/,
   },
   'a self-check without scores': {
     make: (store, version) => selfCheck(store, version, () => null),
@@ -224,7 +224,7 @@ test('with MODEL_PUBLIC_KEY only what its owner has signed is served', async (t)
     assert.match(answer.problem.detail, reason);
   };
   await underLoad(administered, async () => {
-    await refuse(/metadata\.sig: is missing, but MODEL_PUBLIC_KEY asks for a signature/);
+    await refuse(/metadata\.sig: is missing, but MODEL_PUBLIC_KEY requires a signature/);
     await signVersion(store.path('v1.1.0'), store.path('other.pem'), true);
     await refuse(/metadata\.sig: does not match metadata\.json/);
     await signVersion(store.path('v1.1.0'), store.path('own.pem'), false);

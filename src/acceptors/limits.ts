@@ -4,7 +4,7 @@ import { MAX_PARTIAL_BYTES } from '../http/body.js';
 import { RateLimiter } from '../access/rate-limiter.js';
 import { MOST_LANE_BYTES } from '../scoring/batcher.js';
 import { OwnQuota, type Quota, SharedQuota } from '../scoring/quota.js';
-import { MOST_WAITING_BYTES } from '../telemetry/log.js';
+import { MAX_WAITING_BYTES } from '../telemetry/log.js';
 
 export interface Limits {
   readonly rows: Quota;
@@ -56,7 +56,7 @@ export function sharedLimits({ access, scoring }: Config, cells: LimitCells, acc
     rows: new SharedQuota(cells.rows, scoring.queueRows, acceptor),
     laneBytes: new SharedQuota(cells.laneBytes, MOST_LANE_BYTES, acceptor),
     partialBytes: new SharedQuota(cells.partialBytes, MAX_PARTIAL_BYTES, acceptor),
-    lineCharacters: new SharedQuota(cells.lineCharacters, MOST_WAITING_BYTES, acceptor),
+    lineCharacters: new SharedQuota(cells.lineCharacters, MAX_WAITING_BYTES, acceptor),
   };
   return {
     ...quotas,

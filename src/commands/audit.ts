@@ -21,7 +21,7 @@ export function auditCommand(): Command {
     )
     .addHelpText('after', HELP)
     .action(async (file: string, { head }: { head?: string }) => {
-      const { end, first, last } = await verifyTrail(file, head);
+      const { end, first, last } = await verifyTrail(file, { head });
       const span = first === undefined ? '' : `, ${first} to ${last}`;
       process.stdout.write(`${file}: the chain of ${end.sequence} entries is whole${span}; head ${end.hash}\n`);
     });

@@ -181,7 +181,7 @@ function experimentOf({ body: sent }: AdminCall): ExperimentRequest {
 
 function versionName(version: string): string {
   if (isVersionName(version)) return version;
-  throw new Refused('VERSION_NOT_FOUND', { detail: `${quote(version)} cannot be the name of a version` });
+  throw new Refused('VERSION_NOT_FOUND', { detail: `${quote(version)} is not a valid version name` });
 }
 
 function allowsFeatureChange(query: string): boolean {

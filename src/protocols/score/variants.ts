@@ -47,7 +47,10 @@ export function variantsOf(serving: Serving, parts: VariantParts): Variants {
     const of: Shadow = {
       challenger,
       columns,
-      observer: parts.metrics.ofShadow(challenger.card.modelVersion, champion.card.modelVersion),
+      observer: parts.metrics.ofShadow({
+        modelVersion: challenger.card.modelVersion,
+        champion: champion.card.modelVersion,
+      }),
     };
     const shadowed: Variant = { ...plain, context: { ...plain.context, shadow: { of, queue: parts.shadow } } };
     const choose = (key: string | undefined): Variant => (takesPart(key) ? shadowed : plain);
@@ -78,7 +81,7 @@ function variantOf(
     context: {
       answers: new AnswerWriter(card),
       modelVersion: JSON.stringify(card.modelVersion),
-      metrics: metrics.ofModel(card.modelVersion, role),
+      metrics: metrics.ofModel({ modelVersion: card.modelVersion, variant: role }),
       durations: metrics.durations,
       timeoutMs: config.http.requestTimeoutMs,
       predictions,
