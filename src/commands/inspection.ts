@@ -1,6 +1,6 @@
 /** What `lightscore inspect` finds out about a model, its files, and how the kernel would run it. */
 import type { IsotonicCalibrator } from '../artifact/calibrator.js';
-import { CALIBRATOR_FILES, METADATA_FILE, twoCalibrators } from '../artifact/files.js';
+import { CALIBRATOR_FILES, METADATA_FILE, calibratorWarnings } from '../artifact/files.js';
 import type { Metadata } from '../artifact/metadata.js';
 import { ArtifactError } from '../errors.js';
 import { type Booster, type Tree, splitImportance } from '../model/booster.js';
@@ -81,7 +81,7 @@ export async function inspect(folder: ModelFolder): Promise<Inspection> {
   );
   warnings.push(
     ...gaps(folder),
-    ...twoCalibrators(
+    ...calibratorWarnings(
       (name) => folder.names.includes(name),
       (name) => folder.path(name),
     ),

@@ -48,7 +48,7 @@ export class ModelFolder {
     const bytes = await read(this.modelFile, Math.min(ARTIFACT_LIMITS.model, constants.MAX_STRING_LENGTH));
     const sum = sha256(bytes);
     const expected = checksums?.get(MODEL_FILE);
-    if (expected !== undefined) verifyChecksum(sum, expected, this.modelFile);
+    if (expected !== undefined) verifyChecksum({ file: this.modelFile, actual: sum, expected });
     const text = new TextDecoder().decode(bytes);
     return { text, bytes: bytes.length, sha256: sum, booster: parseBooster(text, this.modelFile) };
   }
@@ -73,7 +73,7 @@ export class ModelFolder {
     const file = this.path(name);
     const bytes = await read(file, ARTIFACT_LIMITS.calibrator);
     const expected = checksums?.get(name);
-    if (expected !== undefined) verifyChecksum(sha256(bytes), expected, file);
+    if (expected !== undefined) verifyChecksum({ file, actual: sha256(bytes), expected });
     return name === 'calibrator.json' ? readCalibratorJson(bytes, file) : readPickledCalibrator(bytes, file);
   }
 

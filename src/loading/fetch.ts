@@ -9,7 +9,7 @@ import {
   MODEL_FILE,
   SELF_CHECK_FILE,
   SIGNATURE_FILE,
-  twoCalibrators,
+  calibratorWarnings,
 } from '../artifact/files.js';
 import { sha256, verifyChecksum, verifyMetadata } from '../artifact/integrity.js';
 import { type Metadata, readMetadata } from '../artifact/metadata.js';
@@ -107,13 +107,13 @@ export async function fetchArtifact(
       folder.limits.metadata,
       'is missing, but MODEL_PUBLIC_KEY asks for a signature',
     );
-    verifyMetadata(metadataBytes, signature, options.publicKey, folder.path(SIGNATURE_FILE));
+    verifyMetadata({ metadata: metadataBytes, signature }, options.publicKey, folder.path(SIGNATURE_FILE));
   }
   const calibratorFile = CALIBRATOR_FILES.find((name) => folder.has(name));
   if (calibratorFile === undefined)
     throw new ArtifactError(folder.path(CALIBRATOR_FILES[1]), 'is missing, and so is calibrator.json');
   warnings.push(
-    ...twoCalibrators(
+    ...calibratorWarnings(
       (name) => folder.has(name),
       (name) => folder.path(name),
     ),
@@ -211,7 +211,7 @@ class VersionFolder {
     return [...this.bytes].map(([name, bytes]) => {
       const actual = sha256(bytes);
       const expected = checksums?.get(name);
-      if (expected !== undefined) verifyChecksum(actual, expected, this.path(name));
+      if (expected !== undefined) verifyChecksum({ file: this.path(name), actual, expected });
       return { name, size: bytes.byteLength, sha256: actual, verified: expected !== undefined };
     });
   }
