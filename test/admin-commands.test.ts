@@ -86,7 +86,7 @@ test('audit verify ends with 0 for a whole trail, and names the first broken ent
   await server.terminate();
   const whole = await runCli(['audit', 'verify', trail]);
   assert.equal(whole.code, 0, whole.stderr);
-  const head = /^\S+: the chain of 4 entries is whole, .*; head ([0-9a-f]{64})\n$/.exec(whole.stdout)?.[1] ?? '';
+  const head = /^\S+: the chain of 4 entries is intact, .*; head ([0-9a-f]{64})\n$/.exec(whole.stdout)?.[1] ?? '';
   assert.equal((await runCli(['audit', 'verify', trail, '--head', head])).code, 0);
   await writeFile(trail, (await readFile(trail, 'utf8')).replace('"signed":false', '"signed":true'));
   const broken = await runCli(['audit', 'verify', trail]);
@@ -106,7 +106,7 @@ test('sign covers every file of a version, and refuses what it could not vouch f
   assert.equal(uncovered.code, 1);
   assert.match(
     uncovered.stderr,
-    /has no checksum in metadata\.json, so that a signature would not cover it \(--checksums writes them\)\n$/,
+    /has no checksum in metadata\.json, so the signature would not cover it; --checksums writes one\n$/,
   );
   const signed = await sign('--checksums');
   assert.equal(signed.code, 0, signed.stderr);

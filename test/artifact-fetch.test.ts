@@ -94,7 +94,7 @@ test('of two calibrators the portable one is used, with a warning', async (t) =>
   const artifact = await fetchArtifact(store, VERSION);
   assert.deepEqual(artifact.calibrator, calibrator);
   assert.deepEqual(artifact.warnings, [
-    `${path('calibrator.pkl')}: is not read, because calibrator.json lies beside it`,
+    `${path('calibrator.pkl')}: is ignored, because the version also has calibrator.json`,
   ]);
 });
 

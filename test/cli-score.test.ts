@@ -181,7 +181,7 @@ test('a score that JSON cannot hold is an error, not null', async () => {
   await assertFails(
     ['--model', path, '--rows', '-', '--probability'],
     1,
-    /row 1 scores as Infinity/,
+    /the score of row 1 is Infinity/,
     '[[0.5, null, -1], [0.5, null, 1]]',
   );
 });

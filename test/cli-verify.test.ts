@@ -68,7 +68,7 @@ test('one leaf off by its last bit is found in every strategy', needsNative(), a
   const lightgbm = await openLightGBM();
   const off = SMALL_MODEL.replace('leaf_value=0.0625 0.75 -0.375', `leaf_value=0.0625 0.75 ${neighbour(-0.375, 1)}`);
   const booster = parseBooster(off);
-  const rows = hostileRows(booster, 1000, 1);
+  const rows = hostileRows(booster, { count: 1000, seed: 1 });
   const same = [...compareWithLightGBM(lightgbm, booster, off, rows)];
   assert.deepEqual(
     same.map(({ strategy, different, rows: count }) => [strategy, different, count]),
@@ -81,9 +81,9 @@ test('one leaf off by its last bit is found in every strategy', needsNative(), a
 
 test('rows are the same for the same seed, and meet every critical value', () => {
   const booster = parseBooster(SMALL_MODEL);
-  assert.deepEqual(hostileRows(booster, 100, 3), hostileRows(booster, 100, 3));
-  assert.notDeepEqual(hostileRows(booster, 100, 3), hostileRows(booster, 100, 4));
-  const first = hostileRows(booster, 0, 1).filter((_, i) => i % 3 === 0);
+  assert.deepEqual(hostileRows(booster, { count: 100, seed: 3 }), hostileRows(booster, { count: 100, seed: 3 }));
+  assert.notDeepEqual(hostileRows(booster, { count: 100, seed: 3 }), hostileRows(booster, { count: 100, seed: 4 }));
+  const first = hostileRows(booster, { count: 0, seed: 1 }).filter((_, i) => i % 3 === 0);
   for (const value of [0.5, neighbour(0.5, 1), neighbour(0.5, -1), -2.25, NaN, 0, -0, Infinity, -Infinity])
     assert.ok(
       first.some((x) => Object.is(x, value)),

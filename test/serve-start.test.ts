@@ -103,7 +103,7 @@ test('a folder of models that is not there, or has none, ends the start', async 
   t.after(() => rmSync(empty, { recursive: true }));
   await refusesToStart(
     { MODEL_DIR: join(empty, 'nowhere'), MODEL_VERSION: undefined },
-    /^lightscore: MODEL_DIR: .*nowhere: no such folder$/,
+    /^lightscore: MODEL_DIR: the folder .*nowhere does not exist$/,
   );
   await refusesToStart({ MODEL_DIR: empty, MODEL_VERSION: undefined }, /lightscore-empty-/);
   await refusesToStart({ MODEL_VERSION: 'v9.9.9' }, /v9\.9\.9/);

@@ -26,7 +26,7 @@ testStore('folder', openFolder);
 test('folder: one that does not exist is unreachable, not empty', async (t) => {
   const { folder } = await openFolder(t);
   const store = new FolderStore(join(folder, 'nowhere'));
-  const expected = { code: 'STORE_UNREACHABLE', message: `${join(folder, 'nowhere')}: there is no such folder` };
+  const expected = { code: 'STORE_UNREACHABLE', message: `${join(folder, 'nowhere')}: the folder does not exist` };
   await assert.rejects(store.versions(), expected);
   await assert.rejects(store.pointer(), expected);
 });

@@ -10,7 +10,7 @@ import {
   MODEL_FILE,
   SELF_CHECK_FILE,
   SIGNATURE_FILE,
-  twoCalibrators,
+  calibratorWarnings,
 } from '../artifact/files.js';
 import { sha256, verifyChecksum, verifyMetadata } from '../artifact/integrity.js';
 import { type Metadata, readMetadata } from '../artifact/metadata.js';
@@ -90,7 +90,7 @@ export async function fetchArtifact(
   const { metadata, warnings } = await fetchMetadata(folder, options.publicKey);
   const calibratorFile = findCalibrator(folder);
   warnings.push(
-    ...twoCalibrators(
+    ...calibratorWarnings(
       (name) => folder.has(name),
       (name) => folder.path(name),
     ),
@@ -162,7 +162,7 @@ async function fetchMetadata(
   if (publicKey !== undefined) {
     const unsigned = 'is missing, but MODEL_PUBLIC_KEY requires a signature';
     const signature = await folder.read(SIGNATURE_FILE, limit, unsigned);
-    verifyMetadata(bytes, signature, publicKey, folder.path(SIGNATURE_FILE));
+    verifyMetadata({ metadata: bytes, signature }, publicKey, folder.path(SIGNATURE_FILE));
   }
   return metadata;
 }
@@ -241,7 +241,7 @@ class VersionFolder {
     return [...this.#contents].map(([name, bytes]) => {
       const actual = sha256(bytes);
       const expected = checksums?.get(name);
-      if (expected !== undefined) verifyChecksum(actual, expected, this.path(name));
+      if (expected !== undefined) verifyChecksum({ file: this.path(name), actual, expected });
       return { name, size: bytes.byteLength, sha256: actual, verified: expected !== undefined };
     });
   }

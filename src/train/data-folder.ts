@@ -67,10 +67,14 @@ function openBucket(location: string, { bucket, prefix }: S3Address): DataFolder
   return {
     location,
     async read(name) {
-      const object = await readS3Object(client, bucket, prefix + name, {
-        maxBytes: MAX_FILE_BYTES,
-        attempts: S3_PATIENCE.attempts,
-      });
+      const object = await readS3Object(
+        client,
+        { bucket, key: prefix + name },
+        {
+          maxBytes: MAX_FILE_BYTES,
+          attempts: S3_PATIENCE.attempts,
+        },
+      );
       return typeof object === 'object' ? object.bytes : undefined;
     },
     async write(name, bytes) {
