@@ -1,3 +1,4 @@
+/** Fetching an artifact from a store: what is read, verified and refused. */
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { cp, mkdtemp, readFile, rm, unlink, writeFile } from 'node:fs/promises';
@@ -65,7 +66,7 @@ test('an artifact is read whole', async () => {
   assert.deepEqual(artifact.warnings, []);
 });
 
-test('the same artifact comes out of a bucket', async (t) => {
+test('a bucket gives the same artifact', async (t) => {
   const server = await startS3Server('fraud-models');
   const store = new S3Store({ bucket: 'fraud-models', endpoint: server.endpoint });
   t.after(async () => {
@@ -94,11 +95,11 @@ test('of two calibrators the portable one is used, with a warning', async (t) =>
   const artifact = await fetchArtifact(store, VERSION);
   assert.deepEqual(artifact.calibrator, calibrator);
   assert.deepEqual(artifact.warnings, [
-    `${path('calibrator.pkl')}: is not read, because calibrator.json lies beside it`,
+    `${path('calibrator.pkl')}: is not read, because the version also has calibrator.json`,
   ]);
 });
 
-test('a self-check that is there is handed on', async (t) => {
+test('a self-check file is part of the artifact', async (t) => {
   const { store, path } = await copyOfModels(t);
   await writeFile(path('self_check.json'), '{}');
   assert.equal(Buffer.from((await fetchArtifact(store, VERSION)).selfCheck ?? []).toString(), '{}');
@@ -138,7 +139,7 @@ for (const [file, message] of [
   });
 }
 
-test('a version that does not exist, or could not, is not found', async () => {
+test('a version that does not exist, or whose name is impossible, is not found', async () => {
   const store = new FolderStore(MODELS);
   await assert.rejects(fetchArtifact(store, 'v9.9.9'), {
     code: 'VERSION_NOT_FOUND',
@@ -150,7 +151,7 @@ test('a version that does not exist, or could not, is not found', async () => {
   });
 });
 
-test('a model_version other than the folder is served, with a warning', async (t) => {
+test('a model_version other than the name of the folder is a warning', async (t) => {
   const { store, changeMetadata } = await copyOfModels(t);
   await changeMetadata({ model_version: 'v1.0.0-retrained' });
   const { version, metadata, warnings } = await fetchArtifact(store, VERSION);
@@ -179,13 +180,10 @@ test('every file that has a checksum is verified, used or not', async (t) => {
     const damaged = Buffer.from(whole);
     damaged[damaged.length >>> 1] ^= 1;
     await writeFile(path(name), damaged);
+    const mismatch = `has SHA-256 [0-9a-f]{64}, but metadata\\.json says ${checksums[name]}`;
     await assert.rejects(
       fetchArtifact(store, VERSION),
-      invalid(
-        new RegExp(
-          `v1\\.0\\.0/${name.replace('.', '\\.')}: has SHA-256 [0-9a-f]{64}, but metadata\\.json says ${checksums[name]}$`,
-        ),
-      ),
+      invalid(new RegExp(`v1\\.0\\.0/${name.replace('.', '\\.')}: ${mismatch}$`)),
     );
     await writeFile(path(name), whole);
   }
@@ -196,7 +194,7 @@ test('every file that has a checksum is verified, used or not', async (t) => {
   );
 });
 
-test('a used file without a checksum is a warning where others have one, and an error where checksums are required', async (t) => {
+test('a file without a checksum is a warning if others have one, an error if checksums are required', async (t) => {
   const { store, path, changeMetadata } = await copyOfModels(t);
   await assert.rejects(
     fetchArtifact(store, VERSION, { requireChecksums: true }),
@@ -211,7 +209,7 @@ test('a used file without a checksum is a warning where others have one, and an 
   );
 });
 
-test('with a public key, metadata must be signed and cover what is used', async (t) => {
+test('with a public key, metadata must be signed and have a checksum for every file that is used', async (t) => {
   const { store, path, changeMetadata } = await copyOfModels(t);
   const { privateKey, publicKey } = generateKeyPairSync('ed25519');
   await assert.rejects(
@@ -229,7 +227,7 @@ test('with a public key, metadata must be signed and cover what is used', async 
   );
   await sign();
   assert.equal((await fetchArtifact(store, VERSION, { publicKey })).signed, true);
-  // The portable form would win: one that was slipped in is not covered by the signature.
+  // The portable form is preferred, so one that was added later is refused: the signature does not cover it.
   await writeFile(
     path('calibrator.json'),
     writeCalibratorJson({ x: Float64Array.of(0), y: Float64Array.of(0), precision: 'float64' }),
@@ -242,7 +240,7 @@ test('with a public key, metadata must be signed and cover what is used', async 
 
 test('an artifact that changes while it is read is refused', async (t) => {
   const { store, path } = await copyOfModels(t);
-  /** The folder, where the model is replaced between the reading of the calibrator and the end. */
+  /** The folder, whose model is replaced between the reading of the calibrator and the end. */
   const overwritten: ArtifactStore = {
     location: store.location,
     versions: () => store.versions(),

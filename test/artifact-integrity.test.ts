@@ -1,3 +1,4 @@
+/** Checksums, signatures, and the keys for them. */
 import assert from 'node:assert/strict';
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -11,11 +12,11 @@ const { privateKey, publicKey } = generateKeyPairSync('ed25519');
 const metadata = Buffer.from('{"model_version": "v1.0.0"}');
 const SIGNATURE = 'v1.0.0/metadata.sig';
 
-test('SHA-256 is that of FIPS 180', () => {
+test('SHA-256 agrees with the example of FIPS 180', () => {
   assert.equal(sha256(Buffer.from('abc')), 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
 });
 
-test('a signature is accepted in base64 and as bytes, over these very bytes and by this key only', () => {
+test('a signature is accepted in base64 and as bytes, over exactly these bytes and by this key only', () => {
   const text = signMetadata(metadata, privateKey);
   verifyMetadata(metadata, Buffer.from(text), publicKey, SIGNATURE);
   verifyMetadata(metadata, Buffer.from(text, 'base64'), publicKey, SIGNATURE);
@@ -60,11 +61,15 @@ test('a private key is read from PEM', async (t) => {
   await writeFile(path, 'no key');
   assert.throws(() => readPrivateKey(path), {
     code: 'CONFIG_INVALID',
-    message: `${path}: is not a private key in PEM without a pass phrase`,
+    message: `${path}: is not a private key in PEM without a passphrase`,
+  });
+  assert.throws(() => readPrivateKey(join(folder, 'absent.pem')), {
+    code: 'CONFIG_INVALID',
+    message: `${join(folder, 'absent.pem')}: the private key cannot be read: no such file or directory`,
   });
 });
 
-test('what is no Ed25519 public key is a mistake in the configuration', () => {
+test('a setting that is not an Ed25519 public key is a configuration error', () => {
   const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
     .publicKey.export({ type: 'spki', format: 'pem' })
     .toString();
@@ -78,7 +83,7 @@ test('what is no Ed25519 public key is a mistake in the configuration', () => {
     ],
     [
       '/nowhere/key.pem',
-      /^MODEL_PUBLIC_KEY: is no key in PEM or base64, and no file "\/nowhere\/key\.pem" can be read$/,
+      /^MODEL_PUBLIC_KEY: is not a key in PEM or base64, and no file "\/nowhere\/key\.pem" can be read$/,
     ],
   ] as const) {
     assert.throws(() => readPublicKey(setting), { code: 'CONFIG_INVALID', message });

@@ -1,3 +1,4 @@
+/** Reading `metadata.json`. */
 import * as fc from 'fast-check';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -45,13 +46,20 @@ test('the version of the feature set and the checksums may be left out', () => {
   }
 });
 
-test("Python's NaN and Infinity are read as null, with a warning, and left alone inside texts", () => {
-  const text =
-    '{"model_version": "NaN \\" NaN", "calibration_version": "c", "feature_names": ["a"], "auc": NaN, "low": -Infinity, "high": Infinity}';
+test("Python's NaN and Infinity are read as null, with a warning, and left as they are inside strings", () => {
+  const parts = [
+    '"model_version": "NaN \\" NaN"',
+    '"calibration_version": "c"',
+    '"feature_names": ["a"]',
+    '"auc": NaN',
+    '"low": -Infinity',
+    '"high": Infinity',
+  ];
+  const text = `{${parts.join(', ')}}`;
   const { metadata, warnings } = readMetadata(Buffer.from(text), FILE);
   assert.equal(metadata.modelVersion, 'NaN " NaN');
   assert.deepEqual([metadata.fields['auc'], metadata.fields['low'], metadata.fields['high']], [null, null, null]);
-  assert.deepEqual(warnings, [`${FILE}: holds NaN or Infinity, which are not JSON; read as null (3)`]);
+  assert.deepEqual(warnings, [`${FILE}: contains NaN or Infinity, which are not JSON; read as null (3 values)`]);
 });
 
 for (const [fault, change] of Object.entries({
@@ -62,10 +70,12 @@ for (const [fault, change] of Object.entries({
   'feature_names is missing': { feature_names: undefined },
   'feature_names is not a list of names': { feature_names: [] },
   'feature_names[1] is not a name': { feature_names: ['age', 2] },
-  'feature_names holds "age" twice': { feature_names: ['age', 'ltv_ratio', 'age'] },
-  'checksums is not an object of file names and SHA-256 sums': { checksums: [] },
+  'feature_names lists "age" twice': { feature_names: ['age', 'ltv_ratio', 'age'] },
+  'checksums is not an object from file names to SHA-256 sums': { checksums: [] },
   'checksums names "../x", which is not a file of this folder': { checksums: { '../x': SUM } },
-  'checksums gives lightgbm_model.txt no SHA-256 in hexadecimal': { checksums: { 'lightgbm_model.txt': 'md5' } },
+  'checksums: the value for lightgbm_model.txt is not a SHA-256 in hexadecimal': {
+    checksums: { 'lightgbm_model.txt': 'md5' },
+  },
 })) {
   test(`metadata.json: ${fault}`, () => {
     assert.throws(() => read({ ...fields, ...change }), new ArtifactError(FILE, fault));

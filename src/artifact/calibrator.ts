@@ -1,3 +1,4 @@
+/** The isotonic calibrator: its definition, its arithmetic, and its portable form `calibrator.json`. */
 import { ArtifactError } from '../errors.js';
 import { parseJsonObject } from './json.js';
 import { quote } from '../quote.js';
@@ -17,21 +18,22 @@ export interface IsotonicCalibrator {
 }
 
 /**
- * The calibrated probability of `p`, bit for bit what scikit-learn's `IsotonicRegression(out_of_bounds='clip').predict`
- * answers.
+ * The calibrated probability of `p`, equal bit for bit to scikit-learn's
+ * `IsotonicRegression(out_of_bounds='clip').predict`.
  *
  * NaN gives NaN (scikit-learn refuses it). One threshold (n = 1) gives y[0] whatever `p`.
  *
  * **float64** is `numpy.interp` (numpy/core/src/multiarray/compiled_base.c, `arr_interp`):
- * p <= x[0] gives y[0]; p >= x[n-1] gives y[n-1]; else with j the largest index of x[j] <= p: p == x[j] gives y[j], and
- * otherwise `((y[j+1] - y[j]) / (x[j+1] - x[j])) * (p - x[j]) + y[j]`, every operation rounded to double, none fused.
+ * p <= x[0] gives y[0]; p >= x[n-1] gives y[n-1]; else, where j is the largest index with x[j] <= p, p == x[j] gives
+ * y[j], and any other p `((y[j+1] - y[j]) / (x[j+1] - x[j])) * (p - x[j]) + y[j]`, every operation rounded to double,
+ * none fused.
  *
  * **float32** is scipy's `interp1d._call_linear`: p is rounded to float32 and clipped to [x[0], x[n-1]]; i is the
- * smallest index of x[i] >= p, at least 1; the answer is the same expression with j = i - 1, every operation rounded to
- * float32. So a value that meets a threshold is interpolated at the *upper* end of the segment below it, and may miss
- * y[i] by a rounding; only x[0] itself gives y[0] exactly. (scipy 1.18 changed this expression to a weighted mean,
- * which moves float32 answers by about one float32 rounding; scipy 0.17 to 1.17, and float64 in all versions, are as
- * described.)
+ * smallest index with x[i] >= p, at least 1; the result is the same expression with j = i - 1, every operation rounded
+ * to float32. So a value that equals a threshold is interpolated at the *upper* end of the segment below it, and may
+ * differ from y[i] by a rounding; only x[0] itself gives y[0] exactly. (scipy 1.18 changed this expression to a
+ * weighted mean, which changes float32 results by about one float32 rounding; scipy 0.17 to 1.17, and float64 in all
+ * versions, are as described.)
  */
 export function calibrate(calibrator: IsotonicCalibrator, p: number): number {
   const { x, y } = calibrator;
@@ -71,7 +73,7 @@ function interpolateFloat32(x: Float64Array, y: Float64Array, last: number, p: n
   return fround(fround(slope * fround(clipped - x[low])) + y[low]);
 }
 
-/** Why these thresholds are not an isotonic calibrator, or undefined when they are one (see IsotonicCalibrator). */
+/** The reason why these thresholds are not an IsotonicCalibrator, or undefined where they are one. */
 export function calibratorFault({ x, y, precision }: IsotonicCalibrator): string | undefined {
   if (x.length !== y.length) return `there are ${x.length} x thresholds but ${y.length} y thresholds`;
   if (x.length === 0) return 'there are no thresholds';
@@ -86,7 +88,7 @@ export function calibratorFault({ x, y, precision }: IsotonicCalibrator): string
     rises ||= y[i] > y[i - 1];
     falls ||= y[i] < y[i - 1];
     if (rises && falls) return `the y thresholds change direction at ${i}`;
-    // Below about 1e-308 a segment can be so steep that its slope overflows, and every answer on it with it.
+    // A segment of a width below about 1e-308 can be so steep that its slope overflows, and so does every result on it.
     if (!Number.isFinite(round(round(y[i] - y[i - 1]) / round(x[i] - x[i - 1]))))
       return `the slope below threshold ${i} overflows`;
   }
@@ -98,7 +100,7 @@ export function calibratorFault({ x, y, precision }: IsotonicCalibrator): string
  *
  *     {"type": "isotonic", "dtype": "float64", "out_of_bounds": "clip", "x_thresholds": [...], "y_thresholds": [...]}
  *
- * `dtype` is "float64" or "float32"; other fields are ignored, so that a writer may add notes of its own.
+ * `dtype` is "float64" or "float32"; other fields are ignored, so that a writer may add its own.
  * @throws ArtifactError naming `file` and what is wrong with it.
  */
 export function readCalibratorJson(bytes: Uint8Array, file: string): IsotonicCalibrator {
@@ -130,14 +132,14 @@ function thresholds(value: unknown, name: string, file: string): Float64Array {
 }
 
 /**
- * The text of `calibrator.json` for a calibrator; the same calibrator always gives the same bytes, and reading them
+ * The text of `calibrator.json` for a calibrator. The same calibrator always gives the same bytes, and reading them
  * back gives the same calibrator (numbers are written with the digits that identify their double).
- * @throws ArtifactError when it is not a calibrator (see IsotonicCalibrator).
+ * @throws ArtifactError where the thresholds are not an IsotonicCalibrator.
  */
 export function writeCalibratorJson(calibrator: IsotonicCalibrator, file = 'calibrator.json'): string {
   const fault = calibratorFault(calibrator);
   if (fault !== undefined) throw new ArtifactError(file, fault);
-  // JSON.stringify writes -0 as 0; no answer differs but in the sign of a zero, which JSON clients cannot see.
+  // JSON.stringify writes -0 as 0: results differ only in the sign of a zero, which JSON clients cannot see.
   const fields = {
     type: 'isotonic',
     dtype: calibrator.precision,

@@ -1,6 +1,8 @@
+/** Checksums and signatures of artifacts, and the keys for them. */
 import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { ArtifactError, LightscoreError } from '../errors.js';
+import { systemReason } from '../system-error.js';
 
 const SIGNATURE_BYTES = 64;
 const PUBLIC_KEY_BYTES = 32;
@@ -26,9 +28,9 @@ export function signMetadata(metadata: Uint8Array, privateKey: KeyObject): strin
 }
 
 /**
- * Verifies `metadata.sig` (base64 as written above, or the 64 bytes as they are, as openssl writes them) over the bytes
+ * Verifies `metadata.sig` (base64 as `signMetadata` writes it, or the 64 raw bytes that openssl writes) over the bytes
  * of `metadata.json`.
- * @throws ArtifactError naming `file`, the signature's.
+ * @throws ArtifactError naming `file`, the signature's name.
  */
 export function verifyMetadata(metadata: Uint8Array, signature: Uint8Array, publicKey: KeyObject, file: string): void {
   const raw =
@@ -45,9 +47,9 @@ export function verifyMetadata(metadata: Uint8Array, signature: Uint8Array, publ
  * @throws LightscoreError CONFIG_INVALID in one line that starts with `name`.
  */
 export function readPublicKey(setting: string, name = 'MODEL_PUBLIC_KEY'): KeyObject {
-  const key = parsePublicKey(setting, name) ?? parsePublicKey(readKeyFile(setting, name), name);
+  const key = parsePublicKey(setting, name) ?? parsePublicKey(readPublicKeyFile(setting, name), name);
   if (key === undefined)
-    throw new LightscoreError('CONFIG_INVALID', `${name}: ${setting} holds no public key in PEM or base64`);
+    throw new LightscoreError('CONFIG_INVALID', `${name}: ${setting} does not hold a public key in PEM or base64`);
   return key;
 }
 
@@ -56,12 +58,19 @@ export function readPublicKey(setting: string, name = 'MODEL_PUBLIC_KEY'): KeyOb
  * @throws LightscoreError CONFIG_INVALID naming the file.
  */
 export function readPrivateKey(path: string): KeyObject {
-  const text = readKeyFile(path, 'private key');
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new LightscoreError('CONFIG_INVALID', `${path}: the private key cannot be read: ${systemReason(cause)}`, {
+      cause,
+    });
+  }
   try {
     return onlyEd25519(createPrivateKey(text), path);
   } catch (cause) {
     if (cause instanceof LightscoreError) throw cause;
-    throw new LightscoreError('CONFIG_INVALID', `${path}: is not a private key in PEM without a pass phrase`, {
+    throw new LightscoreError('CONFIG_INVALID', `${path}: is not a private key in PEM without a passphrase`, {
       cause,
     });
   }
@@ -93,13 +102,13 @@ function onlyEd25519(key: KeyObject, name: string): KeyObject {
   );
 }
 
-function readKeyFile(path: string, name: string): string {
+function readPublicKeyFile(path: string, name: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (cause) {
     throw new LightscoreError(
       'CONFIG_INVALID',
-      `${name}: is no key in PEM or base64, and no file ${JSON.stringify(path.slice(0, 200))} can be read`,
+      `${name}: is not a key in PEM or base64, and no file ${JSON.stringify(path.slice(0, 200))} can be read`,
       { cause },
     );
   }

@@ -1,3 +1,4 @@
+/** Reads the JSON files of an artifact. */
 import { ArtifactError, messageOf } from '../errors.js';
 
 export type JsonObject = Record<string, unknown>;
@@ -9,8 +10,8 @@ export function isJsonObject(value: unknown): value is JsonObject {
 /**
  * Parses a UTF-8 JSON file whose top level is an object.
  *
- * Python's json module writes NaN and Infinity, which are not JSON but which the Python service reads; they become null
- * here, and `replaced` counts them.
+ * Python's json module writes NaN and Infinity, which are not JSON but which the Python service reads. Here they become
+ * null, and `replaced` counts them.
  * @throws ArtifactError naming `file` and what is wrong with it.
  */
 export function parseJsonObject(bytes: Uint8Array, file: string): { value: JsonObject; replaced: number } {
@@ -46,7 +47,7 @@ function parseStrictly(text: string, file: string): unknown {
 }
 
 function fail(file: string, cause: unknown): never {
-  // V8 quotes the text around the fault, which may hold line breaks; an error is one line.
+  // V8 quotes the text around the fault, which may contain line breaks; an error is one line.
   const reason = messageOf(cause).replaceAll(/\s+/g, ' ');
   throw new ArtifactError(file, `is not JSON (${reason})`, { cause });
 }

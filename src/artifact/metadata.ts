@@ -1,15 +1,16 @@
+/** Reads `metadata.json`. */
 import { ArtifactError } from '../errors.js';
 import { isJsonObject, type JsonObject, parseJsonObject } from './json.js';
 import { quote } from '../quote.js';
 
-/** What `metadata.json` says: the fields that this service reads, and all of them as they stand in the file. */
+/** The contents of `metadata.json`: the fields that this service reads, and all fields as they are in the file. */
 export interface Metadata {
   readonly modelVersion: string;
   readonly calibrationVersion: string;
   readonly featureSetVersion: string | undefined;
   /** In the model's order; not empty, no name twice. */
   readonly featureNames: readonly string[];
-  /** SHA-256 in lower-case hexadecimal by file name, where the file carries `checksums`. */
+  /** SHA-256 in lower-case hexadecimal by file name; undefined where the file has no `checksums`. */
   readonly checksums: ReadonlyMap<string, string> | undefined;
   readonly fields: Readonly<JsonObject>;
 }
@@ -18,13 +19,13 @@ const MAX_VERSION_LENGTH = 256;
 
 /**
  * Reads `metadata.json`.
- * @returns the metadata, and warnings about what was put up with.
+ * @returns the metadata, and warnings about what is wrong with it but tolerated.
  * @throws ArtifactError naming `file` and the first field that is wrong.
  */
 export function readMetadata(bytes: Uint8Array, file: string): { metadata: Metadata; warnings: string[] } {
   const { value: fields, replaced } = parseJsonObject(bytes, file);
   const warnings =
-    replaced > 0 ? [`${file}: holds NaN or Infinity, which are not JSON; read as null (${replaced})`] : [];
+    replaced > 0 ? [`${file}: contains NaN or Infinity, which are not JSON; read as null (${replaced} values)`] : [];
   const metadata: Metadata = {
     modelVersion: versionField(fields, 'model_version', file),
     calibrationVersion: versionField(fields, 'calibration_version', file),
@@ -54,7 +55,7 @@ function featureNames(value: unknown, file: string): string[] {
   const seen = new Set<string>();
   return names.map((name, i) => {
     if (typeof name !== 'string' || name === '') throw new ArtifactError(file, `feature_names[${i}] is not a name`);
-    if (seen.has(name)) throw new ArtifactError(file, `feature_names holds ${quote(name)} twice`);
+    if (seen.has(name)) throw new ArtifactError(file, `feature_names lists ${quote(name)} twice`);
     seen.add(name);
     return name;
   });
@@ -62,13 +63,14 @@ function featureNames(value: unknown, file: string): string[] {
 
 function checksums(value: unknown, file: string): Map<string, string> | undefined {
   if ((value ?? null) === null) return undefined;
-  if (!isJsonObject(value)) throw new ArtifactError(file, 'checksums is not an object of file names and SHA-256 sums');
+  if (!isJsonObject(value)) throw new ArtifactError(file, 'checksums is not an object from file names to SHA-256 sums');
   const sums = new Map<string, string>();
   for (const [name, sum] of Object.entries(value)) {
     if (!isFileName(name))
       throw new ArtifactError(file, `checksums names ${quote(name)}, which is not a file of this folder`);
     const hex = typeof sum === 'string' ? /^(?:sha256:)?([0-9a-f]{64})$/i.exec(sum)?.[1] : undefined;
-    if (hex === undefined) throw new ArtifactError(file, `checksums gives ${name} no SHA-256 in hexadecimal`);
+    if (hex === undefined)
+      throw new ArtifactError(file, `checksums: the value for ${name} is not a SHA-256 in hexadecimal`);
     sums.set(name, hex.toLowerCase());
   }
   return sums;

@@ -1,3 +1,5 @@
+/** numpy's array types and arrays, as a pickle stores them. */
+
 /** An array type: one letter for the kind (bool, int, uint, float), the item size in bytes, and the byte order. */
 export class Dtype {
   littleEndian = true;
@@ -18,7 +20,7 @@ export class Dtype {
     return `${this.kind}${this.itemSize}`;
   }
 
-  /** Item `index` of packed `data`. 64-bit integers past 2^53 are rounded. */
+  /** Item `index` of packed `data`. 64-bit integers beyond 2^53 are rounded. */
   read(data: DataView, index: number): number {
     const offset = index * this.itemSize;
     switch (this.code) {
@@ -49,11 +51,11 @@ export class Dtype {
 /**
  * An array as numpy stores it: packed items.
  *
- * Calibrators hold one-dimensional arrays, for which C and Fortran order are the same; arrays of more dimensions may
- * stand in attributes nobody reads, and are carried without being decoded.
+ * Calibrators have one-dimensional arrays, for which C and Fortran order are the same. Arrays of more dimensions may
+ * occur in attributes that nobody reads, and are never decoded.
  */
 export class NdArray {
-  /** @throws RangeError when `data` is not exactly as long as `shape` and `dtype` say. */
+  /** @throws RangeError where `data` is not exactly as long as `shape` and `dtype` say. */
   constructor(
     readonly shape: readonly number[],
     readonly dtype: Dtype,
@@ -61,9 +63,8 @@ export class NdArray {
   ) {
     const expected = byteLength(shape, dtype);
     if (data.byteLength !== expected) {
-      throw new RangeError(
-        `a numpy array of shape (${shape.join(', ')}) and type ${dtype.code} needs ${expected} bytes, not ${data.byteLength}`,
-      );
+      const array = `a numpy array of shape (${shape.join(', ')}) and type ${dtype.code}`;
+      throw new RangeError(`${array} needs ${expected} bytes, not ${data.byteLength}`);
     }
   }
 
@@ -76,7 +77,7 @@ export class NdArray {
   }
 }
 
-/** How many bytes an array takes; past 2^53 inexact, Infinity or NaN, which no file is long enough to match. */
+/** The size of an array; beyond 2^53 it is inexact, Infinity or NaN, which no file is long enough to match. */
 export function byteLength(shape: readonly number[], dtype: Dtype): number {
   return shape.reduce((product, size) => product * size, dtype.itemSize);
 }

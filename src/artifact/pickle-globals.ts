@@ -1,3 +1,4 @@
+/** The functions and classes that a pickle may name, and what they do here. */
 import { Dtype, NdArray } from './numpy.js';
 import {
   type ByteBudget,
@@ -30,16 +31,17 @@ allow(['numpy.dtype'], dtype);
 allow(['numpy.core.multiarray._reconstruct', 'numpy._core.multiarray._reconstruct'], reconstruct);
 allow(['numpy.core.multiarray.scalar', 'numpy._core.multiarray.scalar'], scalar);
 allow(['numpy.core.numeric._frombuffer', 'numpy._core.numeric._frombuffer'], fromBuffer);
-// Protocol 2 has no opcode for bytes: Python writes them as a Latin-1 string to encode, and empty ones as `bytes()`.
+// Protocol 2 has no opcode for bytes: Python writes them as a call that encodes a Latin-1 string, empty ones as
+// `bytes()`.
 allow(['_codecs.encode'], encode);
 allow(['builtins.bytes', '__builtin__.bytes'], emptyBytes);
 
-/** The global a pickle names, or undefined when it is not one of the few that are allowed. */
+/** The global of this name, or undefined where it is not one of the few that are allowed. */
 export function allowedGlobal(name: string): PickleGlobal | undefined {
   return GLOBALS.get(name);
 }
 
-/** Does what BUILD does, `target.__setstate__(state)`, for the values that take a state. */
+/** The effect of BUILD, `target.__setstate__(state)`, for the values that have a state. */
 export function setState(target: PickledValue, state: PickledValue): void {
   if (target instanceof PickledInstance) {
     if (!(state instanceof Map)) throw new PickleRefusal(`gives ${target.className} a state that is not a dict`);
@@ -51,11 +53,11 @@ export function setState(target: PickledValue, state: PickledValue): void {
   } else if (target instanceof Dtype) {
     setByteOrder(target, state);
   } else {
-    throw new PickleRefusal('sets the state of a value that has none');
+    throw new PickleRefusal('sets the state of a value that does not have one');
   }
 }
 
-/** An array from shape, type, order and bytes as a pickle gives them. */
+/** An array of the shape, type, order and bytes that a pickle gives. */
 export function arrayOf(shape: PickledValue, type: PickledValue, order: PickledValue, data: PickledValue): NdArray {
   if (!(type instanceof Dtype) || !(data instanceof Uint8Array) || (order !== 'C' && order !== 'F'))
     throw malformed('numpy array');
@@ -79,41 +81,39 @@ export function isNdarrayClass(value: PickledValue | undefined): boolean {
   return value === NDARRAY;
 }
 
-/** `numpy.dtype('f8', align, copy)`; the byte order follows as state. */
+/** Calls `numpy.dtype('f8', align, copy)`; the byte order follows as state. */
 function dtype(args: readonly PickledValue[]): Dtype {
   const [code] = args;
   const parsed = typeof code === 'string' && args.length <= 3 ? Dtype.parse(code) : undefined;
-  if (parsed === undefined)
-    throw new PickleRefusal(
-      `has a numpy array of type ${typeof code === 'string' ? printable(code) : 'no name'}, which no calibrator holds`,
-    );
-  return parsed;
+  if (parsed !== undefined) return parsed;
+  const name = typeof code === 'string' ? printable(code) : 'without a name';
+  throw new PickleRefusal(`has a numpy array of type ${name}, which no calibrator has`);
 }
 
-/** State of a dtype: (version, byte order, subarray, names, fields, item size, alignment, flags[, metadata]). */
+/** Sets a dtype's state: (version, byte order, subarray, names, fields, item size, alignment, flags[, metadata]). */
 function setByteOrder(target: Dtype, state: PickledValue): void {
   if (!(state instanceof PickledTuple)) throw malformed('numpy dtype');
   const [, order, subarray, names, fields] = state.items;
   if (subarray !== null || names !== null || fields !== null)
-    throw new PickleRefusal('has a structured numpy array, which no calibrator holds');
+    throw new PickleRefusal('has a structured numpy array, which no calibrator has');
   if (order !== '<' && order !== '>' && order !== '|') throw malformed('numpy dtype');
   target.littleEndian = order !== '>';
 }
 
-/** `_reconstruct(ndarray, (0,), b'b')`: numpy's arguments never vary. */
+/** Calls `_reconstruct(ndarray, (0,), b'b')`: the arguments that numpy writes never vary. */
 function reconstruct(args: readonly PickledValue[]): UnfilledArray {
   if (args.length !== 3 || args[0] !== NDARRAY) throw malformed('numpy array');
   return new UnfilledArray();
 }
 
-/** State of an array: (version, shape, dtype, is Fortran order, items). */
+/** The array whose state this is: (version, shape, dtype, is Fortran order, items). */
 function filledArray(state: PickledValue): NdArray {
   if (!(state instanceof PickledTuple) || state.items.length !== 5) throw malformed('numpy array');
   const [, shape, type, fortran, data] = state.items;
   return arrayOf(shape, type, fortran === true || fortran === 1 ? 'F' : 'C', data);
 }
 
-/** `_frombuffer(buffer, dtype, shape, order)`: protocol 5, with the buffer inside the pickle. */
+/** Calls `_frombuffer(buffer, dtype, shape, order)`, which protocol 5 writes, with the buffer inside the pickle. */
 function fromBuffer(args: readonly PickledValue[]): NdArray {
   const [data, type, shape, order] = args;
   if (args.length !== 4) throw malformed('numpy array');

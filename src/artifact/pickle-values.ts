@@ -1,8 +1,7 @@
+/** The values that a pickle may describe, and how it is refused. */
 import type { Dtype, NdArray } from './numpy.js';
 
-/**
- * What a pickle may build here: plain data, numpy arrays, and instances of the allowed classes with their attributes.
- */
+/** Plain data, numpy arrays, and instances of the allowed classes with their attributes. */
 export type PickledValue =
   | null
   | boolean
@@ -25,14 +24,14 @@ export class PickledTuple {
   constructor(readonly items: readonly PickledValue[]) {}
 }
 
-/** An instance of an allowed class: its attributes, and none of its behaviour. */
+/** An instance of an allowed class: its attributes, without any of its behaviour. */
 export class PickledInstance {
   attributes: PickledDict | undefined;
 
   constructor(readonly className: string) {}
 }
 
-/** What `numpy._reconstruct` makes: an array whose shape, type and items come with the BUILD that follows. */
+/** The result of `numpy._reconstruct`: an array whose shape, type and items come with the BUILD that follows. */
 export class UnfilledArray {
   array: NdArray | undefined;
 }
@@ -46,20 +45,27 @@ export class PickleGlobal {
   ) {}
 }
 
-/** Why a pickle is refused, without the file name, which the caller adds. */
+/** A pickle is refused. The message is the reason without the file name, which the caller adds. */
 export class PickleRefusal extends Error {}
 
-/** Bytes that calls in a pickle may still allocate: without it a short file could encode one long string many times. */
+/**
+ * The bytes that calls in a pickle may still allocate. Without this limit, a short file could encode one long string
+ * many times.
+ */
 export class ByteBudget {
-  constructor(private left: number) {}
+  #left: number;
+
+  constructor(left: number) {
+    this.#left = left;
+  }
 
   spend(bytes: number): void {
-    this.left -= bytes;
-    if (this.left < 0) throw new PickleRefusal('expands to far more data than its size');
+    this.#left -= bytes;
+    if (this.#left < 0) throw new PickleRefusal('expands to far more data than the file has');
   }
 }
 
-/** Names come from the file: one short line of plain characters, whatever they hold. */
+/** A name from the file as one short line of plain characters, whatever it contains. */
 export function printable(name: string): string {
   const plain = name.replaceAll(/[^\x21-\x7e]/g, '?');
   return plain.length > 120 ? `${plain.slice(0, 120)}...` : plain;

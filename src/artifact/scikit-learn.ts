@@ -1,3 +1,4 @@
+/** Reads scikit-learn's calibrators. */
 import { ArtifactError } from '../errors.js';
 import { calibratorFault, type IsotonicCalibrator } from './calibrator.js';
 import { decompress } from './joblib.js';
@@ -7,7 +8,7 @@ import { readPickle } from './pickle.js';
 import { type PickledDict, PickledInstance, PickleRefusal, type PickledValue } from './pickle-values.js';
 
 /**
- * A million float64 thresholds (an x and a y each): far more than any fit leaves, and few enough to decompress in
+ * A million float64 thresholds (an x and a y each): far more than any fit yields, and few enough to be decompressed in
  * seconds at worst.
  */
 const MAX_PICKLE_BYTES = 16 * 1024 * 1024;
@@ -17,8 +18,7 @@ const MAX_PICKLE_BYTES = 16 * 1024 * 1024;
  * is read as data, see `readPickle`.
  *
  * `out_of_bounds` must be 'clip'. With 'nan' (scikit-learn's default) a probability outside the thresholds has no
- * answer, and with 'raise' it is an error: a server may meet either on any request, so both are refused when the model
- * is loaded.
+ * result, and with 'raise' it is an error: any request may cause either, so both are refused when the model is loaded.
  * @throws ArtifactError naming `file` and what is wrong with it.
  */
 export function readPickledCalibrator(bytes: Uint8Array, file: string): IsotonicCalibrator {
@@ -32,7 +32,7 @@ export function readPickledCalibrator(bytes: Uint8Array, file: string): Isotonic
 
 function isotonicCalibrator(value: PickledValue): IsotonicCalibrator {
   if (!(value instanceof PickledInstance) || value.className !== ISOTONIC_REGRESSION) {
-    throw new PickleRefusal('holds no scikit-learn IsotonicRegression');
+    throw new PickleRefusal('is not a scikit-learn IsotonicRegression');
   }
   const attributes = value.attributes ?? new Map<string, PickledValue>();
   const outOfBounds = attributes.get('out_of_bounds');
@@ -40,7 +40,7 @@ function isotonicCalibrator(value: PickledValue): IsotonicCalibrator {
   const y = thresholds(attributes, 'y_thresholds_');
   if (outOfBounds === 'nan') {
     throw new PickleRefusal(
-      "has out_of_bounds='nan', which answers NaN outside the thresholds; fit it with out_of_bounds='clip'",
+      "has out_of_bounds='nan', which gives NaN outside the thresholds; fit it with out_of_bounds='clip'",
     );
   }
   if (outOfBounds === 'raise') {
@@ -48,7 +48,7 @@ function isotonicCalibrator(value: PickledValue): IsotonicCalibrator {
       "has out_of_bounds='raise', which fails outside the thresholds; fit it with out_of_bounds='clip'",
     );
   }
-  if (outOfBounds !== 'clip') throw new PickleRefusal("has no out_of_bounds='clip'");
+  if (outOfBounds !== 'clip') throw new PickleRefusal("does not have out_of_bounds='clip'");
   if (x.dtype.itemSize !== y.dtype.itemSize) throw new PickleRefusal('has x and y thresholds of different types');
   const calibrator: IsotonicCalibrator = {
     x: x.toFloat64(),
@@ -66,7 +66,7 @@ function thresholds(attributes: PickledDict, name: string): NdArray {
   const value = attributes.get(name);
   if (value === undefined)
     throw new PickleRefusal(
-      `holds an IsotonicRegression without ${name}: it was never fitted, or by a scikit-learn before 0.24`,
+      `is an IsotonicRegression without ${name}: it was never fitted, or fitted by a scikit-learn before 0.24`,
     );
   if (!(value instanceof NdArray) || value.shape.length !== 1 || value.dtype.kind !== 'f') {
     throw new PickleRefusal(`has a ${name} that is not a one-dimensional array of float32 or float64`);
@@ -77,5 +77,6 @@ function thresholds(attributes: PickledDict, name: string): NdArray {
 /** scikit-learn clips to X_min_ and X_max_, not to the outer thresholds; a fit always makes them equal. */
 function checkBound(attributes: PickledDict, name: string, threshold: number): void {
   const bound = attributes.get(name);
-  if (bound !== threshold) throw new PickleRefusal(`has an ${name} that is not its outer threshold, ${threshold}`);
+  if (bound !== threshold)
+    throw new PickleRefusal(`has an ${name} that is not equal to its outer threshold, ${threshold}`);
 }

@@ -1,3 +1,4 @@
+/** Decompresses LZ4 frames. */
 import { ByteReader } from '../byte-reader.js';
 import { CorruptData, Output } from './output.js';
 
@@ -5,8 +6,8 @@ const MAGIC = 0x184d2204;
 const MIN_MATCH = 4;
 
 /**
- * Decompresses one LZ4 frame (lz4_Frame_format.md) to at most `maxBytes`. Checksums are skipped: joblib writes none of
- * the data.
+ * Decompresses one LZ4 frame (lz4_Frame_format.md) to at most `maxBytes`. Checksums are skipped, because joblib does
+ * not write any of the data.
  * @throws CorruptData, LimitExceeded.
  */
 export function unlz4(bytes: Uint8Array, maxBytes: number): Uint8Array {
@@ -14,7 +15,7 @@ export function unlz4(bytes: Uint8Array, maxBytes: number): Uint8Array {
   if (reader.uint32() !== MAGIC) throw new CorruptData('it is not an LZ4 frame');
   const flags = reader.uint8();
   reader.uint8();
-  if (flags >>> 6 !== 1) throw new CorruptData('it is no LZ4 frame of version 1');
+  if (flags >>> 6 !== 1) throw new CorruptData('it is not an LZ4 frame of version 1');
   if ((flags & 0x01) !== 0) throw new CorruptData('it needs a dictionary');
   const blocksAreLinked = (flags & 0x20) === 0;
   const blockChecksum = (flags & 0x10) !== 0;
@@ -44,6 +45,7 @@ function decodeBlock(block: Uint8Array, output: Output, start: number): void {
   }
 }
 
+/** A length of 15 or more continues in bytes that are added to it, up to the first one below 255. */
 function extended(reader: ByteReader, nibble: number): number {
   let length = nibble;
   if (nibble < 15) return length;

@@ -1,31 +1,34 @@
+/** LZMA's range decoder. */
 import { CorruptData } from './output.js';
 
-/** LZMA's range decoder: 11-bit probabilities that adapt by a 32nd at each bit. */
+/** Decodes bits by 11-bit probabilities, which adapt by a 32nd at each bit. */
 export class RangeDecoder {
-  private range = 0xffffffff;
-  private code = 0;
-  private offset = 0;
+  readonly #input: Uint8Array;
+  #range = 0xffffffff;
+  #code = 0;
+  #offset = 0;
 
-  constructor(private readonly input: Uint8Array) {
-    if (this.next() !== 0) throw new CorruptData('its range coder does not start with 0');
-    for (let i = 0; i < 4; i++) this.code = ((this.code << 8) | this.next()) >>> 0;
+  constructor(input: Uint8Array) {
+    this.#input = input;
+    if (this.#next() !== 0) throw new CorruptData('its range coder does not start with 0');
+    for (let i = 0; i < 4; i++) this.#code = ((this.#code << 8) | this.#next()) >>> 0;
   }
 
   bit(models: Uint16Array, index: number): 0 | 1 {
     const probability = models[index];
-    const bound = (this.range >>> 11) * probability;
+    const bound = (this.#range >>> 11) * probability;
     let bit: 0 | 1;
-    if (this.code < bound) {
-      this.range = bound;
+    if (this.#code < bound) {
+      this.#range = bound;
       models[index] = probability + ((2048 - probability) >>> 5);
       bit = 0;
     } else {
-      this.range -= bound;
-      this.code -= bound;
+      this.#range -= bound;
+      this.#code -= bound;
       models[index] = probability - (probability >>> 5);
       bit = 1;
     }
-    this.normalize();
+    this.#normalize();
     return bit;
   }
 
@@ -33,11 +36,11 @@ export class RangeDecoder {
   direct(count: number): number {
     let value = 0;
     for (let i = 0; i < count; i++) {
-      this.range >>>= 1;
-      const bit = this.code >= this.range ? 1 : 0;
-      if (bit === 1) this.code -= this.range;
+      this.#range >>>= 1;
+      const bit = this.#code >= this.#range ? 1 : 0;
+      if (bit === 1) this.#code -= this.#range;
       value = value * 2 + bit;
-      this.normalize();
+      this.#normalize();
     }
     return value;
   }
@@ -61,14 +64,14 @@ export class RangeDecoder {
     return value;
   }
 
-  private normalize(): void {
-    if (this.range >= 0x1000000) return;
-    this.range = (this.range << 8) >>> 0;
-    this.code = ((this.code << 8) | this.next()) >>> 0;
+  #normalize(): void {
+    if (this.#range >= 0x1000000) return;
+    this.#range = (this.#range << 8) >>> 0;
+    this.#code = ((this.#code << 8) | this.#next()) >>> 0;
   }
 
-  private next(): number {
-    if (this.offset === this.input.length) throw new CorruptData('it is truncated');
-    return this.input[this.offset++];
+  #next(): number {
+    if (this.#offset === this.#input.length) throw new CorruptData('it is truncated');
+    return this.#input[this.#offset++];
   }
 }

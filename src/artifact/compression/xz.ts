@@ -1,3 +1,4 @@
+/** Decompresses xz. */
 import { createHash } from 'node:crypto';
 import { ByteReader } from '../byte-reader.js';
 import { crc32, crc64 } from './crc.js';
@@ -7,12 +8,12 @@ import { CorruptData, Output } from './output.js';
 const LZMA2 = 0x21;
 
 /**
- * A full chunk holds 64 KiB, stored or compressed, or 2 MiB of data; many small ones, each with a reset, only cost
- * time.
+ * A full chunk holds 64 KiB, stored or compressed, or 2 MiB of data. The limit bounds the time that a file of many
+ * small chunks, each with a reset, can take.
  */
 const MAX_CHUNKS = 4096;
 
-/** Check of a block's data, by its number in the stream's flags: its size in bytes, and how to compute it. */
+/** The checks of a block's data, by their number in the stream's flags: size in bytes, and computation. */
 const CHECKS: Readonly<Record<number, { size: number; of(data: Uint8Array): Uint8Array }>> = {
   0: { size: 0, of: () => new Uint8Array() },
   1: { size: 4, of: crc32 },
@@ -49,7 +50,7 @@ export function unxz(bytes: Uint8Array, maxBytes: number): Uint8Array {
   }
 }
 
-/** Flags, optional sizes, filters: only LZMA2 alone, which is what Python's lzma writes by default. */
+/** Reads flags, optional sizes and filters. LZMA2 must be the only filter, as Python's lzma writes by default. */
 function readBlockHeader(header: Uint8Array): void {
   const reader = new ByteReader(header, (reason) => new CorruptData(reason));
   const flags = reader.uint8();
@@ -63,8 +64,9 @@ function skipVariableInteger(reader: ByteReader): void {
 }
 
 /**
- * LZMA2 is chunks that start with a control byte: 0 ends; 1 and 2 are stored bytes (1 resets the dictionary); from 0x80
- * on LZMA, whose bits 5 and 6 say what is reset: nothing, state, state and properties, or all with the dictionary.
+ * Decodes LZMA2, a sequence of chunks that start with a control byte: 0 ends; 1 and 2 are stored bytes (1 resets the
+ * dictionary); from 0x80 on LZMA, whose bits 5 and 6 say what is reset: nothing, the state, state and properties, or
+ * these and the dictionary.
  * @returns the number of chunks.
  */
 function decodeLzma2(reader: ByteReader, output: Output, maxChunks: number): number {
@@ -92,7 +94,7 @@ function decodeLzma2(reader: ByteReader, output: Output, maxChunks: number): num
   throw new CorruptData(`it has more than ${MAX_CHUNKS} chunks`);
 }
 
-/** LZMA2 allows at most 4 literal context and position bits together, which keeps a reset cheap. */
+/** Checks that literal context and position bits are at most 4 together, as LZMA2 demands; it keeps a reset cheap. */
 function lzma2Properties(properties: number): number {
   if ((properties % 9) + (Math.floor(properties / 9) % 5) > 4)
     throw new CorruptData('its LZMA properties are out of range');
