@@ -1,3 +1,4 @@
+/** Builds LightGBM's shared library from its C++ source. */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createWriteStream, existsSync, readFileSync } from 'node:fs';
@@ -10,7 +11,7 @@ import { createInterface } from 'node:readline';
 import { LightscoreError, messageOf } from '../errors.js';
 import { withBuildLock } from './build-lock.js';
 
-/** LightGBM's C++ source as the npm package `lightgbm` carries it, and the place its library is built to. */
+/** LightGBM's C++ source as the npm package `lightgbm` contains it, and the path at which its library is built. */
 export interface LightGBMSource {
   readonly folder: string;
   /** LightGBM's own version, such as `4.1.0.99`. */
@@ -19,8 +20,9 @@ export interface LightGBMSource {
 }
 
 /**
- * -ffp-contract=off: on arm64 compilers fuse a*b+c by default, which would change the last bit of linear leaves and
- * SHAP values. CMAKE_POLICY_VERSION_MINIMUM: CMake 4 refuses the project's `cmake_minimum_required(3.0)` without it.
+ * -ffp-contract=off, because on arm64 compilers fuse a*b+c by default, which would change the last bit of linear leaves
+ * and SHAP values. CMAKE_POLICY_VERSION_MINIMUM, because CMake 4 refuses the project's `cmake_minimum_required(3.0)`
+ * without it.
  */
 const CMAKE_OPTIONS = [
   '-DCMAKE_BUILD_TYPE=Release',
@@ -41,7 +43,7 @@ export function findLightGBMSource(): LightGBMSource {
   }
   const folder = join(dirname(manifest), 'dependencies/LightGBM');
   const versionFile = join(folder, 'VERSION.txt');
-  if (!existsSync(versionFile)) throw unavailable(`${folder} holds no LightGBM source`);
+  if (!existsSync(versionFile)) throw unavailable(`${folder} does not contain LightGBM's source`);
   const version = readFileSync(versionFile, 'utf8').trim();
   const hash = createHash('sha256')
     .update(JSON.stringify([readFileSync(manifest, 'utf8'), version, CMAKE_OPTIONS]))
@@ -55,7 +57,7 @@ export function findLightGBMSource(): LightGBMSource {
   };
 }
 
-/** What a build needs and this machine lacks, as one line; undefined if nothing. Looks only, changes nothing. */
+/** The programs that a build needs and this machine lacks, as one line; undefined if none. Changes nothing. */
 export function missingForBuild(): string | undefined {
   const cxx = process.env['CXX'];
   const missing = [
@@ -71,10 +73,11 @@ export function missingForBuild(): string | undefined {
 }
 
 /**
- * The path of LightGBM's shared library, built first if it is not there (about two minutes on two cores, once).
+ * The path of LightGBM's shared library, which is built first where it does not exist (about two minutes on two cores,
+ * once).
  *
- * Built in a folder of its own and renamed into place, under a lock: a reader sees all of it or none, and two processes
- * never build at once.
+ * It is built in a folder of its own and renamed into place, under a lock: a reader sees all of it or nothing, and two
+ * processes do not build at once, but for the race that `withBuildLock` describes.
  * @param progress receives one plain line at a time
  * @throws LightscoreError NATIVE_UNAVAILABLE naming what is missing or why the build failed
  */
@@ -89,7 +92,7 @@ export async function buildLightGBM(
   try {
     await mkdir(dirname(target), { recursive: true });
   } catch (error) {
-    throw unavailable(`cannot write to ${dirname(target)}: ${reason(error)}`, error);
+    throw unavailable(`cannot write to ${dirname(target)}: ${messageOf(error)}`, error);
   }
   await withBuildLock(`${target}.lock`, progress, async (folder) => {
     if (!existsSync(source.library)) await build(source, folder, progress);
@@ -106,21 +109,19 @@ async function build(source: LightGBMSource, folder: string, progress: (line: st
   await run(
     'cmake',
     ['-S', source.folder, '-B', folder, `-DCMAKE_LIBRARY_OUTPUT_DIRECTORY=${output}`, ...CMAKE_OPTIONS],
-    log,
-    'w',
+    { log, flags: 'w' },
   );
   let shown = 0;
+  const onLine = (line: string): void => {
+    const percent = Number(/^\[\s*(\d+)%\]/.exec(line)?.[1] ?? 0);
+    if (percent < shown + 10 || percent >= 100) return;
+    shown = percent - (percent % 10);
+    progress(`building LightGBM: ${shown}%`);
+  };
   await run(
     'cmake',
     ['--build', folder, '--target', '_lightgbm', '--config', 'Release', '--parallel', String(availableParallelism())],
-    log,
-    'a',
-    (line) => {
-      const percent = Number(/^\[\s*(\d+)%\]/.exec(line)?.[1] ?? 0);
-      if (percent < shown + 10 || percent >= 100) return;
-      shown = percent - (percent % 10);
-      progress(`building LightGBM: ${shown}%`);
-    },
+    { log, flags: 'a', onLine },
   );
   await rename(output, target).catch((error: unknown) => {
     if (!existsSync(source.library)) throw error;
@@ -128,13 +129,11 @@ async function build(source: LightGBMSource, folder: string, progress: (line: st
   progress(`built LightGBM in ${((Date.now() - started) / 1000).toFixed(0)} s`);
 }
 
-/** Runs one step of the build, its output in `log`; the error of a failed step is the first line that names one. */
+/** Runs one step of the build and writes its output to `log`; where it fails, the reason is the first error in it. */
 async function run(
   command: string,
   args: readonly string[],
-  log: string,
-  flags: 'w' | 'a',
-  onLine?: (line: string) => void,
+  { log, flags, onLine }: { readonly log: string; readonly flags: 'w' | 'a'; readonly onLine?: (line: string) => void },
 ): Promise<void> {
   const file = createWriteStream(log, { flags });
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -158,7 +157,7 @@ async function run(
     child.once('close', (code, signal) =>
       done(code === 0 ? undefined : signal === null ? `exit code ${code}` : `ended by ${signal}`),
     );
-  }).catch((error: unknown) => reason(error));
+  }).catch(messageOf);
   await new Promise<void>((done) => file.end(done));
   if (exit !== undefined) throw unavailable(`the build failed: ${firstError ?? `${command}: ${exit}`} (log in ${log})`);
 }
@@ -179,10 +178,6 @@ function onPath(program: string): boolean {
     folders.some((folder) => suffixes.some((suffix) => existsSync(join(folder, program + suffix)))) &&
     spawnSync(program, ['--version'], { stdio: 'ignore' }).error === undefined
   );
-}
-
-function reason(error: unknown): string {
-  return messageOf(error);
 }
 
 function unavailable(what: string, cause?: unknown): LightscoreError {

@@ -1,3 +1,4 @@
+/** LightGBM's parameters in the form that its C API takes. */
 import { LightscoreError } from '../errors.js';
 
 export type ParameterValue = string | number | boolean | readonly (string | number)[];
@@ -6,7 +7,7 @@ export type ParameterValue = string | number | boolean | readonly (string | numb
 export type Parameters = Readonly<Record<string, ParameterValue>>;
 
 /**
- * The `key=value key=value` form that the C API takes.
+ * Writes parameters as `key=value key=value`.
  * @throws LightscoreError USAGE for a name or value with a space in it: LightGBM would read it as two parameters
  */
 export function parameterString(parameters: Parameters): string {
@@ -16,7 +17,7 @@ export function parameterString(parameters: Parameters): string {
       if (/\s/.test(name + text) || name === '' || name.includes('=')) {
         throw new LightscoreError(
           'USAGE',
-          `LightGBM parameter ${JSON.stringify(name)}: names and values may hold no space and no "="`,
+          `LightGBM parameter ${JSON.stringify(name)}: its name and value must not contain spaces, nor its name "="`,
         );
       }
       return `${name}=${text}`;

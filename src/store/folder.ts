@@ -1,3 +1,4 @@
+/** The store that is a folder. */
 import { constants } from 'node:fs';
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { sha256 } from '../artifact/integrity.js';
@@ -5,7 +6,7 @@ import { ArtifactError, LightscoreError, messageOf } from '../errors.js';
 import { type ArtifactStore, MAX_POINTER_BYTES, type Pointer, POINTER_FILE, type StoredFile } from './store.js';
 import { isVersionName, parsePointer } from './versions.js';
 
-/** A folder of versions. Symbolic links are followed, as Kubernetes mounts files through them. */
+/** A folder of versions. Symbolic links are followed, because Kubernetes mounts files through them. */
 export class FolderStore implements ArtifactStore {
   readonly location: string;
 
@@ -14,33 +15,33 @@ export class FolderStore implements ArtifactStore {
   }
 
   async versions(): Promise<string[]> {
-    const names = await this.reached(readdir(this.location));
+    const names = await this.#reached(readdir(this.location));
     const folders = await Promise.all(
-      names.filter(isVersionName).map(async (name) => ((await this.isFolder(name)) ? name : undefined)),
+      names.filter(isVersionName).map(async (name) => ((await this.#isFolder(name)) ? name : undefined)),
     );
     return folders.filter((name) => name !== undefined);
   }
 
   async files(version: string): Promise<StoredFile[]> {
-    if (!isVersionName(version) || !(await this.isFolder(version))) return [];
-    const names = await this.reached(readdir(`${this.location}/${version}`));
-    const files = await Promise.all(names.map((name) => this.storedFile(version, name)));
+    if (!isVersionName(version) || !(await this.#isFolder(version))) return [];
+    const names = await this.#reached(readdir(`${this.location}/${version}`));
+    const files = await Promise.all(names.map((name) => this.#storedFile(version, name)));
     return files.filter((file) => file !== undefined);
   }
 
   async read(version: string, file: StoredFile, maxBytes: number): Promise<Uint8Array> {
     const path = `${this.location}/${version}/${file.name}`;
-    const { bytes, fingerprint } = (await this.readFile(path, maxBytes)) ?? gone(path);
+    const { bytes, fingerprint } = (await this.#readFile(path, maxBytes)) ?? gone(path);
     if (fingerprint !== file.fingerprint) throw new ArtifactError(path, 'changed while it was being read');
     return bytes;
   }
 
   async pointer(known?: Pointer): Promise<Pointer | undefined> {
     const path = `${this.location}/${POINTER_FILE}`;
-    const file = await this.readFile(path, MAX_POINTER_BYTES);
+    const file = await this.#readFile(path, MAX_POINTER_BYTES);
     if (file === undefined) {
-      // Tells a folder without a pointer from no folder.
-      await this.reached(stat(this.location));
+      // A folder without a pointer is fine; a folder that does not exist is an error.
+      await this.#reached(stat(this.location));
       return undefined;
     }
     const fingerprint = sha256(file.bytes);
@@ -51,29 +52,26 @@ export class FolderStore implements ArtifactStore {
     // Nothing is kept open between calls.
   }
 
-  private async isFolder(version: string): Promise<boolean> {
-    const found = await this.present(stat(`${this.location}/${version}`));
+  async #isFolder(version: string): Promise<boolean> {
+    const found = await this.#present(stat(`${this.location}/${version}`));
     return found?.isDirectory() ?? false;
   }
 
-  private async storedFile(version: string, name: string): Promise<StoredFile | undefined> {
-    const found = await this.present(stat(`${this.location}/${version}/${name}`, { bigint: true }));
+  async #storedFile(version: string, name: string): Promise<StoredFile | undefined> {
+    const found = await this.#present(stat(`${this.location}/${version}/${name}`, { bigint: true }));
     return found?.isFile() ? { name, size: Number(found.size), fingerprint: fingerprintOf(found) } : undefined;
   }
 
-  private async readFile(
-    path: string,
-    maxBytes: number,
-  ): Promise<{ bytes: Uint8Array; fingerprint: string } | undefined> {
-    // O_NONBLOCK: opening a named pipe would otherwise wait for its writer.
-    const handle = await this.present(open(path, constants.O_RDONLY | constants.O_NONBLOCK));
+  async #readFile(path: string, maxBytes: number): Promise<{ bytes: Uint8Array; fingerprint: string } | undefined> {
+    // Without O_NONBLOCK, opening a named pipe would wait for its writer.
+    const handle = await this.#present(open(path, constants.O_RDONLY | constants.O_NONBLOCK));
     if (handle === undefined) return undefined;
     try {
       const before = await handle.stat({ bigint: true });
       if (!before.isFile()) throw new ArtifactError(path, 'is not a file');
       if (before.size > maxBytes)
         throw new ArtifactError(path, `has ${before.size} bytes, more than the limit of ${maxBytes}`);
-      const bytes = await this.reached(readWhole(handle, Number(before.size)));
+      const bytes = await this.#reached(readWhole(handle, Number(before.size)));
       const after = await handle.stat({ bigint: true });
       if (bytes.byteLength !== Number(before.size) || fingerprintOf(after) !== fingerprintOf(before)) {
         throw new ArtifactError(path, 'changed while it was being read');
@@ -84,25 +82,25 @@ export class FolderStore implements ArtifactStore {
     }
   }
 
-  /** Like `reached`, but what does not exist is undefined. */
-  private async present<T>(operation: Promise<T>): Promise<T | undefined> {
+  /** Like `#reached`, but gives undefined where the file or folder does not exist. */
+  async #present<T>(operation: Promise<T>): Promise<T | undefined> {
     try {
       return await operation;
     } catch (cause) {
       if (codeOf(cause) === 'ENOENT' || codeOf(cause) === 'ENOTDIR') return undefined;
-      throw this.unreachable(cause);
+      throw this.#unreachable(cause);
     }
   }
 
-  private async reached<T>(operation: Promise<T>): Promise<T> {
+  async #reached<T>(operation: Promise<T>): Promise<T> {
     try {
       return await operation;
     } catch (cause) {
-      throw this.unreachable(cause);
+      throw this.#unreachable(cause);
     }
   }
 
-  private unreachable(cause: unknown): LightscoreError {
+  #unreachable(cause: unknown): LightscoreError {
     const reason = codeOf(cause) === 'ENOENT' ? 'there is no such folder' : messageOf(cause);
     return new LightscoreError('STORE_UNREACHABLE', `${this.location}: ${reason}`, { cause });
   }

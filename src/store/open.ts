@@ -5,7 +5,7 @@ import type { ArtifactStore } from './store.js';
 
 export type StoreConfig = Config['models']['store'];
 
-/** The AWS SDK is loaded only where there is a bucket: it takes longer to load than all the rest. */
+/** The AWS SDK is loaded only for a bucket, because loading it takes longer than everything else together. */
 export async function openStore(store: StoreConfig): Promise<ArtifactStore> {
   if (store.kind === 'folder') return new FolderStore(store.folder);
   const { S3Store } = await import('./s3.js');

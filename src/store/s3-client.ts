@@ -1,59 +1,60 @@
+/** The S3 client: its settings, its timeouts, and its errors in one line. */
 import { S3Client } from '@aws-sdk/client-s3';
 import { LightscoreError } from '../errors.js';
 
-/** How hard to try before S3 counts as unreachable; times in milliseconds. */
-export interface S3Patience {
+/** Timeouts in milliseconds and the number of attempts, after which S3 counts as unreachable. */
+export interface S3RetryPolicy {
   readonly connectMs: number;
-  /** From sending a request to its answer's first byte. */
-  readonly answerMs: number;
-  /** Without a single byte, at any point of a transfer. */
-  readonly silenceMs: number;
-  /** Of each request, with the SDK's exponential backoff between them; and of each download that breaks off. */
+  /** Time from sending a request to the first byte of its response. */
+  readonly responseMs: number;
+  /** Time without a single byte, at any point of a transfer. */
+  readonly idleMs: number;
+  /** Attempts at each request, with the SDK's exponential backoff, and at each download that is interrupted. */
   readonly attempts: number;
 }
 
-export const S3_PATIENCE: S3Patience = { connectMs: 3_000, answerMs: 10_000, silenceMs: 10_000, attempts: 4 };
+export const S3_RETRY_POLICY: S3RetryPolicy = { connectMs: 3_000, responseMs: 10_000, idleMs: 10_000, attempts: 4 };
 
-/** Where neither AWS_REGION nor a profile names one; the SDK follows S3's redirects to the bucket's own region. */
+/** Used where neither AWS_REGION nor a profile names a region; the SDK follows S3's redirects to the bucket's own. */
 const DEFAULT_REGION = 'us-east-1';
 
 export interface S3ClientOptions {
-  readonly patience?: Partial<S3Patience>;
-  /** An S3 server other than AWS's; by default what the SDK's own settings name. */
+  readonly retry?: Partial<S3RetryPolicy>;
+  /** An S3 server other than AWS's; by default the one that the SDK's own settings name. */
   readonly endpoint?: string;
 }
 
 /**
- * An S3 client as this project uses it. Credentials, region and endpoint are the SDK's own settings (AWS_ACCESS_KEY_ID,
- * AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL_S3 and so on), so that nothing but a bucket's name is needed where the SDK
- * works already.
+ * The S3 client that this project uses. Credentials, region and endpoint are the SDK's own settings (AWS_ACCESS_KEY_ID,
+ * AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL_S3 and so on), so where the SDK works already, only the name of a bucket is
+ * needed.
  */
-export function createS3Client({ patience = {}, endpoint = environmentEndpoint() }: S3ClientOptions = {}): S3Client {
+export function createS3Client({ retry = {}, endpoint = environmentEndpoint() }: S3ClientOptions = {}): S3Client {
   silenceVersionWarning();
-  const { connectMs, answerMs, silenceMs, attempts } = { ...S3_PATIENCE, ...patience };
+  const { connectMs, responseMs, idleMs, attempts } = { ...S3_RETRY_POLICY, ...retry };
   return new S3Client({
     region: sdkRegion,
     followRegionRedirects: true,
-    // Other S3 servers are rarely reached by a host name for each bucket.
+    // Servers other than AWS's rarely have a host name for each bucket.
     ...(endpoint !== undefined && { endpoint, forcePathStyle: true }),
     maxAttempts: attempts,
     retryMode: 'standard',
-    // The checksums that newer SDKs add by default are unknown to many S3 servers.
+    // Many S3 servers do not know the checksums that newer SDKs add by default.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     requestHandler: {
       connectionTimeout: connectMs,
-      requestTimeout: answerMs,
+      requestTimeout: responseMs,
       throwOnRequestTimeout: true,
-      socketTimeout: silenceMs,
+      socketTimeout: idleMs,
     },
   });
 }
 
 /**
  * The SDK prints eight lines about its future versions where Node is older than 22. The version that is pinned here
- * runs on Node 20, and nobody who runs this server can do anything about the warning. Read when a client is made;
- * whoever sets the variable keeps it.
+ * runs on Node 20, and nobody who runs this server can act on the warning. The SDK reads the variable when a client is
+ * created; a value that is already set is kept.
  */
 function silenceVersionWarning(): void {
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
@@ -75,7 +76,7 @@ async function sdkRegion(): Promise<string> {
   }
 }
 
-/** The HTTP status of an S3 error; undefined when there was no answer. */
+/** The HTTP status of an S3 error; undefined where there was no response. */
 export function statusOf(cause: unknown): number | undefined {
   if (!(cause instanceof Error) || !('$metadata' in cause)) return undefined;
   const metadata = cause.$metadata;
@@ -83,7 +84,7 @@ export function statusOf(cause: unknown): number | undefined {
   return typeof metadata.httpStatusCode === 'number' ? metadata.httpStatusCode : undefined;
 }
 
-/** A STORE_UNREACHABLE in one line that says what to look at. */
+/** An error STORE_UNREACHABLE of one line that says what to check. */
 export function s3Unreachable(location: string, cause: unknown): LightscoreError {
   return new LightscoreError('STORE_UNREACHABLE', `${location}: ${reasonOf(cause)}`, { cause });
 }

@@ -1,3 +1,4 @@
+/** Reads objects and listings from S3. */
 import { GetObjectCommand, type GetObjectCommandOutput, ListObjectsV2Command, type S3Client } from '@aws-sdk/client-s3';
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -6,6 +7,11 @@ import { s3Unreachable, statusOf } from './s3-client.js';
 
 const FIRST_DELAY_MS = 100;
 
+export interface S3Address {
+  readonly bucket: string;
+  readonly key: string;
+}
+
 export interface S3Object {
   readonly bytes: Uint8Array;
   readonly etag: string;
@@ -13,27 +19,27 @@ export interface S3Object {
 
 export interface S3ReadOptions {
   readonly maxBytes: number;
-  /** How often a download that breaks off is started again; requests that fail before are retried by the SDK. */
+  /** Attempts at a download that is interrupted; the SDK itself retries requests that fail before that. */
   readonly attempts: number;
-  /** Only the object with this ETag: anything else is an ArtifactError. */
+  /** The ETag that the object must have; any other is an ArtifactError. */
   readonly ifMatch?: string;
-  /** Not the object with this ETag: 'unchanged' is returned instead. */
+  /** An ETag for which 'unchanged' is returned instead of the object. */
   readonly ifNoneMatch?: string;
 }
 
 /**
- * Reads one object whole; undefined when there is none.
- * @throws ArtifactError when it is larger than `maxBytes` or not the one pinned; LightscoreError STORE_UNREACHABLE.
+ * Reads one whole object.
+ * @returns undefined where it does not exist
+ * @throws ArtifactError where it is larger than `maxBytes` or not the one pinned; LightscoreError STORE_UNREACHABLE.
  */
 export async function readS3Object(
   client: S3Client,
-  bucket: string,
-  key: string,
+  address: S3Address,
   options: S3ReadOptions,
 ): Promise<S3Object | 'unchanged' | undefined> {
-  const file = `s3://${bucket}/${key}`;
+  const file = `s3://${address.bucket}/${address.key}`;
   for (let attempt = 1; ; attempt++) {
-    const answer = await request(client, bucket, key, file, options);
+    const answer = await request(client, address, file, options);
     if (answer === 'unchanged' || answer === undefined) return answer;
     const etag = answer.ETag ?? '';
     // Some S3 servers ignore If-Match.
@@ -50,8 +56,7 @@ export async function readS3Object(
 
 async function request(
   client: S3Client,
-  bucket: string,
-  key: string,
+  { bucket, key }: S3Address,
   file: string,
   options: S3ReadOptions,
 ): Promise<GetObjectCommandOutput | 'unchanged' | undefined> {
@@ -61,7 +66,7 @@ async function request(
     );
   } catch (cause) {
     const status = statusOf(cause);
-    // The SDK raises an error for 304 too.
+    // The SDK throws an error for 304 too.
     if (status === 304 && options.ifNoneMatch !== undefined) return 'unchanged';
     if (status === 412) throw changed(file);
     if (status === 404 && cause instanceof Error && cause.name !== 'NoSuchBucket') return undefined;
@@ -74,7 +79,7 @@ async function collect(answer: GetObjectCommandOutput, maxBytes: number, file: s
   if (!(body instanceof Readable)) throw new TypeError('S3 answered without a body');
   const chunks: Uint8Array[] = [];
   let length = 0;
-  // Leaving the loop by an error destroys the connection, so that the rest of a large object is not sent.
+  // An error that leaves the loop destroys the connection, so that the rest of a large object is not sent.
   for await (const part of body) {
     const chunk: Uint8Array = part;
     length += chunk.byteLength;
@@ -82,7 +87,7 @@ async function collect(answer: GetObjectCommandOutput, maxBytes: number, file: s
     chunks.push(chunk);
   }
   if (answer.ContentLength !== undefined && length !== answer.ContentLength)
-    throw new Error(`the download broke off after ${length} of ${answer.ContentLength} bytes`);
+    throw new Error(`the download stopped after ${length} of ${answer.ContentLength} bytes`);
   return Buffer.concat(chunks, length);
 }
 
@@ -91,35 +96,41 @@ function changed(file: string): ArtifactError {
 }
 
 export interface S3Listing {
-  /** Keys right under the prefix. */
+  /** Objects directly under the prefix. */
   readonly objects: readonly { key: string; size: number; etag: string }[];
   /** Prefixes one level down, each with its slash. */
   readonly folders: readonly string[];
 }
 
 /**
- * What is right under `prefix` (empty or with a slash at its end), over as many pages as there are.
+ * Lists what is directly under `prefix` (empty or with a slash at its end), over all pages.
  * @throws LightscoreError STORE_UNREACHABLE.
  */
-export async function listS3Folder(client: S3Client, bucket: string, prefix: string): Promise<S3Listing> {
+export async function listS3Folder(
+  client: S3Client,
+  { bucket, prefix }: { readonly bucket: string; readonly prefix: string },
+): Promise<S3Listing> {
   const objects: { key: string; size: number; etag: string }[] = [];
   const folders: string[] = [];
   let token: string | undefined;
   do {
-    const page = await listPage(client, bucket, prefix, token);
+    const page = await listPage(client, { bucket, prefix, token });
     for (const { Key: key, Size: size, ETag: etag } of page.Contents ?? []) {
       if (key !== undefined && key !== prefix) objects.push({ key, size: size ?? 0, etag: etag ?? '' });
     }
     for (const { Prefix: folder } of page.CommonPrefixes ?? []) if (folder !== undefined) folders.push(folder);
     if (page.NextContinuationToken !== undefined && page.NextContinuationToken === token) {
-      throw new LightscoreError('STORE_UNREACHABLE', `s3://${bucket}/${prefix}: its listing repeats itself`);
+      throw new LightscoreError('STORE_UNREACHABLE', `s3://${bucket}/${prefix}: its listing repeats a page`);
     }
     token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
   } while (token !== undefined);
   return { objects, folders };
 }
 
-async function listPage(client: S3Client, bucket: string, prefix: string, token: string | undefined) {
+async function listPage(
+  client: S3Client,
+  { bucket, prefix, token }: { readonly bucket: string; readonly prefix: string; readonly token: string | undefined },
+) {
   try {
     return await client.send(
       new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, Delimiter: '/', ContinuationToken: token }),
