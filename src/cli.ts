@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The command line: names the commands and ends with the right exit code. */
+/** The command line: names the commands and sets the exit code. */
 import { Command, CommanderError } from 'commander';
 import { LightscoreError } from './errors.js';
 import { VERSION } from './version.js';
@@ -7,12 +7,13 @@ import { VERSION } from './version.js';
 const program = new Command('lightscore')
   .description('Serve LightGBM models: scores bit-identical to LightGBM, over HTTP and from the shell.')
   .version(VERSION)
-  // Options before a command's name are the program's, those behind it the command's: `train --version v1.2.0`.
+  // Options before a command's name are the program's, options after it the command's: `train --version v1.2.0`.
   .enablePositionalOptions()
   .exitOverride()
-  .showHelpAfterError('(lightscore --help shows what there is)');
+  .showHelpAfterError('(lightscore --help lists the commands)');
 /**
- * In the order of the help. Only the one that is asked for is loaded: `serve` should not wait for what reads parquet.
+ * The commands in the order of the help. Only the one that is used is loaded, so that `serve` does not wait for the
+ * Parquet reader.
  */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   serve: async () => (await import('./commands/serve.js')).serveCommand(),
@@ -35,12 +36,12 @@ for (const [name, load] of Object.entries(COMMANDS)) {
   if (asked === name || !Object.hasOwn(COMMANDS, asked)) program.addCommand(await load());
 }
 const configure = (command: Command, name: string): void => {
-  command.exitOverride().showHelpAfterError(`(${name} --help shows its options)`);
+  command.exitOverride().showHelpAfterError(`(${name} --help lists its options)`);
   for (const sub of command.commands) configure(sub, `${name} ${sub.name()}`);
 };
 for (const command of program.commands) configure(command, `lightscore ${command.name()}`);
 
-// Whoever reads the output, such as head, may have seen enough.
+// A reader such as `head` may close the pipe before all output is written; that is not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
   throw error;

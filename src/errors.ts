@@ -1,7 +1,7 @@
 /**
- * Every error this project raises on purpose: one table, one class.
+ * Every error that this project throws deliberately: one table, one class.
  *
- * `exit` is the CLI's exit code; errors that can also answer a request are in `http/problem.ts`, by the same code.
+ * `exit` is the CLI's exit code. Errors that can also answer a request are in `contract/problem.ts`, by the same code.
  */
 export const ERRORS = {
   USAGE: { exit: 2, what: 'the command line is wrong' },
@@ -9,16 +9,16 @@ export const ERRORS = {
   ARTIFACT_INVALID: { exit: 1, what: 'a file of a model artifact cannot be used' },
   VERSION_NOT_FOUND: { exit: 1, what: 'the store has no such complete version' },
   STORE_UNREACHABLE: { exit: 1, what: 'the artifact store did not answer' },
-  MODEL_UNSUPPORTED: { exit: 1, what: 'this model cannot do what was asked' },
+  MODEL_UNSUPPORTED: { exit: 1, what: 'the model does not support what was asked' },
   NATIVE_UNAVAILABLE: { exit: 1, what: 'native LightGBM cannot be built or loaded here' },
   NATIVE_FAILED: { exit: 1, what: 'native LightGBM reported an error' },
   DATA_INVALID: { exit: 1, what: 'the data cannot be trained on or scored' },
   SCORES_DIFFER: { exit: 1, what: 'the kernel and LightGBM score a model differently' },
-  GATE_REFUSED: { exit: 1, what: 'a newly trained model is worse than the one it was held against' },
+  GATE_REFUSED: { exit: 1, what: 'a newly trained model is worse than the one it was compared with' },
   OUTPUT_FAILED: { exit: 1, what: 'a result could not be written' },
-  VERSION_EXISTS: { exit: 1, what: 'a version of that name exists already' },
-  INTERRUPTED: { exit: 1, what: 'the run was stopped from outside' },
-  LOAD_IN_PROGRESS: { exit: 1, what: 'another change of the models is under way' },
+  VERSION_EXISTS: { exit: 1, what: 'a version of that name already exists' },
+  INTERRUPTED: { exit: 1, what: 'a signal stopped the run' },
+  LOAD_IN_PROGRESS: { exit: 1, what: 'another change of the models is in progress' },
   MODEL_CONFLICT: { exit: 1, what: 'the versions held do not allow this change' },
   AUDIT_BROKEN: { exit: 1, what: 'the chain of an audit trail is broken' },
   SERVER_UNREACHABLE: { exit: 1, what: 'the server did not answer' },
@@ -43,7 +43,7 @@ export class LightscoreError extends Error {
   }
 }
 
-/** A file of an artifact that cannot be used: the message names the file and the reason, and nothing is half-loaded. */
+/** A file of an artifact cannot be used. The message names the file and the reason. */
 export class ArtifactError extends LightscoreError {
   constructor(
     readonly file: string,
@@ -55,7 +55,7 @@ export class ArtifactError extends LightscoreError {
   }
 }
 
-/** What went wrong, in words; whatever was thrown. */
+/** The message of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -1,8 +1,9 @@
+/** The reasons that the operating system gives for an error. */
 import { getSystemErrorMap } from 'node:util';
 
 /**
- * What the operating system says is wrong, such as "no such file or directory". Node's own message also has the system
- * call and the path, which messages of this project name already. Of other errors, their message.
+ * The operating system's reason, such as "no such file or directory"; for any other error its message. Node's own
+ * message also has the system call and the path, which messages of this project name already.
  */
 export function systemReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

@@ -85,7 +85,7 @@ test('sign covers every file of a version, and refuses what it could not vouch f
   assert.equal(uncovered.code, 1);
   assert.match(
     uncovered.stderr,
-    /has no checksum in metadata\.json, so that a signature would not cover it \(--checksums writes them\)\n$/,
+    /has no checksum in metadata\.json, so a signature would not cover it \(--checksums writes them\)\n$/,
   );
   const signed = await sign('--checksums');
   assert.equal(signed.code, 0, signed.stderr);

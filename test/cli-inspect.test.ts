@@ -1,3 +1,4 @@
+/** `lightscore inspect`. */
 import assert from 'node:assert/strict';
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -27,7 +28,7 @@ async function inspect(path: string): Promise<Inspection> {
   return inspection;
 }
 
-test('a version: model, trees, features by importance, strategy, calibrator, metadata, checksums', async () => {
+test('a version is described: model, trees, features, strategy, calibrator, metadata, checksums', async () => {
   const text = await readFile(join(version, 'lightgbm_model.txt'));
   const golden: { split_importance: number[]; feature_names: string[] } = JSON.parse(
     await readFile(join(data, 'golden.v1.0.0.json'), 'utf8'),
@@ -71,7 +72,7 @@ test('a version: model, trees, features by importance, strategy, calibrator, met
   assert.deepEqual(warnings, []);
 });
 
-test('column kinds: categorical, missing values, features that no tree splits on', async () => {
+test('columns are described: categorical ones, and features that no tree splits on', async () => {
   const { features } = await inspect(join(data, 'conformance/categorical.txt'));
   assert.deepEqual(
     features.filter(({ columns }) => columns.some(({ kind }) => kind === 'categorical')).map(({ name }) => name),
@@ -84,7 +85,7 @@ test('column kinds: categorical, missing values, features that no tree splits on
   assert.match((await inspect(join(data, 'conformance/multiclass.txt'))).warnings.join('\n'), /4 outputs/);
 });
 
-test('what would keep a version from being served becomes a warning', async () => {
+test('a fault for which a server would refuse the version is a warning', async () => {
   await copyFile(join(version, 'lightgbm_model.txt'), join(folder, 'lightgbm_model.txt'));
   const bare = await inspect(folder);
   assert.equal(bare.calibrator, null);
@@ -108,7 +109,7 @@ test('what would keep a version from being served becomes a warning', async () =
   assert.equal(files.find(({ name }) => name === 'lightgbm_model.txt')?.checksum, 'differs');
 });
 
-test('a calibrator that is not read because of another one becomes a warning', async () => {
+test('a second calibrator, which is not read, is a warning', async () => {
   const path = join(folder, 'two-calibrators');
   await mkdir(path);
   for (const name of ['lightgbm_model.txt', 'metadata.json', 'calibrator.pkl'])
@@ -124,7 +125,7 @@ test('a calibrator that is not read because of another one becomes a warning', a
   ]);
 });
 
-test('the text names every part; a truncated model is one line and exit code 1', async () => {
+test('the text has every section; a truncated model is one line and exit code 1', async () => {
   const { code, stdout } = await runCli(['inspect', version]);
   assert.equal(code, 0);
   for (const part of [

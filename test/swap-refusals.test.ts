@@ -214,7 +214,7 @@ test('with MODEL_PUBLIC_KEY only what its owner has signed is served', async (t)
       ['other.pem', other],
     ] as const)
       await writeFile(store.path(name), privateKey.export({ type: 'pkcs8', format: 'pem' }));
-    await signVersion(store.path('v1.0.0'), store.path('own.pem'), true);
+    await signVersion(store.path('v1.0.0'), { keyFile: store.path('own.pem'), writeChecksums: true });
     await store.point('v1.0.0');
   });
   const { store, admin } = administered;
@@ -225,16 +225,16 @@ test('with MODEL_PUBLIC_KEY only what its owner has signed is served', async (t)
   };
   await underLoad(administered, async () => {
     await refuse(/metadata\.sig: is missing, but MODEL_PUBLIC_KEY asks for a signature/);
-    await signVersion(store.path('v1.1.0'), store.path('other.pem'), true);
+    await signVersion(store.path('v1.1.0'), { keyFile: store.path('other.pem'), writeChecksums: true });
     await refuse(/metadata\.sig: does not match metadata\.json/);
-    await signVersion(store.path('v1.1.0'), store.path('own.pem'), false);
+    await signVersion(store.path('v1.1.0'), { keyFile: store.path('own.pem'), writeChecksums: false });
     await writeFile(
       store.path('v1.1.0', 'metadata.json'),
       (await readFile(store.path('v1.1.0', 'metadata.json'), 'utf8')).replace('"v1.1.0"', '"v1.1.9"'),
     );
     await refuse(/metadata\.sig: does not match metadata\.json/);
   });
-  await signVersion(store.path('v1.1.0'), store.path('own.pem'), true);
+  await signVersion(store.path('v1.1.0'), { keyFile: store.path('own.pem'), writeChecksums: true });
   assert.equal((await admin('POST', '/models/v1.1.0/activate')).status, 200);
 });
 

@@ -3,14 +3,12 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { callAdmin, changeAndPrint, withAdminHelp } from './admin-client.js';
 
 interface Experiment {
-  readonly experiment: {
-    readonly champion: string;
-    readonly challenger: string;
-    readonly mode: 'ab' | 'shadow';
-    readonly share: number;
-    readonly started: string;
-    readonly started_by: string;
-  } | null;
+  readonly champion: string;
+  readonly challenger: string;
+  readonly mode: 'ab' | 'shadow';
+  readonly share: number;
+  readonly started: string;
+  readonly started_by: string;
 }
 
 export function experimentCommand(): Command {
@@ -19,22 +17,18 @@ export function experimentCommand(): Command {
   );
   command
     .command('show', { isDefault: true })
-    .description('show it')
+    .description('show the experiment')
     .action(async () => {
-      const { experiment } = await callAdmin<Experiment>('GET', '/experiment');
-      process.stdout.write(
-        experiment === null
-          ? 'no experiment is running\n'
-          : `${experiment.challenger} against ${experiment.champion}: ${experiment.mode}, share ${experiment.share}, since ${experiment.started} by ${experiment.started_by}\n`,
-      );
+      const { experiment } = await callAdmin<{ readonly experiment: Experiment | null }>('GET', '/experiment');
+      process.stdout.write(experiment === null ? 'no experiment is running\n' : `${describe(experiment)}\n`);
     });
   command
     .command('start <version>')
-    .description('start it, or change mode and share of the one that runs')
+    .description('start an experiment, or change the mode and share of the running one')
     .addOption(
       new Option(
         '--mode <mode>',
-        'ab: the challenger answers its share; shadow: it scores its share and nobody sees it',
+        'ab: the challenger answers its share of the requests; shadow: it scores them, but does not answer',
       )
         .choices(['ab', 'shadow'])
         .default('ab'),
@@ -45,9 +39,13 @@ export function experimentCommand(): Command {
     );
   command
     .command('abort')
-    .description('end it; the champion answers everything again')
+    .description('end the experiment; the champion answers all requests again')
     .action(() => changeAndPrint('DELETE', '/experiment'));
   return withAdminHelp(command);
+}
+
+function describe({ champion, challenger, mode, share, started, started_by: by }: Experiment): string {
+  return `${challenger} against ${champion}: ${mode}, share ${share}, since ${started} by ${by}`;
 }
 
 function parseShare(text: string): number {

@@ -1,4 +1,4 @@
-/** What `lightscore inspect` finds out about a model, its files, and how the kernel would run it. */
+/** Collects what `lightscore inspect` prints: the model, its files, and how the kernel would run it. */
 import type { IsotonicCalibrator } from '../artifact/calibrator.js';
 import { CALIBRATOR_FILES, METADATA_FILE, twoCalibrators } from '../artifact/files.js';
 import type { Metadata } from '../artifact/metadata.js';
@@ -13,7 +13,10 @@ export interface FeatureInspection {
   readonly name: string;
   /** Splits with positive gain. */
   readonly importance: number;
-  /** How its values become slots: none where no tree splits on it, two where trees split on it in both ways. */
+  /**
+   * How its values become slots: no column where no tree splits on it, two where trees split on it both as number and
+   * as category.
+   */
   readonly columns: readonly { readonly kind: Column['kind']; readonly slots: number; readonly missing: string }[];
 }
 
@@ -62,22 +65,22 @@ export interface Inspection {
   readonly warnings: readonly string[];
 }
 
-/** @throws ArtifactError where there is no model; what is wrong with the files around it becomes a warning */
+/** @throws ArtifactError where the model cannot be read; a fault of the other files becomes a warning */
 export async function inspect(folder: ModelFolder): Promise<Inspection> {
   const warnings: string[] = [];
   const model = await folder.model();
-  const metadata = await warnedOf(warnings, async () => {
+  const metadata = await orWarning(warnings, async () => {
     const found = await folder.metadata();
     warnings.push(...(found?.warnings ?? []));
     return found?.metadata;
   });
   const calibrator =
-    folder.calibratorName === undefined ? undefined : await warnedOf(warnings, () => folder.calibrator());
+    folder.calibratorName === undefined ? undefined : await orWarning(warnings, () => folder.calibrator());
   const files = await fileSums(folder, metadata);
   warnings.push(
     ...files
       .filter(({ checksum }) => checksum === 'differs')
-      .map(({ name }) => `${folder.path(name)}: its SHA-256 is not the one in metadata.json; it would be refused`),
+      .map(({ name }) => `${folder.path(name)}: its SHA-256 is not the one in metadata.json; a server would refuse it`),
   );
   warnings.push(
     ...gaps(folder),
@@ -96,7 +99,8 @@ export async function inspect(folder: ModelFolder): Promise<Inspection> {
   };
 }
 
-async function warnedOf<T>(warnings: string[], read: () => Promise<T>): Promise<T | undefined> {
+/** Turns an ArtifactError of `read` into a warning. */
+async function orWarning<T>(warnings: string[], read: () => Promise<T>): Promise<T | undefined> {
   try {
     return await read();
   } catch (error) {
@@ -125,7 +129,7 @@ async function fileSums(folder: ModelFolder, metadata: Metadata | undefined): Pr
   );
 }
 
-/** What a folder lacks to be served. A lone model text is not meant to be. */
+/** The files that a folder lacks to be served. A lone model text is not meant to be served. */
 function gaps(folder: ModelFolder): string[] {
   if (folder.names.length === 0) return [];
   return [
@@ -141,19 +145,18 @@ function oddities(booster: Booster, metadata: Metadata | undefined): string[] {
   const warnings: string[] = [];
   if (outputs > 1)
     warnings.push(
-      `the model has ${outputs} outputs: the server answers single-output models only; \`lightscore score\` scores it`,
+      `the model has ${outputs} outputs: the server serves single-output models only; use \`lightscore score\``,
     );
   if (trees.every((tree) => tree.leafCount === 1)) warnings.push('no tree splits: every row gets the same score');
   if (metadata === undefined) return warnings;
   if (metadata.featureNames.length !== featureNames.length) {
-    warnings.push(
-      `metadata.json lists ${metadata.featureNames.length} features, the model has ${featureNames.length}: it would be refused`,
-    );
+    const listed = `metadata.json lists ${metadata.featureNames.length} features`;
+    warnings.push(`${listed}, the model has ${featureNames.length}: a server would refuse it`);
   } else if (!featureNames.every((name, i) => name === `Column_${i}` || name === metadata.featureNames[i])) {
-    warnings.push("metadata.json's feature names are not the model's; the model's rule");
+    warnings.push("metadata.json's feature names differ from the model's; the model's are used");
   }
   for (const name of metadata.checksums === undefined ? [] : ['lightgbm_model.txt']) {
-    if (!metadata.checksums?.has(name)) warnings.push(`metadata.json has checksums, but none of ${name}`);
+    if (!metadata.checksums?.has(name)) warnings.push(`metadata.json has checksums, but none for ${name}`);
   }
   return warnings;
 }
@@ -181,8 +184,8 @@ function describeBooster(
     trees: {
       count: trees.length,
       leaves: trees.reduce((sum, tree) => sum + tree.leafCount, 0),
-      most_leaves: mostOf(trees, (tree) => tree.leafCount),
-      most_depth: mostOf(trees, depth),
+      most_leaves: maxOf(trees, (tree) => tree.leafCount),
+      most_depth: maxOf(trees, depth),
       linear: trees.filter((tree) => tree.linear !== undefined).length,
       single_leaf: trees.filter((tree) => tree.leafCount === 1).length,
     },
@@ -213,27 +216,27 @@ function describeColumn(column: Column): FeatureInspection['columns'][number] {
   return { kind: column.kind, slots: column.slots, missing };
 }
 
-const mostOf = (trees: readonly Tree[], measure: (tree: Tree) => number): number =>
-  trees.reduce((most, tree) => Math.max(most, measure(tree)), 0);
+const maxOf = (trees: readonly Tree[], measure: (tree: Tree) => number): number =>
+  trees.reduce((max, tree) => Math.max(max, measure(tree)), 0);
 
-/** Splits on the longest way from the root to a leaf. */
+/** Number of splits on the longest path from the root to a leaf. */
 function depth(tree: Tree): number {
-  let most = 0;
+  let max = 0;
   const pending: [number, number][] = tree.leafCount === 1 ? [] : [[0, 1]];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const [node, level] = next;
-    most = Math.max(most, level);
+    max = Math.max(max, level);
     for (const child of [tree.leftChild[node], tree.rightChild[node]]) if (child >= 0) pending.push([child, level + 1]);
   }
-  return most;
+  return max;
 }
 
 function reasonOf({ trees }: Booster, applicable: readonly Strategy[]): string {
-  if (applicable.length > 1)
-    return `the preferred one of ${applicable.join(', ')} for trees of up to ${mostOf(trees, (tree) => tree.leafCount)} leaves`;
+  const leaves = maxOf(trees, (tree) => tree.leafCount);
+  if (applicable.length > 1) return `the preferred one of ${applicable.join(', ')} for trees of up to ${leaves} leaves`;
   if (trees.some((tree) => tree.linear !== undefined)) return 'leaves are linear models';
   if (trees.every((tree) => tree.leafCount === 1)) return 'no tree splits';
-  return `nothing else holds trees of up to ${mostOf(trees, (tree) => tree.leafCount)} leaves on these features`;
+  return `no mask strategy can hold trees of up to ${leaves} leaves on these features`;
 }
 
 function describeCalibrator(file: string, { x, y, precision }: IsotonicCalibrator): Inspection['calibrator'] {

@@ -1,4 +1,4 @@
-/** A model as the commands that work on one are given it: a version's folder, or just a model text. */
+/** The argument of the commands that work on a model: the folder of a version, or just a model text. */
 import { constants } from 'node:buffer';
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -15,7 +15,7 @@ import { parseBooster } from '../model/parse.js';
 export interface ModelText {
   readonly text: string;
   readonly bytes: number;
-  /** Hexadecimal. */
+  /** In hexadecimal. */
   readonly sha256: string;
   readonly booster: Booster;
 }
@@ -43,7 +43,7 @@ export class ModelFolder {
     return join(this.folder, name);
   }
 
-  /** @param checksums from the metadata, where they are to be verified */
+  /** @param checksums those of the metadata, to be verified */
   async model(checksums?: Metadata['checksums']): Promise<ModelText> {
     const bytes = await read(this.modelFile, Math.min(ARTIFACT_LIMITS.model, constants.MAX_STRING_LENGTH));
     const sum = sha256(bytes);
@@ -53,7 +53,10 @@ export class ModelFolder {
     return { text, bytes: bytes.length, sha256: sum, booster: parseBooster(text, this.modelFile) };
   }
 
-  /** undefined where there is no metadata.json. @throws ArtifactError where it is wrong */
+  /**
+   * @returns undefined where there is no metadata.json
+   * @throws ArtifactError where it is wrong
+   */
   async metadata(): Promise<{ readonly metadata: Metadata; readonly warnings: readonly string[] } | undefined> {
     if (!this.names.includes(METADATA_FILE)) return undefined;
     const file = this.path(METADATA_FILE);
@@ -65,7 +68,7 @@ export class ModelFolder {
     return CALIBRATOR_FILES.find((name) => this.names.includes(name));
   }
 
-  /** @throws ArtifactError where there is no calibrator, or a wrong one */
+  /** @throws ArtifactError where the calibrator is missing or wrong */
   async calibrator(checksums?: Metadata['checksums']): Promise<IsotonicCalibrator> {
     const name = this.calibratorName;
     if (name === undefined)
@@ -77,13 +80,13 @@ export class ModelFolder {
     return name === 'calibrator.json' ? readCalibratorJson(bytes, file) : readPickledCalibrator(bytes, file);
   }
 
-  /** SHA-256 of a file beside the model, hexadecimal. */
+  /** SHA-256 of a file beside the model, in hexadecimal. */
   async checksum(name: string): Promise<string> {
     return sha256(await read(this.path(name), ARTIFACT_LIMITS.model));
   }
 }
 
-/** A hint for whoever named the folder of all versions. */
+/** A hint for an argument that is the folder of all versions. */
 async function versionsIn(path: string, names: readonly string[]): Promise<string> {
   const versions: string[] = [];
   for (const name of names.toSorted()) {
@@ -95,7 +98,7 @@ async function versionsIn(path: string, names: readonly string[]): Promise<strin
   }
   return versions.length === 0
     ? ''
-    : `; name one version: ${versions.slice(0, 5).join(', ')}${versions.length > 5 ? ', ...' : ''}`;
+    : `; name one of its versions: ${versions.slice(0, 5).join(', ')}${versions.length > 5 ? ', ...' : ''}`;
 }
 
 async function read(file: string, maxBytes: number): Promise<Uint8Array> {
@@ -109,7 +112,8 @@ async function reached<T>(path: string, operation: Promise<T>): Promise<T> {
     return await operation;
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-    const reason = code === 'ENOENT' ? 'does not exist' : code === 'EACCES' ? 'may not be read' : messageOf(cause);
+    const reason =
+      code === 'ENOENT' ? 'does not exist' : code === 'EACCES' ? 'cannot be read: permission denied' : messageOf(cause);
     throw new ArtifactError(path, reason, { cause });
   }
 }

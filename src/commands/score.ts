@@ -8,23 +8,26 @@ import { progressReport } from '../train/progress.js';
 import { ModelFolder } from './model-folder.js';
 
 const HELP = `
-Rows are a JSON array; each row is an array of the model's features in its order, numbers or null for a missing value:
+Rows are a JSON array; each row is an array of the model's features in its order, numbers, or null for a
+missing value:
   [[53, 1, null], [47.5, 0, 2]]
 
-Printed is a JSON array with one element for each row:
-  (default)         the calibrated score: probability, then the calibrator of the folder; single-output models
-  --probability     the prediction: the probability of a binary model, what the objective predicts otherwise
-  --raw             the raw score, bit for bit LightGBM's predict(raw_score=True)
-  --contributions   an array: TreeSHAP of each feature in raw-score space, then the expected value; they add up to the raw
-                    score. For several classes, class after class, as LightGBM's predict(pred_contrib=True). Beside --raw
-                    or --probability it prints the same: contributions are in raw-score space either way
-With several classes an element is an array of one number for each class. All but the calibrated score need nothing but
-lightgbm_model.txt in the folder. Numbers are printed with the digits that give the same double back.
+Prints a JSON array with one element for each row:
+  (default)         the calibrated score: the folder's calibrator applied to the probability;
+                    single-output models only
+  --probability     the prediction: the probability of a binary model, else what the objective predicts
+  --raw             the raw score, equal bit for bit to LightGBM's predict(raw_score=True)
+  --contributions   an array: the SHAP value of each feature in raw-score space, then the expected value;
+                    they add up to the raw score. With several classes, class after class, as LightGBM's
+                    predict(pred_contrib=True). --raw and --probability do not change them
+With several classes, an element is an array of one number for each class. All but the calibrated score
+need only lightgbm_model.txt in the folder. Numbers have the digits that identify their double.
 
 Examples:
   $ lightscore score --model models/v1.0.0 --rows rows.json
   $ lightscore score --model models/v1.0.0 --rows rows.json --raw > raw.json
-  $ echo '[[53,1,2,0,0,0,7,0.43,1,1,0.78,0.88,0.23,0.79,0]]' | lightscore score --model models/v1.0.0 --rows - --contributions
+  $ echo '[[53,1,2,0,0,0,7,0.43,1,1,0.78,0.88,0.23,0.79,0]]' |
+      lightscore score --model models/v1.0.0 --rows - --contributions
 `;
 
 interface Flags {
@@ -43,7 +46,7 @@ export function scoreCommand(): Command {
     .requiredOption('--rows <file>', 'JSON array of rows; - reads standard input')
     .addOption(new Option('--raw', 'raw scores').conflicts('probability'))
     .option('--probability', 'predictions, not calibrated')
-    .option('--contributions', 'contribution of each feature to the raw score; printed in place of scores')
+    .option('--contributions', 'contribution of each feature to the raw score, instead of scores')
     .addHelpText('after', HELP)
     .action(score);
 }
@@ -57,13 +60,14 @@ async function score(flags: Flags): Promise<void> {
   if (calibrated && outputs > 1) {
     throw new LightscoreError(
       'MODEL_UNSUPPORTED',
-      `${folder.modelFile}: the model has ${outputs} outputs, which no calibrator is for; add --probability or --raw`,
+      `${folder.modelFile}: the model has ${outputs} outputs, which cannot be calibrated; add --probability or --raw`,
     );
   }
   if (calibrated && folder.calibratorName === undefined) {
     throw new LightscoreError(
       'MODEL_UNSUPPORTED',
-      `${folder.folder} holds no calibrator.json or calibrator.pkl; add --probability or --raw for scores without calibration`,
+      `${folder.folder} has neither calibrator.json nor calibrator.pkl; ` +
+        'add --probability or --raw for scores without calibration',
     );
   }
   const calibrator = calibrated ? await folder.calibrator(checksums) : undefined;
@@ -80,7 +84,7 @@ async function score(flags: Flags): Promise<void> {
   print(calibrated ? scores.calibrated : flags.raw ? scores.raw : scores.prediction, outputs, outputs > 1);
 }
 
-/** On a terminal, how far it is, a few times a second; scoring does not let timers run. */
+/** Reports progress on a terminal, a few times a second; timers cannot do it, because scoring blocks them. */
 function rowsDone(count: number): Progress | undefined {
   if (!process.stderr.isTTY) return undefined;
   const report = progressReport(process.stderr);
@@ -125,7 +129,7 @@ export function readRows(text: string, source: string, features: number): Float6
   try {
     list = JSON.parse(text);
   } catch (cause) {
-    // V8 quotes the text around the fault, which may hold line breaks; an error is one line.
+    // V8 quotes the text around the fault, which may contain line breaks; an error is one line.
     return refuse(`is not JSON (${messageOf(cause).replaceAll(/\s+/g, ' ')})`, cause);
   }
   if (!Array.isArray(list)) return refuse('is not a JSON array of rows');
@@ -144,7 +148,7 @@ export function readRows(text: string, source: string, features: number): Float6
   return rows;
 }
 
-/** Rows to a write: neither one long text for millions of them, nor a call for each. */
+/** Rows in one write: a single text would be too long for millions of them, and a call for each too slow. */
 const ROWS_PER_WRITE = 4096;
 
 /** Prints [rows][width] numbers as a JSON array of one element, or one array, for each row. */
@@ -153,7 +157,7 @@ function print(numbers: Float64Array, width: number, nested: boolean): void {
   if (bad >= 0)
     throw new LightscoreError(
       'DATA_INVALID',
-      `row ${Math.floor(bad / width)} scores as ${numbers[bad]}, which JSON cannot hold`,
+      `the score of row ${Math.floor(bad / width)} is ${numbers[bad]}, which JSON cannot represent`,
     );
   const count = numbers.length / width;
   process.stdout.write('[');
@@ -168,5 +172,5 @@ function print(numbers: Float64Array, width: number, nested: boolean): void {
   process.stdout.write(count === 0 ? ']\n' : '\n]\n');
 }
 
-/** The shortest decimal that gives the same double back, the sign of zero included. */
+/** The shortest decimal that identifies the double, including the sign of zero. */
 const decimal = (value: number): string => (Object.is(value, -0) ? '-0' : String(value));

@@ -1,4 +1,4 @@
-/** `lightscore serve`: the server, from the environment to the signals that end it. */
+/** `lightscore serve`: runs the server, from reading the environment to the signals that end it. */
 import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import { readConfig } from '../config/config.js';
@@ -6,8 +6,8 @@ import { LightscoreError, messageOf } from '../errors.js';
 import { Server } from '../server.js';
 import { ENVIRONMENT_HELP } from './environment-help.js';
 
-/** How long the end of the process waits for the reader of the log. */
-const LOG_MS = 2000;
+/** How long the process waits at its end until the log is written. */
+const LOG_TIMEOUT_MS = 2000;
 
 export function serveCommand(): Command {
   return new Command('serve')
@@ -19,7 +19,7 @@ export function serveCommand(): Command {
 async function serve(): Promise<void> {
   const { config, warnings } = readConfig(process.env);
   const { store } = config.models;
-  // A bucket that does not answer may do so later; a folder that is not there is a mistake.
+  // A bucket that does not answer may do so later; a folder that does not exist is a mistake in the settings.
   if (store.kind === 'folder' && !existsSync(store.folder))
     throw new LightscoreError('CONFIG_INVALID', `MODEL_DIR: ${store.folder}: no such folder`);
   const server = new Server(config);
@@ -28,13 +28,13 @@ async function serve(): Promise<void> {
 
   let stopping = false;
   const stop = (exitCode: number): void => {
-    // A terminal's Ctrl-C often arrives twice: from the terminal and from npm.
+    // Ctrl-C often arrives twice: from the terminal, and passed on by npm.
     if (stopping) return;
     stopping = true;
     server.drain().then(
       async () => {
-        if (await server.log.finish(LOG_MS)) process.exit(exitCode);
-        // A thread hangs in writing to a log that nobody reads, and `exit` would wait for it.
+        if (await server.log.finish(LOG_TIMEOUT_MS)) process.exit(exitCode);
+        // A thread is blocked in writing to a pipe that nobody reads, and `exit` would wait for it.
         process.kill(process.pid, 'SIGKILL');
       },
       (error: unknown) => {
@@ -59,10 +59,11 @@ async function serve(): Promise<void> {
   try {
     await server.listen();
     const { http, access } = config;
-    const origin = `${http.tls === undefined ? 'http' : 'https'}://${http.host === '0.0.0.0' || http.host === '::' ? 'localhost' : http.host}:${server.port}`;
+    const host = http.host === '0.0.0.0' || http.host === '::' ? 'localhost' : http.host;
+    const origin = `${http.tls === undefined ? 'http' : 'https'}://${host}:${server.port}`;
     logger.info({ event: 'listening', url: origin, open: access.apiKeys.length === 0 }, `listening on ${origin}`);
     if (access.apiKeys.length === 0)
-      logger.warn({ event: 'open' }, 'no API_KEYS are set: anyone who reaches this port may score');
+      logger.warn({ event: 'open' }, 'API_KEYS is not set: anyone who can reach this port may score');
     await server.loadModel();
     if (server.model !== undefined) greet(origin, server.model.card, access.apiKeys.length > 0);
   } catch (error) {
@@ -76,8 +77,8 @@ async function serve(): Promise<void> {
 }
 
 /**
- * For the person who started it; the log says the same as JSON. On standard error, so that the log stays
- * machine-readable.
+ * Tells the person who started the server what it serves and how to call it. It goes to standard error, so that the log
+ * on standard output stays machine-readable.
  */
 function greet(
   origin: string,
@@ -100,7 +101,8 @@ function greet(
   const body =
     exampleRow.length <= 40 ? JSON.stringify({ features: exampleRow }) : `{"features": [${exampleRow.length} numbers]}`;
   process.stderr.write(
-    `\nLightscore serves model ${modelVersion} (calibration ${calibrationVersion}, ${trees} trees, ${featureNames.length} features) on ${origin}\n` +
+    `\nLightscore serves model ${modelVersion} ` +
+      `(calibration ${calibrationVersion}, ${trees} trees, ${featureNames.length} features) on ${origin}\n` +
       `Try:   curl -s ${origin}/score -H 'Content-Type: application/json'${key} -d '${body}'\n` +
       `Docs:  ${origin}/docs\n\n`,
   );

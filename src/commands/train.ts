@@ -1,3 +1,4 @@
+/** `lightscore train`: trains a model and writes its artifact. */
 import { readFile } from 'node:fs/promises';
 
 import { Command, InvalidArgumentError, Option } from 'commander';
@@ -31,10 +32,7 @@ interface TrainFlags {
   readonly maxCalibrationErrorRise: number;
 }
 
-/**
- * `lightscore train`. The program it is added to must enable positional options, or its own `--version` would take this
- * one's.
- */
+/** The program that it is added to must enable positional options: otherwise, `--version` would be the program's. */
 export function trainCommand(): Command {
   return new Command('train')
     .summary('train a model and write its artifact')
@@ -42,10 +40,10 @@ export function trainCommand(): Command {
     .requiredOption('--data <folder>', 'folder or s3:// address with train, validation and test, each .parquet or .csv')
     .requiredOption('--version <version>', 'name of the new version, such as v1.2.0', parseVersion)
     .option('--out <folder>', 'folder of the versions', 'models')
-    .option('--params <file>', "JSON file of LightGBM parameters, over the fraud model's own")
+    .option('--params <file>', "JSON file of LightGBM parameters that replace the fraud model's own")
     .option(
       '--cv <folds>',
-      'first cross-validate with this many folds, and report mean and spread of the AUC',
+      'cross-validate first with this many folds, and report mean and spread of the AUC',
       parseFolds,
       0,
     )
@@ -55,12 +53,8 @@ export function trainCommand(): Command {
         .default('none'),
     )
     .option('--label <column>', 'column with the label: 1 fraud, 0 legitimate', LABEL_NAME)
-    .option('--threads <count>', "LightGBM's threads; another number may change the model's last bits", parseCount, 1)
-    .option(
-      '--force',
-      'train although checks of the data fail that can be waived, and replace an existing version',
-      false,
-    )
+    .option('--threads <count>', "LightGBM's threads; the number may change the model's last bits", parseCount, 1)
+    .option('--force', 'train even if the data fail a check that can be waived, and replace an existing version', false)
     .option(
       '--against <folder>',
       'refuse the model if it is worse than this one, such as models/v1.1.0, on the same test split',
@@ -76,9 +70,9 @@ export function trainCommand(): Command {
     .addHelpText(
       'after',
       `
-Stages: read, check, split, train (early stopping on the AUC of half of the validation split), calibrate (isotonic, on the
-other half), evaluate, self-check, write. The version is written complete or not at all. The first run builds LightGBM
-(about two minutes; needs cmake and a C++ compiler).
+Stages: read, check, split, train (early stopping on the AUC of half of the validation split), calibrate
+(isotonic, on the other half), evaluate, self-check, write. The version is written completely or not at
+all. The first run builds LightGBM (about two minutes; needs cmake, make and a C++ compiler).
 
 The same data, parameters and threads give the same bytes where SOURCE_DATE_EPOCH fixes the training date.
 
@@ -95,7 +89,7 @@ async function runTrain(flags: TrainFlags): Promise<void> {
   if (parseS3Address(flags.out) !== undefined) {
     throw new LightscoreError(
       'USAGE',
-      `--out ${flags.out}: must be a folder; \`lightscore publish\` uploads what was trained`,
+      `--out ${flags.out}: must be a folder; \`lightscore publish\` uploads a trained version`,
     );
   }
   const progress = progressReport(process.stderr);
@@ -125,7 +119,7 @@ async function runTrain(flags: TrainFlags): Promise<void> {
   process.stdout.write(`${folder}\n`);
 }
 
-/** Runs `work`; SIGINT and SIGTERM ask it to stop, so that it can leave nothing half-written. */
+/** Runs `work`. SIGINT and SIGTERM ask it to stop, so that no file is left half-written. */
 async function untilSignal<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const stop = new AbortController();
   const onSignal = (): void => stop.abort();
@@ -142,11 +136,8 @@ async function readParameters(file: string): Promise<unknown> {
   try {
     text = await readFile(file, 'utf8');
   } catch (cause) {
-    throw new LightscoreError(
-      'USAGE',
-      `--params ${file}: cannot be read (${cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)})`,
-      { cause },
-    );
+    const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+    throw new LightscoreError('USAGE', `--params ${file}: cannot be read (${reason})`, { cause });
   }
   try {
     return JSON.parse(text);
@@ -155,9 +146,7 @@ async function readParameters(file: string): Promise<unknown> {
   }
 }
 
-/**
- * @param epoch SOURCE_DATE_EPOCH, seconds: the conventional way to make builds reproducible (reproducible-builds.org)
- */
+/** @param epoch SOURCE_DATE_EPOCH in seconds, the convention for reproducible builds (reproducible-builds.org) */
 function trainingDate(epoch: string | undefined): Date {
   if (epoch === undefined || epoch === '') return new Date();
   const date = new Date(/^\d{1,12}$/.test(epoch) ? Number(epoch) * 1000 : NaN);
@@ -180,17 +169,17 @@ function parseVersion(text: string): string {
 }
 
 function parseFolds(text: string): number {
-  return parseWhole(text, 2, 100);
+  return parseWhole(text, { min: 2, max: 100 });
 }
 
 function parseCount(text: string): number {
-  return parseWhole(text, 1, 1024);
+  return parseWhole(text, { min: 1, max: 1024 });
 }
 
-function parseWhole(text: string, minimum: number, maximum: number): number {
+function parseWhole(text: string, { min, max }: { readonly min: number; readonly max: number }): number {
   const value = Number(text);
-  if (!/^\d+$/.test(text) || value < minimum || value > maximum)
-    throw new InvalidArgumentError(`A whole number from ${minimum} to ${maximum}.`);
+  if (!/^\d+$/.test(text) || value < min || value > max)
+    throw new InvalidArgumentError(`A whole number from ${min} to ${max}.`);
   return value;
 }
 

@@ -1,4 +1,4 @@
-/** `lightscore verify`: whether the kernel and LightGBM itself agree on a model, bit for bit. */
+/** `lightscore verify`: checks that the kernel and LightGBM itself agree on a model, bit for bit. */
 import { Command, InvalidArgumentError } from 'commander';
 import { LightscoreError } from '../errors.js';
 import { TOLERANCE, contributionError, maxUlpsApart } from '../model/agreement.js';
@@ -13,12 +13,13 @@ import { Random } from '../train/random.js';
 import { ModelFolder } from './model-folder.js';
 
 const HELP = `
-Every strategy that the kernel can run this model with scores rows made to catch a difference: first each value at which some
-split changes its mind (thresholds and their neighbours, zero, missing, infinities, categories in and out of every set), then
---rows random combinations of those values. LightGBM scores the same rows through its C API.
+Each strategy that the kernel can use for this model scores rows that are made to reveal a difference:
+first every value at which the outcome of some split changes (thresholds and their neighbours, zero,
+missing, infinities, categories in and out of every set), then --rows random combinations of those
+values. LightGBM scores the same rows through its C API.
 
-Raw scores must be the same bit for bit, predictions within 2 units in the last place (exp is the C library's), contributions
-within 1e-12 of the largest of their row. Ends with exit code 1 where they are not.
+Raw scores must be equal bit for bit, predictions within 2 units in the last place (LightGBM uses the C
+library's exp), contributions within 1e-12 of the largest of their row. Otherwise the exit code is 1.
 
 The first run builds LightGBM from the npm package's source (about two minutes; needs cmake, make and a C++ compiler).
 
@@ -28,11 +29,11 @@ Example:
 
 export function verifyCommand(): Command {
   return new Command('verify')
-    .summary('hold the kernel against LightGBM itself')
-    .description('say whether the kernel and LightGBM agree on a model, bit for bit')
+    .summary('compare the kernel with LightGBM itself')
+    .description('check that the kernel and LightGBM agree on a model, bit for bit')
     .argument('<model>', 'folder of one version, or a model text')
-    .option('--rows <count>', 'random rows, beside one for each critical value', parseCount, 10_000)
-    .option('--seed <number>', 'other random rows', parseCount, 1)
+    .option('--rows <count>', 'number of random rows, besides those of the critical values', parseCount, 10_000)
+    .option('--seed <number>', 'seed of the random rows', parseCount, 1)
     .addHelpText('after', HELP)
     .action(verify);
 }
@@ -49,11 +50,10 @@ async function verify(path: string, { rows, seed }: { readonly rows: number; rea
   const progress = progressReport(process.stderr);
   const lightgbm = await openLightGBM((line) => progress.line(line));
   lightgbm.onLog((line) => progress.line(line));
-  process.stdout.write(
-    `${folder.modelFile}: ${booster.trees.length} trees, ${booster.featureCount} features, against LightGBM ${lightgbm.version}\n`,
-  );
+  const size = `${booster.trees.length} trees, ${booster.featureCount} features`;
+  process.stdout.write(`${folder.modelFile}: ${size}, against LightGBM ${lightgbm.version}\n`);
   const wrong: Strategy[] = [];
-  for (const verdict of compareWithLightGBM(lightgbm, booster, text, hostileRows(booster, rows, seed))) {
+  for (const verdict of compareWithLightGBM(lightgbm, booster, text, hostileRows(booster, { count: rows, seed }))) {
     process.stdout.write(`${describe(verdict)}\n`);
     if (!agrees(verdict)) wrong.push(verdict.strategy);
   }
@@ -62,8 +62,11 @@ async function verify(path: string, { rows, seed }: { readonly rows: number; rea
   process.stdout.write('The kernel and LightGBM agree bit for bit.\n');
 }
 
-/** Critical rows of the self-check, then random combinations of their values. [rows][features] */
-export function hostileRows(booster: Booster, count: number, seed: number): Float64Array {
+/** [rows][features] The critical rows of the self-check, then `count` random combinations of their values. */
+export function hostileRows(
+  booster: Booster,
+  { count, seed }: { readonly count: number; readonly seed: number },
+): Float64Array {
   const { featureCount } = booster;
   const critical = criticalRows(booster);
   const rows = new Float64Array((critical.count + count) * featureCount);
@@ -74,29 +77,26 @@ export function hostileRows(booster: Booster, count: number, seed: number): Floa
   return rows;
 }
 
-/** LightGBM takes a millisecond or more to explain one. */
-const EXPLAINED_ROWS = 32;
+/** Number of rows whose contributions are compared: LightGBM takes a millisecond or more for each. */
+const MAX_EXPLAINED_ROWS = 32;
 
 export interface Verdict {
   readonly strategy: Strategy;
   readonly rows: number;
-  /** Raw scores that differ in any bit. */
+  /** Number of raw scores that differ in any bit. */
   readonly different: number;
-  /** The first of them. */
+  /** The first raw score that differs. */
   readonly example: { readonly row: number; readonly kernel: number; readonly lightgbm: number } | undefined;
-  /** Largest distance of a prediction, in units in the last place. */
+  /** The largest distance of a prediction, in units in the last place. */
   readonly ulps: number;
-  /** Largest difference of a contribution, relative to the largest of its row; undefined where one side has none. */
+  /** The largest difference of a contribution, relative to the largest of its row; undefined where there are none. */
   readonly contribution: number | undefined;
 }
 
 const agrees = ({ different, ulps, contribution }: Verdict): boolean =>
   different === 0 && ulps <= TOLERANCE.predictionUlps && !((contribution ?? 0) > TOLERANCE.contribution);
 
-/**
- * Scores `rows` with every strategy that `booster` can take, one after the other, and with LightGBM reading
- * `modelText`.
- */
+/** Compares LightGBM on `modelText` with every strategy that can run `booster`, one after the other. */
 export function* compareWithLightGBM(
   lightgbm: LightGBM,
   booster: Booster,
@@ -109,13 +109,14 @@ export function* compareWithLightGBM(
     if (native.featureCount !== featureCount || native.classCount !== outputs) {
       throw new LightscoreError(
         'SCORES_DIFFER',
-        `LightGBM reads ${native.featureCount} features and ${native.classCount} outputs, Lightscore ${featureCount} and ${outputs}`,
+        `LightGBM reads ${native.featureCount} features and ${native.classCount} outputs, ` +
+          `Lightscore ${featureCount} and ${outputs}`,
       );
     }
     const raw = native.predictRaw(rows);
     const predictions = native.predict(rows);
     const sample = sampleRows(rows, featureCount);
-    // LightGBM explains no model that was trained with linear_tree, even where none of its trees is linear.
+    // LightGBM does not explain a model that was trained with linear_tree, even where none of its trees is linear.
     const linear = /^\[linear_tree: 1\]$/m.test(modelText);
     let contributions: Float64Array | undefined;
     for (const strategy of applicableStrategies(booster)) {
@@ -146,8 +147,8 @@ export function* compareWithLightGBM(
 
 function sampleRows(rows: Float64Array, featureCount: number): Float64Array {
   const count = rows.length / featureCount;
-  const sample = new Float64Array(Math.min(count, EXPLAINED_ROWS) * featureCount);
-  const stride = Math.max(1, Math.floor(count / EXPLAINED_ROWS));
+  const sample = new Float64Array(Math.min(count, MAX_EXPLAINED_ROWS) * featureCount);
+  const stride = Math.max(1, Math.floor(count / MAX_EXPLAINED_ROWS));
   for (let at = 0; at < sample.length; at++)
     sample[at] = rows[Math.floor(at / featureCount) * stride * featureCount + (at % featureCount)];
   return sample;
@@ -158,7 +159,8 @@ function describe({ strategy, rows, different, example, ulps, contribution }: Ve
   const raw =
     example === undefined
       ? `${count} rows, raw scores identical`
-      : `${different.toLocaleString('en-US')} raw scores of ${count} rows differ, first row ${example.row}: ${example.kernel}, LightGBM ${example.lightgbm}`;
+      : `${different.toLocaleString('en-US')} raw scores of ${count} rows differ, ` +
+        `first row ${example.row}: ${example.kernel}, LightGBM ${example.lightgbm}`;
   const predictions =
     ulps === 0
       ? 'predictions identical'
