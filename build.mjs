@@ -1,6 +1,9 @@
-// Builds dist/: the kernel (AssemblyScript -> WebAssembly), then the TypeScript.
-// A step whose inputs are older than its output is skipped, so that `npm start` and `npm test` can build for themselves
-// (install scripts are switched off in .npmrc, which also switches off prestart and pretest).
+/**
+ * Builds dist/: the kernel (AssemblyScript to WebAssembly), then the TypeScript.
+ *
+ * A step whose inputs are older than its output is skipped, so that `npm start` and `npm test` can build first at no
+ * cost. (They call this file themselves, because .npmrc switches off scripts such as prestart and pretest.)
+ */
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -9,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(fileURLToPath(import.meta.url));
 const out = join(root, 'dist');
 
+/** The latest modification time of a file, or of a folder and everything below it. */
 function newest(path) {
   const stat = statSync(path);
   if (!stat.isDirectory()) return stat.mtimeMs;
@@ -21,7 +25,8 @@ function newest(path) {
   );
 }
 
-function step(name, stamp, inputs, run) {
+/** Runs one step of the build, unless the file `stamp` is newer than all `inputs`. */
+function step({ name, stamp, inputs, run }) {
   const stampFile = join(out, stamp);
   const changed = Math.max(...inputs.filter(existsSync).map((input) => newest(input)));
   if (existsSync(stampFile) && statSync(stampFile).mtimeMs >= changed) return;
@@ -34,41 +39,46 @@ function step(name, stamp, inputs, run) {
 const path = (...parts) => join(root, ...parts);
 const node = (script, args) =>
   execFileSync(process.execPath, [script, ...args], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
-const here = [path('build.mjs'), path('package.json')];
+const buildFiles = [path('build.mjs'), path('package.json')];
 
 mkdirSync(join(out, 'workers'), { recursive: true });
 
-step('kernel', '.kernel', [...here, path('workers/kernel')], () => {
-  node(path('node_modules/assemblyscript/bin/asc.js'), [
-    relative(root, path('workers/kernel/kernel.ts')),
-    '--outFile',
-    'dist/workers/kernel.wasm',
-    '-O3',
-    '--noAssert',
-    '--runtime',
-    'stub',
-    '--importMemory',
-    '--sharedMemory',
-    '--maximumMemory',
-    '65536',
-    '--enable',
-    'simd',
-    '--enable',
-    'threads',
-    '--memoryBase',
-    '1024',
-    '--use',
-    'abort=',
-  ]);
+step({
+  name: 'kernel',
+  stamp: '.kernel',
+  inputs: [...buildFiles, path('workers/kernel')],
+  run() {
+    node(path('node_modules/assemblyscript/bin/asc.js'), [
+      relative(root, path('workers/kernel/kernel.ts')),
+      '--outFile',
+      'dist/workers/kernel.wasm',
+      '-O3',
+      '--noAssert',
+      '--runtime',
+      'stub',
+      '--importMemory',
+      '--sharedMemory',
+      '--maximumMemory',
+      '65536',
+      '--enable',
+      'simd',
+      '--enable',
+      'threads',
+      '--memoryBase',
+      '1024',
+      '--use',
+      'abort=',
+    ]);
+  },
 });
 
-step(
-  'server',
-  '.server',
-  [...here, path('tsconfig.json'), path('src'), path('workers'), path('test'), path('loadtest')],
-  () => {
+step({
+  name: 'server',
+  stamp: '.server',
+  inputs: [...buildFiles, path('tsconfig.json'), path('src'), path('workers'), path('test'), path('loadtest')],
+  run() {
     for (const folder of ['src', 'test', 'loadtest']) rmSync(join(out, folder), { recursive: true, force: true });
     node(path('node_modules/typescript/bin/tsc'), ['-p', 'tsconfig.json']);
     copyFileSync(path('package.json'), join(out, 'package.json'));
   },
-);
+});

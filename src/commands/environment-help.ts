@@ -11,7 +11,8 @@ const ROWS: readonly (readonly [string, string])[] = [
   ['MODEL_VERSION', 'version to serve (the one in current.json, else the highest complete one)'],
   [
     'MODEL_POLL_SECONDS',
-    `seconds between checks of the store for another version (${DEFAULTS.MODEL_POLL_SECONDS}: off; SIGHUP checks at once)`,
+    'seconds between checks of the store for another version ' +
+      `(${DEFAULTS.MODEL_POLL_SECONDS}: off; SIGHUP checks at once)`,
   ],
   ['MODEL_REQUIRE_CHECKSUMS', 'refuse artifacts without checksums in metadata.json (0)'],
   ['MODEL_PUBLIC_KEY', 'Ed25519 key that metadata.sig must verify with (none)'],
