@@ -1,7 +1,7 @@
 /** `lightscore verify`: compares the kernel with LightGBM itself on a model, bit for bit. */
 import { Command, InvalidArgumentError } from 'commander';
 import { LightscoreError } from '../errors.js';
-import { TOLERANCE, contributionError, mostUlpsApart } from '../model/agreement.js';
+import { TOLERANCE, contributionError, maxUlpsApart } from '../model/agreement.js';
 import type { Booster } from '../model/booster.js';
 import { applicableStrategies } from '../model/image.js';
 import type { Strategy } from '../model/strategies.js';
@@ -133,7 +133,7 @@ export function* compareWithLightGBM(
           first === undefined
             ? undefined
             : { row: Math.floor(first / outputs), kernel: scores.raw[first], lightgbm: raw[first] },
-        ulps: mostUlpsApart(predictions, scores.prediction),
+        ulps: maxUlpsApart(predictions, scores.prediction),
         contribution:
           contributions === undefined
             ? undefined

@@ -3,7 +3,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { LightscoreError } from '../errors.js';
 
 /** Timeouts and retries before S3 counts as unreachable; times in milliseconds. */
-export interface S3Patience {
+export interface S3RetryPolicy {
   readonly connectMs: number;
   /** From sending a request to the first byte of the response. */
   readonly answerMs: number;
@@ -13,13 +13,13 @@ export interface S3Patience {
   readonly attempts: number;
 }
 
-export const S3_PATIENCE: S3Patience = { connectMs: 3_000, answerMs: 10_000, silenceMs: 10_000, attempts: 4 };
+export const S3_RETRY_POLICY: S3RetryPolicy = { connectMs: 3_000, answerMs: 10_000, silenceMs: 10_000, attempts: 4 };
 
 /** The region if neither AWS_REGION nor a profile names one; the SDK follows S3's redirects to the bucket's region. */
 const DEFAULT_REGION = 'us-east-1';
 
 export interface S3ClientOptions {
-  readonly patience?: Partial<S3Patience>;
+  readonly retry?: Partial<S3RetryPolicy>;
   /** An S3 server other than AWS; the default is the endpoint in the SDK's own settings. */
   readonly endpoint?: string;
 }
@@ -28,9 +28,9 @@ export interface S3ClientOptions {
  * Creates an S3 client. Credentials, region and endpoint are the SDK's own settings (AWS_ACCESS_KEY_ID, AWS_PROFILE,
  * AWS_REGION, AWS_ENDPOINT_URL_S3 and so on), so that a bucket's name is enough if the SDK is configured already.
  */
-export function createS3Client({ patience = {}, endpoint = environmentEndpoint() }: S3ClientOptions = {}): S3Client {
+export function createS3Client({ retry = {}, endpoint = environmentEndpoint() }: S3ClientOptions = {}): S3Client {
   silenceVersionWarning();
-  const { connectMs, answerMs, silenceMs, attempts } = { ...S3_PATIENCE, ...patience };
+  const { connectMs, answerMs, silenceMs, attempts } = { ...S3_RETRY_POLICY, ...retry };
   return new S3Client({
     region: sdkRegion,
     followRegionRedirects: true,

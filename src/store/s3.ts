@@ -1,7 +1,7 @@
 /** The artifact store in an S3 bucket. */
 import type { S3Client } from '@aws-sdk/client-s3';
 import { ArtifactError } from '../errors.js';
-import { createS3Client, S3_PATIENCE, type S3ClientOptions } from './s3-client.js';
+import { createS3Client, S3_RETRY_POLICY, type S3ClientOptions } from './s3-client.js';
 import { listS3Folder, readS3Object } from './s3-object.js';
 import { type ArtifactStore, MAX_POINTER_BYTES, type Pointer, POINTER_FILE, type StoredFile } from './store.js';
 import { isVersionName, parsePointer } from './versions.js';
@@ -20,12 +20,12 @@ export class S3Store implements ArtifactStore {
   readonly #prefix: string;
   readonly #attempts: number;
 
-  constructor({ bucket, prefix = 'models/', patience = {}, endpoint }: S3StoreOptions) {
+  constructor({ bucket, prefix = 'models/', retry = {}, endpoint }: S3StoreOptions) {
     this.#bucket = bucket;
     this.#prefix = prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`;
     this.location = `s3://${bucket}/${this.#prefix}`.replace(/\/$/, '');
-    this.#attempts = patience.attempts ?? S3_PATIENCE.attempts;
-    this.client = createS3Client({ patience, ...(endpoint !== undefined && { endpoint }) });
+    this.#attempts = retry.attempts ?? S3_RETRY_POLICY.attempts;
+    this.client = createS3Client({ retry, ...(endpoint !== undefined && { endpoint }) });
   }
 
   async versions(): Promise<string[]> {
