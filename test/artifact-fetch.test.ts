@@ -216,7 +216,7 @@ test('with a public key, metadata must be signed and cover what is used', async 
   const { privateKey, publicKey } = generateKeyPairSync('ed25519');
   await assert.rejects(
     fetchArtifact(store, VERSION, { publicKey }),
-    invalid(/metadata\.sig: is missing, but MODEL_PUBLIC_KEY asks for a signature$/),
+    invalid(/metadata\.sig: is missing, but MODEL_PUBLIC_KEY requires a signature$/),
   );
   const sign = async (): Promise<void> =>
     writeFile(path('metadata.sig'), signMetadata(await readFile(path('metadata.json')), privateKey));

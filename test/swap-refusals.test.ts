@@ -224,7 +224,7 @@ test('with MODEL_PUBLIC_KEY only what its owner has signed is served', async (t)
     assert.match(answer.problem.detail, reason);
   };
   await underLoad(administered, async () => {
-    await refuse(/metadata\.sig: is missing, but MODEL_PUBLIC_KEY asks for a signature/);
+    await refuse(/metadata\.sig: is missing, but MODEL_PUBLIC_KEY requires a signature/);
     await signVersion(store.path('v1.1.0'), store.path('other.pem'), true);
     await refuse(/metadata\.sig: does not match metadata\.json/);
     await signVersion(store.path('v1.1.0'), store.path('own.pem'), false);

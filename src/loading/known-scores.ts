@@ -1,8 +1,8 @@
-/** Scores that an image is held against. */
+/** Scores with which the self-check compares those of the kernel. */
 
-/** Rows and what somebody else made of them. */
+/** Rows and their raw scores by another scorer. */
 export interface KnownScores {
-  /** For messages: whose scores they are. */
+  /** The name of that scorer, for messages. */
   readonly by: string;
   /** [count][features] */
   readonly rows: Float64Array;

@@ -1,6 +1,6 @@
 /**
- * The thread that loads models (`workers/load.ts`): started when there is one to load, at a lower priority than
- * scoring, and let go after.
+ * The main thread's side of the thread that loads models (`workers/load.ts`). The thread is started for a load, runs
+ * with a lower priority than scoring, and ends when it has been idle for a while.
  */
 import { fileURLToPath } from 'node:url';
 import { MessageChannel } from 'node:worker_threads';
@@ -12,20 +12,21 @@ import type { SharedScoringResources } from '../scoring/kernel.js';
 
 const IDLE_MS = 5000;
 /**
- * Added to the thread's niceness where the system allows it: the least there is. At 10 a load moved the 99th percentile
- * of the event-loop delay from 1.5 to 4 ms on two idle cores, at 19 to 2.2; on cores that scoring keeps busy a load
- * takes seconds, and may.
+ * Added to the thread's niceness if the system allows it; 19 is the lowest priority. On two idle cores, a load with 10
+ * raised the 99th percentile of the event-loop delay from 1.5 to 4 ms, with 19 to 2.2 ms. On cores that are busy with
+ * scoring a load takes seconds, which is acceptable.
  */
 const NICENESS = 19;
 
 export class ModelLoader {
+  readonly #resources: SharedScoringResources;
+  readonly #models: Config['models'];
   readonly #piscina: Piscina;
   #loads = 0;
 
-  constructor(
-    private readonly resources: SharedScoringResources,
-    private readonly models: Config['models'],
-  ) {
+  constructor(resources: SharedScoringResources, models: Config['models']) {
+    this.#resources = resources;
+    this.#models = models;
     const workerData: LoadWorkerData = {
       module: resources.module,
       memory: resources.memory.memory,
@@ -43,28 +44,28 @@ export class ModelLoader {
   }
 
   /**
-   * @returns a verified image in shared memory, which is the caller's to free
-   * @throws ArtifactError, LightscoreError VERSION_NOT_FOUND, STORE_UNREACHABLE, MODEL_UNSUPPORTED (no room),
-   * WORKER_FAILED; no memory is kept then
+   * @returns a verified image in shared memory, which the caller must free
+   * @throws ArtifactError, LightscoreError VERSION_NOT_FOUND, STORE_UNREACHABLE, MODEL_UNSUPPORTED (not enough memory),
+   * WORKER_FAILED; all memory of the load is freed then
    */
   async load(version: string): Promise<LoadedImage> {
-    const { memory } = this.resources;
+    const { memory } = this.#resources;
     const { port1, port2 } = new MessageChannel();
-    const given = new Set<number>();
+    const allocated = new Set<number>();
     const abort = new AbortController();
     let outOfMemory: unknown;
     port1.on('message', ({ bytes }: MemoryRequest) => {
       try {
         const address = memory.allocate(bytes);
-        given.add(address);
+        allocated.add(address);
         port1.postMessage(address);
       } catch (error) {
         outOfMemory = error;
         abort.abort();
       }
     });
-    const { requireChecksums, publicKey } = this.models;
-    const task: LoadTask = { version, requireChecksums, publicKey, hurried: this.#loads++ === 0, port: port2 };
+    const { requireChecksums, publicKey } = this.#models;
+    const task: LoadTask = { version, requireChecksums, publicKey, parallel: this.#loads++ === 0, port: port2 };
     try {
       const result = await this.#run(task, abort.signal);
       if ('refused' in result) {
@@ -73,13 +74,13 @@ export class ModelLoader {
           ? new ArtifactError(file, reason)
           : new LightscoreError(code, message);
       }
-      given.delete(result.loaded.image);
+      allocated.delete(result.loaded.image);
       return result.loaded;
     } catch (error) {
       throw outOfMemory ?? error;
     } finally {
       port1.close();
-      for (const address of given) memory.free(address);
+      for (const address of allocated) memory.free(address);
     }
   }
 
@@ -95,7 +96,7 @@ export class ModelLoader {
     }
   }
 
-  /** Threads alive now. */
+  /** Threads that are alive. */
   get threads(): readonly { terminate(): Promise<number> }[] {
     return this.#piscina.threads;
   }

@@ -1,4 +1,4 @@
-/** What travels between the main thread and the loader's thread. */
+/** The messages between the main thread and the loader's thread. */
 import type { MessagePort } from 'node:worker_threads';
 import type { LaneShape } from '../model/image.js';
 import type { Strategy } from '../model/strategies.js';
@@ -18,9 +18,9 @@ export interface LoadTask {
   readonly requireChecksums: boolean;
   /** MODEL_PUBLIC_KEY, PEM. */
   readonly publicKey: string | undefined;
-  /** Nothing serves yet: what can run side by side does. Later loads keep to one core. */
-  readonly hurried: boolean;
-  /** Gets MemoryRequests, answers with addresses: the main thread alone hands out memory. */
+  /** The first load runs native LightGBM in parallel, as nothing is served yet. Later loads use one core. */
+  readonly parallel: boolean;
+  /** Receives MemoryRequests and responds with addresses: only the main thread allocates. */
   readonly port: MessagePort;
 }
 
@@ -28,15 +28,15 @@ export interface MemoryRequest {
   readonly bytes: number;
 }
 
-/** Rows on which the kernel agreed bit for bit with each of them; 0 where it could not be asked. */
+/** The number of rows on which the kernel agreed bit for bit with each scorer; 0 if a scorer is not available. */
 export interface SelfCheckRows {
   readonly treeWalk: number;
-  /** Of self_check.json. */
+  /** The scores in self_check.json. */
   readonly trainer: number;
   readonly native: number;
 }
 
-/** A verified image, and what is known of the version. */
+/** A verified image, and the properties of its version. */
 export interface LoadedImage {
   readonly card: ModelCard;
   readonly strategy: Strategy;
@@ -44,7 +44,7 @@ export interface LoadedImage {
   /** Address in the shared memory. */
   readonly image: number;
   readonly imageBytes: number;
-  /** Raw score of the card's example row, by the plain tree walk. */
+  /** Raw score of the card's example row by the plain tree walk. */
   readonly exampleRaw: number;
   readonly files: readonly ArtifactFile[];
   readonly signed: boolean;
@@ -54,8 +54,8 @@ export interface LoadedImage {
 }
 
 /**
- * Errors lose their class on the way between threads, so a refusal travels as a value. `file` and `reason` are an
- * ArtifactError's.
+ * Why a load was refused. It is plain data, as errors lose their class between threads. `file` and `reason` are set for
+ * an ArtifactError.
  */
 export interface Refusal {
   readonly code: ErrorCode;

@@ -1,11 +1,11 @@
-/** What a version says of itself once its text has been parsed. */
+/** Builds the card of a model from its artifact and its parsed text. */
 import { ArtifactError } from '../errors.js';
 import { type Booster, splitImportance } from '../model/booster.js';
 import { exampleRow } from '../model/critical-rows.js';
 import type { ModelCard } from '../scoring/model-card.js';
 import type { Artifact } from './fetch.js';
 
-/** @throws ArtifactError where the metadata has another number of features than the model */
+/** @throws ArtifactError if the metadata has another number of features than the model */
 export function cardOf({ version, metadata, metadataFile, modelSha256 }: Artifact, booster: Booster): ModelCard {
   return {
     version,
@@ -23,8 +23,8 @@ export function cardOf({ version, metadata, metadataFile, modelSha256 }: Artifac
 }
 
 /**
- * The model's own names rule; where it was trained without names, LightGBM calls them Column_0, Column_1, ... and
- * metadata's are used.
+ * Returns the names in the model's text. If the model was trained without names, LightGBM calls its features Column_0,
+ * Column_1 and so on; the names in the metadata are then used instead.
  */
 function featureNames(file: string, ofModel: readonly string[], ofMetadata: readonly string[]): readonly string[] {
   if (ofMetadata.length !== ofModel.length) {

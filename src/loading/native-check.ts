@@ -1,4 +1,4 @@
-/** Native LightGBM as one of the scorers that a new image is held against, where it is built. */
+/** Native LightGBM as one of the scorers of the self-check, if it is built. */
 import { type ChildProcess, type ForkOptions, fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
@@ -6,7 +6,7 @@ import type { NativeAnswer, NativeModel, NativeRows } from '../native/score-proc
 import { ArtifactError, LightscoreError } from '../errors.js';
 import type { KnownScores } from './known-scores.js';
 
-/** Whether a native LightGBM stands ready; nothing is built for this. */
+/** Whether native LightGBM is built already; the self-check does not build it. */
 async function builtLightGBM(): Promise<boolean> {
   const { findLightGBMSource } = await import('../native/build.js');
   try {
@@ -17,23 +17,25 @@ async function builtLightGBM(): Promise<boolean> {
   }
 }
 
-/** LightGBM may take this long before it counts as stuck. */
+/** LightGBM is ended if it takes longer than this. */
 const NATIVE_TIMEOUT_MS = 120_000;
 
-/** What native LightGBM makes of rows; undefined where it is not built (it is a development dependency). Asked once. */
+/**
+ * Returns native LightGBM's scores of rows; undefined if it is not built (it is a development dependency). Call it only
+ * once.
+ */
 export type NativeScores = (rows: Float64Array, count: number) => Promise<KnownScores | undefined>;
 
 /**
- * Starts native LightGBM on a model, in a process of its own: a text that LightGBM cannot read ends the process that it
- * runs in.
- * @param signal ends it
- * @returns a function that throws ArtifactError where LightGBM refuses the model
+ * Starts native LightGBM with a model in a child process, because a text that it cannot read may end its process.
+ * @param signal ends the process
+ * @returns a function that throws ArtifactError if LightGBM refuses the model
  */
 export function startNative(modelText: string, file: string, signal: AbortSignal): NativeScores {
   const started = builtLightGBM().then((isBuilt) =>
     isBuilt && !signal.aborted ? new NativeProcess(modelText, signal) : undefined,
   );
-  // What goes wrong is told to whoever asks; a load that ends before it does is nobody's failure.
+  // The returned function reports a failure to start. If a load ends without calling it, the failure does not matter.
   started.catch(() => {});
   return async (rows, count) => {
     const answer = await (await started)?.scores(rows);
@@ -48,8 +50,7 @@ class NativeProcess {
   readonly #answer: Promise<NativeAnswer>;
 
   constructor(modelText: string, signal: AbortSignal) {
-    // One thread: with the helpers of another V8 both cores of a small machine would be busy, and the event loop would
-    // wait for them.
+    // With the helper threads of a second V8, both cores of a small machine would be busy and delay the event loop.
     const options: ForkOptions = {
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
@@ -58,11 +59,11 @@ class NativeProcess {
       signal,
     };
     this.#child = fork(new URL('../../workers/native-scores.js', import.meta.url), options);
-    // As the loader itself: scoring comes first.
+    // Like the loader's thread, the process runs with a lower priority than scoring.
     if (this.#child.pid !== undefined) setPriority(this.#child.pid, constants.priority.PRIORITY_LOW);
     this.#answer = new Promise((resolve) => {
       this.#child.once('message', (message) => resolve(message as NativeAnswer));
-      // Every one: being ended is an error too.
+      // There may be several errors, as ending the process by the signal is one too.
       this.#child.on('error', (error) => resolve({ refused: error.message }));
       this.#child.once('exit', (code, ended) =>
         resolve({ refused: `LightGBM ended with ${ended ?? `exit code ${code}`} on this model` }),
@@ -76,7 +77,7 @@ class NativeProcess {
     return this.#answer;
   }
 
-  /** Where the process ends before it has read everything, its exit tells. */
+  /** Errors of sending are ignored: if the process has ended, its exit code gives the reason. */
   #send(message: NativeModel | NativeRows): void {
     if (this.#child.connected) this.#child.send(message, () => {});
   }

@@ -1,7 +1,8 @@
 /**
- * The gate in front of every version: the kernel scores rows whose raw scores are known from elsewhere, and must agree
- * bit for bit. What it is held against: the plain tree walk on rows of the model's own thresholds, always; the
- * trainer's own LightGBM where the artifact carries `self_check.json`; native LightGBM where it is built.
+ * The self-check, which every version must pass before it is served. The kernel scores rows whose raw scores are known
+ * from other scorers, and must agree with them bit for bit. The other scorers are the plain tree walk, on rows made
+ * from the model's thresholds; the trainer's LightGBM, if the artifact has a `self_check.json`; and native LightGBM, if
+ * it is built.
  */
 import { MODEL_FILE, SELF_CHECK_FILE } from '../artifact/files.js';
 import { ArtifactError } from '../errors.js';
@@ -16,10 +17,10 @@ import type { SelfCheckRows } from './messages.js';
 import type { NativeScores } from './native-check.js';
 import { readSelfCheck } from './trainer-check.js';
 
-/** Rows of the lane for the self-check. */
+/** Number of rows in the lane of the self-check. */
 const CHECK_ROWS = 128;
 
-/** An image in shared memory, and what it was compiled from. */
+/** An image in shared memory, what it was compiled from, and what the self-check needs. */
 export interface UncheckedImage {
   readonly artifact: Artifact;
   readonly booster: Booster;
@@ -28,15 +29,15 @@ export interface UncheckedImage {
   readonly image: number;
   readonly shape: LaneShape;
   readonly memory: WebAssembly.Memory;
-  /** The address of `bytes` of shared memory. */
+  /** Returns the address of `bytes` of shared memory. */
   readonly allocate: (bytes: number) => Promise<number>;
   readonly native: NativeScores;
 }
 
 /**
- * Holds an image against every scorer there is.
- * @returns on how many rows each of them agreed
- * @throws ArtifactError with the first row that differs by a bit
+ * Compares an image with every scorer that is available.
+ * @returns the number of rows on which each of them agreed
+ * @throws ArtifactError with the first row that differs in any bit
  */
 export async function checkImage(unchecked: UncheckedImage): Promise<SelfCheckRows> {
   const { artifact, booster, kernel, image, shape, memory, allocate } = unchecked;
@@ -44,7 +45,7 @@ export async function checkImage(unchecked: UncheckedImage): Promise<SelfCheckRo
   const plan = planLane(shape, CHECK_ROWS, 'score');
   const lane = new Lane(plan, { memory }, await allocate(plan.bytes));
   const check = (known: KnownScores): number => {
-    verifyKernel(kernel, image, lane, known, file);
+    verifyKernel({ kernel, image, lane, file }, known);
     return known.count;
   };
 
@@ -59,13 +60,18 @@ export async function checkImage(unchecked: UncheckedImage): Promise<SelfCheckRo
   return { treeWalk, trainer, native: native === undefined ? 0 : check(native) };
 }
 
-/**
- * @param image address of a single-output model's image
- * @param lane a score lane of that model, free to use
- * @param file names the model in the error
- * @throws ArtifactError with the first row that differs by a bit
- */
-export function verifyKernel(kernel: BoundKernel, image: number, lane: Lane, known: KnownScores, file: string): void {
+interface KernelUnderTest {
+  readonly kernel: BoundKernel;
+  /** Address of a single-output model's image. */
+  readonly image: number;
+  /** A score lane of that model that is not in use. */
+  readonly lane: Lane;
+  /** Names the model in the error. */
+  readonly file: string;
+}
+
+/** @throws ArtifactError with the first row that differs in any bit */
+function verifyKernel({ kernel, image, lane, file }: KernelUnderTest, known: KnownScores): void {
   const { capacity, features } = lane.plan;
   for (let start = 0; start < known.count; start += capacity) {
     const count = Math.min(capacity, known.count - start);
