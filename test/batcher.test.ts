@@ -1,3 +1,4 @@
+/** The batcher on a real pool: every row is scored once, by the right model, whatever else happens. */
 import assert from 'node:assert/strict';
 import { type TestContext, describe, test } from 'node:test';
 import * as fc from 'fast-check';
@@ -31,11 +32,11 @@ function setUp(t: TestContext, workers = 2, options: Partial<BatcherOptions> = {
   return { pool, batcher, observed, model: placeModel(pool, 'v1.0.0') };
 }
 
-/** That each row was delivered once, with its own score. */
-function isRight(request: RecordedRequest, start: number): void {
+/** Asserts that each row was delivered once, with its own scores. */
+function assertScores(request: RecordedRequest, start: number): void {
   assert(
     request.deliveries.every((count) => count === 1),
-    'every row once',
+    'every row is delivered once',
   );
   assert.equal(request.failures, 0);
   for (const [i, score] of request.calibrated.entries())
@@ -69,7 +70,7 @@ for (const mode of ['pool', 'auto', 'inline'] as const) {
         }
         for (const { request, start } of requests) {
           assert.equal(await request.outcome, 'scored');
-          isRight(request, start);
+          assertScores(request, start);
         }
         assert.equal(batcher.waitingRows, 0);
       }),
@@ -79,7 +80,7 @@ for (const mode of ['pool', 'auto', 'inline'] as const) {
     if (mode === 'pool') assert.equal(observed.inlineBatches, 0);
     else assert(observed.inlineBatches > 0);
     model.retire();
-    assert.equal(pool.memory.usedBytes, 0, 'every lane and the image went back');
+    assert.equal(pool.memory.usedBytes, 0, 'every lane and the image are freed');
   });
 }
 
@@ -91,7 +92,7 @@ test('requests of one turn of the event loop share a batch', async (t) => {
   assert.deepEqual([observed.batches, observed.rows], [1, 40]);
 });
 
-test('no more than queueRows wait; a request that does not fit leaves nothing behind', async (t) => {
+test('at most queueRows rows wait; a request that does not fit takes nothing', async (t) => {
   const { batcher, model } = setUp(t, 1, { queueRows: 100 });
   const first = new RecordedRequest(rowsFrom(0, 60));
   const tooMany = new RecordedRequest(rowsFrom(0, 41));
@@ -103,31 +104,31 @@ test('no more than queueRows wait; a request that does not fit leaves nothing be
   assert.equal(batcher.waitingRows, 100);
   assert(!batcher.admit(new RecordedRequest(rowsFrom(0, 1)), model));
   assert.deepEqual(await Promise.all([first.outcome, fits.outcome]), ['scored', 'scored']);
-  isRight(first, 0);
-  isRight(fits, 60);
+  assertScores(first, 0);
+  assertScores(fits, 60);
   assert(tooMany.deliveries.every((count) => count === 0));
   assert.equal(batcher.waitingRows, 0);
-  assert(batcher.admit(new RecordedRequest(rowsFrom(0, 100)), model), 'there is room again');
+  assert(batcher.admit(new RecordedRequest(rowsFrom(0, 100)), model), 'the queue is empty again');
 });
 
-test('a request that finds no memory for all of its rows gives back what it took, though nothing else is under way', async (t) => {
+test('a request without enough memory for all of its rows releases its lanes, even on an idle server', async (t) => {
   const laneBytes = new OwnQuota(4_000_000);
   const { batcher, model } = setUp(t, 1, { quotas: { rows: new OwnQuota(20_000), laneBytes } });
   const lanes = Math.floor(4_000_000 / model.laneBytes('score'));
   const tooLarge = new RecordedRequest(rowsFrom(0, lanes * 256 + 1));
   assert(!batcher.admit(tooLarge, model));
-  // It is refused then, as the HTTP routes do.
+  // The HTTP routes refuse such a request.
   tooLarge.failed('worker');
   assert(laneBytes.taken > 0);
   while (laneBytes.taken > 0) await new Promise((resolve) => setImmediate(resolve));
   const next = new RecordedRequest(rowsFrom(0, 300));
   assert(batcher.admit(next, model));
   assert.equal(await next.outcome, 'scored');
-  isRight(next, 0);
+  assertScores(next, 0);
   assert(tooLarge.deliveries.every((count) => count === 0));
 });
 
-test('a request past its deadline is given up once, and costs no worker', async (t) => {
+test('a request past its deadline fails once and uses no worker', async (t) => {
   const { batcher, model, observed } = setUp(t, 1);
   const late = new RecordedRequest(rowsFrom(0, 300), 'score', performance.now() - 1);
   const good = new RecordedRequest(rowsFrom(300, 10));
@@ -136,11 +137,11 @@ test('a request past its deadline is given up once, and costs no worker', async 
   assert.deepEqual(await Promise.all([late.outcome, good.outcome]), ['deadline', 'scored']);
   assert.equal(late.failures, 1);
   assert(late.deliveries.every((count) => count === 0));
-  isRight(good, 300);
+  assertScores(good, 300);
   assert.equal(observed.rows, 10);
 });
 
-test('a request that waits too long behind a busy worker is told while it waits', async (t) => {
+test('a request that waits too long for a busy worker fails at its deadline', async (t) => {
   const { batcher, model } = setUp(t, 1, { queueRows: 100_000 });
   const deadline = performance.now() + 1;
   const requests = Array.from({ length: 40 }, (_, i) => new RecordedRequest(rowsFrom(i, 500), 'explain', deadline));
@@ -148,12 +149,12 @@ test('a request that waits too long behind a busy worker is told while it waits'
   const outcomes = await Promise.all(requests.map(({ outcome }) => outcome));
   assert(outcomes.includes('deadline'));
   for (const [i, request] of requests.entries()) {
-    if (outcomes[i] === 'scored') isRight(request, i);
+    if (outcomes[i] === 'scored') assertScores(request, i);
     else assert.equal(request.failures, 1);
   }
 });
 
-test('rows of a client that has left cost no worker where nothing else stands before them', async (t) => {
+test('rows of a client that has left use no worker if they are first in the queue', async (t) => {
   const { batcher, model, observed } = setUp(t, 1);
   const gone = Array.from({ length: 20 }, (_, i) => new RecordedRequest(rowsFrom(i, 5)));
   for (const request of gone) {
@@ -163,12 +164,12 @@ test('rows of a client that has left cost no worker where nothing else stands be
   const good = new RecordedRequest(rowsFrom(50, 7));
   assert(batcher.admit(good, model));
   assert.equal(await good.outcome, 'scored');
-  isRight(good, 50);
+  assertScores(good, 50);
   assert.equal(observed.rows, 7);
   assert(gone.every(({ deliveries, failures }) => failures === 0 && deliveries.every((count) => count === 0)));
 });
 
-test('each request is scored by the model it was admitted for, also where the model changes between two', async (t) => {
+test('each request is scored by the model it was admitted for, even if the model changes in between', async (t) => {
   const { batcher, model, pool } = setUp(t);
   const newer = placeModel(pool, 'v1.1.0');
   const reference = new RecordedRequest(rowsFrom(0, 200));
@@ -183,7 +184,7 @@ test('each request is scored by the model it was admitted for, also where the mo
   for (const { request, by } of requests) assert(batcher.admit(request, by));
   let freed = false;
   model.retire(() => (freed = true));
-  assert(!freed, 'its rows are under way');
+  assert(!freed, 'its rows are being scored');
   for (const { request, by, row } of requests) {
     assert.equal(await request.outcome, 'scored');
     assert.equal(request.models[0], by);
@@ -191,15 +192,15 @@ test('each request is scored by the model it was admitted for, also where the mo
     const expected = by === model ? golden.calibrated[row] : reference.calibrated[row];
     assert(close(request.calibrated[0], expected), `row ${row}`);
   }
-  assert(freed, 'its last batch has returned');
-  assert(pool.memory.usedBytes < before + newer.memoryBytes, 'the memory of the retired model went back');
+  assert(freed, 'its last lane was released');
+  assert(pool.memory.usedBytes < before + newer.memoryBytes, 'the memory of the retired model was freed');
 });
 
 describe('a worker that dies', () => {
-  test('in mid-batch costs nobody an answer: every row is scored once, and right', async (t) => {
+  test('during a batch loses no answer: every row is scored once, correctly', async (t) => {
     const { batcher, model, observed, pool } = setUp(t, 2);
     let kill = false;
-    // The batch is handed over when this turn is over, and takes longer than that.
+    // The batch is posted at the end of this turn, and takes longer than the turn.
     observed.onDispatch = () => {
       if (!kill) return;
       kill = false;
@@ -214,15 +215,15 @@ describe('a worker that dies', () => {
       for (const request of requests) assert(batcher.admit(request, model));
       for (const [i, request] of requests.entries()) {
         assert.equal(await request.outcome, 'scored');
-        isRight(request, i);
+        assertScores(request, i);
       }
     }
-    assert(observed.workersFailed > 0, 'a batch was under way in one of them');
+    assert(observed.workersFailed > 0, 'a worker died during a batch');
     assert.equal(batcher.rows, 0);
-    assert.equal(pool.threads.length, 2, 'each was replaced');
+    assert.equal(pool.threads.length, 2, 'each worker was replaced');
   });
 
-  test('of every batch of a model fails their requests once each, and other models are scored on', async (t) => {
+  test('in every batch of one model fails each of its requests once, and other models keep working', async (t) => {
     const { batcher, model, observed, pool } = setUp(t, 1);
     // An image beyond the end of the memory: the kernel traps.
     const broken = new ServedModel(
@@ -237,12 +238,12 @@ describe('a worker that dies', () => {
     assert.equal(doomed.failures, 1);
     assert(doomed.deliveries.every((count) => count === 0));
     assert.equal(observed.workersFailed, 3, 'the batch was tried three times');
-    isRight(good, 5);
+    assertScores(good, 5);
     assert.equal(batcher.rows, 0);
   });
 });
 
-test('lanes are used again: memory does not grow with the number of batches', async (t) => {
+test('lanes are reused: memory does not grow with the number of batches', async (t) => {
   const { batcher, model, pool } = setUp(t, 2);
   const wave = async (): Promise<void> => {
     const requests = Array.from(
@@ -258,7 +259,7 @@ test('lanes are used again: memory does not grow with the number of batches', as
   assert.equal(pool.memory.totalBytes, after);
 });
 
-test('a request that cannot be answered takes no other of its batch with it, and its lane comes back', async (t) => {
+test('a request that cannot be answered does not affect others of its batch, and its lane is released', async (t) => {
   const { batcher, model, observed, pool } = setUp(t);
   const broken = new RecordedRequest(rowsFrom(0, 1));
   const fault = new Error('cannot be answered');
@@ -271,15 +272,15 @@ test('a request that cannot be answered takes no other of its batch with it, and
   assert.equal(await broken.outcome, 'worker');
   assert.equal(await before.outcome, 'scored');
   assert.equal(await after.outcome, 'scored');
-  isRight(before, 1);
-  isRight(after, 4);
+  assertScores(before, 1);
+  assertScores(after, 4);
   assert.deepEqual(observed.answersFailed, [fault]);
   model.retire();
   await new Promise(setImmediate);
   assert.equal(pool.memory.usedBytes, 0);
 });
 
-test('a queue of explanations takes memory by its rows, whatever a row costs', async (t) => {
+test('a queue of explanations takes memory by its number of rows, whatever a row costs', async (t) => {
   const { batcher, model, pool } = setUp(t, 1);
   const idle = pool.memory.usedBytes;
   const request = new RecordedRequest(rowsFrom(0, 1600), 'explain');
@@ -290,19 +291,19 @@ test('a queue of explanations takes memory by its rows, whatever a row costs', a
   assert(request.deliveries.every((count) => count === 1));
 });
 
-test('where the shared memory has no room for the rows, the request is not admitted and nothing stays counted', async (t) => {
+test('a request that does not fit into the shared memory is not admitted, and its rows do not count', async (t) => {
   const { batcher, model } = setUp(t, 1);
   const takeLane = model.takeLane.bind(model);
   let lanes = 0;
   model.takeLane = (kind) => (lanes++ < 2 ? takeLane(kind) : undefined);
   const large = new RecordedRequest(rowsFrom(0, 1000));
   assert.equal(batcher.admit(large, model), false);
-  // What the front end does with a request that was not admitted.
+  // The front end settles a request that was not admitted.
   large.settled = true;
   model.takeLane = takeLane;
   const next = new RecordedRequest(rowsFrom(3, 10));
   assert(batcher.admit(next, model));
   assert.equal(await next.outcome, 'scored');
-  isRight(next, 3);
+  assertScores(next, 3);
   assert.equal(batcher.waitingRows, 0);
 });

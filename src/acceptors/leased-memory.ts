@@ -119,7 +119,7 @@ export class MemoryLender {
   /** Keeps a model's image in place until the acceptor frees its address. */
   lendImage(model: ServedModel): void {
     model.hold();
-    this.#lend(model.image, () => model.letGo());
+    this.#lend(model.image, () => model.release());
   }
 
   /** The acceptor's thread, and the workers it had, have ended. */
