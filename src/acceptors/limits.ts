@@ -2,7 +2,7 @@
 import type { Config } from '../config/config.js';
 import { MAX_PARTIAL_BYTES } from '../http/body.js';
 import { RateLimiter } from '../access/rate-limiter.js';
-import { MOST_LANE_BYTES } from '../scoring/batcher.js';
+import { MAX_LANE_BYTES } from '../scoring/batcher.js';
 import { OwnQuota, type Quota, SharedQuota } from '../scoring/quota.js';
 import { MAX_WAITING_BYTES } from '../telemetry/log.js';
 
@@ -17,7 +17,7 @@ export interface Limits {
 export function ownLimits({ access, scoring }: Config): Limits {
   return {
     rows: new OwnQuota(scoring.queueRows),
-    laneBytes: new OwnQuota(MOST_LANE_BYTES),
+    laneBytes: new OwnQuota(MAX_LANE_BYTES),
     partialBytes: new OwnQuota(MAX_PARTIAL_BYTES),
     rate: access.rateLimit > 0 ? new RateLimiter(RateLimiter.table(), access.rateLimit) : undefined,
   };
@@ -54,7 +54,7 @@ export interface SharedLimits extends Limits {
 export function sharedLimits({ access, scoring }: Config, cells: LimitCells, acceptor: number): SharedLimits {
   const quotas = {
     rows: new SharedQuota(cells.rows, scoring.queueRows, acceptor),
-    laneBytes: new SharedQuota(cells.laneBytes, MOST_LANE_BYTES, acceptor),
+    laneBytes: new SharedQuota(cells.laneBytes, MAX_LANE_BYTES, acceptor),
     partialBytes: new SharedQuota(cells.partialBytes, MAX_PARTIAL_BYTES, acceptor),
     lineCharacters: new SharedQuota(cells.lineCharacters, MAX_WAITING_BYTES, acceptor),
   };
