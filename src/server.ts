@@ -1,4 +1,4 @@
-/** The server: its parts, wired. */
+/** The server: creates its parts, connects them, and starts and stops them. */
 import type { Registry } from 'prom-client';
 import { AcceptorThreads } from './acceptors/acceptor-threads.js';
 import { Acceptor } from './acceptors/acceptor.js';
@@ -23,13 +23,14 @@ import { InlineScorer } from './scoring/inline-scorer.js';
 import { createScoringResources } from './scoring/kernel.js';
 import { messageOf } from './errors.js';
 
-/** How long a draining server still takes connections, so that load balancers see `/readyz` turn 503. */
+/** How long a draining server still accepts connections, so that load balancers see `/readyz` turn 503. */
 const LINGER_MS = 1000;
 
 export class Server {
   readonly log: Log;
-  /** Resolves where the server should end for its own faults; the log says why. */
+  /** Resolves if acceptors fail too often for the server to go on; the log has the reasons. */
   readonly givenUp: Promise<void>;
+  readonly #config: Config;
   readonly #metrics = new Metrics();
   readonly #registry: Registry;
   readonly #audit: AuditTrail;
@@ -41,8 +42,9 @@ export class Server {
   readonly #acceptors: Acceptors;
   #draining = false;
 
-  /** @throws LightscoreError CONFIG_INVALID where AUDIT_LOG cannot be continued */
-  constructor(private readonly config: Config) {
+  /** @throws LightscoreError CONFIG_INVALID if AUDIT_LOG cannot be continued */
+  constructor(config: Config) {
+    this.#config = config;
     const { log, scoring } = config;
     this.log = openLog(log);
     const { logger, predictions } = this.log;
@@ -58,7 +60,7 @@ export class Server {
 
     const administrator: Administrator = {
       call: (call) => administration.call(call),
-      noteRefused: (method, path, address) => administration.noteRefused(method, path, address),
+      noteRefused: (call) => administration.noteRefused(call),
     };
     const parts = { source, loader: this.#loader, audit: this.#audit, metrics, logger };
     if (config.http.acceptors === 1) {
@@ -90,11 +92,16 @@ export class Server {
       this.#models = new ModelRegistry({
         ...parts,
         pool: new InlineScorer(resources),
-        spread: (serving) => threads.serve(serving),
+        distribute: (serving) => threads.serve(serving),
       });
     }
-    const administration = new Administration(this.#models, source, this.#audit, () => this.#draining);
-    this.#follower = new StoreFollower(config.models, this.#models, source, metrics, logger);
+    const administration = new Administration({
+      models: this.#models,
+      source,
+      audit: this.#audit,
+      draining: () => this.#draining,
+    });
+    this.#follower = new StoreFollower({ models: config.models, registry: this.#models, source, metrics, logger });
   }
 
   get port(): number {
@@ -105,14 +112,14 @@ export class Server {
     return this.#models.serving?.champion;
   }
 
-  /** Opens the port; the server is live, and unready until `loadModel` is done. */
+  /** Opens the port. The server is live then, but not ready until `loadModel` has resolved. */
   listen(): Promise<void> {
     return this.#acceptors.listen();
   }
 
   /**
-   * Serves the model that settings and store name, waiting for the store where it cannot be reached, and follows the
-   * store from there.
+   * Serves the model that settings and store select, retrying while the store cannot be reached; then starts the
+   * challenger, and polls the store if MODEL_POLL_SECONDS says so.
    * @throws ArtifactError, LightscoreError VERSION_NOT_FOUND
    */
   loadModel(): Promise<void> {
@@ -120,8 +127,8 @@ export class Server {
   }
 
   /**
-   * SIGHUP: serves what settings and store name now. A version that cannot be served is in the log; what served goes
-   * on.
+   * Serves the version that settings and store select now (SIGHUP). If it cannot be served, the current model keeps
+   * serving, and the log has the reason.
    */
   async reload(actor: string): Promise<void> {
     const { logger } = this.log;
@@ -134,20 +141,20 @@ export class Server {
   }
 
   /**
-   * Turns `/readyz` to 503, lets load balancers see it, takes no more connections, answers every request under way, and
-   * ends what it started. Resolves within DRAIN_TIMEOUT_MS, or a little later.
+   * Turns `/readyz` to 503, waits for load balancers to notice, accepts no more connections, answers all accepted
+   * requests, and closes everything. Resolves within DRAIN_TIMEOUT_MS, or a little later.
    * @returns whether every request was answered
    */
   async drain(): Promise<boolean> {
     if (this.#draining) return false;
     this.#draining = true;
-    const { drainTimeoutMs } = this.config.http;
+    const { drainTimeoutMs } = this.#config.http;
     this.#follower.stop();
     const pause = (milliseconds: number): Promise<false> =>
       new Promise((resolve) => setTimeout(() => resolve(false), milliseconds));
     const linger = Math.min(LINGER_MS, drainTimeoutMs / 2);
     await Promise.race([this.#acceptors.startDraining(), pause(linger)]);
-    this.log.logger.info({ event: 'draining' }, 'draining: answering what was accepted');
+    this.log.logger.info({ event: 'draining' }, 'draining: answering the accepted requests');
     await pause(linger);
     const answered = await Promise.race([
       this.#acceptors.drained().then(
@@ -159,12 +166,14 @@ export class Server {
     await this.close();
     this.log.logger.info(
       { event: 'stopped', all_answered: answered },
-      answered ? 'stopped: every accepted request was answered' : 'stopped: DRAIN_TIMEOUT_MS ran out',
+      answered
+        ? 'stopped: every accepted request was answered'
+        : 'stopped: DRAIN_TIMEOUT_MS passed before every accepted request was answered',
     );
     return answered;
   }
 
-  /** Ends everything at once. */
+  /** Closes everything without waiting for requests. */
   async close(): Promise<void> {
     this.#follower.stop();
     await Promise.all([this.#acceptors.close(), this.#loader.close()]);

@@ -15,7 +15,7 @@ test('the admin commands do what the routes do, and say it in one line', async (
     return code === 0 ? stdout : `${code}: ${stderr}`;
   };
   assert.match(await run('models'), /^VERSION +STATE +ROLE[^\n]*\nv1\.0\.0 +active +champion /);
-  assert.equal(await run('models', 'load', 'v1.1.0'), 'v1.1.0 is warm: activate it when it should serve\n');
+  assert.equal(await run('models', 'load', 'v1.1.0'), 'v1.1.0 is warm: activate it to serve it\n');
   assert.equal(await run('experiment', 'start', 'v1.1.0', '--share', '0.25'), 'v1.1.0 answers 25% of the requests\n');
   assert.match(await run('experiment'), /^v1\.1\.0 against v1\.0\.0: ab, share 0\.25, since .* by key:tester\n$/);
   assert.equal(await run('promote'), 'v1.1.0 is promoted and served\n');
@@ -57,7 +57,7 @@ test('the admin commands name what is missing or wrong', async () => {
   assert.equal((await run(['experiment', 'start', 'v1', '--share', '2'], { LIGHTSCORE_ADMIN_KEY: 'x' })).code, 2);
 });
 
-test('audit verify ends with 0 for a whole trail, and names the first broken entry', async (t) => {
+test('audit verify exits with 0 for an intact trail, and names the first broken entry', async (t) => {
   const store = await ModelStore.create();
   t.after(() => store.remove());
   const trail = store.path('audit.jsonl');

@@ -64,7 +64,7 @@ for (const [signal, swap] of Object.entries(SIGNALS)) {
   });
 }
 
-test('swaps give back memory, threads and file descriptors', async (t) => {
+test('swaps release memory, threads and file descriptors', async (t) => {
   const administered = await startAdministered(t);
   const { server } = administered;
   const footprint = async () => ({
@@ -90,14 +90,17 @@ test('swaps give back memory, threads and file descriptors', async (t) => {
   assert.deepEqual(after, settled);
 });
 
-test('after a rollback what current.json names is ignored, by SIGHUP and by polling, until it names something else', async (t) => {
+test('after a rollback SIGHUP and polling ignore current.json until it changes', async (t) => {
   const { server, store, admin, served } = await startAdministered(t, { MODEL_POLL_SECONDS: '0.05' });
   await store.point('v1.1.0');
   await until(served, 'v1.1.0');
   assert.equal((await admin('POST', '/rollback')).json['champion'], 'v1.0.0');
   const held = await admin('POST', '/reload');
   assert.equal(held.json['outcome'], 'held');
-  assert.match(String(held.json['detail']), /v1\.1\.0 is still what current\.json names since the rollback/);
+  assert.match(
+    String(held.json['detail']),
+    /v1\.1\.0 is held back since the rollback, and current\.json still selects it/,
+  );
   server.signal('SIGHUP');
   await server.log(({ event, outcome }) => event === 'reloaded' && outcome === 'held');
   assert.equal(await served(), 'v1.0.0');

@@ -72,7 +72,7 @@ export class AcceptorThread {
         scrape: () => parts.scrape(),
       },
       notifications: {
-        adminRefused: ({ method, path, address }) => parts.administrator.noteRefused(method, path, address),
+        adminRefused: (call) => parts.administrator.noteRefused(call),
         error: ({ fields, message }) => parts.logger.error({ ...fields, acceptor: acceptor + 1 }, message),
         lines: ({ lines, count }) => {
           limits.lineCharacters.give(lines.length);

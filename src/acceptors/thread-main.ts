@@ -45,7 +45,7 @@ export function runAcceptorThread(port: MessagePort, data: AcceptorWorkerData): 
     serving: () => models.serving,
     administrator: {
       call: (call) => channel.request('administer', call),
-      noteRefused: (method, path, address) => channel.notify('adminRefused', { method, path, address }),
+      noteRefused: (call) => channel.notify('adminRefused', call),
     },
     scrape: () => channel.request('scrape', undefined),
     logger: {

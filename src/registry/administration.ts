@@ -1,6 +1,6 @@
 /**
- * The registry's changes as admin routes ask for them, each call with the id of its key in the audit trail. It stands
- * where the registry does; the calls come from `AdminRoutes` of this thread or of another one.
+ * Carries out the calls of the admin routes on the registry, and writes each with the id of its key to the audit trail.
+ * It runs on the registry's thread; the calls come from `AdminRoutes` on this thread or another one.
  */
 import type { AuditTrail } from '../audit/trail.js';
 import { LightscoreError, messageOf } from '../errors.js';
@@ -14,23 +14,26 @@ import type { ExperimentRequest } from '../contract/schemas.js';
 import { validateExperimentRequest } from '../contract/validators.generated.js';
 import { quote } from '../quote.js';
 
-/** A call with a valid admin key. Plain data, so that it can travel between threads. */
+/** A call with a valid admin key: plain data, so that it can be sent between threads. */
 export interface AdminCall {
   readonly method: string;
-  /** As in the table of routes, `/admin/models/:version`. */
+  /** The route's pattern, such as `/admin/models/:version`. */
   readonly route: string;
   readonly actor: string;
   readonly path: string;
   readonly address: string;
-  /** Undecoded, without the question mark. */
+  /** Not decoded, without the question mark. */
   readonly query: string;
-  /** The `:version` of the path; empty where it has none. */
+  /** The `:version` of the path; empty if it has none. */
   readonly version: string;
-  /** Of routes that take one. */
+  /** The body, or why it was refused; undefined on routes that take none. */
   readonly body: { readonly text: string } | { readonly refused: ProblemCode } | undefined;
 }
 
-/** Plain data, too; `fault` is what the log gets to see. */
+/** A call that was refused for want of a valid admin key. */
+export type RefusedCall = Pick<AdminCall, 'method' | 'path' | 'address'>;
+
+/** Plain data, too. A `fault` is written to the log, not to the answer. */
 export type AdminAnswer =
   | { readonly json: string }
   | { readonly refused: ProblemCode; readonly options: ProblemOptions }
@@ -38,11 +41,11 @@ export type AdminAnswer =
 
 export interface Administrator {
   call(call: AdminCall): Promise<AdminAnswer>;
-  /** A call without a valid key was refused. */
-  noteRefused(method: string, path: string, address: string): void;
+  /** Records a call that was refused because it has no valid key. */
+  noteRefused(call: RefusedCall): void;
 }
 
-/** @returns what the answer's JSON is made of */
+/** @returns the object that is sent as the answer's JSON */
 type Action = (call: AdminCall) => object | Promise<object>;
 
 class Refused extends Error {
@@ -55,37 +58,53 @@ class Refused extends Error {
 }
 
 /**
- * Refused calls that are written down in a minute; the rest are counted. An audit trail must not be filled by whoever
- * finds the port.
+ * Maximum number of calls without a valid key that the audit trail gets per minute; further ones are only counted, so
+ * that nobody who can reach the port can fill the trail.
  */
-const NOTED_PER_MINUTE = 60;
+const MAX_REFUSALS_PER_MINUTE = 60;
+
+export interface AdministrationParts {
+  readonly models: ModelRegistry;
+  readonly source: VersionSource;
+  readonly audit: AuditTrail;
+  readonly draining: () => boolean;
+}
 
 export class Administration implements Administrator {
+  readonly #models: ModelRegistry;
+  readonly #audit: AuditTrail;
+  readonly #draining: () => boolean;
   readonly #actions: ReadonlyMap<string, Action>;
-  #noted = 0;
-  #unnoted = 0;
+  /** Refused calls of the current minute in the audit trail. */
+  #recorded = 0;
+  /** Refused calls since the last such entry that are not in the audit trail. */
+  #unrecorded = 0;
   #minute = 0;
 
-  constructor(
-    private readonly models: ModelRegistry,
-    source: VersionSource,
-    private readonly audit: AuditTrail,
-    private readonly draining: () => boolean,
-  ) {
+  constructor({ models, source, audit, draining }: AdministrationParts) {
+    this.#models = models;
+    this.#audit = audit;
+    this.#draining = draining;
     this.#actions = new Map<string, Action>([
       ['GET /admin/models', () => modelsView(models, source)],
       [
         'DELETE /admin/models/:version',
-        ({ version, actor }) => this.#change(models.remove(versionName(version), actor)),
+        ({ version, actor }) => this.#change(models.remove({ version: versionName(version), actor })),
       ],
       [
         'POST /admin/models/:version/load',
-        ({ version, actor }) => this.#change(models.load(versionName(version), actor)),
+        ({ version, actor }) => this.#change(models.load({ version: versionName(version), actor })),
       ],
       [
         'POST /admin/models/:version/activate',
         ({ version, actor, query }) =>
-          this.#change(models.activate(versionName(version), actor, allowsFeatureChange(query))),
+          this.#change(
+            models.activate({
+              version: versionName(version),
+              actor,
+              allowFeatureChange: allowsFeatureChange(query),
+            }),
+          ),
       ],
       ['POST /admin/reload', ({ actor }) => this.#change(models.reload(actor))],
       ['POST /admin/rollback', ({ actor }) => this.#change(models.rollback(actor))],
@@ -103,14 +122,14 @@ export class Administration implements Administrator {
     try {
       const action = this.#actions.get(`${method} ${route}`);
       if (action === undefined) throw new RangeError(`there is no ${method} ${route}`);
-      if (this.draining() && method !== 'GET') throw new Refused('DRAINING');
+      if (this.#draining() && method !== 'GET') throw new Refused('DRAINING');
       answer = { json: JSON.stringify(await action(call)) };
     } catch (error) {
       refusal = refusalOf(error);
       const { code, options } = refusal;
       answer = code === 'INTERNAL' ? { fault: error, options } : { refused: code, options };
     }
-    await this.audit.append({
+    await this.#audit.append({
       event: 'admin_call',
       actor,
       method,
@@ -122,18 +141,18 @@ export class Administration implements Administrator {
     return answer;
   }
 
-  noteRefused(method: string, path: string, address: string): void {
+  noteRefused({ method, path, address }: RefusedCall): void {
     const minute = Math.floor(Date.now() / 60_000);
     if (minute !== this.#minute) {
       this.#minute = minute;
-      this.#noted = 0;
+      this.#recorded = 0;
     }
-    if (this.#noted >= NOTED_PER_MINUTE) {
-      this.#unnoted++;
+    if (this.#recorded >= MAX_REFUSALS_PER_MINUTE) {
+      this.#unrecorded++;
       return;
     }
-    this.#noted++;
-    void this.audit.append({
+    this.#recorded++;
+    void this.#audit.append({
       event: 'admin_call',
       actor: 'anonymous',
       method,
@@ -141,13 +160,14 @@ export class Administration implements Administrator {
       address,
       outcome: 'refused',
       reason: 'no valid admin key',
-      ...(this.#unnoted > 0 && { refused_without_entry: this.#unnoted }),
+      ...(this.#unrecorded > 0 && { refused_without_entry: this.#unrecorded }),
     });
-    this.#unnoted = 0;
+    this.#unrecorded = 0;
   }
 
+  /** The answer to a change: its result, and the roles after it. */
   async #change(change: Promise<Change>): Promise<object> {
-    const { models } = this;
+    const models = this.#models;
     return {
       ...(await change),
       champion: models.champion?.version ?? null,
@@ -191,7 +211,7 @@ function allowsFeatureChange(query: string): boolean {
 
 function refusalOf(error: unknown): Refused {
   if (error instanceof Refused) return error;
-  // An administrator is told which file and why; scoring clients never see these.
+  // These messages name files and reasons, which administrators may see; scoring clients never get them.
   const detail = messageOf(error);
   if (!(error instanceof LightscoreError)) return new Refused('INTERNAL');
   switch (error.code) {

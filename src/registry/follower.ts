@@ -1,76 +1,88 @@
 /**
- * Follows the store: the first load, with patience; the challenger of the settings; and the regular look for something
- * new.
+ * Follows the store: loads the first model, and retries while the store cannot be reached; starts the challenger of the
+ * settings; and polls the store for another version.
  */
-import type { Config } from '../config/config.js';
+import type { Challenger, Config } from '../config/config.js';
 import { LightscoreError, messageOf } from '../errors.js';
 import type { Logger } from '../telemetry/log.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { type ModelRegistry, isRefusal } from './registry.js';
-import type { VersionSource } from './source.js';
+import type { SelectedVersion, VersionSource } from './source.js';
 
-const RETRY_MS = { first: 500, most: 15_000 } as const;
-/** Servers that were started together spread their looks at the store by this share of the interval, either way. */
+const MIN_RETRY_MS = 500;
+const MAX_RETRY_MS = 15_000;
+/**
+ * Each interval between polls is longer or shorter by up to this share, so that servers that are started together do
+ * not poll together.
+ */
 const JITTER = 0.1;
 
+export interface FollowerParts {
+  readonly models: Config['models'];
+  readonly registry: ModelRegistry;
+  readonly source: VersionSource;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}
+
 export class StoreFollower {
+  readonly #parts: FollowerParts;
   readonly #stopped = new AbortController();
-  /** What the last look found and needs no second try. */
+  /** The selection and files that the last poll found, if they need no further attempt. */
   #settled = '';
 
-  constructor(
-    private readonly models: Config['models'],
-    private readonly registry: ModelRegistry,
-    private readonly source: VersionSource,
-    private readonly metrics: Metrics,
-    private readonly logger: Logger,
-  ) {}
+  constructor(parts: FollowerParts) {
+    this.#parts = parts;
+  }
 
   /**
-   * Serves the version that settings and store name. A store that cannot be reached is tried again until it can, or
-   * until `stop`.
-   * @throws ArtifactError, LightscoreError VERSION_NOT_FOUND: trying again would not help
+   * Serves the version that settings and store select. Retries until the store can be reached, or until `stop`.
+   * @throws ArtifactError, LightscoreError VERSION_NOT_FOUND, for which a retry would not help
    */
   async start(): Promise<void> {
-    await this.#patiently(async () => {
-      if (this.registry.serving === undefined) await this.registry.reload('start');
+    const { models, registry } = this.#parts;
+    await this.#retry(async () => {
+      if (registry.serving === undefined) await registry.reload('start');
     });
     this.#settle();
-    if (this.models.challenger !== undefined) void this.#startChallenger(this.models.challenger);
-    if (this.models.pollSeconds > 0) void this.#poll(this.models.pollSeconds);
+    if (models.challenger !== undefined) void this.#startChallenger(models.challenger);
+    if (models.pollSeconds > 0) void this.#follow(models.pollSeconds);
   }
 
   stop(): void {
     this.#stopped.abort();
   }
 
-  /** A challenger that cannot be had is no reason not to serve. */
-  async #startChallenger(challenger: NonNullable<Config['models']['challenger']>): Promise<void> {
+  /** Logs a challenger that cannot be loaded; the server serves without it. */
+  async #startChallenger(challenger: Challenger): Promise<void> {
+    const { logger, registry } = this.#parts;
     try {
-      await this.#patiently(async () => {
-        await this.registry.startExperiment(challenger, 'start');
+      await this.#retry(async () => {
+        await registry.startExperiment(challenger, 'start');
       });
     } catch (error) {
-      this.logger.error(
+      logger.error(
         { event: 'challenger_failed', version: challenger.version, err: error },
         `the challenger ${challenger.version} does not run: ${messageOf(error)}`,
       );
     }
   }
 
-  async #patiently(attempt: () => Promise<void>): Promise<void> {
-    for (let wait: number = RETRY_MS.first; !this.#stopped.signal.aborted; wait = Math.min(2 * wait, RETRY_MS.most)) {
+  /** Repeats an attempt while the store cannot be reached or another load runs. */
+  async #retry(attempt: () => Promise<void>): Promise<void> {
+    const { logger, source } = this.#parts;
+    for (let wait = MIN_RETRY_MS; !this.#stopped.signal.aborted; wait = Math.min(2 * wait, MAX_RETRY_MS)) {
       try {
-        // The attempt is audited, so it is not made again before the store answers: an outage is one entry, not one
-        // every 15 s.
-        if (wait > RETRY_MS.first) await this.source.look();
+        // Each attempt is audited, so it is only repeated once the store answers: an outage then makes one entry, not
+        // one every 15 s.
+        if (wait > MIN_RETRY_MS) await source.poll();
         await attempt();
         return;
       } catch (error) {
-        const waits =
+        const isTemporary =
           error instanceof LightscoreError && (error.code === 'STORE_UNREACHABLE' || error.code === 'LOAD_IN_PROGRESS');
-        if (!waits || this.#stopped.signal.aborted) throw error;
-        this.logger.error(
+        if (!isTemporary || this.#stopped.signal.aborted) throw error;
+        logger.error(
           { event: error.code === 'STORE_UNREACHABLE' ? 'store_unreachable' : 'load_in_progress', retry_ms: wait },
           error.message,
         );
@@ -79,45 +91,49 @@ export class StoreFollower {
     }
   }
 
-  async #poll(seconds: number): Promise<void> {
+  async #follow(seconds: number): Promise<void> {
     while (!this.#stopped.signal.aborted) {
       await this.#pause(seconds * 1000 * (1 + JITTER * (2 * Math.random() - 1)));
-      if (!this.#stopped.signal.aborted) await this.#look();
+      if (!this.#stopped.signal.aborted) await this.#poll();
     }
   }
 
   /**
-   * Follows what the store names, where that has changed since the last look: so an operator's own choice stands until
-   * then. What was refused is not tried again as long as nothing changes; what failed is.
+   * Serves the selected version if selection or files have changed since the last poll, so that an operator's own
+   * choice is kept until then. A refused version is not tried again before something changes; a failed load is.
    */
-  async #look(): Promise<void> {
-    if (this.registry.busy !== undefined) return;
+  async #poll(): Promise<void> {
+    const { logger, metrics, registry, source } = this.#parts;
+    if (registry.busy !== undefined) return;
     try {
-      const named = await this.source.look();
-      const found = `${named.naming}\n${named.fingerprint}`;
+      const selected = await source.poll();
+      const found = stateOf(selected);
       if (found === this.#settled) return;
-      if (!named.complete) {
-        // On its way: metadata.json comes last.
-        this.logger.warn(
-          { event: 'version_incomplete', version: named.version },
-          `${named.version} is named but not complete yet`,
+      if (!selected.complete) {
+        // It is probably being uploaded: metadata.json comes last.
+        logger.warn(
+          { event: 'version_incomplete', version: selected.version },
+          `${selected.version} is selected, but not all of its files are in the store yet`,
         );
         this.#settled = found;
         return;
       }
-      await this.registry.follow(named, 'poll');
+      await registry.follow(selected, 'poll');
       this.#settled = found;
     } catch (error) {
       if (this.#stopped.signal.aborted) return;
-      this.metrics.pollFailed();
+      metrics.pollFailed();
       if (isRefusal(error) && !(error instanceof LightscoreError && error.code === 'LOAD_IN_PROGRESS')) this.#settle();
-      this.logger.error({ event: 'poll_failed', err: error }, `looking for another version: ${messageOf(error)}`);
+      logger.error(
+        { event: 'poll_failed', err: error },
+        `polling the store for another version failed: ${messageOf(error)}`,
+      );
     }
   }
 
   #settle(): void {
-    const { latest } = this.source;
-    if (latest !== undefined) this.#settled = `${latest.naming}\n${latest.fingerprint}`;
+    const { latest } = this.#parts.source;
+    if (latest !== undefined) this.#settled = stateOf(latest);
   }
 
   #pause(milliseconds: number): Promise<void> {
@@ -133,3 +149,5 @@ export class StoreFollower {
     });
   }
 }
+
+const stateOf = ({ selection, fingerprint }: SelectedVersion): string => `${selection}\n${fingerprint}`;

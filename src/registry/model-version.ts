@@ -1,35 +1,38 @@
-/** A version as the registry keeps it: where it stands between the store and its end. */
+/** One load of a version, and its state from loading to retirement. */
 import type { ServedModel } from '../scoring/served-model.js';
 import type { LoadedImage } from '../loading/messages.js';
 
 /**
  *     loading -> verified -> warm <-> active      active: champion or challenger
  *        |          |          '-> draining -> retired
- *        '----------'-> failed                   draining: its last batches are on the way
+ *        '----------'-> failed                   draining: its last batches are being scored
  */
 export type ModelState = 'loading' | 'verified' | 'warm' | 'active' | 'draining' | 'retired' | 'failed';
 
 export class ModelVersion {
   state: ModelState = 'loading';
-  /** Why it failed. */
+  /** Why the load failed. */
   reason: string | undefined;
   readonly startedAt = new Date();
   readonly #started = performance.now();
-  /** From the request to the store until it was warm. */
+  /** Duration of the load, until the model was warm. */
   loadMs: number | undefined;
   loaded: LoadedImage | undefined;
   model: ServedModel | undefined;
-  /** Once it was champion: what requests without names carry then. */
+  /** The features of requests without names while this version is champion; undefined before it is. */
   requestNames: readonly string[] | undefined;
-  /** Asked for by name and not live yet: stays in memory until it is used or deleted. */
+  /** Loaded by an explicit request and not used yet: stays in memory until it is used or deleted. */
   staged = false;
+  readonly version: string;
+  readonly actor: string;
+  /** Counts the loads of this process, as the same version may be loaded again. */
+  readonly generation: number;
 
-  /** @param generation counts the loads of this process: the same version may be loaded again */
-  constructor(
-    readonly generation: number,
-    readonly version: string,
-    readonly actor: string,
-  ) {}
+  constructor({ version, actor, generation }: Pick<ModelVersion, 'version' | 'actor' | 'generation'>) {
+    this.version = version;
+    this.actor = actor;
+    this.generation = generation;
+  }
 
   verified(loaded: LoadedImage): void {
     this.loaded = loaded;
@@ -47,18 +50,18 @@ export class ModelVersion {
     this.reason = reason;
   }
 
-  /** In memory, and able to serve at once. */
+  /** Whether it is in memory and can serve at once. */
   get isReady(): boolean {
     return this.state === 'warm' || this.state === 'active';
   }
 
-  /** @param whenRetired called when its last batch has returned and its memory is free */
-  retire(whenRetired: () => void): void {
+  /** @param onRetired called when its last batch has returned and its memory is free */
+  retire(onRetired: () => void): void {
     this.state = 'draining';
     this.model?.retire(() => {
       this.state = 'retired';
       this.model = undefined;
-      whenRetired();
+      onRetired();
     });
   }
 }

@@ -35,7 +35,7 @@ function receive(context: RouteContext, route: string, exchange: Exchange, req: 
   const address = access.address(req, res);
   const id = access.identifyAdmin(exchange, req, res);
   if (id === undefined) {
-    administrator.noteRefused(method, route, address);
+    administrator.noteRefused({ method, path: route, address });
     return;
   }
   const call: AdminCall = {
