@@ -217,7 +217,7 @@ function readTls(read: Reader): Config['http']['tls'] {
   return mistake === undefined ? { certFile, keyFile } : read.mistake(mistake);
 }
 
-/** What is wrong with certificate and key, in words: the server's own TLS library only reports that it failed. */
+/** Says what is wrong with certificate and key; the server's own TLS library only reports that it failed. */
 function tlsMistake({ certFile, keyFile }: NonNullable<Config['http']['tls']>): string | undefined {
   let mistake = `TLS_CERT_FILE: ${certFile}: is not a PEM certificate`;
   try {

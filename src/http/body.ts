@@ -5,7 +5,7 @@ import { OwnQuota, type Quota } from '../scoring/quota.js';
 import type { Exchange } from './exchange.js';
 import type { ProblemCode } from '../contract/problem.js';
 
-/** Time limit from the headers to the last byte of the body; uWebSockets.js itself closes a silent socket after 10 s. */
+/** Time limit from the headers to the last byte of the body. uWebSockets.js itself closes idle sockets after 10 s. */
 const BODY_TIMEOUT_MS = 8000;
 const SWEEP_MS = 500;
 /**

@@ -46,7 +46,7 @@ export async function probePort(host: string, port: number): Promise<number> {
   return found;
 }
 
-/** Is told of every answer and every failure. */
+/** Receives every answer and every failure, to count and to log them. */
 export interface RequestObserver {
   answered(route: string, status: number): void;
   refused(code: ProblemCode): void;
