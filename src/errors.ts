@@ -7,7 +7,7 @@ export const ERRORS = {
   ARTIFACT_INVALID: { exit: 1, what: 'a file of a model artifact cannot be used' },
   VERSION_NOT_FOUND: { exit: 1, what: 'the store has no such complete version' },
   STORE_UNREACHABLE: { exit: 1, what: 'the artifact store did not answer' },
-  MODEL_UNSUPPORTED: { exit: 1, what: 'this model cannot do what was asked' },
+  MODEL_UNSUPPORTED: { exit: 1, what: 'this model does not support the operation' },
   NATIVE_UNAVAILABLE: { exit: 1, what: 'native LightGBM cannot be built or loaded here' },
   NATIVE_FAILED: { exit: 1, what: 'native LightGBM reported an error' },
   DATA_INVALID: { exit: 1, what: 'the data cannot be trained on or scored' },

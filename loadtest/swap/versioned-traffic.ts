@@ -77,13 +77,13 @@ export class VersionedTraffic {
   #connect(): void {
     const socket = connect({ port: this.#port, host: '127.0.0.1', noDelay: true });
     this.#open.add(socket);
-    let asked = 0;
+    let sent = 0;
     let text = '';
     let connected = false;
     const send = (): void => {
-      asked = this.#next;
+      sent = this.#next;
       this.#next = (this.#next + 1) % this.#requests.length;
-      socket.write(this.#requests[asked]);
+      socket.write(this.#requests[sent]);
     };
     socket.setEncoding('latin1');
     socket.on('connect', () => {
@@ -96,7 +96,7 @@ export class VersionedTraffic {
       if (header < 0) return;
       const length = Number(/\r\ncontent-length: *(\d+)/i.exec(text)?.[1] ?? NaN);
       if (text.length < header + 4 + length) return;
-      this.#check(text.slice(0, 12), text.slice(header + 4), this.#bodies[asked]);
+      this.#check(text.slice(0, 12), text.slice(header + 4), this.#bodies[sent]);
       text = '';
       if (this.#stopping) socket.end();
       else send();

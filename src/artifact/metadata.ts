@@ -10,7 +10,7 @@ export interface Metadata {
   readonly featureSetVersion: string | undefined;
   /** In the model's order; not empty, without duplicates. */
   readonly featureNames: readonly string[];
-  /** SHA-256 in lower-case hexadecimal by file name, where the file carries `checksums`. */
+  /** SHA-256 in lower-case hexadecimal by file name, if the file has `checksums`. */
   readonly checksums: ReadonlyMap<string, string> | undefined;
   readonly fields: Readonly<JsonObject>;
 }

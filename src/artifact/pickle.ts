@@ -22,7 +22,7 @@ const MAX_OPCODES = 10_000;
 /** Slack for the short byte strings that numpy repeats. */
 const ENCODE_SLACK = 65_536;
 
-/** The opcodes that protocols 2 to 5 use for data, by the names of Python's pickletools. */
+/** The opcodes that protocols 2 to 5 use for data, with the names of Python's pickletools. */
 const OP = {
   MARK: 0x28,
   EMPTY_TUPLE: 0x29,

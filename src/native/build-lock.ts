@@ -32,15 +32,15 @@ export async function withBuildLock(
   work: (folder: string) => Promise<void>,
 ): Promise<void> {
   const holder: Holder = { pid: process.pid, host: hostname(), id: randomUUID() };
-  let told = false;
+  let reported = false;
   while (!(await take(path, holder))) {
     const abandoned = await findAbandoned(path);
     if (abandoned !== undefined) {
       await discard(path, abandoned);
       continue;
     }
-    if (!told) progress(`another process is building LightGBM; waiting for it (lock ${path})`);
-    told = true;
+    if (!reported) progress(`another process is building LightGBM; waiting for it (lock ${path})`);
+    reported = true;
     await delay(POLL_MS);
   }
   const heartbeat = setInterval(() => {

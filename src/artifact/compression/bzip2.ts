@@ -10,7 +10,7 @@ const MAX_CODE_LENGTH = 20;
 /** Reads bits, high bit first. */
 class BitReader {
   #offset = 0;
-  /** The low `available` bits are those read from the input but not yet taken: at most 7 and the 24 asked for. */
+  /** The low `available` bits are those read from the input but not yet taken: at most 7, and the 24 requested. */
   #window = 0;
   #available = 0;
 
