@@ -1,4 +1,4 @@
-/** The part of autocannon that is used here: the package carries no types. */
+/** Types of the part of autocannon that is used here: the package has none. */
 declare module 'autocannon' {
   interface Request {
     method: 'POST';
@@ -11,16 +11,16 @@ declare module 'autocannon' {
   interface Options {
     url: string;
     connections: number;
-    /** Seconds. */
+    /** In seconds. */
     duration: number;
-    /** Requests a second of all connections together. */
+    /** Requests per second of all connections together. */
     overallRate?: number;
     requests: Request[];
   }
 
   interface Result {
     requests: { total: number; average: number };
-    /** Milliseconds. */
+    /** In milliseconds. */
     latency: { p50: number; p97_5: number; p99: number; max: number };
     errors: number;
     timeouts: number;

@@ -1,4 +1,4 @@
-/** `npm run bench`: measures, prints, and writes the report. `--help` says what there is. */
+/** `npm run bench`: measures, prints, and writes the report. `--help` lists the options. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
@@ -45,7 +45,8 @@ const progress = (line: string): void => void process.stderr.write(`${line}\n`);
 const [load] = loadavg();
 if (load > BUSY)
   progress(
-    `bench: other programs keep this machine busy (load average ${load.toFixed(1)}): ratios will be rough, figures worthless`,
+    `bench: other programs keep this machine busy (load average ${load.toFixed(1)}): ` +
+      'ratios will be rough, absolute figures worthless',
   );
 const sections: Section[] = [];
 for (const name of names) {
@@ -56,7 +57,9 @@ for (const name of names) {
 
 const run = {
   when: new Date().toISOString(),
-  machine: `${cpus()[0].model}, ${availableParallelism()} cores, Node ${process.version}, load average ${load.toFixed(1)} at the start`,
+  machine:
+    `${cpus()[0].model}, ${availableParallelism()} cores, Node ${process.version}, ` +
+    `load average ${load.toFixed(1)} at the start`,
   quick,
   sections,
 };

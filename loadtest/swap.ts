@@ -1,7 +1,7 @@
 /**
- * Models change under load: `node dist/loadtest/swap.js [CHECK...]`, where a check is one of those below; all of them
- * without any. Prints one line for each figure and ends with exit code 1 where a bound is broken. Latency needs an
- * otherwise idle machine.
+ * Changes models under load: `node dist/loadtest/swap.js [CHECK...]`, where a check is exactness, latency, memory or
+ * shares (all of them by default). Prints one line for each figure and ends with exit code 1 where a bound is broken.
+ * Latency needs an otherwise idle machine.
  */
 import { once } from 'node:events';
 import { readFileSync, readdirSync } from 'node:fs';
@@ -55,7 +55,7 @@ async function admin(
   return { status: answer.status, detail: answer.text };
 }
 
-/** The scores of every version, each asked for while it is served. */
+/** The bodies with the scores of every version, each requested while that version is served. */
 async function versionedBodies(server: ServerProcess): Promise<VersionedBody[]> {
   const scores = new Map<string, string[]>();
   for (const version of VERSIONS) {
@@ -70,7 +70,7 @@ async function versionedBodies(server: ServerProcess): Promise<VersionedBody[]> 
 
 type Signal = 'sighup' | 'http' | 'polling';
 
-/** Makes the server change to `version`, by a load from the store each time, and waits until it has. */
+/** Makes the server change to `version`, which it loads from the store each time, and waits until it has. */
 async function swapBy(signal: Signal, server: ServerProcess, store: ModelStore, version: string): Promise<void> {
   await store.touch(version);
   if (signal === 'http') {
@@ -84,7 +84,7 @@ async function swapBy(signal: Signal, server: ServerProcess, store: ModelStore, 
   while ((await server.request('/healthz')).json['model_version'] !== version) await delay(5);
 }
 
-/** 64 connections at full speed, and 50 swaps by each signal meanwhile. */
+/** Makes 50 swaps by each signal while 64 connections load the server at full speed. */
 async function exactness(): Promise<void> {
   const store = await ModelStore.create();
   for (const signal of ['sighup', 'http', 'polling'] as const) {
@@ -100,9 +100,11 @@ async function exactness(): Promise<void> {
     const { answers, byVersion, wrong, complaints, dropped } = await traffic.stop();
     const seconds = (performance.now() - started) / 1000;
     const loads = await server.metric('lightscore_model_loads_total', '{outcome="loaded"}');
+    const counts = [...byVersion].map(([version, count]) => `${version} ${count}`).join(', ');
     report(
       `${SWAPS} swaps by ${signal}`,
-      `${answers} answers (${Math.round(answers / seconds)}/s; ${[...byVersion].map(([version, count]) => `${version} ${count}`).join(', ')}), ${wrong} wrong, ${dropped} dropped; ${loads} loads; ${differing} of ${BODIES} bodies tell the versions apart`,
+      `${answers} answers (${Math.round(answers / seconds)}/s; ${counts}), ${wrong} wrong, ${dropped} dropped; ` +
+        `${loads} loads; the scores of ${differing} of ${BODIES} bodies differ between the versions`,
       wrong === 0 && dropped === 0 && byVersion.size === 2,
     );
     for (const complaint of complaints) process.stdout.write(`       ${complaint}\n`);
@@ -116,13 +118,13 @@ const anyAnswer = (body: string): CheckedRequest => ({ body, begins: '{"confiden
 interface Measured {
   readonly latencies: LatencyHistogram;
   readonly perSecond: number;
-  /** CPU that other processes of this machine had meanwhile, in cores. */
-  readonly foreign: number;
+  /** CPU time that other processes of this machine used meanwhile, in cores. */
+  readonly foreignCores: number;
 }
 
 const TICKS_PER_SECOND = 100;
 
-/** Seconds of CPU that all processes have had, and that server and generator have had. */
+/** The CPU seconds that all processes have used, and that server and generator have used. */
 function cpuSeconds(server: ServerProcess): { readonly all: number; readonly own: number } {
   const [user, nice, system, , , irq, softIrq] = readFileSync('/proc/stat', 'utf8')
     .split('\n')[0]
@@ -141,16 +143,22 @@ function cpuSeconds(server: ServerProcess): { readonly all: number; readonly own
   };
 }
 
+interface Measurement {
+  readonly seconds: number;
+  /** Requests per second; without it, connections send as fast as they are answered. */
+  readonly rate?: number;
+  /** A swap that is made again and again meanwhile. */
+  readonly change?: () => Promise<void>;
+}
+
 async function measure(
   server: ServerProcess,
   generator: LoadGenerator,
-  seconds: number,
-  rate?: number,
-  change?: () => Promise<void>,
+  { seconds, rate, change }: Measurement,
 ): Promise<Measured> {
-  let over = false;
+  let finished = false;
   const changing = (async () => {
-    while (change !== undefined && !over) {
+    while (change !== undefined && !finished) {
       await change();
       await delay(SWAP_PAUSE_MS);
     }
@@ -167,41 +175,47 @@ async function measure(
     ...(rate !== undefined && { rate }),
   });
   const after = cpuSeconds(server);
-  const foreign = (after.all - before.all - (after.own - before.own)) / ((performance.now() - started) / 1000);
-  over = true;
+  const foreignCores = (after.all - before.all - (after.own - before.own)) / ((performance.now() - started) / 1000);
+  finished = true;
   await changing;
   assertAllRight(result, 'fixed rate');
-  return { latencies: result.latencies, perSecond: result.requests / result.seconds, foreign };
+  return { latencies: result.latencies, perSecond: result.requests / result.seconds, foreignCores };
 }
 
 const quantiles = (latencies: LatencyHistogram): string =>
   [0.5, 0.99, 0.999].map((share) => `p${share * 100} ${latencies.quantile(share).toFixed(2)}`).join(', ');
 
-/** Between two swaps. */
+/** The time between two swaps. */
 const SWAP_PAUSE_MS = 250;
 const ROUND_SECONDS = 5;
 const ROUNDS = 4;
-const MOST_ROUNDS = 40;
-/** Cores: a round in which other processes had more says nothing about this one. */
-const MOST_FOREIGN = 0.1;
+const MAX_ROUNDS = 40;
+/** A round in which other processes used more cores than this does not count. */
+const MAX_FOREIGN_CORES = 0.1;
 
-/** Rounds of `plain` and `other` in turn, until there are enough that nobody disturbed. */
-async function compare(
-  plain: () => Promise<Measured>,
-  other: () => Promise<Measured>,
-): Promise<{
+interface Compared {
   readonly plain: LatencyHistogram;
   readonly other: LatencyHistogram;
   readonly rounds: readonly [number, number];
+  /** Number of rounds that do not count. */
   readonly disturbed: number;
-}> {
+}
+
+/** Measures `plain` and `other` in turn, until each has enough undisturbed rounds. */
+async function compare({
+  plain,
+  other,
+}: {
+  readonly plain: () => Promise<Measured>;
+  readonly other: () => Promise<Measured>;
+}): Promise<Compared> {
   const kept = [new LatencyHistogram(), new LatencyHistogram()] as const;
   const rounds: [number, number] = [0, 0];
   let disturbed = 0;
-  for (let i = 0; i < MOST_ROUNDS && Math.min(...rounds) < ROUNDS; i++) {
+  for (let i = 0; i < MAX_ROUNDS && Math.min(...rounds) < ROUNDS; i++) {
     const which = i % 2 === 0 ? 0 : 1;
-    const { latencies, foreign } = await (which === 0 ? plain : other)();
-    if (foreign > MOST_FOREIGN) disturbed++;
+    const { latencies, foreignCores } = await (which === 0 ? plain : other)();
+    if (foreignCores > MAX_FOREIGN_CORES) disturbed++;
     else {
       kept[which].add(latencies);
       rounds[which]++;
@@ -210,7 +224,10 @@ async function compare(
   return { plain: kept[0], other: kept[1], rounds, disturbed };
 }
 
-/** At half of the maximum: with swaps and without in turn, then with a shadow and without. */
+const describeRounds = ({ rounds, disturbed }: Compared): string =>
+  `${rounds.join(' and ')} rounds of ${ROUND_SECONDS} s, besides ${disturbed} that other processes disturbed`;
+
+/** Measures at half of the maximum rate: with and without swaps in turn, then with and without a shadow. */
 async function latency(): Promise<void> {
   const store = await ModelStore.create();
   await store.point('v1.0.0');
@@ -218,41 +235,43 @@ async function latency(): Promise<void> {
   place(server.pid, 'serving');
   const generator = new LoadGenerator();
   let fastest = 0;
-  for (let i = 0; i < 3; i++) fastest = Math.max(fastest, (await measure(server, generator, 3)).perSecond);
+  for (let i = 0; i < 3; i++) fastest = Math.max(fastest, (await measure(server, generator, { seconds: 3 })).perSecond);
   const rate = Math.round(fastest / 2);
+  const plain = (): Promise<Measured> => measure(server, generator, { seconds: ROUND_SECONDS, rate });
   let swaps = 0;
-  const swapping = await compare(
-    () => measure(server, generator, ROUND_SECONDS, rate),
-    () =>
-      measure(server, generator, ROUND_SECONDS, rate, () => swapBy('http', server, store, VERSIONS[(1 + swaps++) % 2])),
-  );
+  const change = (): Promise<void> => swapBy('http', server, store, VERSIONS[(1 + swaps++) % 2]);
+  const swapping = await compare({
+    plain,
+    other: () => measure(server, generator, { seconds: ROUND_SECONDS, rate, change }),
+  });
   const ratio = swapping.other.quantile(0.999) / swapping.plain.quantile(0.999);
-  const of = ({ rounds, disturbed }: { rounds: readonly [number, number]; disturbed: number }): string =>
-    `${rounds.join(' and ')} rounds of ${ROUND_SECONDS} s, ${disturbed} disturbed by other processes left out`;
   report(
     `p99.9 at ${rate}/s (half of ${Math.round(fastest)}) with ${swaps} swaps over without`,
-    `${ratio.toFixed(2)} (bound 1.5); ms without: ${quantiles(swapping.plain)}; with: ${quantiles(swapping.other)}; ${of(swapping)}`,
+    `${ratio.toFixed(2)} (bound 1.5); ms without: ${quantiles(swapping.plain)}; ` +
+      `with: ${quantiles(swapping.other)}; ${describeRounds(swapping)}`,
     ratio <= 1.5,
   );
 
   await admin(server, 'POST', '/models/v1.1.0/load');
   await admin(server, 'POST', '/models/v1.0.0/activate');
-  const shadowed = await compare(
-    () => measure(server, generator, ROUND_SECONDS, rate),
-    async () => {
+  const shadowed = await compare({
+    plain,
+    other: async () => {
       await admin(server, 'PUT', '/experiment', { version: 'v1.1.0', mode: 'shadow', share: 1 });
-      const measured = await measure(server, generator, ROUND_SECONDS, rate);
+      const measured = await plain();
       await admin(server, 'DELETE', '/experiment');
       return measured;
     },
-  );
+  });
   const labels = '{model_version="v1.1.0",champion="v1.0.0"}';
   const compared = await server.metric('lightscore_shadow_score_difference_count', labels);
   const dropped = await server.metric('lightscore_shadow_dropped_total', labels);
   const times = (share: number): number => shadowed.other.quantile(share) / shadowed.plain.quantile(share);
   report(
     `shadow at ${rate}/s`,
-    `p50 ${times(0.5).toFixed(2)}, p99 ${times(0.99).toFixed(2)} times without (bounds 1.2 and 1.5); ms without: ${quantiles(shadowed.plain)}; with: ${quantiles(shadowed.other)}; ${compared} rows compared, ${dropped} dropped; ${of(shadowed)}`,
+    `p50 ${times(0.5).toFixed(2)}, p99 ${times(0.99).toFixed(2)} times without (bounds 1.2 and 1.5); ` +
+      `ms without: ${quantiles(shadowed.plain)}; with: ${quantiles(shadowed.other)}; ` +
+      `${compared} rows compared, ${dropped} dropped; ${describeRounds(shadowed)}`,
     times(0.5) <= 1.2 && times(0.99) <= 1.5,
   );
   await generator.close();
@@ -277,7 +296,7 @@ async function footprint(server: ServerProcess): Promise<Footprint> {
   };
 }
 
-/** 2,000 swaps, each with a load from the store, under light traffic. */
+/** Makes 2,000 swaps, each with a load from the store, under light traffic. */
 async function memory(): Promise<void> {
   const swaps = 2000;
   const store = await ModelStore.create();
@@ -294,16 +313,23 @@ async function memory(): Promise<void> {
   const { wrong, dropped, answers } = await traffic.stop();
   for (const [i, { residentMiB, threads, descriptors, sharedMiB }] of points)
     process.stdout.write(
-      `       after ${i} swaps: ${residentMiB} MiB resident (${sharedMiB} shared), ${threads} threads, ${descriptors} descriptors\n`,
+      `       after ${i} swaps: ${residentMiB} MiB resident (${sharedMiB} shared), ` +
+        `${threads} threads, ${descriptors} descriptors\n`,
     );
   const [, settled] = points[1];
   const [, last] = points[points.length - 1];
+  const growth = {
+    residentMiB: last.residentMiB - settled.residentMiB,
+    threads: last.threads - settled.threads,
+    descriptors: last.descriptors - settled.descriptors,
+  };
   report(
     `${swaps} swaps`,
-    `${last.residentMiB - settled.residentMiB} MiB, ${last.threads - settled.threads} threads, ${last.descriptors - settled.descriptors} descriptors more than after 250; ${answers} answers, ${wrong} wrong, ${dropped} dropped`,
-    last.residentMiB - settled.residentMiB <= 32 &&
-      last.threads <= settled.threads + 1 &&
-      last.descriptors <= settled.descriptors + 2 &&
+    `${growth.residentMiB} MiB, ${growth.threads} threads, ${growth.descriptors} descriptors more than after 250; ` +
+      `${answers} answers, ${wrong} wrong, ${dropped} dropped`,
+    growth.residentMiB <= 32 &&
+      growth.threads <= 1 &&
+      growth.descriptors <= 2 &&
       last.sharedMiB <= settled.sharedMiB + 2 &&
       wrong === 0 &&
       dropped === 0,
@@ -312,7 +338,7 @@ async function memory(): Promise<void> {
   await store.remove();
 }
 
-/** 100,000 keys, each asked for twice: shares and stickiness. */
+/** Scores 100,000 keys twice: the challenger must get its share of them, and every key the same version again. */
 async function shares(): Promise<void> {
   const keys = 100_000;
   const store = await ModelStore.create();
@@ -336,7 +362,8 @@ async function shares(): Promise<void> {
     const moved = answers.slice(0, keys).filter((version, i) => version !== answers[keys + i]).length;
     report(
       `A/B at ${share}`,
-      `${((100 * challenger) / keys).toFixed(2)}% of ${keys} keys to the challenger, ${moved} keys answered by another version the second time`,
+      `${((100 * challenger) / keys).toFixed(2)}% of ${keys} keys to the challenger, ` +
+        `${moved} keys answered by another version the second time`,
       Math.abs(challenger / keys - share) <= 0.01 && moved === 0,
     );
   }

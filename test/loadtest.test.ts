@@ -1,3 +1,4 @@
+/** The load generator, the requests that it sends, and the benchmark report. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import * as fc from 'fast-check';
@@ -20,13 +21,13 @@ const NAMES = Array.from({ length: 15 }, (_, i) => `feature ${i}`);
 const linuxOnly = process.platform === 'linux' ? {} : { skip: "the load generator needs Linux's epoll" };
 
 describe('generated requests', () => {
-  test('are the same for the same seed and others for another', () => {
+  test('are the same for the same seed, and others for another seed', () => {
     const mix = { count: 50, featureNames: NAMES, examples: exampleRows() };
     assert.deepEqual(rowRequests({ ...mix, seed: 7 }), rowRequests({ ...mix, seed: 7 }));
     assert.notDeepEqual(rowRequests({ ...mix, seed: 7 }), rowRequests({ ...mix, seed: 8 }));
   });
 
-  test('are valid, with names in their order, in another and without, and say what their row says', () => {
+  test('are valid with names in model order, in another order and without, and have the values of their row', () => {
     const requests = rowRequests({ seed: 1, count: 300, featureNames: NAMES, examples: exampleRows() });
     const kinds = new Set<string>();
     for (const { row, json, requestId } of requests) {
@@ -51,7 +52,7 @@ describe('generated requests', () => {
     assert.ok(validateScoreBatchRequest(body) && body.length === 40);
   });
 
-  test('hold values between those of the examples', () => {
+  test('have values between those of the examples', () => {
     const examples = exampleRows();
     const bounds = NAMES.map((_, feature) => {
       const values = examples.map((row) => row[feature]).filter((value) => value !== null);
@@ -83,7 +84,7 @@ test('a latency quantile is at most 1% above the exact one', () => {
   );
 });
 
-test('the report has every table, figure and target, and escapes what it is given', () => {
+test('the report has every table, figure and target, and escapes its texts', () => {
   const points = [
     [1, 2],
     [10, 300],
@@ -131,7 +132,7 @@ describe('load', linuxOnly, () => {
   const requests = [{ body: '{"features":[1]}', begins: '{"constant"', ends: '}' }];
   const plan = { path: '/score', requests, connections: 4, seconds: 0.3, warmupSeconds: 0.1 };
 
-  test('is answered, closed loop and at a fixed rate, and answers that are not the expected ones are counted', async () => {
+  test('is answered in a closed loop and at a fixed rate, and unexpected answers are counted', async () => {
     const server = await startBare('{"constant":1}');
     const generator = new LoadGenerator();
     try {
@@ -155,7 +156,7 @@ describe('load', linuxOnly, () => {
     }
   });
 
-  test('every scenario runs against the server, with every score right', async () => {
+  test('of every scenario gets the right scores', async () => {
     const server = await startLightscore('pool', { DRAIN_TIMEOUT_MS: '0' });
     try {
       const model = await loadDemoModel();
@@ -175,7 +176,7 @@ describe('load', linuxOnly, () => {
     }
   });
 
-  test('a score that is not the expected one is found before any load', async () => {
+  test('does not start where a score is not the expected one', async () => {
     const server = await startLightscore('inline', { DRAIN_TIMEOUT_MS: '0' });
     try {
       const model = await loadDemoModel();

@@ -1,7 +1,7 @@
 /**
- * Which core a thread runs on. Left alone, Linux sometimes puts the load generator and the thread that answers it on
- * one core, where a round trip takes 12 us, and sometimes on two, where it takes 70: a ratio of two servers that were
- * placed differently says nothing.
+ * Sets the core that a thread runs on. By itself, Linux sometimes puts the load generator and the thread that answers
+ * it on one core, where a round trip takes 12 us, and sometimes on two, where it takes 70: a ratio of two servers that
+ * were placed differently is meaningless.
  */
 import koffi from 'koffi';
 
@@ -11,7 +11,7 @@ const libc = koffi.load(null);
 const getAffinity = libc.func('int sched_getaffinity(int thread, size_t size, void *mask)');
 const setAffinity = libc.func('int sched_setaffinity(int thread, size_t size, void *mask)');
 
-/** Cores that this process may use, in order. */
+/** The cores that this process may use, in order. */
 const CORES = allowedCores();
 
 function allowedCores(): readonly number[] {
@@ -22,10 +22,10 @@ function allowedCores(): readonly number[] {
   );
 }
 
-/** The first core for an event loop that serves, the last for a generator that loads it, or wherever Linux likes. */
+/** The first core for an event loop that serves, the last for a generator that loads it, or any that Linux chooses. */
 export type Place = 'serving' | 'loading' | 'anywhere';
 
-/** Moves one thread; those that it has already started stay where they are. */
+/** Moves one thread; threads that it has already started are not moved. */
 export function place(thread: number, where: Place): void {
   const cores = where === 'serving' ? CORES.slice(0, 1) : where === 'loading' ? CORES.slice(-1) : CORES;
   const mask = new Uint8Array(MASK_BYTES);

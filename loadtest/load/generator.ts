@@ -7,18 +7,18 @@ import { LatencyHistogram } from './latency-histogram.js';
 import { Connections, closeSocket, receive, sendAll } from './linux-sockets.js';
 import { type CheckedRequest, type LoadPlan, type RawResult, threadCpuSeconds } from './load.js';
 
-/** After the last request was sent, answers are awaited for this long. */
+/** How long answers are awaited after the last request is sent. */
 const DRAIN_MS = 2000;
 const CONTENT_LENGTH = /\r\ncontent-length: *(\d+)/i;
 
 interface Connection {
-  /** Under way; undefined while idle. */
+  /** The request in flight; undefined while idle. */
   request: CheckedRequest | undefined;
-  /** From when its latency counts, performance.now() milliseconds. */
+  /** The time from which its latency counts, in performance.now() milliseconds. */
   since: number;
-  /** Of an answer that came in pieces. */
+  /** The part of an answer that has arrived so far. */
   text: string;
-  /** Bytes of the whole answer, 0 while unknown. */
+  /** Length of the whole answer in bytes, 0 while unknown. */
   bytes: number;
 }
 
@@ -30,10 +30,10 @@ interface Preparation {
 const buffer = Buffer.allocUnsafeSlow(1 << 18);
 
 /**
- * Requests are sent in groups where more than one is due in this time, seconds: a generator that wakes for each would
- * be busy with waking. What a request waits for its group is in its latency.
+ * The shortest interval, in seconds, at which the generator wakes: it sends all requests that are due then, because
+ * waking for each would keep it busy. The time that a request waits for this is part of its latency.
  */
-const LEAST_TICK_S = 50e-6;
+const MIN_TICK_S = 50e-6;
 
 class Run {
   readonly #connections = new Connections();
@@ -72,14 +72,14 @@ class Run {
 
   /** Requests are due at `rate`; one without a free connection waits, and its latency with it. */
   openLoop(rate: number): number {
-    this.#connections.tick(Math.max(1 / rate, LEAST_TICK_S));
+    this.#connections.tick(Math.max(1 / rate, MIN_TICK_S));
     const begun = performance.now();
     const measured = begun + this.plan.warmupSeconds * 1000;
     const end = measured + this.plan.seconds * 1000;
     let sent = 0;
     const due = (now: number): number => Math.floor(((Math.min(now, end) - begun) / 1000) * rate);
     const sendDue = (now: number): void => {
-      for (const most = due(now); sent < most && this.#idle.length > 0; sent++) {
+      for (const total = due(now); sent < total && this.#idle.length > 0; sent++) {
         const [fd] = this.#idle.splice(-1);
         this.#send(fd, begun + ((sent + 1) / rate) * 1000);
       }
@@ -117,7 +117,7 @@ class Run {
     if (!sendAll(fd, bytes)) this.#lose(fd);
   }
 
-  /** @returns when the answer was complete, performance.now() milliseconds, or 0 where it is not yet */
+  /** @returns the time at which the answer was complete, in performance.now() milliseconds, or 0 where it is not yet */
   #read(fd: number): number {
     const connection = this.#open.get(fd);
     if (connection === undefined) return 0;
@@ -184,7 +184,7 @@ function encode({ path, port }: LoadPlan, body: string): Uint8Array {
   ]);
 }
 
-/** Bytes of header and body together, 0 while the header is not all there. */
+/** Length of header and body together in bytes, 0 while the header is incomplete. */
 function answerBytes(text: string): number {
   const header = text.indexOf('\r\n\r\n');
   if (header < 0) return 0;

@@ -1,9 +1,8 @@
 /**
- * TCP sockets and epoll as libc has them, called through koffi. Node's own sockets cost a load generator about three
- * times the CPU per request, which on a machine that it shares with the server would be measured as the server's
- * slowness.
+ * libc's TCP sockets and epoll, called through koffi. Node's own sockets cost a load generator about three times the
+ * CPU per request, which would make the server look slower on a machine that it shares with the generator.
  *
- * Blocks its thread while it waits: for a thread that does nothing else. Connects to the loopback interface only.
+ * Waiting blocks the thread, so it is for a thread that does nothing else. Connects to the loopback interface only.
  */
 import koffi from 'koffi';
 
@@ -17,7 +16,7 @@ const read = libc.func('int64_t read(int fd, void *into, size_t length)');
 const close = libc.func('int close(int fd)');
 const epollCreate = libc.func('int epoll_create1(int flags)');
 const epollControl = libc.func('int epoll_ctl(int epoll, int operation, int fd, void *event)');
-const epollWait = libc.func('int epoll_wait(int epoll, void *events, int most, int timeout)');
+const epollWait = libc.func('int epoll_wait(int epoll, void *events, int max, int timeout)');
 const timerCreate = libc.func('int timerfd_create(int clock, int flags)');
 const timerSet = libc.func('int timerfd_settime(int fd, int flags, void *value, void *old)');
 
@@ -32,7 +31,7 @@ const EPOLLIN = 1;
 const CLOCK_MONOTONIC = 1;
 // struct epoll_event is packed on x86-64 only.
 const EVENT = process.arch === 'x64' ? { bytes: 12, data: 4 } : { bytes: 16, data: 8 };
-const MOST_EVENTS = 1024;
+const MAX_EVENTS = 1024;
 
 function checked(result: number, what: string): number {
   if (result < 0) throw new Error(`${what} failed with error ${koffi.errno()}`);
@@ -41,13 +40,16 @@ function checked(result: number, what: string): number {
 
 /**
  * Receives up to `into.length` bytes.
- * @returns 0 where the peer has closed, -1 where there is nothing, or the connection is broken
+ * @returns their number; 0 where the peer has closed, -1 where nothing has arrived or the connection is broken
  */
 export function receive(fd: number, into: Uint8Array): number {
   return Number(recv(fd, into, into.length, MSG_DONTWAIT));
 }
 
-/** Sends all of `bytes`, waiting while the peer reads. @returns false where the connection is broken */
+/**
+ * Sends all of `bytes`, and waits while the peer reads.
+ * @returns false where the connection is broken
+ */
 export function sendAll(fd: number, bytes: Uint8Array): boolean {
   for (let sent = 0; sent < bytes.length;) {
     const rest = sent === 0 ? bytes : bytes.subarray(sent);
@@ -65,7 +67,7 @@ export function closeSocket(fd: number): void {
 /** An epoll set of loopback connections, and at most one periodic timer. */
 export class Connections {
   readonly #epoll = checked(epollCreate(0), 'epoll_create1');
-  readonly #events = Buffer.alloc(EVENT.bytes * MOST_EVENTS);
+  readonly #events = Buffer.alloc(EVENT.bytes * MAX_EVENTS);
   readonly #expirations = Buffer.alloc(8);
   #timer = -1;
 
@@ -82,7 +84,7 @@ export class Connections {
     return fd;
   }
 
-  /** From now on `wait` also returns every `seconds`. */
+  /** Makes `wait` also return every `seconds` from now on. */
   tick(seconds: number): void {
     this.#timer = checked(timerCreate(CLOCK_MONOTONIC, 0), 'timerfd_create');
     const nanoseconds = BigInt(Math.max(1, Math.round(seconds * 1e9)));
@@ -92,16 +94,16 @@ export class Connections {
   }
 
   /**
-   * Waits until a connection can be read, a tick has come or the time is over, then calls `readable` for each
+   * Waits until a connection can be read, the next tick or the end of the time, then calls `readable` for each
    * connection.
-   * @param milliseconds whole; 0 does not wait
+   * @param milliseconds a whole number; 0 does not wait
    */
   wait(milliseconds: number, readable: (fd: number) => void): void {
-    const count: number = epollWait(this.#epoll, this.#events, MOST_EVENTS, milliseconds);
+    const count: number = epollWait(this.#epoll, this.#events, MAX_EVENTS, milliseconds);
     for (let i = 0; i < count; i++) {
       const fd = this.#events.readInt32LE(i * EVENT.bytes + EVENT.data);
       if (fd !== this.#timer) readable(fd);
-      // The kernel arms a periodic timer again only when its count is read.
+      // The timer's descriptor stays readable until its count is read.
       else read(fd, this.#expirations, 8);
     }
   }

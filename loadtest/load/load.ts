@@ -1,10 +1,10 @@
-/** Loads a server from a thread of its own and measures what comes back. */
+/** Loads a server from a separate thread and measures its answers. */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { LatencyHistogram } from './latency-histogram.js';
 
-/** One request and what its answer must look like: a 200 whose body begins and ends as it says. */
+/** One request and its expected answer: a 200 whose body has this beginning and end. */
 export interface CheckedRequest {
   readonly body: string;
   readonly begins: string;
@@ -25,8 +25,8 @@ export interface LoadPlan {
   /** The generator's thread stays on the last core: see `affinity.ts`. */
   readonly apart?: boolean;
   /**
-   * Requests a second, evenly spaced whatever the answers do; a latency counts from the moment at which the request was
-   * due, so that a stall is charged to every request that it delayed (no coordinated omission). Without it every
+   * Requests per second, evenly spaced whatever the answers do. A latency counts from the time at which the request was
+   * due, so every request that a stall delays counts the whole delay (no coordinated omission). Without a rate, every
    * connection sends its next request when it has its answer.
    */
   readonly rate?: number;
@@ -37,19 +37,19 @@ export interface LoadResult {
   readonly requests: number;
   readonly seconds: number;
   readonly latencies: LatencyHistogram;
-  /** Not 200, or not the expected body. */
+  /** Answers that were not a 200 with the expected body. */
   readonly wrong: number;
   /** The first wrong answer, for a message. */
   readonly firstWrong: string | undefined;
   /** Connections that the server closed. */
   readonly closed: number;
-  /** Due, but still without an answer when the run ended. */
+  /** Requests that were due, but had no answer when the run ended. */
   readonly unanswered: number;
-  /** Share of the time for which the generator's own thread was busy; near 1 it is the generator that is measured. */
+  /** Share of the time that the generator's own thread was busy; near 1, the figures are the generator's. */
   readonly generatorBusy: number;
 }
 
-/** What the thread sends back: a LoadResult as plain data. */
+/** The thread's message: a LoadResult as plain data. */
 export type RawResult = Omit<LoadResult, 'latencies' | 'generatorBusy'> & {
   readonly counts: Float64Array;
   readonly cpuSeconds: number;
@@ -81,7 +81,7 @@ export function assertAllRight(result: LoadResult, what: string): void {
   if (result.closed > 0) throw new Error(`${what}: the server closed ${result.closed} connections`);
 }
 
-/** CPU seconds that a thread has had, from Linux's scheduler. */
+/** The CPU seconds that a thread has used, from Linux's scheduler. */
 export function threadCpuSeconds(process: number | 'self', thread: number): number {
   return Number(readFileSync(`/proc/${process}/task/${thread}/schedstat`, 'utf8').split(' ')[0]) / 1e9;
 }

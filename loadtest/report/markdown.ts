@@ -1,4 +1,4 @@
-/** The report as Markdown: every table, and the targets. */
+/** Writes the report as Markdown: every table, and the targets. */
 import { type Section, type Table, isMet, short } from './section.js';
 
 export interface BenchmarkRun {

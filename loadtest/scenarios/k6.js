@@ -1,11 +1,11 @@
 /**
- * The scenarios of scenarios.json with k6, whose thresholds fail the run:
+ * Runs a scenario of scenarios.json with k6. The run fails where a threshold is not met:
  *
  *     node dist/loadtest/run-scenario.js burst --write-requests /tmp/burst.json
  *     k6 run -e SCENARIO=burst -e REQUESTS=/tmp/burst.json -e URL=http://127.0.0.1:8000 loadtest/scenarios/k6.js
  *
- * The server must serve the model of test/data/models that the expected scores were computed with. TIME_SCALE shortens
- * stages.
+ * The server must serve v1.1.0 of test/data/models, with which the expected scores were computed. TIME_SCALE multiplies
+ * the length of every stage.
  */
 import { check } from 'k6';
 import { SharedArray } from 'k6/data';
@@ -19,7 +19,7 @@ const origin = __ENV.URL || 'http://127.0.0.1:8000';
 const timeScale = Number(__ENV.TIME_SCALE || 1);
 const tolerance = 1e-9;
 
-/** Each stage holds its rate from its first moment, as with autocannon: a stage of no length jumps there. */
+/** Each stage has its rate from the beginning, as with autocannon: a stage of length 0 makes the rate jump. */
 function stages() {
   return scenario.stages.flatMap(({ seconds, rate }) => [
     { duration: '0s', target: rate },
@@ -41,14 +41,14 @@ export const options = {
   thresholds: {
     checks: ['rate==1'],
     http_req_failed: ['rate==0'],
-    // The tag leaves the warm-up out.
+    // The tag excludes the requests of setup().
     [`http_req_duration{scenario:${__ENV.SCENARIO}}`]: [`p(99)<${scenario.limits.p99Ms}`],
     dropped_iterations: ['count==0'],
   },
   summaryTrendStats: ['p(50)', 'p(90)', 'p(99)', 'p(99.9)', 'max'],
 };
 
-function right(request, response) {
+function isRight(request, response) {
   const parsed = response.json();
   const answers = Array.isArray(parsed) ? parsed : [parsed];
   return (
@@ -59,7 +59,7 @@ function right(request, response) {
   );
 }
 
-/** The server's code is compiled as it runs: each request is sent once before anything is measured. */
+/** Sends each request once before anything is measured, because the server's code is compiled while it runs. */
 export function setup() {
   for (const { path, body } of requests)
     http.post(`${origin}${path}`, body, { headers: { 'Content-Type': 'application/json' } });
@@ -72,6 +72,6 @@ export default function () {
   });
   check(response, {
     'status is 200': ({ status }) => status === 200,
-    'scores are right': (answer) => answer.status === 200 && right(request, answer),
+    'scores are right': (answer) => answer.status === 200 && isRight(request, answer),
   });
 }

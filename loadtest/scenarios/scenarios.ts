@@ -1,4 +1,4 @@
-/** The load scenarios: the one file of data that autocannon and k6 both run, and the requests they send. */
+/** The load scenarios, which autocannon and k6 both run, and the requests that they send. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Random } from '../../src/train/random.js';
@@ -8,11 +8,11 @@ import type { DemoModel } from '../traffic/demo-model.js';
 
 export interface Scenario {
   readonly about: string;
-  /** Shares of the requests that are batches, and that ask for an explanation. */
+  /** The shares of requests that are batches, and of those that ask for an explanation. */
   readonly batchShare: number;
   readonly explainShare: number;
   readonly connections: number;
-  readonly stages: readonly { readonly seconds: number; /** Requests a second. */ readonly rate: number }[];
+  readonly stages: readonly { readonly seconds: number; /** Requests per second. */ readonly rate: number }[];
   readonly limits: { readonly p99Ms: number };
 }
 
@@ -26,13 +26,13 @@ export function readScenarios(): Readonly<Record<string, Scenario>> {
 export interface ScenarioRequest {
   readonly path: string;
   readonly body: string;
-  /** One for each row, in order. */
+  /** The expected scores, one per row. */
   readonly scores: readonly number[];
 }
 
 /**
- * Relative: expected scores come from the plain tree walk, whose exponential may differ from the server's in the last
- * bit.
+ * The relative tolerance: expected scores come from the plain tree walk, whose exponential may differ from the server's
+ * in the last bit.
  */
 export const SCORE_TOLERANCE = 1e-9;
 const REQUESTS = 200;
@@ -64,7 +64,7 @@ interface Answer {
   readonly confidence_score: number;
 }
 
-/** Whether `body` is the answer to `request`: as many scores, all of them right. */
+/** Whether `body` is the answer to the request: as many scores as expected, and all of them right. */
 export function isRight({ scores }: ScenarioRequest, body: string): boolean {
   const answers: readonly Answer[] = JSON.parse(body.startsWith('[') ? body : `[${body}]`);
   return (

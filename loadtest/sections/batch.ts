@@ -1,4 +1,4 @@
-/** `/score_batch` with 1,000 rows: how much of it is scoring, and how much the front end. */
+/** Measures `/score_batch` with 1,000 rows: how much of its CPU time is scoring, and how much the front end. */
 import { PooledModel } from '../models/pooled.js';
 import { type Section, median, short } from '../report/section.js';
 import { startLightscore } from '../servers/process.js';
@@ -33,12 +33,15 @@ export async function batchSection(effort: Effort, progress: Progress): Promise<
     const perWorker = await rowsPerSecondInWorker(model, effort);
     const perRow = (micros: readonly number[]): number => median(micros) / ROWS;
     const scoring = 1e6 / perWorker;
+    const kilobytes = Math.round(requests[0].body.length / 1000);
     return {
       id: 'batch',
       title: `/score_batch with ${ROWS.toLocaleString('en-US')} rows`,
       about:
-        `${CONNECTIONS} connections; ${BATCHES} different bodies of mixed rows, each about ${Math.round(requests[0].body.length / 1000)} kB; 300 trees. CPU a row by thread, from the scheduler's clock: ` +
-        'the main thread reads, parses, validates, answers and logs; the others are the scoring worker, log writing and the garbage collector. Inside the worker: rows a second that one worker scores in batches of a full lane, by its own clock.',
+        `${CONNECTIONS} connections; ${BATCHES} different bodies of mixed rows, each about ${kilobytes} kB; ` +
+        "300 trees. CPU per row by thread, from the scheduler's clock: the main thread reads, parses, validates, " +
+        'answers and logs; the others are the scoring worker, log writing and the garbage collector. ' +
+        'Inside the worker: rows per second that one worker scores in batches of a full lane, by its own clock.',
       tables: [
         {
           title: 'Rows',

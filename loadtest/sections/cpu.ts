@@ -1,17 +1,22 @@
-/** CPU per request, by number of connections. */
-import { type Section, median, short } from '../report/section.js';
+/** Measures CPU per request, by number of connections. */
+import { type Figure, type Section, median, short } from '../report/section.js';
 import { type Measured, measure, ratio, startRivals } from '../servers/rivals.js';
 import type { Effort, Progress } from './run.js';
 
 const CONNECTIONS = { full: [16, 32, 64, 128, 256, 512], quick: [16, 128, 512] } as const;
-const MOST_SPREAD = 1.2;
+const MAX_SPREAD = 1.2;
 
 const whole = ({ mainCpu, otherCpu }: Measured): number[] => mainCpu.map((main, round) => main + otherCpu[round]);
+
+interface Run {
+  readonly connections: number;
+  readonly measured: readonly Measured[];
+}
 
 export async function cpuSection(effort: Effort, progress: Progress): Promise<Section> {
   const { rivals, stop } = await startRivals(['pool', 'auto']);
   const counts = CONNECTIONS[effort.quick ? 'quick' : 'full'];
-  const runs: { readonly connections: number; readonly measured: readonly Measured[] }[] = [];
+  const runs: Run[] = [];
   try {
     for (const connections of counts) {
       progress(`cpu: ${connections} connections`);
@@ -26,7 +31,9 @@ export async function cpuSection(effort: Effort, progress: Progress): Promise<Se
     id: 'cpu',
     title: 'CPU per request',
     about:
-      "Microseconds of user and system CPU of the whole server process, all threads, per answered /score request, from the scheduler's own clock; connections send as fast as they are answered. The same for the requests answered a second.",
+      'Microseconds of user and system CPU of the whole server process, all threads, per answered /score request, ' +
+      "from the scheduler's own clock; connections send as fast as they are answered. " +
+      'Requests answered per second come from the same runs.',
     tables: [
       {
         title: 'Microseconds of CPU a request, and in ratio to bare',
@@ -43,35 +50,41 @@ export async function cpuSection(effort: Effort, progress: Progress): Promise<Se
         ]),
       },
     ],
-    figures: [
-      {
-        title: 'CPU a request',
-        caption: 'Whole process.',
-        kind: 'line',
-        xLabel: 'connections',
-        yLabel: 'microseconds',
-        series: names.map((name, i) => ({
-          name,
-          points: runs.map(({ connections, measured }) => [connections, median(whole(measured[i]))] as const),
-        })),
-      },
-      {
-        title: 'Requests a second',
-        caption: 'By number of connections.',
-        kind: 'line',
-        xLabel: 'connections',
-        yLabel: 'requests a second',
-        series: names.map((name, i) => ({
-          name,
-          points: runs.map(({ connections, measured }) => [connections, median(measured[i].throughput)] as const),
-        })),
-      },
-    ],
+    figures: figuresOf(names, runs),
     targets: names.slice(1).map((name, i) => ({
-      what: `CPU a request over bare, ${counts[0]} to ${counts[counts.length - 1]} connections, SCORING=${name}: largest ratio over smallest`,
+      what:
+        `CPU a request over bare, ${counts[0]} to ${counts[counts.length - 1]} connections, SCORING=${name}: ` +
+        'largest ratio over smallest',
       value: Math.max(...ratios(i + 1)) / Math.min(...ratios(i + 1)),
       bound: 'at most',
-      goal: MOST_SPREAD,
+      goal: MAX_SPREAD,
     })),
   };
+}
+
+function figuresOf(names: readonly string[], runs: readonly Run[]): Figure[] {
+  return [
+    {
+      title: 'CPU a request',
+      caption: 'Whole process.',
+      kind: 'line',
+      xLabel: 'connections',
+      yLabel: 'microseconds',
+      series: names.map((name, i) => ({
+        name,
+        points: runs.map(({ connections, measured }) => [connections, median(whole(measured[i]))] as const),
+      })),
+    },
+    {
+      title: 'Requests a second',
+      caption: 'By number of connections.',
+      kind: 'line',
+      xLabel: 'connections',
+      yLabel: 'requests a second',
+      series: names.map((name, i) => ({
+        name,
+        points: runs.map(({ connections, measured }) => [connections, median(measured[i].throughput)] as const),
+      })),
+    },
+  ];
 }

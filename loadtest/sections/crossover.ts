@@ -1,4 +1,4 @@
-/** From how many rows on a batch is better handed to a worker, by size of model, and what SCORING=auto makes of it. */
+/** Measures from how many rows on a worker is faster than inline scoring, by size of model, and what auto chooses. */
 import { LoadGenerator, assertAllRight, threadCpuSeconds } from '../load/load.js';
 import { PooledModel } from '../models/pooled.js';
 import { type ModelSize, describeSize, trainedModel } from '../models/trained.js';
@@ -18,9 +18,11 @@ const CONNECTIONS = [1, 16, 64, 512];
 
 interface Cost {
   readonly rows: number;
-  /** Microseconds: on the spot, from hand-over to result, and what of that is not the worker's scoring. */
+  /** Microseconds of scoring inline. */
   readonly inline: number;
+  /** Microseconds from handing over to a worker until its result. */
   readonly roundTrip: number;
+  /** The part of the round trip that is not the worker's scoring. */
   readonly handover: number;
 }
 
@@ -28,7 +30,7 @@ interface Crossover {
   readonly size: ModelSize;
   readonly costs: readonly Cost[];
   readonly explainOne: number;
-  /** CPU microseconds of this thread for one hand-over. */
+  /** CPU microseconds of this thread for one hand-over to a worker. */
   readonly mainThreadCpu: number;
 }
 
@@ -139,10 +141,12 @@ function report(measured: readonly Crossover[], found: readonly Choice[]): Secti
   const perRow = ({ costs: all }: Crossover): number => all[all.length - 1].inline / all[all.length - 1].rows;
   return {
     id: 'crossover',
-    title: 'Hand over, or score on the spot',
+    title: 'Hand over to a worker, or score inline',
     about:
-      "In one process, without HTTP: the whole of /score's arithmetic for a batch on the thread that has it, against handing it to a piscina worker and having it back. " +
-      `Medians of ${REPEATS} alternating repeats. The hand-over is the round trip less the worker's own scoring; a batch crosses over where scoring it on the spot takes as long.`,
+      "In one process, without HTTP: all of /score's arithmetic for a batch on its own thread (inline), against " +
+      'handing the batch to a piscina worker and receiving the result. ' +
+      `Medians of ${REPEATS} alternating repeats. The hand-over is the round trip less the worker's own scoring; ` +
+      'a batch crosses over where scoring it inline takes as long.',
     tables: [
       {
         title: 'By model',
@@ -150,7 +154,7 @@ function report(measured: readonly Crossover[], found: readonly Choice[]): Secti
           'model',
           'us a row',
           'hand-over us',
-          'of it CPU of the handing thread',
+          'its CPU on the calling thread, us',
           'crosses over at rows',
           'one explained row us',
         ],
@@ -165,7 +169,7 @@ function report(measured: readonly Crossover[], found: readonly Choice[]): Secti
       },
       {
         title: 'What SCORING=auto chose (demo model)',
-        columns: ['connections', 'request', 'rows a batch', 'batches scored on the spot'],
+        columns: ['connections', 'request', 'rows a batch', 'batches scored inline'],
         rows: found.map(({ connections, explain, rowsPerBatch, inlineShare }) => [
           connections,
           explain ? 'explain=shap' : '/score',
@@ -181,7 +185,7 @@ function report(measured: readonly Crossover[], found: readonly Choice[]): Secti
       xLabel: 'rows of the batch',
       yLabel: 'microseconds',
       series: [
-        { name: 'on the spot', points: one.costs.map(({ rows, inline }) => [rows, inline]) },
+        { name: 'inline', points: one.costs.map(({ rows, inline }) => [rows, inline]) },
         { name: 'through the pool', points: one.costs.map(({ rows, roundTrip }) => [rows, roundTrip]) },
       ],
     })),

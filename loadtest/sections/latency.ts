@@ -1,11 +1,11 @@
-/** Latency of `/score`: of a lone request, and at half of the throughput that the pool can give. */
+/** Measures the latency of `/score`: of a lone request, and at half of the maximum throughput of SCORING=pool. */
 import { CURVE } from '../load/latency-histogram.js';
 import { type Figure, type Section, type Table, type Target, median, short } from '../report/section.js';
 import { type Measured, measure, ratio, startRivals } from '../servers/rivals.js';
 import type { Effort, Progress } from './run.js';
 
 const CONNECTIONS = 64;
-/** Requests a second of a lone, unhurried client: between two of them every thread has gone to sleep. */
+/** Requests per second of a lone, slow client: between two of them, every thread goes to sleep. */
 const PACE = 500;
 const GOAL = { lone: { pool: 1.6, auto: 1.25 }, half: 2 } as const;
 
@@ -22,19 +22,20 @@ export async function latencySection(effort: Effort, progress: Progress): Promis
     );
     const rate = Math.round(median(full.throughput) / 2);
     progress(`latency: ${rate} requests a second`);
-    return report(lone, paced, await measure(rivals, { connections: CONNECTIONS, rate }, effort), rate, effort);
+    const half = await measure(rivals, { connections: CONNECTIONS, rate }, effort);
+    return report({ lone, paced, half }, rate, effort);
   } finally {
     await stop();
   }
 }
 
-function report(
-  lone: readonly Measured[],
-  paced: readonly Measured[],
-  half: readonly Measured[],
-  rate: number,
-  effort: Effort,
-): Section {
+interface Runs {
+  readonly lone: readonly Measured[];
+  readonly paced: readonly Measured[];
+  readonly half: readonly Measured[];
+}
+
+function report({ lone, paced, half }: Runs, rate: number, effort: Effort): Section {
   const targets = lone.flatMap((rival, i): Target[] => {
     const { name } = rival;
     if (name !== 'pool' && name !== 'auto') return [];
@@ -63,8 +64,14 @@ function report(
     id: 'latency',
     title: 'Latency of /score',
     about:
-      `One connection, sending its next request when it has its answer; the same at ${PACE} requests a second, where each finds every thread asleep (for these two the generator stays on the last core and the server's event loop on the first: Linux would put them on one core at some times and on two at others); then a fixed rate of half of what SCORING=pool reached in this run, the same for all, evenly spaced over ${CONNECTIONS} connections. ` +
-      `At a fixed rate a latency counts from the moment at which the request was due, so a stall is charged to every request it delays (no coordinated omission). Medians of ${effort.rounds} alternating rounds.`,
+      'One connection, which sends its next request when it has its answer; the same at ' +
+      `${PACE} requests per second, where each request finds every thread asleep (for these two, the generator stays ` +
+      "on the last core and the server's event loop on the first, because Linux would put them on one core at some " +
+      'times and on two at others); then a fixed rate of half of what SCORING=pool reached in this run, the same for ' +
+      `all servers, evenly spaced over ${CONNECTIONS} connections. ` +
+      'At a fixed rate, a latency counts from the time at which the request was due, so every request that a stall ' +
+      'delays counts the whole delay (no coordinated omission). ' +
+      `Medians of ${effort.rounds} alternating rounds.`,
     tables: [
       table('One connection, milliseconds', lone),
       table(`One connection, ${PACE} requests a second, milliseconds`, paced),

@@ -1,11 +1,11 @@
-/** How much is measured, and where a section says how far it is. */
+/** The effort of a benchmark run, and how its sections report progress. */
 export interface Effort {
-  /** Alternating rounds over all rivals; figures are medians of them. */
+  /** Number of alternating rounds over all servers; figures are medians over them. */
   readonly rounds: number;
-  /** Of one measurement. */
+  /** Length of one measurement. */
   readonly seconds: number;
   readonly warmupSeconds: number;
-  /** Fewer sizes, smaller models. */
+  /** Whether to measure fewer sizes and smaller models. */
   readonly quick: boolean;
 }
 

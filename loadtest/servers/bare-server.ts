@@ -1,5 +1,5 @@
 /**
- * The baseline: uWebSockets.js with nothing behind it. Reads the same body, parses it with JSON.parse and answers a
+ * The baseline: a server of uWebSockets.js alone, which reads the same body, parses it with JSON.parse and answers a
  * constant.
  *
  *     node bare-server.js ANSWER
@@ -9,13 +9,13 @@ import uWS from 'uWebSockets.js';
 const answer = process.argv[2] ?? '{}';
 
 const app = uWS.App().post('/*', (res) => {
-  let over = false;
+  let aborted = false;
   let chunks: Buffer | undefined;
   res.onAborted(() => {
-    over = true;
+    aborted = true;
   });
   res.onData((chunk, isLast) => {
-    if (over) return;
+    if (aborted) return;
     if (!isLast || chunks !== undefined) chunks = Buffer.concat([chunks ?? Buffer.alloc(0), Buffer.from(chunk)]);
     if (!isLast) return;
     const body: unknown = JSON.parse((chunks ?? Buffer.from(chunk)).toString());

@@ -1,4 +1,4 @@
-/** Servers under test, each a process of its own whose CPU can be read. */
+/** Servers under test, each in a process of its own whose CPU time can be read. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { once } from 'node:events';
@@ -14,28 +14,40 @@ const READY_MS = 60_000;
 const STOP_MS = 15_000;
 const ORIGIN = /on (http:\/\/[\w.]+:(\d+))/;
 
-/** CPU that a process has had since it started, in seconds. */
+/** The CPU seconds that a process has used since it started. */
 export interface CpuReading {
   /** The thread of the event loop and the sockets. */
   readonly main: number;
-  /** Every other: scoring workers, the garbage collector, log writing. */
+  /** All other threads: scoring workers, the garbage collector, log writing. */
   readonly others: number;
 }
 
+interface ReadyServer {
+  readonly name: string;
+  readonly port: number;
+  /** Milliseconds from the start of the process to the line that says that it is ready. */
+  readonly readyMs: number;
+}
+
 export class ServerProcess {
-  private constructor(
-    readonly name: string,
-    private readonly child: ChildProcess,
-    private readonly folder: string,
-    readonly port: number,
-    /** From its start to the line that says it is ready, in milliseconds. */
-    readonly readyMs: number,
-  ) {}
+  readonly name: string;
+  readonly port: number;
+  readonly readyMs: number;
+  readonly #child: ChildProcess;
+  readonly #folder: string;
+
+  private constructor({ name, port, readyMs }: ReadyServer, child: ChildProcess, folder: string) {
+    this.name = name;
+    this.port = port;
+    this.readyMs = readyMs;
+    this.#child = child;
+    this.#folder = folder;
+  }
 
   /**
-   * Starts `command`, whose standard output goes to a file, as its log would in production, and waits until it says on
-   * standard error on which port it is ready.
-   * @throws Error with what it said instead
+   * Starts `command`, whose standard output goes to a file as its log would in production, and waits until it prints
+   * its port on standard error.
+   * @throws Error with its output, where it does not become ready
    */
   static async start(
     name: string,
@@ -50,7 +62,7 @@ export class ServerProcess {
     closeSync(log);
     try {
       const port = await readyPort(name, child);
-      return new ServerProcess(name, child, folder, port, performance.now() - started);
+      return new ServerProcess({ name, port, readyMs: performance.now() - started }, child, folder);
     } catch (error) {
       child.kill('SIGKILL');
       rmSync(folder, { recursive: true });
@@ -63,7 +75,7 @@ export class ServerProcess {
   }
 
   get #pid(): number {
-    return this.child.pid ?? NaN;
+    return this.#child.pid ?? NaN;
   }
 
   cpu(): CpuReading {
@@ -82,13 +94,13 @@ export class ServerProcess {
     place(this.#pid, where);
   }
 
-  /** Bytes of resident memory. */
+  /** Resident memory in bytes. */
   residentBytes(): number {
     const pages = Number(readFileSync(`/proc/${this.#pid}/statm`, 'utf8').split(' ')[1]);
     return pages * 4096;
   }
 
-  /** A figure of `/metrics`, summed over the labels that contain `labels`. */
+  /** A metric of `/metrics`, summed over all series whose labels contain `labels`. */
   async metric(name: string, labels = ''): Promise<number> {
     const text = await (await fetch(`${this.origin}/metrics`)).text();
     return text
@@ -97,33 +109,33 @@ export class ServerProcess {
       .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
   }
 
-  /** Forgets what was logged, so that a long benchmark does not fill the disk. */
+  /** Empties the log, so that a long benchmark does not fill the disk. */
   emptyLog(): void {
-    truncateSync(join(this.folder, 'log'));
+    truncateSync(join(this.#folder, 'log'));
   }
 
   async stop(): Promise<void> {
-    if (this.child.exitCode === null && this.child.signalCode === null) {
-      const gone = once(this.child, 'exit');
-      this.child.kill('SIGTERM');
-      const killer = setTimeout(() => this.child.kill('SIGKILL'), STOP_MS);
-      await gone;
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+      const exited = once(this.#child, 'exit');
+      this.#child.kill('SIGTERM');
+      const killer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_MS);
+      await exited;
       clearTimeout(killer);
     }
-    rmSync(this.folder, { recursive: true });
+    rmSync(this.#folder, { recursive: true });
   }
 }
 
 function readyPort(name: string, child: ChildProcess): Promise<number> {
   return new Promise((resolve, reject) => {
-    let said = '';
-    const fail = (reason: string): void => reject(new Error(`${name} ${reason}: ${said.trim()}`));
+    let output = '';
+    const fail = (reason: string): void => reject(new Error(`${name} ${reason}: ${output.trim()}`));
     const timer = setTimeout(() => fail('did not become ready'), READY_MS);
     child.once('error', (error) => fail(error.message));
     child.once('exit', (code) => fail(`ended with code ${code}`));
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      said = `${said}${text}`.slice(-4000);
-      const match = ORIGIN.exec(said);
+      output = `${output}${text}`.slice(-4000);
+      const match = ORIGIN.exec(output);
       if (match === null) return;
       clearTimeout(timer);
       resolve(Number(match[2]));
@@ -137,7 +149,7 @@ export function startBare(answer: string): Promise<ServerProcess> {
   return ServerProcess.start('bare', process.execPath, [script('./bare-server.js'), answer]);
 }
 
-/** Everything on that is on in production: validation, top features, metrics, the prediction log. */
+/** Starts Lightscore with all that production has: validation, top features, metrics, the prediction log. */
 export function startLightscore(scoring: Scoring, env: Readonly<Record<string, string>> = {}): Promise<ServerProcess> {
   return ServerProcess.start(scoring, process.execPath, [script('../../src/cli.js'), 'serve'], {
     PORT: '0',

@@ -1,31 +1,30 @@
-/** Request bodies as a mixed population of clients sends them. */
+/** Generates request bodies as a mixed population of clients sends them. */
 import { Random } from '../../src/train/random.js';
 import { type Row, drawRow } from './rows.js';
 
 /** One row as a client sends it. */
 export interface RowRequest {
-  /** In the model's order of features, null for missing. */
+  /** In the model's order of features, null for a missing value. */
   readonly row: Row;
   readonly requestId: string | undefined;
-  /** As JSON: the same features, maybe named, maybe in another order. */
+  /** The body: the same features, with or without names, which may be in another order. */
   readonly json: string;
 }
 
 export interface RequestMix {
   readonly seed: number;
   readonly count: number;
-  /** Of the model. */
+  /** The model's own names. */
   readonly featureNames: readonly string[];
   readonly examples: readonly Row[];
 }
 
-/**
- * Shares of the clients: those that name their features in the model's order, in an order of their own, and not at all.
- */
+/** The share of requests that name their features in the model's order. */
 const NAMED = 0.55;
+/** The share of requests that name their features in another order; all others have no names. */
 const NAMED_OTHERWISE = 0.15;
 const WITH_REQUEST_ID = 0.9;
-/** Orders of their own in which clients name their features: each client has one. */
+/** The number of other orders. */
 const OTHER_ORDERS = 4;
 
 /** The same mix gives the same requests. */
@@ -54,7 +53,7 @@ export function rowRequests({ seed, count, featureNames, examples }: RequestMix)
   });
 }
 
-/** Bodies for `/score_batch`: `rows` requests each, in turn. */
+/** Bodies for `/score_batch` of `rows` rows each, which take the requests in turn. */
 export function batchBodies(
   requests: readonly RowRequest[],
   rows: number,

@@ -1,15 +1,14 @@
 /**
- * Requests with the answers they must get. Before any load each request is sent once and its answer held against the
- * plain tree walk, number by number; what was right then is what every answer under load is compared with, byte by
- * byte.
+ * Requests with their expected answers. Before any load, each request is sent once, and its answer is compared with the
+ * plain tree walk, number by number. Every answer under load is then compared with that answer, byte by byte.
  */
 import type { CheckedRequest } from '../load/load.js';
 import type { RowRequest } from './bodies.js';
 import type { DemoModel } from './demo-model.js';
 
 /**
- * Of a score against the plain tree walk's; its exponential may differ in the last bit, which a steep calibrator
- * multiplies.
+ * The relative tolerance of a score: the plain tree walk's exponential may differ in the last bit, which a steep
+ * calibrator multiplies.
  */
 const TOLERANCE = 1e-9;
 const TOP_FEATURES = 3;
@@ -20,7 +19,7 @@ interface Answer {
   readonly request_id: string;
 }
 
-/** @returns what is wrong with the answer to `request`, or undefined */
+/** @returns the fault of the answer to `request`, or undefined */
 export function fault(
   model: Pick<DemoModel, 'featureNames' | 'expectedScore'>,
   request: RowRequest,
@@ -33,7 +32,8 @@ export function fault(
     return `confidence_score is ${got}, expected ${expected}`;
   if (request.requestId !== undefined && answer.request_id !== request.requestId)
     return `request_id is ${answer.request_id}, expected ${request.requestId}`;
-  if (answer.top_features.length !== topK) return `there are ${answer.top_features.length} top features`;
+  if (answer.top_features.length !== topK)
+    return `there are ${answer.top_features.length} top features, expected ${topK}`;
   const misplaced = answer.top_features.find(
     ({ feature_name, feature_value }) => request.row[model.featureNames.indexOf(feature_name)] !== feature_value,
   );
@@ -54,9 +54,9 @@ async function post(origin: string, path: string, body: string): Promise<string>
 }
 
 /**
- * @param path of `/score`, with its query
- * @param topK as the query asks
- * @returns each request with the begin of its answer, up to the score, and its end, the request id
+ * @param path `/score`, with its query
+ * @param topK the number of top features that the query asks for
+ * @returns each request with the beginning of its answer, up to the score, and its end, the request id
  * @throws Error on the first answer that is wrong
  */
 export async function checkedSingles(
@@ -73,7 +73,7 @@ export async function checkedSingles(
     const wrong = fault(model, request, answer, topK);
     if (wrong !== undefined) throw new Error(`${path}: ${wrong} in the answer to ${request.json}`);
     const end = request.requestId === undefined ? '' : `"request_id":${JSON.stringify(request.requestId)}`;
-    // A request without an id gets a new one each time; an explanation carries the expected value behind it.
+    // A request without an id gets a new one each time; in an explanation the expected value follows the id.
     checked.push({
       body: request.json,
       begins: upToScore(text),
@@ -84,8 +84,8 @@ export async function checkedSingles(
 }
 
 /**
- * The same for `/score_batch`: every row of every answer is checked here; under load its first score and the answer's
- * end are.
+ * The same for `/score_batch`: every row of every answer is checked here, but under load only the first score and the
+ * end.
  */
 export async function checkedBatches(
   origin: string,
@@ -97,7 +97,7 @@ export async function checkedBatches(
     const text = await post(origin, '/score_batch', body);
     const answers: readonly Answer[] = JSON.parse(text);
     if (answers.length !== requests.length)
-      throw new Error(`/score_batch answered ${answers.length} rows of ${requests.length}`);
+      throw new Error(`/score_batch answered ${answers.length} rows, expected ${requests.length}`);
     for (const [i, request] of requests.entries()) {
       const wrong = fault(model, request, answers[i]);
       if (wrong !== undefined) throw new Error(`/score_batch, row ${i}: ${wrong}`);
@@ -109,7 +109,7 @@ export async function checkedBatches(
 
 const upToScore = (text: string): string => text.slice(0, text.indexOf(',') + 1);
 
-/** The bare server's answers: its constant. */
+/** The requests with the bare server's constant as expected answer. */
 export function constantAnswers(requests: readonly CheckedRequest[], constant: string): CheckedRequest[] {
   return requests.map(({ body }) => ({ body, begins: constant.slice(0, 40), ends: constant.slice(-20) }));
 }

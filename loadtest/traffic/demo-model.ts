@@ -1,4 +1,4 @@
-/** The model that HTTP benchmarks are run on, with rows like its own and the scores they must get. */
+/** The model of the HTTP benchmarks, with rows like its own and their expected scores. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { calibrate } from '../../src/artifact/calibrator.js';
@@ -20,13 +20,13 @@ export interface DemoModel {
   readonly featureNames: readonly string[];
   readonly examples: readonly Row[];
   /**
-   * The score `row` must get, by the plain tree walk: another way than the kernel's to the same number, but for the
-   * last bits of V8's exponential.
+   * The expected score of a row, by the plain tree walk: independent of the kernel, and equal but for the last bits of
+   * V8's exponential.
    */
   readonly expectedScore: (row: Row) => number;
 }
 
-/** Rows with missing values as null. */
+/** Rows, in which a missing value is null. */
 export function exampleRows(): readonly Row[] {
   const golden: { rows: Row[] } = JSON.parse(readFileSync(join(projectRoot, 'test/data/golden.v1.0.0.json'), 'utf8'));
   return golden.rows;
@@ -41,16 +41,12 @@ export async function loadDemoModel(): Promise<DemoModel> {
     modelText,
     featureNames: artifact.metadata.featureNames,
     examples: exampleRows(),
-    expectedScore: (row) =>
-      calibrate(
-        artifact.calibrator,
-        predictions(
-          booster,
-          rawScores(
-            booster,
-            Float64Array.from(row, (value) => value ?? NaN),
-          ),
-        )[0],
-      ),
+    expectedScore: (row) => {
+      const raw = rawScores(
+        booster,
+        Float64Array.from(row, (value) => value ?? NaN),
+      );
+      return calibrate(artifact.calibrator, predictions(booster, raw)[0]);
+    },
   };
 }
