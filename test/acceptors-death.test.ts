@@ -17,7 +17,7 @@ async function scoresRight(server: ServerProcess): Promise<void> {
   }
 }
 
-test('an acceptor that fails is replaced: the others go on, counters do not go back, its memory is free again', async (t) => {
+test('an acceptor that fails is replaced: others go on, counters do not go back, its memory is free', async (t) => {
   const server = await startServer(WOUNDABLE);
   t.after(() => server.stop());
   await scoresRight(server);
@@ -64,7 +64,7 @@ test('acceptors that fail again and again end the server: it drains, and its exi
   assert.equal((await server.event('stopped'))['all_answered'], false);
 });
 
-test('an acceptor that is ended from outside ends the server at once: its socket would go on taking connections that nobody answers', async (t) => {
+test('an acceptor that is ended from outside ends the server: nobody would answer its connections', async (t) => {
   const server = await startServer(WOUNDABLE);
   t.after(() => server.stop());
   await scoresRight(server);

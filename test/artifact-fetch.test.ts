@@ -183,7 +183,8 @@ test('every file that has a checksum is verified, used or not', async (t) => {
       fetchArtifact(store, VERSION),
       invalid(
         new RegExp(
-          `v1\\.0\\.0/${name.replace('.', '\\.')}: has SHA-256 [0-9a-f]{64}, but metadata\\.json says ${checksums[name]}$`,
+          `v1\\.0\\.0/${name.replace('.', '\\.')}: has SHA-256 [0-9a-f]{64}, but metadata\\.json sa` +
+            `ys ${checksums[name]}$`,
         ),
       ),
     );
@@ -196,7 +197,7 @@ test('every file that has a checksum is verified, used or not', async (t) => {
   );
 });
 
-test('a used file without a checksum is a warning where others have one, and an error where checksums are required', async (t) => {
+test('a file without a checksum is a warning if others have one, an error if checksums are required', async (t) => {
   const { store, path, changeMetadata } = await copyOfModels(t);
   await assert.rejects(
     fetchArtifact(store, VERSION, { requireChecksums: true }),

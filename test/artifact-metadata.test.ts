@@ -47,7 +47,8 @@ test('the version of the feature set and the checksums may be left out', () => {
 
 test("Python's NaN and Infinity are read as null, with a warning, and left alone inside texts", () => {
   const text =
-    '{"model_version": "NaN \\" NaN", "calibration_version": "c", "feature_names": ["a"], "auc": NaN, "low": -Infinity, "high": Infinity}';
+    '{"model_version": "NaN \\" NaN", "calibration_version": "c", "feature_names": ["a"], ' +
+    '"auc": NaN, "low": -Infinity, "high": Infinity}';
   const { metadata, warnings } = readMetadata(Buffer.from(text), FILE);
   assert.equal(metadata.modelVersion, 'NaN " NaN');
   assert.deepEqual([metadata.fields['auc'], metadata.fields['low'], metadata.fields['high']], [null, null, null]);

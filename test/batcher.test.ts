@@ -110,7 +110,7 @@ test('no more than queueRows wait; a request that does not fit leaves nothing be
   assert(batcher.admit(new RecordedRequest(rowsFrom(0, 100)), model), 'there is room again');
 });
 
-test('a request that finds no memory for all of its rows gives back what it took, though nothing else is under way', async (t) => {
+test('a request without memory for all of its rows gives back what it took, with nothing else under way', async (t) => {
   const laneBytes = new OwnQuota(4_000_000);
   const { batcher, model } = setUp(t, 1, { quotas: { rows: new OwnQuota(20_000), laneBytes } });
   const lanes = Math.floor(4_000_000 / model.laneBytes('score'));
@@ -291,7 +291,7 @@ test('a queue of explanations takes memory by its rows, whatever a row costs', a
   assert(request.deliveries.every((count) => count === 1));
 });
 
-test('where the shared memory has no room for the rows, the request is not admitted and nothing stays counted', async (t) => {
+test('a request whose rows do not fit in the shared memory is not admitted, and nothing stays counted', async (t) => {
   const { batcher, model } = setUp(t, 1);
   const takeLane = model.takeLane.bind(model);
   let lanes = 0;

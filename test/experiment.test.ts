@@ -186,7 +186,7 @@ test('a version with its features in another order is served by name; one that n
   );
 });
 
-test('the environment starts an experiment; the server serves without a challenger that cannot be loaded', async (t) => {
+test('the environment starts an experiment; a challenger that cannot be loaded is left out', async (t) => {
   const { server } = await startAdministered(t, { CHALLENGER_VERSION: 'v1.1.0', CHALLENGER_SHARE: '1' });
   await server.log(({ event, audit }) => event === 'audit' && audit === 'experiment');
   assert.equal((await server.score({ features: rows[0] })).scored.model_version, 'v1.1.0');

@@ -73,7 +73,8 @@ test('contributions are the Shapley values of the path-dependent expectation, wh
           worst = Math.max(worst, error);
           assert.ok(
             error < 1e-12,
-            `${name}: contributions [${actual.join(', ')}], by the definition [${shapley(booster, row).join(', ')}] for [${row.join(', ')}] of ${text}`,
+            `${name}: contributions [${actual.join(', ')}], by the definition [` +
+              `${shapley(booster, row).join(', ')}] for [${row.join(', ')}] of ${text}`,
           );
         }
       }

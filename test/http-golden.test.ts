@@ -33,7 +33,7 @@ const SETTINGS: readonly Environment[] = [
   { SCORING: 'inline', WORKERS: '1' },
 ];
 for (const setting of SETTINGS) {
-  test(`64 requests at a time get LightGBM's calibrated scores with SCORING=${setting['SCORING']} and WORKERS=${setting['WORKERS']}`, async (t) => {
+  test(`64 requests at a time get LightGBM's calibrated scores, ${JSON.stringify(setting)}`, async (t) => {
     const server = await startServer(setting);
     t.after(() => server.stop());
     await checkScores(server, golden.calibrated, 'v1.0.0');

@@ -287,7 +287,7 @@ describe('a work tree of another commit', withGit, () => {
     return { folder, commits };
   }
 
-  test('is checked out, installed and built beside the working tree, once, and again where it was removed', async (t) => {
+  test('is checked out, installed and built once, and again where it was removed', async (t) => {
     const { folder, commits } = repository(t);
     const steps: string[] = [];
     const build = () => otherCommit(folder, commits[0], (line) => steps.push(line.split(' ')[0]));

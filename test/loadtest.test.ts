@@ -131,7 +131,7 @@ describe('load', linuxOnly, () => {
   const requests = [{ body: '{"features":[1]}', begins: '{"constant"', ends: '}' }];
   const plan = { path: '/score', requests, connections: 4, seconds: 0.3, warmupSeconds: 0.1 };
 
-  test('is answered, closed loop and at a fixed rate, and answers that are not the expected ones are counted', async () => {
+  test('is answered, closed loop and at a fixed rate, and unexpected answers are counted', async () => {
     const server = await startBare('{"constant":1}');
     const generator = new LoadGenerator();
     try {

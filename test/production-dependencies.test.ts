@@ -37,7 +37,7 @@ function compiledFiles(folder: string): string[] {
     .filter((file) => file.endsWith('.js') && !BUILD_TIME.includes(file));
 }
 
-test('a production installation has every package that the server, the CLI and the workers load when they start', () => {
+test('a production installation has every package that server, command line and workers load', () => {
   const missing = [...compiledFiles('src'), ...compiledFiles('workers')].flatMap((file) =>
     staticPackages(readFileSync(join(compiled, file), 'utf8'))
       .filter((name) => dependencies[name] === undefined)

@@ -92,7 +92,7 @@ test('the loader thread killed in mid-load costs that load and nothing else', as
   );
 });
 
-test('a scoring worker killed in mid-batch: every row is answered once and right, by the version it was admitted for, while versions change', async (t) => {
+test('a worker killed in mid-batch: each row is answered once, by its version, while versions change', async (t) => {
   const { registry, pool } = await setUp(t, 2);
   await registry.activate('v1.0.0', { actor: 'start' });
   const batcher = new Batcher(pool, { mode: 'pool', queueRows: 100_000 }, new Observed());

@@ -138,7 +138,9 @@ describe('a score request is refused in one sentence', () => {
   test('a field name too long to repeat is cut, and its object is pointed at', () => {
     assert.deepEqual(mismatch(JSON.stringify({ features: [1], ['k'.repeat(100_000)]: 1 })), {
       pointer: '',
-      detail: `The body has an unknown field "${'k'.repeat(64)}…"; the fields are features, feature_names and request_id`,
+      detail:
+        `The body has an unknown field "${'k'.repeat(64)}…"; the fields are features, feature` +
+        `_names and request_id`,
     });
   });
 });

@@ -5,6 +5,9 @@ import { RawConnection, postBytes } from './support/raw-connection.js';
 import { type ServerProcess, startServer } from './support/server.js';
 import { ACCEPTORS, SEVERAL } from './support/several-acceptors.js';
 
+/** For the names of tests. */
+const nameOf = (setting: object): string => (setting === SEVERAL ? 'several acceptors' : 'one acceptor');
+
 const golden = readGolden();
 
 /** Scores on and on over kept-alive connections, until one cannot be made any more. */
@@ -49,7 +52,7 @@ for (const [signal, setting] of [
   ['SIGINT', {}],
   ['SIGTERM', SEVERAL],
 ] as const) {
-  test(`${signal} under load: /readyz turns 503, every accepted request is answered, and the process ends in time with code 0${setting === SEVERAL ? ', with several acceptors' : ''}`, async (t) => {
+  test(`${signal} under load: /readyz turns 503, all is answered, exit code 0, ${nameOf(setting)}`, async (t) => {
     const server = await startServer({ ...setting, DRAIN_TIMEOUT_MS: undefined });
     t.after(() => server.stop());
     const answered = new Map<string, number>();
@@ -87,7 +90,7 @@ for (const [signal, setting] of [
 }
 
 for (const setting of [{}, SEVERAL])
-  test(`a request whose body is still coming is answered, after the port has closed${setting === SEVERAL ? ' on every acceptor' : ''}`, async (t) => {
+  test(`a request whose body is still coming is answered after the port has closed, ${nameOf(setting)}`, async (t) => {
     const server = await startServer({ ...setting, DRAIN_TIMEOUT_MS: '20000' });
     t.after(() => server.stop());
     const request = postBytes('/score', JSON.stringify({ features: golden.rows[3], request_id: 'late' }));
@@ -123,7 +126,7 @@ test('a second signal does not cut the draining short', async (t) => {
 });
 
 for (const setting of [{}, SEVERAL])
-  test(`a body that hangs does not keep the process past DRAIN_TIMEOUT_MS${setting === SEVERAL ? ', with several acceptors' : ''}`, async (t) => {
+  test(`a body that hangs does not keep the process past DRAIN_TIMEOUT_MS, ${nameOf(setting)}`, async (t) => {
     const server = await startServer({ ...setting, DRAIN_TIMEOUT_MS: '1000' });
     t.after(() => server.stop());
     const connection = await RawConnection.open(server.port);

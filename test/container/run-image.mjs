@@ -24,7 +24,8 @@ const tls = join(volumes, 'tls');
 cpSync(join(project, 'test/data/models'), models, { recursive: true });
 execFileSync('sh', [
   '-c',
-  `mkdir ${tls} && openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=scores.example -keyout ${tls}/key.pem -out ${tls}/cert.pem 2>/dev/null && chmod -R a+rX ${volumes}`,
+  `mkdir ${tls} && openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=scores.example -keyo` +
+    `ut ${tls}/key.pem -out ${tls}/cert.pem 2>/dev/null && chmod -R a+rX ${volumes}`,
 ]);
 process.on('exit', () => rmSync(volumes, { recursive: true }));
 
@@ -86,11 +87,14 @@ async function serving() {
 
   const rows = golden.rows.map((features, i) => ({ features, request_id: `row-${i}` }));
   const scored = await container.script(`
-    const score = (path, body) => fetch('http://127.0.0.1:8000' + path, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+    const headers = { 'Content-Type': 'application/json' };
+    const post = (body) => ({ method: 'POST', headers, body: JSON.stringify(body) });
+    const score = (path, body) => fetch('http://127.0.0.1:8000' + path, post(body));
     const rows = ${JSON.stringify(rows)};
     const one = await score('/score', rows[0]);
     const all = await score('/score_batch', rows);
-    process.stdout.write(JSON.stringify({ statuses: [one.status, all.status], one: await one.json(), all: await all.json() }));
+    const statuses = [one.status, all.status];
+    process.stdout.write(JSON.stringify({ statuses, one: await one.json(), all: await all.json() }));
   `);
   assert.equal(scored.code, 0, scored.stderr);
   const { statuses, one, all } = JSON.parse(scored.stdout);
@@ -113,7 +117,8 @@ async function serving() {
   ok('health check: 0 while ready');
 
   process.stdout.write(
-    `resident memory: now ${(parseInt(container.status('VmRSS')) / 1024).toFixed(0)} MiB, at most ${(parseInt(container.status('VmHWM')) / 1024).toFixed(0)} MiB; ${container.status('Threads')} threads\n`,
+    `resident memory: now ${(parseInt(container.status('VmRSS')) / 1024).toFixed(0)} MiB, at most ` +
+      `${(parseInt(container.status('VmHWM')) / 1024).toFixed(0)} MiB; ${container.status('Threads')} threads\n`,
   );
   return container;
 }
@@ -130,7 +135,8 @@ async function draining(container) {
     const socket = connect(8000, '127.0.0.1');
     let answer = '';
     socket.setEncoding('utf8').on('data', (text) => (answer += text));
-    socket.write('POST /score HTTP/1.1\\r\\nHost: localhost\\r\\nContent-Type: application/json\\r\\nContent-Length: ' + Buffer.byteLength(body) + '\\r\\n\\r\\n' + body.slice(0, 20));
+    const type = 'Content-Type: application/json\\r\\nContent-Length: ' + Buffer.byteLength(body);
+    socket.write('POST /score HTTP/1.1\\r\\nHost: localhost\\r\\n' + type + '\\r\\n\\r\\n' + body.slice(0, 20));
     await fetch('http://127.0.0.1:8000/livez');
     process.stdout.write('half\\n');
     while ((await fetch('http://127.0.0.1:8000/readyz')).status !== 503);
@@ -154,7 +160,8 @@ async function draining(container) {
   assert.deepEqual(await container.exited, { code: 0, signal: null }, container.stderr);
   assert.equal(container.log.find(({ event }) => event === 'stopped')?.all_answered, true);
   ok(
-    `${image.stopSignal} to process 1: /readyz turns 503, the request under way is answered, exit code 0 after ${Math.round(performance.now() - signalled)} ms`,
+    `${image.stopSignal} to process 1: /readyz turns 503, the request under way is answered, exit c` +
+      `ode 0 after ${Math.round(performance.now() - signalled)} ms`,
   );
 }
 
@@ -212,5 +219,6 @@ await wrongSetting();
 const app = join(image.root, image.workdir);
 process.stdout.write(
   `size: ${mebibytes(app)} MiB on top of ${mebibytes(baseTree)} MiB of Debian, Node and npm ` +
-    `(node_modules ${mebibytes(join(app, 'node_modules'))}, of which uWebSockets.js ${mebibytes(join(app, 'node_modules/uWebSockets.js'))}; dist ${mebibytes(join(app, 'dist'))})\n`,
+    `(node_modules ${mebibytes(join(app, 'node_modules'))}, of which uWebSockets.js ` +
+    `${mebibytes(join(app, 'node_modules/uWebSockets.js'))}; dist ${mebibytes(join(app, 'dist'))})\n`,
 );

@@ -6,6 +6,18 @@ import { Random } from '../../src/train/random.js';
 import { close, type Golden } from './golden.js';
 import { RawConnection, postBytes } from './raw-connection.js';
 
+const BAD_CHUNKS = ['ZZ\r\n', '-1\r\nx', 'ffffffffffffffffff\r\n', '5\r\nab', '1\r\nab\r\n0\r\n\r\n'];
+
+/** Digits of a number beyond the range of a double. */
+function hugeNumber(random: Random): string {
+  return `${random.chance(0.5) ? '-' : ''}${1 + random.below(9)}${'0'.repeat(308 + random.below(2000))}`;
+}
+
+/** A number of features that no model here has. */
+function wrongCount(random: Random): number {
+  return random.chance(0.9) ? random.below(15) : 16 + random.below(5000);
+}
+
 /**
  * What the server may do: refuse with a 4xx; or, where the request may be right after all, score it; or, where it is
  * not HTTP, cut it off.
@@ -117,7 +129,8 @@ const KINDS: Readonly<Record<string, Make>> = {
     return refused(
       Buffer.concat([
         Buffer.from(
-          `POST ${path(random)} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`,
+          `POST ${path(random)} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Le` +
+            `ngth: ${body.length}\r\n\r\n`,
         ),
         body,
       ]),
@@ -130,19 +143,9 @@ const KINDS: Readonly<Record<string, Make>> = {
     return refused(post(random, `{"features":[${values.join()}]}`));
   },
   'huge numbers': (random) =>
-    refused(
-      post(
-        random,
-        `{"features":[${Array.from({ length: 15 }, () => `${random.chance(0.5) ? '-' : ''}${1 + random.below(9)}${'0'.repeat(308 + random.below(2000))}`).join()}]}`,
-      ),
-    ),
+    refused(post(random, `{"features":[${Array.from({ length: 15 }, () => hugeNumber(random)).join()}]}`)),
   'the wrong number of features': (random) =>
-    refused(
-      post(
-        random,
-        `{"features":[${Array.from({ length: random.chance(0.9) ? random.below(15) : 16 + random.below(5000) }, () => random.below(9)).join()}]}`,
-      ),
-    ),
+    refused(post(random, `{"features":[${Array.from({ length: wrongCount(random) }, () => random.below(9)).join()}]}`)),
   'deep nesting': (random) => {
     const depth = 1 + random.below(random.chance(0.05) ? 200_000 : 2000);
     const body = random.chance(0.5)
@@ -154,7 +157,8 @@ const KINDS: Readonly<Record<string, Make>> = {
     refused(
       post(
         random,
-        `{"features":[${rows[0].join()}],"${ODD_FIELDS[random.below(ODD_FIELDS.length)]}":{"features":[1],"request_id":"polluted"}}`,
+        `{"features":[${rows[0].join()}],"${ODD_FIELDS[random.below(ODD_FIELDS.length)]}":{"feature` +
+          `s":[1],"request_id":"polluted"}}`,
       ),
     ),
   'long strings': (random, { rows }) => {
@@ -196,7 +200,9 @@ const KINDS: Readonly<Record<string, Make>> = {
     const body = JSON.stringify(goodBody(random, golden));
     return refused(
       Buffer.from(
-        `POST /score HTTP/1.1\r\nHost: a\r\nContent-Type: ${['text/plain', 'application/xml', 'json', 'x'.repeat(500)][random.below(4)]}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+        `POST /score HTTP/1.1\r\nHost: a\r\nContent-Type: ` +
+          `${['text/plain', 'application/xml', 'json', 'x'.repeat(500)][random.below(4)]}\r\nContent-Length` +
+          `: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
       ),
     );
   },
@@ -221,7 +227,8 @@ const KINDS: Readonly<Record<string, Make>> = {
   'another method': (random) =>
     refused(
       Buffer.from(
-        `${['GET', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'TRACE', 'BREW'][random.below(7)]} ${path(random)} HTTP/1.1\r\nHost: a\r\n\r\n`,
+        `${['GET', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'TRACE', 'BREW'][random.below(7)]} ` +
+          `${path(random)} HTTP/1.1\r\nHost: a\r\n\r\n`,
       ),
     ),
   'half a request, then gone': (random, golden) => {
@@ -239,14 +246,16 @@ const KINDS: Readonly<Record<string, Make>> = {
   }),
   'a length that is none': (random) => ({
     bytes: Buffer.from(
-      `POST /score HTTP/1.1\r\nHost: a\r\nContent-Length: ${['-1', 'x', '99999999999999999999', '1e3', '0x10', ''][random.below(6)]}\r\n\r\n{}`,
+      `POST /score HTTP/1.1\r\nHost: a\r\nContent-Length: ` +
+        `${['-1', 'x', '99999999999999999999', '1e3', '0x10', ''][random.below(6)]}\r\n\r\n{}`,
     ),
     expected: 'anything but a failure',
     leaves: random.chance(0.9),
   }),
   'chunks that are none': (random) => ({
     bytes: Buffer.from(
-      `POST /score HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${['ZZ\r\n', '-1\r\nx', 'ffffffffffffffffff\r\n', '5\r\nab', '1\r\nab\r\n0\r\n\r\n'][random.below(5)]}`,
+      `POST /score HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked` +
+        `\r\n\r\n${BAD_CHUNKS[random.below(BAD_CHUNKS.length)]}`,
     ),
     expected: 'anything but a failure',
     leaves: true,
@@ -265,7 +274,8 @@ const KINDS: Readonly<Record<string, Make>> = {
   }),
   'headers without end': (random) => ({
     bytes: Buffer.from(
-      `GET / HTTP/1.1\r\nHost: a\r\n${`X-${random.bits()}: ${'y'.repeat(random.below(200))}\r\n`.repeat(1 + random.below(500))}`,
+      `GET / HTTP/1.1\r\nHost: a` +
+        `\r\n${`X-${random.bits()}: ${'y'.repeat(random.below(200))}\r\n`.repeat(1 + random.below(500))}`,
     ),
     expected: 'anything but a failure',
     leaves: true,
@@ -338,7 +348,8 @@ export async function sendHostile(
           : status < 500 || status === 505;
     if (!fine)
       faults.push(
-        `${kind}: ${answer === undefined ? 'closed' : status}: ${bytes.toString('latin1', 0, SHOWN)} -> ${answer?.body.slice(0, SHOWN)}`,
+        `${kind}: ${answer === undefined ? 'closed' : status}: ` +
+          `${bytes.toString('latin1', 0, SHOWN)} -> ${answer?.body.slice(0, SHOWN)}`,
       );
     // What stood behind such a request is of no use to the next one.
     if (expected === 'anything but a failure' || answer?.headers.get('connection') === 'close') connection.close();

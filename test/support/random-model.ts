@@ -60,7 +60,9 @@ export function randomModel(lightgbm: LightGBM, seed: number): RandomModel {
   const parameters = randomParameters(random, objective, data);
   const iterations = 1 + random.below(random.chance(0.2) ? 60 : 15);
   let modelText = train(lightgbm, data, objective, parameters, iterations, new Random(seed));
-  let description = `seed ${seed}: ${iterations} iterations on ${data.rows} rows of ${data.columns}, ${JSON.stringify(parameters)}`;
+  let description =
+    `seed ${seed}: ${iterations} iterations on ${data.rows} rows of ${data.columns}` +
+    `, ${JSON.stringify(parameters)}`;
   if (parameters['boosting'] !== 'rf' && random.chance(0.25)) {
     const again: Parameters = { ...parameters, max_bin: 15 + random.below(500) };
     modelText = train(lightgbm, data, objective, again, iterations, new Random(seed), modelText);

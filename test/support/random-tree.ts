@@ -54,7 +54,8 @@ export function modelTexts(most: {
   return record({ trees, objective: constantFrom('binary sigmoid:1', 'regression', 'poisson') }).map(
     ({ trees: list, objective }) =>
       [
-        `tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=${most.features - 1}\nobjective=${objective}`,
+        `tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=` +
+          `${most.features - 1}\nobjective=${objective}`,
         `feature_names=${join(Array.from({ length: most.features }, (_, f) => `f${f}`))}\n`,
         ...list.map(treeText),
         'end of trees\n',

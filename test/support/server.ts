@@ -21,8 +21,8 @@ export const MODELS = join(projectRoot, 'test/data/models');
 
 /**
  * What servers of tests get unless told otherwise; `undefined` takes a variable away. Nothing else is inherited but
- * PATH. The deadline is long, as the machines that run tests are busy, and draining short, as most tests end their server
- * idle. `ACCEPTORS=2 npm test` holds several acceptors to the same tests.
+ * PATH. The deadline is long, as the machines that run tests are busy, and draining short, as most tests end their
+ * server idle. `ACCEPTORS=2 npm test` holds several acceptors to the same tests.
  */
 const ENVIRONMENT: Environment = {
   HOST: '127.0.0.1',
