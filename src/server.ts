@@ -7,6 +7,7 @@ import { ownLimits } from './acceptors/limits.js';
 import { AuditTrail } from './audit/trail.js';
 import type { Config } from './config/config.js';
 import { Administration, type Administrator } from './registry/administration.js';
+import type { TransportKind } from './http/choose-transport.js';
 import { ModelLoader } from './loading/loader.js';
 import { StoreFollower } from './registry/follower.js';
 import type { ModelVersion } from './registry/model-version.js';
@@ -42,7 +43,10 @@ export class Server {
   #draining = false;
 
   /** @throws LightscoreError CONFIG_INVALID where AUDIT_LOG cannot be continued */
-  constructor(private readonly config: Config) {
+  constructor(
+    private readonly config: Config,
+    transports: TransportKind,
+  ) {
     const { log, scoring } = config;
     this.log = openLog(log.level, log.predictionSample);
     const { logger, predictions } = this.log;
@@ -65,6 +69,7 @@ export class Server {
       const pool = new ScoringPool(scoring.workers, resources);
       this.#acceptors = new Acceptor({
         config,
+        transports,
         pool,
         limits: ownLimits(config),
         metrics,
@@ -78,6 +83,7 @@ export class Server {
     } else {
       const threads = new AcceptorThreads({
         config,
+        transports,
         resources,
         metrics,
         predictions,

@@ -5,7 +5,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { LightscoreError } from '../errors.js';
-import { probePort } from '../http/http-server.js';
+import { type TransportKind, probePort } from '../http/choose-transport.js';
 import type { Serving } from '../registry/serving.js';
 import { type Metrics, answersOf } from '../telemetry/metrics.js';
 import { AcceptorThread, type ThreadParts } from './acceptor-thread.js';
@@ -14,6 +14,7 @@ import { type LimitCells, limitCells } from './limits.js';
 import type { AcceptorCounts } from './messages.js';
 
 export interface AcceptorThreadsParts extends ThreadParts {
+  readonly transports: TransportKind;
   /** Shows what all acceptors have counted. */
   readonly metrics: Metrics;
   /** Acceptors die faster than they are worth replacing: the server should end. */
@@ -61,7 +62,7 @@ export class AcceptorThreads implements Acceptors {
   async listen(): Promise<void> {
     const { host, port } = this.parts.config.http;
     // A port that the system chooses for a socket cannot be shared afterwards, so it is chosen first.
-    this.#port = await probePort(host, port);
+    this.#port = await probePort(this.parts.transports, host, port);
     await Promise.all(this.#places.map(({ thread }) => thread.listen(this.#port)));
     if (this.#failures > 0) throw new LightscoreError('WORKER_FAILED', 'an acceptor died while the server started');
     this.#listening = true;

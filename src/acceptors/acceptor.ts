@@ -6,6 +6,7 @@ import { AccessControl } from '../access/access-control.js';
 import type { Config } from '../config/config.js';
 import { AccessGate } from '../http/access-gate.js';
 import { BodyReader } from '../http/body.js';
+import type { TransportKind } from '../http/choose-transport.js';
 import { HttpServer } from '../http/http-server.js';
 import type { RouteContext } from '../protocols/context.js';
 import { allRoutes } from '../protocols/routes.js';
@@ -21,6 +22,7 @@ import type { AcceptorReadings, Acceptors } from './acceptors.js';
 import type { Limits } from './limits.js';
 
 export interface AcceptorParts extends Pick<RouteContext, 'serving' | 'administrator' | 'scrape'> {
+  readonly transports: TransportKind;
   readonly config: Config;
   readonly pool: ScoringPool<Regions>;
   readonly limits: Limits;
@@ -37,13 +39,13 @@ export class Acceptor implements Acceptors {
   readonly #server: HttpServer;
 
   constructor(parts: AcceptorParts) {
-    const { config, pool, limits, metrics, predictions, logger } = parts;
+    const { config, transports, pool, limits, metrics, predictions, logger } = parts;
     const { access, http, scoring } = config;
     this.#parts = parts;
     this.#batcher = new Batcher(pool, { ...scoring, quotas: limits }, observerOf(parts), this.#shadow);
     this.#bodies = new BodyReader(http.maxBodyBytes, limits.partialBytes);
     predictions.lines = new PredictionLines(pool);
-    const server = new HttpServer(http, {
+    const server = new HttpServer(transports.create(http.tls), http, {
       answered: (route, status) => metrics.answered(route, status),
       refused: (code) => metrics.refused(code),
       failed: (error, route, requestId) => {

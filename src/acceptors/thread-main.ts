@@ -3,6 +3,7 @@
  * and the log are shared with the others through the main thread.
  */
 import type { MessagePort } from 'node:worker_threads';
+import { chooseTransport } from '../http/choose-transport.js';
 import { ScoringPool } from '../scoring/pool.js';
 import { PredictionLog } from '../telemetry/log.js';
 import { Metrics } from '../telemetry/metrics.js';
@@ -15,8 +16,9 @@ import type { AcceptorCounts, AcceptorMessages, AcceptorWorkerData, MainMessages
 import { RelayedLines } from './relayed-lines.js';
 
 /** @param port to the main thread */
-export function runAcceptorThread(port: MessagePort, data: AcceptorWorkerData): void {
+export async function runAcceptorThread(port: MessagePort, data: AcceptorWorkerData): Promise<void> {
   const { config, acceptor: index, workers, module, memory, cells, lease, predictionSample } = data;
+  const transports = await chooseTransport(config.http);
   const channel = new Channel<AcceptorMessages, MainMessages>(port, {
     requests: {
       listen: (listenPort) => acceptor.listen(listenPort),
@@ -38,6 +40,7 @@ export function runAcceptorThread(port: MessagePort, data: AcceptorWorkerData): 
   const predictions = new PredictionLog(relayed, predictionSample);
   const acceptor = new Acceptor({
     config,
+    transports,
     limits,
     metrics,
     predictions,

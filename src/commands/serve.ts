@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import { readConfig } from '../config/config.js';
 import { LightscoreError, messageOf } from '../errors.js';
+import { chooseTransport } from '../http/choose-transport.js';
 import { Server } from '../server.js';
 import { ENVIRONMENT_HELP } from './environment-help.js';
 
@@ -22,7 +23,8 @@ async function serve(): Promise<void> {
   // A bucket that does not answer may do so later; a folder that is not there is a mistake.
   if (store.kind === 'folder' && !existsSync(store.folder))
     throw new LightscoreError('CONFIG_INVALID', `MODEL_DIR: ${store.folder}: no such folder`);
-  const server = new Server(config);
+  const transports = await chooseTransport(config.http);
+  const server = new Server(config, transports);
   const { logger } = server.log;
   for (const warning of warnings) logger.warn({ event: 'config_warning' }, warning);
 

@@ -35,6 +35,8 @@ export const DEFAULTS = {
   WORKERS: workersFor(1),
   SCORING: 'pool',
   ACCEPTORS: 1,
+  TRANSPORT: 'auto',
+  MAX_HEADER_BYTES: 16 * 1024,
   RATE_LIMIT: 0,
   TRUST_PROXY: 0,
   METRICS_AUTH: false,
@@ -47,12 +49,14 @@ export const DEFAULTS = {
   DRAIN_TIMEOUT_MS: 10_000,
 } as const;
 
+const TRANSPORTS = ['auto', 'uws', 'node'] as const;
 const SCORINGS = ['pool', 'auto', 'inline'] as const;
 const CHALLENGER_MODES = ['ab', 'shadow'] as const;
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 /** What Python's logging calls the same levels: the service replaced here took those names. */
 const PYTHON_LOG_LEVELS = { notset: 'trace', warning: 'warn', critical: 'fatal' } as const;
 
+export type TransportSetting = (typeof TRANSPORTS)[number];
 export type Scoring = (typeof SCORINGS)[number];
 export type ChallengerMode = (typeof CHALLENGER_MODES)[number];
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -73,6 +77,10 @@ export interface Config {
     readonly host: string;
     /** Listening threads. */
     readonly acceptors: number;
+    /** What speaks HTTP: `uws` is uWebSockets.js, `node` Node's own server, `auto` the former where it loads. */
+    readonly transport: TransportSetting;
+    /** Largest head of a request, in bytes. */
+    readonly maxHeaderBytes: number;
     /** Both PEM files, or neither. */
     readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
     /** Reverse proxies in front of this server that append to X-Forwarded-For; 0 ignores the header. */
@@ -151,6 +159,8 @@ export function readConfig(env: Environment): Configuration {
       port: read.integer('PORT', DEFAULTS.PORT, 0, 65_535),
       host: read.host('HOST', DEFAULTS.HOST),
       acceptors,
+      transport: read.choice('TRANSPORT', TRANSPORTS, DEFAULTS.TRANSPORT),
+      maxHeaderBytes: read.integer('MAX_HEADER_BYTES', DEFAULTS.MAX_HEADER_BYTES, 1024, 1024 ** 2),
       tls: readTls(read),
       trustedProxies: read.integer('TRUST_PROXY', DEFAULTS.TRUST_PROXY, 0, 16),
       maxBodyBytes: read.integer('MAX_BODY_BYTES', DEFAULTS.MAX_BODY_BYTES, 1, 1024 ** 3),

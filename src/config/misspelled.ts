@@ -5,6 +5,8 @@ export const VARIABLES = [
   'PORT',
   'HOST',
   'ACCEPTORS',
+  'TRANSPORT',
+  'MAX_HEADER_BYTES',
   'TLS_CERT_FILE',
   'TLS_KEY_FILE',
   'TRUST_PROXY',

@@ -1,6 +1,5 @@
-/** Reads request bodies from uWebSockets.js, bounded in size and time. */
+/** Reads request bodies, bounded in size and time. */
 import { isUtf8 } from 'node:buffer';
-import type { HttpResponse } from 'uWebSockets.js';
 import { OwnQuota, type Quota } from '../scoring/quota.js';
 import type { Exchange } from './exchange.js';
 import type { ProblemCode } from '../contract/problem.js';
@@ -57,14 +56,14 @@ export class BodyReader {
    * @param exchange nothing is read any more once it is over
    * @param declaredBytes of Content-Length, NaN without
    */
-  read(res: HttpResponse, exchange: Exchange, declaredBytes: number, handler: BodyHandler): void {
+  read(exchange: Exchange, declaredBytes: number, handler: BodyHandler): void {
     if (declaredBytes > this.maxBytes) {
       // What was declared uWebSockets.js reads by itself, when the answer is out.
       handler.onBodyRefused('BODY_TOO_LARGE', declaredBytes <= this.maxBytes + MOST_DISCARDED_BYTES);
       return;
     }
     const body = new IncomingBody(this, this.maxBytes, exchange, handler);
-    res.onData((chunk, isLast) => body.take(chunk, isLast));
+    exchange.onData((chunk, isLast) => body.take(chunk, isLast));
     if (this.#fresh.push(body) === 1) setImmediate(() => this.#keepLate());
   }
 
@@ -120,7 +119,7 @@ class IncomingBody {
     return this.#finished || this.exchange.over;
   }
 
-  take(chunk: ArrayBuffer, isLast: boolean): void {
+  take(chunk: Uint8Array, isLast: boolean): void {
     if (this.done) return;
     this.#bytes += chunk.byteLength;
     if (this.isTooLarge) {
@@ -129,7 +128,7 @@ class IncomingBody {
       return;
     }
     if (isLast && this.#chunks === undefined) {
-      this.#finish(Buffer.from(chunk));
+      this.#finish(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
       return;
     }
     if (!this.reader.hold(chunk.byteLength)) {
@@ -139,7 +138,7 @@ class IncomingBody {
     this.#held += chunk.byteLength;
     this.#chunks ??= [];
     // uWebSockets.js takes the chunk's memory back when this returns.
-    this.#chunks.push(Buffer.from(new Uint8Array(chunk)));
+    this.#chunks.push(Buffer.from(chunk));
     if (isLast) this.#finish(Buffer.concat(this.#chunks));
   }
 

@@ -2,8 +2,8 @@
  * The admin routes of an acceptor: who calls, and what is asked; `Administration` answers. They exist only with
  * ADMIN_API_KEYS.
  */
-import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import type { Exchange } from '../../http/exchange.js';
+import type { RequestHead } from '../../http/request-head.js';
 import type { Method, Route } from '../../http/route.js';
 import type { AdminCall, Administrator } from '../../registry/administration.js';
 import type { RouteContext } from '../context.js';
@@ -24,16 +24,16 @@ export function adminRoutes(context: RouteContext): Route[] {
   return ROUTES.map(({ path, methods }) => ({
     path,
     methods,
-    handle: (exchange, req, res) => receive(context, path, exchange, req, res),
+    handle: (exchange, head) => receive(context, path, exchange, head),
   }));
 }
 
-function receive(context: RouteContext, route: string, exchange: Exchange, req: HttpRequest, res: HttpResponse): void {
+function receive(context: RouteContext, route: string, exchange: Exchange, head: RequestHead): void {
   const { access, administrator, bodies, isDraining } = context;
-  const method = req.getMethod().toUpperCase();
-  const length = req.getHeader('content-length');
-  const address = access.address(req, res);
-  const id = access.identifyAdmin(exchange, req, res);
+  const { method } = head;
+  const length = head.header('content-length');
+  const address = access.address(exchange, head);
+  const id = access.identifyAdmin(exchange, head);
   if (id === undefined) {
     administrator.noteRefused(method, route, address);
     return;
@@ -43,15 +43,15 @@ function receive(context: RouteContext, route: string, exchange: Exchange, req: 
     route,
     address,
     actor: `key:${id}`,
-    path: req.getUrl(),
-    query: req.getQuery() ?? '',
-    version: route.includes(':version') ? (req.getParameter(0) ?? '') : '',
+    path: head.path,
+    query: head.query,
+    version: route.includes(':version') ? head.parameter(0) : '',
     body: undefined,
   };
   // Only an experiment is described by a body; nobody waits for it once the server drains.
   if (method !== 'PUT' || isDraining()) void answer(administrator, exchange, call);
   else {
-    bodies.read(res, exchange, length === '' ? NaN : Number(length), {
+    bodies.read(exchange, length === '' ? NaN : Number(length), {
       onBytes: () => false,
       onBody: (text) => void answer(administrator, exchange, { ...call, body: { text } }),
       onBodyRefused: (code) => void answer(administrator, exchange, { ...call, body: { refused: code } }),

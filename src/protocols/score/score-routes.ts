@@ -1,9 +1,9 @@
 /** `POST /score` and `POST /score_batch`: what can be refused from the headers alone, then the body. */
-import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import type { ProblemCode } from '../../contract/problem.js';
 import { DEFAULT_QUERY, type ScoreQuery, parseScoreQuery } from '../../contract/query.js';
 import type { BodyHandler } from '../../http/body.js';
 import type { Exchange } from '../../http/exchange.js';
+import type { RequestHead } from '../../http/request-head.js';
 import type { Handler, Route } from '../../http/route.js';
 import type { RouteContext } from '../context.js';
 import { BatchRequests } from './batch-requests.js';
@@ -23,24 +23,23 @@ export function scoreRoutes(context: RouteContext): Route[] {
 
 function receiver(context: RouteContext, form: RequestForm): Handler {
   const { access, bodies, config, serving } = context;
-  return (exchange: Exchange, req: HttpRequest, res: HttpResponse): void => {
-    if (access.refuseScoring(exchange, req, res)) return;
-    const contentType = req.getHeader('content-type');
+  return (exchange: Exchange, head: RequestHead): void => {
+    if (access.refuseScoring(exchange, head)) return;
+    const contentType = head.header('content-type');
     // No type at all is taken for JSON, as the Python service did.
     if (contentType !== 'application/json' && contentType !== '' && !JSON_TYPE.test(contentType)) {
       exchange.refuse('UNSUPPORTED_MEDIA_TYPE');
       return;
     }
-    // Undefined where there is none, whatever its types say.
-    const query = parseScoreQuery(req.getQuery() ?? '');
+    const query = parseScoreQuery(head.query);
     if (!('topK' in query)) {
       exchange.refuse('INVALID_QUERY', query);
       return;
     }
-    const key = serving()?.experiment === undefined ? '' : req.getHeader('x-experiment-key');
-    const length = req.getHeader('content-length');
+    const key = serving()?.experiment === undefined ? '' : head.header('x-experiment-key');
+    const length = head.header('content-length');
     const body = new ScoreBody(form, exchange, { query, key }, config.http.maxBodyBytes);
-    bodies.read(res, exchange, length === '' ? NaN : Number(length), body);
+    bodies.read(exchange, length === '' ? NaN : Number(length), body);
   };
 }
 

@@ -1,0 +1,34 @@
+/** A transport: what speaks HTTP on a listening socket. Two implementations, one interface, one suite that both pass. */
+import type { ExchangeHost } from './exchange.js';
+import type { Route } from './route.js';
+
+export interface ListenOptions {
+  /** Address or host name. */
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** Other threads of this process listen on the same port. */
+  readonly shared: boolean;
+}
+
+export interface TransportHost extends ExchangeHost {
+  /** A request has arrived; `over` follows once for each. */
+  opened(): void;
+}
+
+export interface Transport {
+  /** Answers `routes`, and refuses everything else. Call once, before `listen`. */
+  serve(routes: readonly Route[], host: TransportHost): void;
+
+  /**
+   * @returns the port
+   * @throws LightscoreError CONFIG_INVALID where the port cannot be had
+   */
+  listen(options: ListenOptions): Promise<number>;
+
+  /** Takes no new connections; those that are open stay. */
+  stopListening(): void;
+
+  /** Closes the listening socket and every connection. */
+  close(): void;
+}
