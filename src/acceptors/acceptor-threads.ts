@@ -60,9 +60,8 @@ export class AcceptorThreads implements Acceptors {
   }
 
   async listen(): Promise<void> {
-    const { host, port } = this.parts.config.http;
     // A port that the system chooses for a socket cannot be shared afterwards, so it is chosen first.
-    this.#port = await probePort(this.parts.transports, host, port);
+    this.#port = await probePort(this.parts.transports, this.parts.config.http);
     await Promise.all(this.#places.map(({ thread }) => thread.listen(this.#port)));
     if (this.#failures > 0) throw new LightscoreError('WORKER_FAILED', 'an acceptor died while the server started');
     this.#listening = true;

@@ -43,9 +43,9 @@ export class Acceptor implements Acceptors {
     const { access, http, scoring } = config;
     this.#parts = parts;
     this.#batcher = new Batcher(pool, { ...scoring, quotas: limits }, observerOf(parts), this.#shadow);
-    this.#bodies = new BodyReader(http.maxBodyBytes, limits.partialBytes);
+    this.#bodies = new BodyReader(http, limits.partialBytes);
     predictions.lines = new PredictionLines(pool);
-    const server = new HttpServer(transports.create(http.tls), http, {
+    const server = new HttpServer(transports.create(http), http, {
       answered: (route, status) => metrics.answered(route, status),
       refused: (code) => metrics.refused(code),
       failed: (error, route, requestId) => {

@@ -1,6 +1,6 @@
 /** What all acceptors together may take: rows that wait, bytes of lanes and of bodies, requests a second. */
 import type { Config } from '../config/config.js';
-import { MOST_PARTIAL_BYTES } from '../http/body.js';
+import { MAX_PARTIAL_BYTES } from '../http/body.js';
 import { RateLimiter } from '../access/rate-limiter.js';
 import { MOST_LANE_BYTES } from '../scoring/batcher.js';
 import { OwnQuota, type Quota, SharedQuota } from '../scoring/quota.js';
@@ -18,7 +18,7 @@ export function ownLimits({ access, scoring }: Config): Limits {
   return {
     rows: new OwnQuota(scoring.queueRows),
     laneBytes: new OwnQuota(MOST_LANE_BYTES),
-    partialBytes: new OwnQuota(MOST_PARTIAL_BYTES),
+    partialBytes: new OwnQuota(MAX_PARTIAL_BYTES),
     rate: access.rateLimit > 0 ? new RateLimiter(RateLimiter.table(), access.rateLimit) : undefined,
   };
 }
@@ -55,7 +55,7 @@ export function sharedLimits({ access, scoring }: Config, cells: LimitCells, acc
   const quotas = {
     rows: new SharedQuota(cells.rows, scoring.queueRows, acceptor),
     laneBytes: new SharedQuota(cells.laneBytes, MOST_LANE_BYTES, acceptor),
-    partialBytes: new SharedQuota(cells.partialBytes, MOST_PARTIAL_BYTES, acceptor),
+    partialBytes: new SharedQuota(cells.partialBytes, MAX_PARTIAL_BYTES, acceptor),
     lineCharacters: new SharedQuota(cells.lineCharacters, MOST_WAITING_BYTES, acceptor),
   };
   return {

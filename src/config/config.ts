@@ -6,6 +6,7 @@
 import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { descriptorLimit } from './descriptor-limit.js';
 import { misspelled } from './misspelled.js';
 import { Reader } from './reader.js';
 import { LightscoreError } from '../errors.js';
@@ -20,6 +21,14 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  */
 function workersFor(acceptors: number): number {
   return Math.max(acceptors, availableParallelism() - acceptors);
+}
+
+/** Descriptors that are kept for files, logs and stores. */
+const OTHER_DESCRIPTORS = 64;
+
+/** As many connections as the process may have descriptors, but for some. */
+function defaultConnections(): number {
+  return Math.max(1, descriptorLimit() - OTHER_DESCRIPTORS);
 }
 
 /** The values of variables that are not set. Those that have none are optional and undefined in `Config`. */
@@ -37,6 +46,10 @@ export const DEFAULTS = {
   ACCEPTORS: 1,
   TRANSPORT: 'auto',
   MAX_HEADER_BYTES: 16 * 1024,
+  KEEP_ALIVE_MS: 75_000,
+  BODY_TIMEOUT_MS: 8_000,
+  BODY_MIN_BYTES_PER_SECOND: 1_024,
+  COMPRESS_RESPONSES: false,
   RATE_LIMIT: 0,
   TRUST_PROXY: 0,
   METRICS_AUTH: false,
@@ -81,6 +94,16 @@ export interface Config {
     readonly transport: TransportSetting;
     /** Largest head of a request, in bytes. */
     readonly maxHeaderBytes: number;
+    /** Most connections that are open at once. */
+    readonly maxConnections: number;
+    /** How long an idle connection is kept, in milliseconds; uWebSockets.js has 8 to 12 s of its own. */
+    readonly keepAliveMs: number;
+    /** How long a body may come without a byte, in milliseconds. */
+    readonly bodyTimeoutMs: number;
+    /** Slowest that a body may come once it has taken longer than `bodyTimeoutMs`, in bytes a second. */
+    readonly bodyMinBytesPerSecond: number;
+    /** Compress large answers for clients that accept it. */
+    readonly compress: boolean;
     /** Both PEM files, or neither. */
     readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
     /** Reverse proxies in front of this server that append to X-Forwarded-For; 0 ignores the header. */
@@ -160,6 +183,16 @@ export function readConfig(env: Environment): Configuration {
       host: read.host('HOST', DEFAULTS.HOST),
       acceptors,
       transport: read.choice('TRANSPORT', TRANSPORTS, DEFAULTS.TRANSPORT),
+      maxConnections: read.integer('MAX_CONNECTIONS', defaultConnections(), 1, 10_000_000),
+      keepAliveMs: read.integer('KEEP_ALIVE_MS', DEFAULTS.KEEP_ALIVE_MS, 0, 3_600_000),
+      bodyTimeoutMs: read.integer('BODY_TIMEOUT_MS', DEFAULTS.BODY_TIMEOUT_MS, 1, 600_000),
+      bodyMinBytesPerSecond: read.integer(
+        'BODY_MIN_BYTES_PER_SECOND',
+        DEFAULTS.BODY_MIN_BYTES_PER_SECOND,
+        0,
+        1024 ** 3,
+      ),
+      compress: read.flag('COMPRESS_RESPONSES', DEFAULTS.COMPRESS_RESPONSES),
       maxHeaderBytes: read.integer('MAX_HEADER_BYTES', DEFAULTS.MAX_HEADER_BYTES, 1024, 1024 ** 2),
       tls: readTls(read),
       trustedProxies: read.integer('TRUST_PROXY', DEFAULTS.TRUST_PROXY, 0, 16),

@@ -79,6 +79,8 @@ export interface ProblemDetails {
   readonly status: number;
   readonly detail: string;
   readonly request_id?: string;
+  /** Of the request's `traceparent`: 32 hexadecimal digits. */
+  readonly trace_id?: string;
   readonly errors?: readonly ProblemPlace[];
 }
 
@@ -198,6 +200,7 @@ export const problemSchema = {
     status: { type: 'integer', minimum: 400, maximum: 599 },
     detail: text('What was wrong with this request.'),
     request_id: text("The request's own, where it could be read, or one the server made; it is in the server's log."),
+    trace_id: text("Of the request's traceparent header, where it has one."),
     errors: {
       type: 'array',
       description: 'Which places of the body are wrong.',

@@ -1,19 +1,29 @@
 /** Reads request bodies, bounded in size and time. */
 import { isUtf8 } from 'node:buffer';
 import { OwnQuota, type Quota } from '../scoring/quota.js';
+import { type Coding, codingOf, inflateBody } from './compression.js';
 import type { Exchange } from './exchange.js';
+import type { RequestHead } from './request-head.js';
 import type { ProblemCode } from '../contract/problem.js';
 
-/** A body has this long from its headers to its last byte; uWebSockets.js itself closes a silent socket after 10 s. */
-const BODY_TIMEOUT_MS = 8000;
+/** How often bodies that are late are looked at, at most; and in parts of the time-out. */
 const SWEEP_MS = 500;
+const SWEEPS_PER_TIMEOUT = 8;
 /**
  * So much of a body that is too large is read and thrown away: a socket that is closed with bytes unread is reset, and
  * a client that still sends may never see its answer.
  */
-const MOST_DISCARDED_BYTES = 16 * 2 ** 20;
+const MAX_DISCARDED_BYTES = 16 * 2 ** 20;
 /** Bytes of all bodies that are not whole yet; more are refused with 503. */
-export const MOST_PARTIAL_BYTES = 256 * 2 ** 20;
+export const MAX_PARTIAL_BYTES = 256 * 2 ** 20;
+
+/** Why there is no body. */
+export interface BodyRefusal {
+  readonly code: ProblemCode;
+  readonly detail?: string;
+  /** The rest of the body, if there is one, is read and thrown away: the connection may stay. */
+  readonly keepsConnection: boolean;
+}
 
 /** Gets the whole body, or the reason why there is none; one of them, once, unless the exchange is over before. */
 export interface BodyHandler {
@@ -24,12 +34,20 @@ export interface BodyHandler {
    */
   onBytes(bytes: Uint8Array): boolean;
   onBody(text: string): void;
-  /** @param inStep the rest of the body, if there is one, will be read and thrown away: the connection may stay */
-  onBodyRefused(code: ProblemCode, inStep: boolean): void;
+  onBodyRefused(refusal: BodyRefusal): void;
+}
+
+export interface BodyLimits {
+  /** Of a body, and of what a compressed one holds. */
+  readonly maxBodyBytes: number;
+  readonly bodyTimeoutMs: number;
+  readonly bodyMinBytesPerSecond: number;
 }
 
 /** Bodies on their way in, and the one timer for all of them. */
 export class BodyReader {
+  readonly #limits: BodyLimits;
+  readonly #partialBytes: Quota;
   /** Bodies that are not whole yet, in order of arrival. */
   readonly #late = new Set<IncomingBody>();
   /** Bodies of this turn of the event loop: nearly all are whole when it ends, and were never late. */
@@ -37,32 +55,27 @@ export class BodyReader {
   #sweeper: NodeJS.Timeout | undefined;
 
   /** @param partialBytes of this reader's bodies, or of several readers' */
-  constructor(
-    private readonly maxBytes: number,
-    private readonly partialBytes: Quota = new OwnQuota(MOST_PARTIAL_BYTES),
-  ) {}
-
-  /** Notes that a body keeps `bytes` more; false where that is more than all of them may. */
-  hold(bytes: number): boolean {
-    return this.partialBytes.take(bytes);
+  constructor(limits: BodyLimits, partialBytes: Quota = new OwnQuota(MAX_PARTIAL_BYTES)) {
+    this.#limits = limits;
+    this.#partialBytes = partialBytes;
   }
 
-  release(bytes: number): void {
-    this.partialBytes.give(bytes);
-  }
-
-  /**
-   * Reads one body.
-   * @param exchange nothing is read any more once it is over
-   * @param declaredBytes of Content-Length, NaN without
-   */
-  read(exchange: Exchange, declaredBytes: number, handler: BodyHandler): void {
-    if (declaredBytes > this.maxBytes) {
-      // What was declared uWebSockets.js reads by itself, when the answer is out.
-      handler.onBodyRefused('BODY_TOO_LARGE', declaredBytes <= this.maxBytes + MOST_DISCARDED_BYTES);
+  /** Reads one body; nothing is read any more once the exchange is over. Call while the handler runs. */
+  read(exchange: Exchange, head: RequestHead, handler: BodyHandler): void {
+    const { maxBodyBytes } = this.#limits;
+    const { contentLength } = head;
+    // What was declared a transport reads by itself, when the answer is out.
+    const keepsConnection = !(contentLength > maxBodyBytes + MAX_DISCARDED_BYTES);
+    if (contentLength > maxBodyBytes) {
+      handler.onBodyRefused({ code: 'BODY_TOO_LARGE', detail: tooLarge(maxBodyBytes), keepsConnection });
       return;
     }
-    const body = new IncomingBody(this, this.maxBytes, exchange, handler);
+    const coding = codingOf(head.header('content-encoding'));
+    if (coding === undefined) {
+      handler.onBodyRefused({ code: 'UNSUPPORTED_ENCODING', keepsConnection });
+      return;
+    }
+    const body = new IncomingBody(this.#limits, this.#partialBytes, exchange, { coding, handler });
     exchange.onData((chunk, isLast) => body.take(chunk, isLast));
     if (this.#fresh.push(body) === 1) setImmediate(() => this.#keepLate());
   }
@@ -76,17 +89,19 @@ export class BodyReader {
     const fresh = this.#fresh;
     this.#fresh = [];
     for (const body of fresh) if (!body.done) this.#late.add(body);
-    if (this.#late.size > 0) this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS);
+    if (this.#late.size === 0) return;
+    const interval = Math.min(SWEEP_MS, Math.ceil(this.#limits.bodyTimeoutMs / SWEEPS_PER_TIMEOUT));
+    this.#sweeper ??= setInterval(() => this.#sweep(), interval);
   }
 
   #sweep(): void {
-    const before = performance.now() - BODY_TIMEOUT_MS;
+    const now = performance.now();
     for (const body of this.#late) {
       if (body.done) {
         this.#late.delete(body);
-        // Of clients that have left.
+        // The client may have left.
         body.drop();
-      } else if (body.started <= before) {
+      } else if (body.isTooSlow(now)) {
         this.#late.delete(body);
         body.refuse(body.isTooLarge ? 'BODY_TOO_LARGE' : 'BODY_TIMEOUT');
       }
@@ -95,81 +110,126 @@ export class BodyReader {
   }
 }
 
+function tooLarge(maxBytes: number): string {
+  return `The body is larger than ${maxBytes} bytes.`;
+}
+
 class IncomingBody {
-  readonly started = performance.now();
+  readonly #limits: BodyLimits;
+  readonly #partialBytes: Quota;
+  readonly #exchange: Exchange;
+  readonly #coding: Coding | 'identity';
+  readonly #handler: BodyHandler;
+  readonly #started = performance.now();
+  /** When a look last found new bytes, and how many there were. */
+  #progressed = this.#started;
+  #seenBytes = 0;
   #finished = false;
   #chunks: Buffer[] | undefined;
   #bytes = 0;
-
-  /** Of the chunks that are kept. */
+  /** Bytes of the chunks that are kept. */
   #held = 0;
 
   constructor(
-    private readonly reader: BodyReader,
-    private readonly maxBytes: number,
-    private readonly exchange: Exchange,
-    private readonly handler: BodyHandler,
-  ) {}
+    limits: BodyLimits,
+    partialBytes: Quota,
+    exchange: Exchange,
+    { coding, handler }: { readonly coding: Coding | 'identity'; readonly handler: BodyHandler },
+  ) {
+    this.#limits = limits;
+    this.#partialBytes = partialBytes;
+    this.#exchange = exchange;
+    this.#coding = coding;
+    this.#handler = handler;
+  }
 
   get isTooLarge(): boolean {
-    return this.#bytes > this.maxBytes;
+    return this.#bytes > this.#limits.maxBodyBytes;
   }
 
   get done(): boolean {
-    return this.#finished || this.exchange.over;
+    return this.#finished || this.#exchange.over;
+  }
+
+  /** Whether nothing has come for too long, or too little in all. @param now performance.now() milliseconds */
+  isTooSlow(now: number): boolean {
+    const { bodyTimeoutMs, bodyMinBytesPerSecond } = this.#limits;
+    if (this.#bytes > this.#seenBytes) {
+      this.#seenBytes = this.#bytes;
+      this.#progressed = now;
+    }
+    const elapsed = now - this.#started;
+    if (now - this.#progressed >= bodyTimeoutMs) return true;
+    return elapsed >= bodyTimeoutMs && this.#bytes * 1000 < bodyMinBytesPerSecond * elapsed;
   }
 
   take(chunk: Uint8Array, isLast: boolean): void {
     if (this.done) return;
     this.#bytes += chunk.byteLength;
+    const { maxBodyBytes } = this.#limits;
     if (this.isTooLarge) {
       this.drop();
-      if (isLast || this.#bytes > this.maxBytes + MOST_DISCARDED_BYTES) this.refuse('BODY_TOO_LARGE', isLast);
+      if (isLast || this.#bytes > maxBodyBytes + MAX_DISCARDED_BYTES) this.refuse('BODY_TOO_LARGE', isLast);
       return;
     }
     if (isLast && this.#chunks === undefined) {
       this.#finish(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
       return;
     }
-    if (!this.reader.hold(chunk.byteLength)) {
+    if (!this.#partialBytes.take(chunk.byteLength)) {
       this.refuse('OVERLOADED');
       return;
     }
     this.#held += chunk.byteLength;
     this.#chunks ??= [];
-    // uWebSockets.js takes the chunk's memory back when this returns.
+    // The transport takes the chunk's memory back when this returns.
     this.#chunks.push(Buffer.from(chunk));
     if (isLast) this.#finish(Buffer.concat(this.#chunks));
   }
 
-  refuse(code: ProblemCode, inStep = false): void {
+  refuse(code: ProblemCode, keepsConnection = false): void {
     if (this.done) return;
     this.#finished = true;
     this.drop();
-    this.handler.onBodyRefused(code, inStep);
+    const detail = code === 'BODY_TOO_LARGE' ? tooLarge(this.#limits.maxBodyBytes) : undefined;
+    this.#handler.onBodyRefused({ code, keepsConnection, ...(detail !== undefined && { detail }) });
   }
 
   /** Lets the chunks go. */
   drop(): void {
     this.#chunks = undefined;
-    if (this.#held > 0) this.reader.release(this.#held);
+    if (this.#held > 0) this.#partialBytes.give(this.#held);
     this.#held = 0;
   }
 
+  /** The body is whole. @param bytes gone when this returns */
   #finish(bytes: Buffer): void {
-    if (this.handler.onBytes(bytes)) {
-      this.#finished = true;
+    this.#finished = true;
+    const coding = this.#coding;
+    if (coding === 'identity') {
+      this.#deliver(bytes);
       this.drop();
       return;
     }
+    inflateBody(coding, Buffer.from(bytes), this.#limits.maxBodyBytes, (inflated) => {
+      this.drop();
+      if (this.#exchange.over) return;
+      if ('bytes' in inflated) this.#deliver(inflated.bytes);
+      else if (inflated.refused === 'damaged') this.#refuseWhole('MALFORMED_JSON', `The body is not valid ${coding}.`);
+      else this.#refuseWhole('BODY_TOO_LARGE', tooLarge(this.#limits.maxBodyBytes));
+    });
+  }
+
+  #deliver(bytes: Buffer): void {
+    if (this.#handler.onBytes(bytes)) return;
     const text = bytes.toString('utf8');
     // Decoding replaces what is not UTF-8 by U+FFFD; only then is it worth asking whether the client sent it so.
-    if (text.includes('\uFFFD') && !isUtf8(bytes)) {
-      this.refuse('MALFORMED_JSON');
-      return;
-    }
-    this.#finished = true;
-    this.drop();
-    this.handler.onBody(text);
+    if (text.includes('\uFFFD') && !isUtf8(bytes)) this.#refuseWhole('MALFORMED_JSON', 'The body is not UTF-8 text.');
+    else this.#handler.onBody(text);
+  }
+
+  /** Refuses a body of which every byte has come. */
+  #refuseWhole(code: ProblemCode, detail: string): void {
+    this.#handler.onBodyRefused({ code, detail, keepsConnection: true });
   }
 }

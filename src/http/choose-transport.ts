@@ -8,7 +8,7 @@ export interface TransportKind {
   readonly name: 'uws' | 'node';
   /** Why it was chosen, where it is not the one that `auto` prefers. */
   readonly reason: string | undefined;
-  create(tls: Config['http']['tls']): Transport;
+  create(config: Config['http']): Transport;
 }
 
 /** @throws LightscoreError CONFIG_INVALID where the one that TRANSPORT names cannot be had */
@@ -18,7 +18,7 @@ export async function chooseTransport({ transport, maxHeaderBytes }: Config['htt
   process.env['UWS_HTTP_MAX_HEADERS_SIZE'] ??= String(maxHeaderBytes);
   try {
     const { UwsTransport } = await import('./uws/uws-transport.js');
-    return { name: 'uws', reason: undefined, create: (tls) => new UwsTransport(tls) };
+    return { name: 'uws', reason: undefined, create: (config) => new UwsTransport(config) };
   } catch (error) {
     const reason = `uWebSockets.js has no binary that loads here: ${firstLine(messageOf(error))}`;
     if (transport === 'auto') return await nodeKind(reason);
@@ -28,7 +28,7 @@ export async function chooseTransport({ transport, maxHeaderBytes }: Config['htt
 
 async function nodeKind(reason: string | undefined): Promise<TransportKind> {
   const { NodeTransport } = await import('./node/node-transport.js');
-  return { name: 'node', reason, create: (tls) => new NodeTransport(tls) };
+  return { name: 'node', reason, create: (config) => new NodeTransport(config) };
 }
 
 function firstLine(text: string): string {
@@ -41,8 +41,9 @@ function firstLine(text: string): string {
  * @returns the port; a free one where 0 was asked for
  * @throws LightscoreError CONFIG_INVALID where somebody does
  */
-export async function probePort(kind: TransportKind, host: string, port: number): Promise<number> {
-  const transport = kind.create(undefined);
+export async function probePort(kind: TransportKind, config: Config['http']): Promise<number> {
+  const transport = kind.create({ ...config, tls: undefined });
+  const { host, port } = config;
   const found = await transport.listen({ host, port, shared: false });
   transport.stopListening();
   return found;

@@ -1,8 +1,8 @@
 /** One request and its one answer, whatever becomes of either side. Each transport has its own kind. */
 import { randomUUID } from 'node:crypto';
 import { type ProblemCode, type ProblemOptions, problem } from '../contract/problem.js';
-
-export type Headers = readonly (readonly [name: string, value: string])[];
+import type { Answer, Headers } from './answer.js';
+import { type Encoder, MIN_COMPRESSED_BYTES } from './compression.js';
 
 const JSON_HEADERS: Headers = [['Content-Type', 'application/json']];
 const OK = '200 OK';
@@ -12,33 +12,53 @@ export interface ExchangeHost {
   /** Connections are closed behind their answers. */
   readonly draining: boolean;
   answered(route: string, status: number): void;
-  refused(code: ProblemCode): void;
+  refused(refusal: RefusedRequest): void;
   /** A request could not be answered, for a fault of the server's own. */
   failed(error: unknown, route: string, requestId: string): void;
   /** An exchange is over, answered or not; called once for each. */
   over(): void;
 }
 
-export interface Answer {
-  /** Code and reason: "200 OK". */
-  readonly status: string;
-  readonly headers: Headers;
-  readonly body: string;
-  /** Close the connection behind it. */
-  readonly last: boolean;
-  /** HEAD: everything but the body. */
-  readonly withoutBody: boolean;
+export interface RefusedRequest {
+  readonly code: ProblemCode;
+  readonly detail: string | undefined;
+  readonly route: string;
+  readonly address: string;
+  readonly requestId: string;
+  readonly traceId: string | undefined;
 }
 
 /** Gets the body in pieces. @param chunk its bytes; gone when this returns */
 export type ChunkHandler = (chunk: Uint8Array, isLast: boolean) => void;
 
+/** What a request's head says of the exchange as a whole. */
+export interface ExchangeMarks {
+  /** X-Request-ID; undefined without one that can be repeated. */
+  readonly requestId: string | undefined;
+  /** Of `traceparent`: 32 hexadecimal digits; undefined without one. */
+  readonly traceId: string | undefined;
+  /** Compresses large answers; undefined where they go as they are. */
+  readonly encoder: Encoder | undefined;
+  /** The client's, where proxies say it (TRUST_PROXY); else undefined. */
+  readonly address: string | undefined;
+}
+
+export const NO_MARKS: ExchangeMarks = {
+  requestId: undefined,
+  traceId: undefined,
+  encoder: undefined,
+  address: undefined,
+};
+
 export abstract class Exchange {
   readonly route: string;
   readonly #host: ExchangeHost;
   readonly #withoutBody: boolean;
-  /** The answer was sent or can no longer be. */
+  #marks: ExchangeMarks = NO_MARKS;
+  /** The answer was sent, is about to be, or can no longer be. */
   #over = false;
+  /** The host knows. */
+  #ended = false;
 
   /** @param withoutBody HEAD: headers only */
   constructor(route: string, host: ExchangeHost, withoutBody: boolean) {
@@ -51,59 +71,103 @@ export abstract class Exchange {
     return this.#over;
   }
 
-  /** The other end of the connection, as text. Call while the handler runs. */
+  /** The request's own id, from X-Request-ID. */
+  get requestId(): string | undefined {
+    return this.#marks.requestId;
+  }
+
+  get traceId(): string | undefined {
+    return this.#marks.traceId;
+  }
+
+  /** Call once, before the request is handled. */
+  mark(marks: ExchangeMarks): void {
+    this.#marks = marks;
+  }
+
+  /** The other end of the connection, as text. Call while the exchange is not over. */
   abstract get remoteAddress(): string;
 
   /** Reads the body. Call while the handler runs. */
   abstract onData(handler: ChunkHandler): void;
 
   /** Writes a 200 with JSON. @param body read before this returns */
-  protected abstract writeJson(body: string | Uint8Array): void;
+  protected abstract writeJson(body: string | Uint8Array, requestId: string | undefined): void;
 
   protected abstract write(answer: Answer): void;
+
+  /** Whether a last answer must wait until the handler has returned. */
+  protected abstract get mustWait(): boolean;
 
   /**
    * Answers 200. The path of every score: nothing is allocated here.
    * @param body text, or its bytes, which are read before this returns
    */
   json(body: string | Uint8Array): void {
-    if (this.#withoutBody || this.#host.draining) {
-      this.send(OK, typeof body === 'string' ? body : new TextDecoder().decode(body.slice()), JSON_HEADERS);
+    const { encoder, requestId } = this.#marks;
+    if (this.#withoutBody || this.#host.draining || (encoder !== undefined && body.length >= MIN_COMPRESSED_BYTES)) {
+      this.send(OK, typeof body === 'string' ? body : body.slice(), JSON_HEADERS);
       return;
     }
     if (this.#over) return;
-    this.writeJson(body);
+    this.#over = true;
+    this.writeJson(body, requestId);
     this.#host.answered(this.route, 200);
-    this.finish();
+    this.#end();
   }
 
   /** @param status code and reason, "200 OK" */
-  send(status: string, body: string, headers: Headers, close = false): void {
+  send(status: string, body: string | Uint8Array, headers: Headers, close = false): void {
     if (this.#over) return;
-    this.write({ status, headers, body, last: close || this.#host.draining, withoutBody: this.#withoutBody });
-    this.#host.answered(this.route, Number(status.slice(0, 3)));
-    this.finish();
+    this.#over = true;
+    const { encoder, requestId } = this.#marks;
+    const all = requestId === undefined ? headers : [...headers, ['X-Request-ID', requestId] as const];
+    const last = close || this.#host.draining;
+    const answer: Answer = { status, headers: all, body, last, withoutBody: this.#withoutBody };
+    if (encoder === undefined || body.length < MIN_COMPRESSED_BYTES || this.#withoutBody) this.#deliver(answer);
+    else encoder(answer, (encoded) => this.#deliver(encoded));
+  }
+
+  #deliver(answer: Answer): void {
+    if (answer.last && this.mustWait) {
+      setImmediate(() => this.#deliver(answer));
+      return;
+    }
+    // The client may have left meanwhile.
+    if (this.#ended) return;
+    this.write(answer);
+    this.#host.answered(this.route, Number(answer.status.slice(0, 3)));
+    this.#end();
   }
 
   /** Every refusal carries a request id: the request's own where it is known, else one made here. */
   refuse(code: ProblemCode, options: ProblemOptions = {}): void {
     if (this.#over) return;
-    const { statusLine, headers, body, closesConnection } = problem(code, { requestId: randomUUID(), ...options });
-    this.#host.refused(code);
-    this.send(statusLine, body, headers, closesConnection);
+    const { traceId } = this.#marks;
+    const requestId = options.requestId ?? this.#marks.requestId ?? randomUUID();
+    const refusal = problem(code, { ...options, requestId, ...(traceId !== undefined && { traceId }) });
+    const { route } = this;
+    const address = this.#marks.address ?? this.remoteAddress;
+    this.#host.refused({ code, detail: options.detail, route, address, requestId, traceId });
+    this.send(refusal.statusLine, refusal.body, refusal.headers, refusal.closesConnection);
   }
 
   /** Answers 500 for a fault of the server's own, and logs it under the request id of the answer. */
   fail(error: unknown, options: ProblemOptions = {}): void {
-    const requestId = options.requestId ?? randomUUID();
+    const requestId = options.requestId ?? this.#marks.requestId ?? randomUUID();
     this.#host.failed(error, this.route, requestId);
     this.refuse('INTERNAL', { ...options, requestId });
   }
 
-  /** Nothing is sent from here on: the answer is out, or the client is gone. */
-  protected finish(): void {
-    if (this.#over) return;
+  /** The client is gone: nothing is sent from here on. */
+  protected abandon(): void {
     this.#over = true;
+    this.#end();
+  }
+
+  #end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
     this.#host.over();
   }
 }

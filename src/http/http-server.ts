@@ -1,15 +1,24 @@
-/** A server of HTTP requests over one transport: counts the requests under way, and drains. */
+/** A server of HTTP requests over one transport: what holds for every request, its counts, and draining. */
 import type { Config } from '../config/config.js';
-import type { ProblemCode } from '../contract/problem.js';
-import type { Route } from './route.js';
+import type { Exchange, RefusedRequest } from './exchange.js';
+import { headFault } from './head-fault.js';
+import type { RequestHead } from './request-head.js';
+import { marksOf } from './request-marks.js';
+import type { Handler, Route } from './route.js';
 import type { Transport, TransportHost } from './transport.js';
 
-/** Counts answers and reports what could not be answered. */
+/** Counts what happens, and reports what could not be answered. */
 export interface RequestObserver {
   answered(route: string, status: number): void;
-  refused(code: ProblemCode): void;
+  refused(refusal: RefusedRequest): void;
   /** A request could not be answered, for a fault of the server's own. */
   failed(error: unknown, route: string, requestId: string): void;
+  connectionOpened(): void;
+  connectionClosed(): void;
+  /** MAX_CONNECTIONS are open. */
+  connectionRefused(): void;
+  /** The parser refused what came on a connection. */
+  malformed(reason: string, address: string): void;
 }
 
 export class HttpServer implements TransportHost {
@@ -18,6 +27,7 @@ export class HttpServer implements TransportHost {
   readonly #observer: RequestObserver;
   #port = 0;
   #draining = false;
+  #connections = 0;
   #inFlight = 0;
   #whenIdle: (() => void) | undefined;
 
@@ -66,16 +76,46 @@ export class HttpServer implements TransportHost {
     this.#transport.close();
   }
 
+  connected(): boolean {
+    if (this.#connections >= this.#config.maxConnections) {
+      this.#observer.connectionRefused();
+      return false;
+    }
+    this.#connections++;
+    this.#observer.connectionOpened();
+    return true;
+  }
+
+  disconnected(): void {
+    this.#connections--;
+    this.#observer.connectionClosed();
+  }
+
+  malformed(reason: string, address: string): void {
+    this.#observer.malformed(reason, address);
+  }
+
   opened(): void {
     this.#inFlight++;
+  }
+
+  receive(exchange: Exchange, head: RequestHead, handler: Handler): void {
+    try {
+      exchange.mark(marksOf(exchange, head, this.#config));
+      const fault = headFault(head);
+      if (fault === undefined) handler(exchange, head);
+      else exchange.refuse(fault);
+    } catch (error) {
+      exchange.fail(error);
+    }
   }
 
   answered(route: string, status: number): void {
     this.#observer.answered(route, status);
   }
 
-  refused(code: ProblemCode): void {
-    this.#observer.refused(code);
+  refused(refusal: RefusedRequest): void {
+    this.#observer.refused(refusal);
   }
 
   failed(error: unknown, route: string, requestId: string): void {

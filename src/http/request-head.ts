@@ -6,6 +6,10 @@ export interface RequestHead {
   readonly path: string;
   /** Undecoded, without the question mark; empty without one. */
   readonly query: string;
+  /** Content-Length; NaN without one. */
+  readonly contentLength: number;
+  /** `Expect`; empty without one. */
+  readonly expectation: string;
   /** The value of a header, the first where it is repeated; empty where it is absent. @param name in lower case */
   header(name: string): string;
   /** All values of a header in their order, joined by commas. @param name in lower case */

@@ -1,6 +1,7 @@
 /** A transport: what speaks HTTP on a listening socket. Two implementations, one interface, one suite that both pass. */
-import type { ExchangeHost } from './exchange.js';
-import type { Route } from './route.js';
+import type { Exchange, ExchangeHost } from './exchange.js';
+import type { RequestHead } from './request-head.js';
+import type { Handler, Route } from './route.js';
 
 export interface ListenOptions {
   /** Address or host name. */
@@ -14,6 +15,14 @@ export interface ListenOptions {
 export interface TransportHost extends ExchangeHost {
   /** A request has arrived; `over` follows once for each. */
   opened(): void;
+  /** Has `handler` answer a request, or refuses it for what its head says. Returns when the handler has. */
+  receive(exchange: Exchange, head: RequestHead, handler: Handler): void;
+  /** @returns false where there are too many: the connection is to be closed at once, and is not counted */
+  connected(): boolean;
+  /** A connection that was counted has ended. */
+  disconnected(): void;
+  /** The parser refused what came on a connection; no request was opened. */
+  malformed(reason: string, address: string): void;
 }
 
 export interface Transport {

@@ -32,6 +32,7 @@ const ENVIRONMENT: Environment = {
   WORKERS: process.env['ACCEPTORS'] ?? '1',
   REQUEST_TIMEOUT_MS: '20000',
   ACCEPTORS: process.env['ACCEPTORS'],
+  TRANSPORT: process.env['TRANSPORT'],
 };
 
 const START_MS = 30_000;

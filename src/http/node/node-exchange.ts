@@ -1,19 +1,30 @@
 /** An exchange on Node's own HTTP server. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type Answer, type ChunkHandler, Exchange, type ExchangeHost } from '../exchange.js';
+import type { Answer } from '../answer.js';
+import { type ChunkHandler, Exchange, type ExchangeHost } from '../exchange.js';
 
 const NO_BYTES = new Uint8Array(0);
 const MAPPED_PREFIX = '::ffff:';
 
+/** A request as Node's server hands it over. */
+export interface NodeRequest {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly awaitsContinue: boolean;
+}
+
 export class NodeExchange extends Exchange {
   readonly #req: IncomingMessage;
   readonly #res: ServerResponse;
+  readonly #awaitsContinue: boolean;
 
-  constructor(req: IncomingMessage, res: ServerResponse, route: string, host: ExchangeHost) {
+  /** @param awaitsContinue the client sends its body behind a 100 */
+  constructor({ req, res, awaitsContinue }: NodeRequest, route: string, host: ExchangeHost) {
     super(route, host, req.method === 'HEAD');
     this.#req = req;
     this.#res = res;
-    res.on('close', () => this.finish());
+    this.#awaitsContinue = awaitsContinue;
+    res.on('close', () => this.abandon());
   }
 
   get remoteAddress(): string {
@@ -25,6 +36,7 @@ export class NodeExchange extends Exchange {
   onData(handler: ChunkHandler): void {
     const declared = Number(this.#req.headers['content-length'] ?? NaN);
     let received = 0;
+    if (this.#awaitsContinue) this.#res.writeContinue();
     this.#req.on('data', (chunk: Buffer) => {
       received += chunk.length;
       handler(chunk, received === declared);
@@ -35,20 +47,33 @@ export class NodeExchange extends Exchange {
     });
   }
 
-  protected writeJson(body: string | Uint8Array): void {
+  /** Node ends the connection by itself behind a last answer. */
+  protected get mustWait(): boolean {
+    return false;
+  }
+
+  protected writeJson(body: string | Uint8Array, requestId: string | undefined): void {
     // Bytes are copied: they lie in shared memory that is used again before the socket has taken them.
     const bytes = typeof body === 'string' ? Buffer.from(body) : Buffer.from(body);
     const res = this.#res;
-    res.writeHead(200, ['Content-Type', 'application/json', 'Content-Length', bytes.length]);
+    const fields: (string | number)[] = ['Content-Type', 'application/json', 'Content-Length', bytes.length];
+    if (requestId !== undefined) fields.push('X-Request-ID', headerBytes(requestId));
+    res.writeHead(200, fields as string[]);
     res.end(bytes);
   }
 
   protected write({ status, headers, body, last, withoutBody }: Answer): void {
     const res = this.#res;
     const bytes = Buffer.from(body);
-    const fields: (string | number)[] = [...headers.flat(), 'Content-Length', bytes.length];
+    const fields: (string | number)[] = ['Content-Length', bytes.length];
+    for (const [name, value] of headers) fields.push(name, headerBytes(value));
     if (last) fields.push('Connection', 'close');
-    res.writeHead(Number(status.slice(0, 3)), status.slice(4), fields);
+    res.writeHead(Number(status.slice(0, 3)), status.slice(4), fields as string[]);
     res.end(withoutBody ? undefined : bytes);
   }
+}
+
+/** A header's value as Node writes it: one character a byte, here the bytes of UTF-8. */
+function headerBytes(value: string): string {
+  return Buffer.from(value).toString('latin1');
 }

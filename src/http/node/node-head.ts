@@ -2,6 +2,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { RequestHead } from '../request-head.js';
 
+/* eslint-disable-next-line no-control-regex */
+const ASCII = /^[\x00-\x7f]*$/;
+
 export class NodeHead implements RequestHead {
   readonly path: string;
   readonly query: string;
@@ -16,13 +19,21 @@ export class NodeHead implements RequestHead {
     this.#parameters = parameters;
   }
 
+  get contentLength(): number {
+    return Number(this.#req.headers['content-length'] ?? NaN);
+  }
+
+  get expectation(): string {
+    return this.#req.headers.expect ?? '';
+  }
+
   get method(): string {
     return this.#req.method ?? '';
   }
 
   header(name: string): string {
     const value = this.#req.headers[name];
-    return Array.isArray(value) ? (value[0] ?? '') : (value ?? '');
+    return textOf(Array.isArray(value) ? (value[0] ?? '') : (value ?? ''));
   }
 
   list(name: string): string {
@@ -32,6 +43,11 @@ export class NodeHead implements RequestHead {
   parameter(index: number): string {
     return this.#parameters[index] ?? '';
   }
+}
+
+/** The text of a header: Node reads one character a byte, and clients that send more than ASCII send UTF-8. */
+function textOf(value: string): string {
+  return ASCII.test(value) ? value : Buffer.from(value, 'latin1').toString();
 }
 
 /** Where a request goes. */

@@ -2,20 +2,34 @@
 import { readFileSync } from 'node:fs';
 import { type IncomingMessage, type Server, type ServerOptions, type ServerResponse, createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Config } from '../../config/config.js';
-import { LightscoreError, messageOf } from '../../errors.js';
-import type { Method, Route } from '../route.js';
+import { LightscoreError } from '../../errors.js';
+import { systemReason } from '../../system-error.js';
+import type { Handler, Method, Route } from '../route.js';
 import type { ListenOptions, Transport, TransportHost } from '../transport.js';
 import { NodeExchange } from './node-exchange.js';
 import { NodeHead, targetOf } from './node-head.js';
 import { Router } from './router.js';
 
+const NO_PARAMETERS: readonly string[] = [];
+const notFound: Handler = (exchange) => exchange.refuse('NOT_FOUND');
+/** What a client gets whose request cannot be parsed, by Node's code for it. */
+const STATUS_LINES: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+};
+
 export class NodeTransport implements Transport {
   readonly #server: Server;
 
-  constructor(tls: Config['http']['tls']) {
-    const options: ServerOptions = { requestTimeout: 0 };
+  constructor({ tls, maxHeaderBytes, keepAliveMs }: Config['http']) {
+    const options: ServerOptions = {
+      maxHeaderSize: maxHeaderBytes,
+      keepAliveTimeout: keepAliveMs,
+      // Bodies have a limit of their own; heads have `headersTimeout`.
+      requestTimeout: 0,
+    };
     this.#server =
       tls === undefined
         ? createServer(options)
@@ -24,25 +38,24 @@ export class NodeTransport implements Transport {
 
   serve(routes: readonly Route[], host: TransportHost): void {
     const router = new Router(routes);
-    this.#server.on('request', (req: IncomingMessage, res: ServerResponse) => {
+    const receive = (req: IncomingMessage, res: ServerResponse, awaitsContinue: boolean): void => {
       const target = targetOf(req.url ?? '/');
-      const found = router.find(target.path);
+      const { route, parameters } = router.find(target.path) ?? { route: undefined, parameters: NO_PARAMETERS };
       host.opened();
-      const exchange = new NodeExchange(req, res, found?.route.path ?? 'other', host);
-      if (found === undefined) {
-        exchange.refuse('NOT_FOUND');
-        return;
-      }
-      const { route, parameters } = found;
-      if (!route.methods.includes(req.method as Method)) {
-        exchange.refuse('METHOD_NOT_ALLOWED', { allow: route.methods });
-        return;
-      }
-      try {
-        route.handle(exchange, new NodeHead(req, target, parameters));
-      } catch (error) {
-        exchange.fail(error);
-      }
+      const exchange = new NodeExchange({ req, res, awaitsContinue }, route?.path ?? 'other', host);
+      host.receive(exchange, new NodeHead(req, target, parameters), handlerOf(route, req.method));
+    };
+    const server = this.#server;
+    server.on('request', (req: IncomingMessage, res: ServerResponse) => receive(req, res, false));
+    server.on('checkContinue', (req: IncomingMessage, res: ServerResponse) => receive(req, res, true));
+    // Refused by the server of requests, in its own words.
+    server.on('checkExpectation', (req: IncomingMessage, res: ServerResponse) => receive(req, res, false));
+    server.on('connection', (socket: Socket) => {
+      if (host.connected()) socket.once('close', () => host.disconnected());
+      else socket.destroy();
+    });
+    server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+      refuseMalformed(error, socket, host);
     });
   }
 
@@ -55,17 +68,38 @@ export class NodeTransport implements Transport {
         resolve();
       });
     }).catch((error: unknown) => {
-      throw new LightscoreError('CONFIG_INVALID', `cannot listen on ${host} port ${port}: ${messageOf(error)}`);
+      throw new LightscoreError('CONFIG_INVALID', `cannot listen on ${host} port ${port}: ${systemReason(error)}`);
     });
     return (server.address() as AddressInfo).port;
   }
 
   stopListening(): void {
     this.#server.close();
+    // A connection that is idle would keep its client from noticing that the server goes.
+    this.#server.closeIdleConnections();
   }
 
   close(): void {
     this.#server.close();
     this.#server.closeAllConnections();
   }
+}
+
+function handlerOf(route: Route | undefined, method: string | undefined): Handler {
+  if (route === undefined) return notFound;
+  if (route.methods.includes(method as Method)) return route.handle;
+  return (exchange) => exchange.refuse('METHOD_NOT_ALLOWED', { allow: route.methods });
+}
+
+/** Answers what is no request, counts it, and ends the connection. */
+function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket, host: TransportHost): void {
+  const code = error.code ?? 'unknown';
+  // The client is gone: nothing was malformed.
+  if (code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  host.malformed(code, socket.remoteAddress ?? '');
+  const status = STATUS_LINES[code] ?? '400 Bad Request';
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }

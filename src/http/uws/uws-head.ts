@@ -4,10 +4,15 @@ import type { RequestHead } from '../request-head.js';
 
 export class UwsHead implements RequestHead {
   #req: HttpRequest | undefined;
+  contentLength = NaN;
+  expectation = '';
 
   /** From here on this is the head of `req`, until the handler returns. */
   of(req: HttpRequest): this {
     this.#req = req;
+    const length = req.getHeader('content-length');
+    this.contentLength = length === '' ? NaN : Number(length);
+    this.expectation = req.getHeader('expect');
     return this;
   }
 

@@ -3,7 +3,7 @@ import uWS from 'uWebSockets.js';
 import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.js';
 import type { Config } from '../../config/config.js';
 import { LightscoreError } from '../../errors.js';
-import type { Route } from '../route.js';
+import type { Handler, Method, Route } from '../route.js';
 import type { ListenOptions, Transport, TransportHost } from '../transport.js';
 import { UwsExchange } from './uws-exchange.js';
 import { UwsHead } from './uws-head.js';
@@ -15,6 +15,8 @@ interface ListeningApp {
   listen(host: string, port: number, options: number, done: (socket: us_listen_socket | false) => void): void;
 }
 
+/** uWebSockets.js answers this one with a 100 itself. */
+const KNOWN_EXPECTATION = '100-continue';
 const APP_METHODS = { GET: 'get', HEAD: 'head', POST: 'post', PUT: 'put', DELETE: 'del' } as const;
 
 export class UwsTransport implements Transport {
@@ -22,32 +24,46 @@ export class UwsTransport implements Transport {
   readonly #head = new UwsHead();
   #socket: us_listen_socket | undefined;
 
-  constructor(tls: Config['http']['tls']) {
+  constructor({ tls }: Config['http']) {
     this.#app =
       tls === undefined ? uWS.App() : uWS.SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile });
   }
 
   serve(routes: readonly Route[], host: TransportHost): void {
-    const open = (res: HttpResponse, route: string, method: string): UwsExchange => {
-      host.opened();
-      return new UwsExchange(res, route, host, method === 'HEAD');
+    const receive = (route: string, handler: Handler, method?: Method) => {
+      return (res: HttpResponse, req: HttpRequest): void => {
+        const head = this.#head.of(req);
+        const { expectation } = head;
+        const awaitsContinue = expectation !== '' && expectation !== KNOWN_EXPECTATION;
+        const withoutBody = method === undefined ? req.getMethod() === 'head' : method === 'HEAD';
+        host.opened();
+        const exchange = new UwsExchange(res, route, host, { withoutBody, awaitsContinue });
+        host.receive(exchange, head, handler);
+        exchange.handled();
+      };
     };
-    for (const { path, methods, handle } of routes) {
-      for (const method of methods) {
-        this.#app[APP_METHODS[method]](path, (res, req) => {
-          const exchange = open(res, path, method);
-          try {
-            handle(exchange, this.#head.of(req));
-          } catch (error) {
-            exchange.fail(error);
-          }
-        });
+    // A connection that is closed here is reported as closed, too.
+    let refusing = false;
+    this.#app.filter((res, change) => {
+      if (refusing) return;
+      if (Number(change) < 0) host.disconnected();
+      else if (!host.connected()) {
+        refusing = true;
+        res.close();
+        refusing = false;
       }
-      this.#app.any(path, (res, req) => {
-        open(res, path, methodOf(req)).refuse('METHOD_NOT_ALLOWED', { allow: methods });
-      });
+    });
+    for (const { path, methods, handle } of routes) {
+      for (const method of methods) this.#app[APP_METHODS[method]](path, receive(path, handle, method));
+      this.#app.any(
+        path,
+        receive(path, (exchange) => exchange.refuse('METHOD_NOT_ALLOWED', { allow: methods })),
+      );
     }
-    this.#app.any('/*', (res, req) => open(res, 'other', methodOf(req)).refuse('NOT_FOUND'));
+    this.#app.any(
+      '/*',
+      receive('other', (exchange) => exchange.refuse('NOT_FOUND')),
+    );
   }
 
   async listen({ host, port, shared }: ListenOptions): Promise<number> {
@@ -73,8 +89,4 @@ export class UwsTransport implements Transport {
     this.stopListening();
     this.#app.close();
   }
-}
-
-function methodOf(req: HttpRequest): string {
-  return req.getMethod().toUpperCase();
 }

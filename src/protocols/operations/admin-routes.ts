@@ -31,7 +31,6 @@ export function adminRoutes(context: RouteContext): Route[] {
 function receive(context: RouteContext, route: string, exchange: Exchange, head: RequestHead): void {
   const { access, administrator, bodies, isDraining } = context;
   const { method } = head;
-  const length = head.header('content-length');
   const address = access.address(exchange, head);
   const id = access.identifyAdmin(exchange, head);
   if (id === undefined) {
@@ -51,10 +50,10 @@ function receive(context: RouteContext, route: string, exchange: Exchange, head:
   // Only an experiment is described by a body; nobody waits for it once the server drains.
   if (method !== 'PUT' || isDraining()) void answer(administrator, exchange, call);
   else {
-    bodies.read(exchange, length === '' ? NaN : Number(length), {
+    bodies.read(exchange, head, {
       onBytes: () => false,
       onBody: (text) => void answer(administrator, exchange, { ...call, body: { text } }),
-      onBodyRefused: (code) => void answer(administrator, exchange, { ...call, body: { refused: code } }),
+      onBodyRefused: ({ code }) => void answer(administrator, exchange, { ...call, body: { refused: code } }),
     });
   }
 }

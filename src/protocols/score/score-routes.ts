@@ -1,7 +1,6 @@
 /** `POST /score` and `POST /score_batch`: what can be refused from the headers alone, then the body. */
-import type { ProblemCode } from '../../contract/problem.js';
 import { DEFAULT_QUERY, type ScoreQuery, parseScoreQuery } from '../../contract/query.js';
-import type { BodyHandler } from '../../http/body.js';
+import type { BodyHandler, BodyRefusal } from '../../http/body.js';
 import type { Exchange } from '../../http/exchange.js';
 import type { RequestHead } from '../../http/request-head.js';
 import type { Handler, Route } from '../../http/route.js';
@@ -22,7 +21,7 @@ export function scoreRoutes(context: RouteContext): Route[] {
 }
 
 function receiver(context: RouteContext, form: RequestForm): Handler {
-  const { access, bodies, config, serving } = context;
+  const { access, bodies, serving } = context;
   return (exchange: Exchange, head: RequestHead): void => {
     if (access.refuseScoring(exchange, head)) return;
     const contentType = head.header('content-type');
@@ -37,9 +36,7 @@ function receiver(context: RouteContext, form: RequestForm): Handler {
       return;
     }
     const key = serving()?.experiment === undefined ? '' : head.header('x-experiment-key');
-    const length = head.header('content-length');
-    const body = new ScoreBody(form, exchange, { query, key }, config.http.maxBodyBytes);
-    bodies.read(exchange, length === '' ? NaN : Number(length), body);
+    bodies.read(exchange, head, new ScoreBody(form, exchange, { query, key }));
   };
 }
 
@@ -55,13 +52,11 @@ class ScoreBody implements BodyHandler {
   readonly #form: RequestForm;
   readonly #exchange: Exchange;
   readonly #head: ScoreHead;
-  readonly #maxBytes: number;
 
-  constructor(form: RequestForm, exchange: Exchange, head: ScoreHead, maxBytes: number) {
+  constructor(form: RequestForm, exchange: Exchange, head: ScoreHead) {
     this.#form = form;
     this.#exchange = exchange;
     this.#head = head;
-    this.#maxBytes = maxBytes;
   }
 
   onBytes(bytes: Uint8Array): boolean {
@@ -84,10 +79,7 @@ class ScoreBody implements BodyHandler {
     }
   }
 
-  onBodyRefused(code: ProblemCode, inStep: boolean): void {
-    this.#exchange.refuse(code, {
-      keepsConnection: inStep,
-      ...(code === 'BODY_TOO_LARGE' && { detail: `The body is larger than ${this.#maxBytes} bytes.` }),
-    });
+  onBodyRefused({ code, ...options }: BodyRefusal): void {
+    this.#exchange.refuse(code, options);
   }
 }
