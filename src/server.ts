@@ -31,6 +31,7 @@ export class Server {
   readonly log: Log;
   /** Resolves where the server should end for its own faults; the log says why. */
   readonly givenUp: Promise<void>;
+  readonly #transports: TransportKind;
   readonly #metrics = new Metrics();
   readonly #registry: Registry;
   readonly #audit: AuditTrail;
@@ -47,6 +48,7 @@ export class Server {
     private readonly config: Config,
     transports: TransportKind,
   ) {
+    this.#transports = transports;
     const { log, scoring } = config;
     this.log = openLog(log.level, log.predictionSample);
     const { logger, predictions } = this.log;
@@ -62,7 +64,7 @@ export class Server {
 
     const administrator: Administrator = {
       call: (call) => administration.call(call),
-      noteRefused: (method, path, address) => administration.noteRefused(method, path, address),
+      noteRefused: (call) => administration.noteRefused(call),
     };
     const parts = { source, loader: this.#loader, audit: this.#audit, metrics, logger };
     if (config.http.acceptors === 1) {
@@ -184,6 +186,7 @@ export class Server {
     for (const { state } of versions) modelStates[state] = (modelStates[state] ?? 0) + 1;
     return {
       ...this.#acceptors.readings(),
+      transport: this.#transports.name,
       sharedBytes: { used: this.#memory.usedBytes, total: this.#memory.totalBytes },
       ready: champion !== undefined && !this.#draining,
       models: [

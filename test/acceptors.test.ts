@@ -218,7 +218,7 @@ test('a second server on the port is refused, with one acceptor or several; the 
     assert.equal(code, 1);
     assert.match(
       stderr,
-      new RegExp(`cannot listen on 127\\.0\\.0\\.1 port ${server.port}: another process may have it`),
+      new RegExp(`cannot listen on 127\\.0\\.0\\.1 port ${server.port}: another process may be using the port`),
     );
   }
   const single = await startServer();

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type TestContext, test } from 'node:test';
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { fileURLToPath } from 'node:url';
-import { type LeaseEnd, LeasedMemory, MemoryLender } from '../src/acceptors/leased-memory.js';
+import { type LeaseEndpoint, LeasedMemory, MemoryLender } from '../src/acceptors/leased-memory.js';
 import { SharedMemory } from '../src/scoring/memory.js';
 import { messageOf } from '../src/errors.js';
 
@@ -11,15 +11,15 @@ const MARK = 42;
 
 interface Data {
   readonly memory: WebAssembly.Memory;
-  readonly end: LeaseEnd;
+  readonly endpoint: LeaseEndpoint;
 }
 
 /** Asked of the thread: bytes to allocate, or an address to free. */
 type Request = { readonly bytes: number } | { readonly address: number };
 
 /** Allocates, and writes to the end of what it got, on a thread of its own. */
-function borrow({ memory, end }: Data): void {
-  const leased = new LeasedMemory(memory, end);
+function borrow({ memory, endpoint }: Data): void {
+  const leased = new LeasedMemory(memory, endpoint);
   leased.started();
   parentPort?.on('message', (request: Request) => {
     try {
@@ -47,8 +47,8 @@ function start(t: TestContext): Borrower {
   const memory = new SharedMemory();
   const lessor = new MemoryLender(memory);
   const worker = new Worker(fileURLToPath(import.meta.url), {
-    workerData: { memory: memory.memory, end: lessor.end } satisfies Data,
-    transferList: [lessor.end.port],
+    workerData: { memory: memory.memory, endpoint: lessor.endpoint } satisfies Data,
+    transferList: [lessor.endpoint.port],
   });
   t.after(async () => {
     lessor.close();
@@ -84,7 +84,7 @@ else {
 
   test('where there is no room the thread is told, and goes on', async (t) => {
     const { ask } = start(t);
-    assert.match(String(await ask({ bytes: 2 ** 33 })), /no room for 8589934592 bytes/);
+    assert.match(String(await ask({ bytes: 2 ** 33 })), /not enough shared memory for 8589934592 bytes/);
     assert.equal(typeof (await ask({ bytes: 64 })), 'number');
   });
 
@@ -102,7 +102,7 @@ else {
     const asked = ask({ bytes: 1000 });
     // This thread, which should answer, is busy with something else.
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500);
-    assert.match(String(await asked), /no room for 1000 bytes/);
+    assert.match(String(await asked), /not enough shared memory for 1000 bytes/);
     await ask({ bytes: 128 });
     while (memory.usedBytes > 64 + 128) await new Promise((resolve) => setImmediate(resolve));
     assert.equal(memory.usedBytes, 64 + 128);

@@ -1,4 +1,4 @@
-/** Native LightGBM on one model, in a process of its own. */
+/** Entry of the child process that scores rows with native LightGBM. */
 import { runScoreProcess } from '../src/native/score-process.js';
 
 runScoreProcess();

@@ -1,4 +1,4 @@
-/** The main thread's end of one acceptor on a thread of its own (`workers/acceptor.ts`). */
+/** The main thread's side of one acceptor that runs on its own thread (`workers/acceptor.ts`). */
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { Config } from '../config/config.js';
@@ -29,25 +29,27 @@ export interface ThreadParts {
   readonly predictions: PredictionLog;
 }
 
-/** A scrape does not wait longer for an acceptor that is busy; what it counted last stands in. */
+/** How long a scrape waits for an acceptor; if it does not answer in time, its last known counts are used. */
 const COUNTS_MS = 1000;
 
 export class AcceptorThread {
+  readonly #parts: ThreadParts;
   readonly #worker: Worker;
   readonly #channel: Channel<MainMessages, AcceptorMessages>;
   readonly #lender: MemoryLender;
   #models = new Set<ServedModel>();
   #latest: AcceptorCounts | undefined;
-  /** The thread and its workers have ended; why, where nobody asked for it. */
+  /** Resolves when the thread and its workers have ended: with the failure, or undefined for an orderly end. */
   readonly ended: Promise<Error | undefined>;
 
-  /** @param acceptor from 0 */
+  /** @param acceptor index, from 0 */
   constructor(
     readonly acceptor: number,
-    private readonly parts: ThreadParts,
+    parts: ThreadParts,
     cells: LimitCells,
   ) {
     const { config, resources, predictions } = parts;
+    this.#parts = parts;
     const limits = sharedLimits(config, cells, acceptor);
     this.#lender = new MemoryLender(resources.memory);
     const workerData: AcceptorWorkerData = {
@@ -57,13 +59,13 @@ export class AcceptorThread {
       workers: workersOf(acceptor, config),
       module: resources.module,
       memory: resources.memory.memory,
-      lease: this.#lender.end,
+      lease: this.#lender.endpoint,
       predictionSample: predictions.sample,
     };
     this.#worker = new Worker(fileURLToPath(new URL('../../workers/acceptor.js', import.meta.url)), {
       name: `acceptor ${acceptor + 1}`,
       workerData,
-      transferList: [this.#lender.end.port],
+      transferList: [this.#lender.endpoint.port],
     });
     let failure: Error | undefined;
     this.#channel = new Channel<MainMessages, AcceptorMessages>(this.#worker, {
@@ -72,8 +74,8 @@ export class AcceptorThread {
         scrape: () => parts.scrape(),
       },
       notifications: {
-        adminRefused: ({ method, path, address }) => parts.administrator.noteRefused(method, path, address),
-        error: ({ fields, message }) => parts.logger.error({ ...fields, acceptor: acceptor + 1 }, message),
+        adminRefused: (call) => parts.administrator.noteRefused(call),
+        log: ({ level, fields, message }) => parts.logger[level]({ ...fields, acceptor: acceptor + 1 }, message),
         lines: ({ lines, count }) => {
           limits.lineCharacters.give(lines.length);
           predictions.write(lines, count);
@@ -87,7 +89,8 @@ export class AcceptorThread {
     this.ended = new Promise((resolve) => {
       this.#worker.on('error', (error) => (failure ??= error instanceof Error ? error : new Error(String(error))));
       this.#worker.on('exit', (code) => {
-        failure ??= code === 0 ? undefined : new Error(`the thread of acceptor ${acceptor + 1} ended with ${code}`);
+        failure ??=
+          code === 0 ? undefined : new Error(`the thread of acceptor ${acceptor + 1} exited with code ${code}`);
         this.#channel.end(
           new LightscoreError('WORKER_FAILED', failure?.message ?? `acceptor ${acceptor + 1} has ended`, {
             cause: failure,
@@ -100,54 +103,54 @@ export class AcceptorThread {
     });
   }
 
-  /** What it had counted when it was last asked. */
+  /** The counts it sent last. */
   get latest(): AcceptorCounts | undefined {
     return this.#latest;
   }
 
-  /** @throws LightscoreError CONFIG_INVALID where the port cannot be had, WORKER_FAILED where the thread has ended */
+  /** @throws LightscoreError CONFIG_INVALID if the port cannot be opened, WORKER_FAILED if the thread has ended */
   async listen(port: number): Promise<void> {
     await this.#channel.request('listen', port);
   }
 
   /**
-   * Resolves when all later requests are answered by `serving`.
-   * @throws LightscoreError WORKER_FAILED where the thread has ended
+   * Resolves when the acceptor answers every new request with `serving`.
+   * @throws LightscoreError WORKER_FAILED if the thread has ended
    */
   async serve(serving: Serving): Promise<void> {
     const models = new Set([
       serving.champion,
       ...(serving.experiment === undefined ? [] : [serving.experiment.challenger]),
     ]);
-    // The acceptor gives back the images of models that it did not serve with before, each once: so they are lent.
+    // The acceptor returns each image once, when it stops using it. So an image is lent only when its use begins.
     for (const model of models) if (!this.#models.has(model)) this.#lender.lendImage(model);
     this.#models = models;
     await this.#channel.request('serve', published(serving));
   }
 
-  /** @throws LightscoreError WORKER_FAILED where the thread has ended */
+  /** @throws LightscoreError WORKER_FAILED if the thread has ended */
   async startDraining(): Promise<void> {
     await this.#channel.request('startDraining', undefined);
   }
 
   /**
-   * Takes no new connections and resolves when every request under way has its answer.
-   * @throws LightscoreError WORKER_FAILED where the thread has ended
+   * Stops accepting connections and resolves when every request in flight is answered.
+   * @throws LightscoreError WORKER_FAILED if the thread has ended
    */
   async drain(): Promise<void> {
     await this.#channel.request('drain', undefined);
   }
 
-  /** Brings `latest` up to date, where the acceptor answers in time. */
+  /** Updates `latest`, if the acceptor answers in time. */
   async count(): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<undefined>((resolve) => (timer = setTimeout(() => resolve(undefined), COUNTS_MS)));
-    const asked = this.#channel.request('counts', undefined).then(
-      // Also where nobody waits any more. Answers come in the order of the questions.
+    const timeout = new Promise<undefined>((resolve) => (timer = setTimeout(() => resolve(undefined), COUNTS_MS)));
+    const updated = this.#channel.request('counts', undefined).then(
+      // A late response is stored too: responses arrive in the order of the requests, so it is the newest so far.
       (counts) => void (this.#latest = counts),
       () => undefined,
     );
-    await Promise.race([asked, late]);
+    await Promise.race([updated, timeout]);
     clearTimeout(timer);
   }
 
@@ -156,12 +159,12 @@ export class AcceptorThread {
   }
 
   async #administer(call: AdminCall): ReturnType<Administrator['call']> {
-    const answer = await this.parts.administrator.call(call);
+    const answer = await this.#parts.administrator.call(call);
     return 'fault' in answer ? { ...answer, fault: sendable(answer.fault) } : answer;
   }
 }
 
-/** WORKERS are divided among the acceptors, at least one for each. */
+/** Divides WORKERS among the acceptors; each gets at least one. */
 function workersOf(acceptor: number, { http: { acceptors }, scoring: { workers } }: Config): number {
   return Math.max(1, Math.floor(workers / acceptors) + (acceptor < workers % acceptors ? 1 : 0));
 }

@@ -1,6 +1,6 @@
 /**
- * One acceptor: an HTTP server with all that scores for it, which is its batcher, its workers and its shadow queue.
- * Everything in it belongs to one thread.
+ * One acceptor: an HTTP server with its own batcher, scoring workers and shadow queue. All of its state belongs to one
+ * thread.
  */
 import { AccessControl } from '../access/access-control.js';
 import type { Config } from '../config/config.js';
@@ -20,6 +20,7 @@ import { type Metrics, answersOf } from '../telemetry/metrics.js';
 import { PredictionLines } from '../telemetry/prediction-lines.js';
 import type { AcceptorReadings, Acceptors } from './acceptors.js';
 import type { Limits } from './limits.js';
+import { type EventLogger, requestObserver } from './request-observer.js';
 
 export interface AcceptorParts extends Pick<RouteContext, 'serving' | 'administrator' | 'scrape'> {
   readonly transports: TransportKind;
@@ -28,7 +29,7 @@ export interface AcceptorParts extends Pick<RouteContext, 'serving' | 'administr
   readonly limits: Limits;
   readonly metrics: Metrics;
   readonly predictions: PredictionLog;
-  readonly logger: { error(fields: Readonly<Record<string, unknown>>, message: string): void };
+  readonly logger: EventLogger;
 }
 
 export class Acceptor implements Acceptors {
@@ -45,14 +46,7 @@ export class Acceptor implements Acceptors {
     this.#batcher = new Batcher(pool, { ...scoring, quotas: limits }, observerOf(parts), this.#shadow);
     this.#bodies = new BodyReader(http, limits.partialBytes);
     predictions.lines = new PredictionLines(pool);
-    const server = new HttpServer(transports.create(http), http, {
-      answered: (route, status) => metrics.answered(route, status),
-      refused: (code) => metrics.refused(code),
-      failed: (error, route, requestId) => {
-        const event = { event: 'request_failed', route, request_id: requestId, err: error };
-        logger.error(event, 'a request could not be answered');
-      },
-    });
+    const server = new HttpServer(transports.create(http), http, requestObserver(metrics, logger));
     this.#server = server;
     server.serve(
       allRoutes({
@@ -71,7 +65,7 @@ export class Acceptor implements Acceptors {
     return this.#server.port;
   }
 
-  /** @throws LightscoreError CONFIG_INVALID where the port cannot be had */
+  /** @throws LightscoreError CONFIG_INVALID if the port cannot be opened */
   listen(port?: number): Promise<void> {
     return this.#server.listen(port);
   }
@@ -95,7 +89,7 @@ export class Acceptor implements Acceptors {
 
   readings(): AcceptorReadings {
     const { metrics, pool, predictions } = this.#parts;
-    // Lines that are not written yet may be dropped too, and belong to what was answered before this reading.
+    // Lines that still wait may be dropped when they are written, and must be counted with this reading.
     predictions.flush();
     const answers = answersOf(metrics.counts());
     const busySeconds = performance.eventLoopUtilization().active / 1000;
@@ -114,10 +108,10 @@ function observerOf({ logger, metrics, predictions }: AcceptorParts): BatchObser
     dispatched: (rows, waitSeconds, inline) => metrics.dispatched(rows, waitSeconds, inline),
     delivered: () => predictions.batchDone(),
     answerFailed: (error) =>
-      logger.error({ event: 'answer_failed', err: error }, 'a request could not be answered with its scores'),
+      logger.error({ event: 'answer_failed', err: error }, 'the scores of a request could not be sent'),
     workerFailed: (error) => {
       metrics.workerFailed();
-      logger.error({ event: 'worker_failed', err: error }, 'a scoring worker died; its batch goes to another');
+      logger.error({ event: 'worker_failed', err: error }, 'a scoring worker died; another one scores its batch');
     },
   };
 }

@@ -1,29 +1,29 @@
-/** The listening side of the server: one `Acceptor` on the main thread, or several on threads of their own. */
+/** What the server needs of its acceptors: one `Acceptor` on the main thread, or several, each on its own thread. */
 import type { AcceptorReading } from '../telemetry/metrics.js';
 
 export interface Acceptors {
   readonly port: number;
-  /** @throws LightscoreError CONFIG_INVALID where the port cannot be had */
+  /** @throws LightscoreError CONFIG_INVALID if the port cannot be opened */
   listen(): Promise<void>;
-  /** From then on `/readyz` answers 503 and connections are closed behind their answers. */
+  /** Makes `/readyz` answer 503 and closes each connection after its answer. */
   startDraining(): Promise<void>;
   /**
-   * Takes no new connections and resolves when every request under way has its answer.
-   * @throws LightscoreError WORKER_FAILED where some never will
+   * Stops accepting connections and resolves when every request in flight is answered.
+   * @throws LightscoreError WORKER_FAILED if an acceptor died, so that some requests stay unanswered
    */
   drained(): Promise<void>;
-  /** Closes every connection, answered or not, and ends the threads. */
+  /** Closes every connection, answered or not, and ends all threads. */
   close(): Promise<void>;
   readings(): AcceptorReadings;
 }
 
 export interface AcceptorReadings {
-  /** Rows waiting for a worker. */
+  /** Rows that wait for a worker. */
   readonly waitingRows: number;
-  /** Scoring threads alive. */
+  /** Scoring threads that are alive. */
   readonly workers: number;
   readonly predictionLinesDropped: number;
   readonly acceptors: readonly AcceptorReading[];
-  /** Acceptors that have died. */
+  /** Acceptors that have died since the start. */
   readonly acceptorFailures: number;
 }

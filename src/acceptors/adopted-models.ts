@@ -1,31 +1,31 @@
-/** The models of other threads as an acceptor's thread has them: the same images, lanes of its own. */
+/** The main thread's models as an acceptor's thread uses them: with the same images, but with its own lanes. */
 import { columnsOf } from '../model/feature-order.js';
 import type { Serving } from '../registry/serving.js';
 import type { Regions } from '../scoring/memory.js';
 import { LANE_LIMITS, ServedModel } from '../scoring/served-model.js';
 import type { PublishedModel, PublishedServing } from './messages.js';
 
-/** Fewest idle lanes that an acceptor keeps of a kind, however many acceptors there are. */
-const LEAST_KEPT = 4;
+/** An acceptor may keep at least so many idle lanes of each kind, whatever the number of acceptors. */
+const MIN_KEPT = 4;
 
 export class AdoptedModels {
   #serving: Serving | undefined;
-  /** Of `#serving`, by the address of their images. */
+  /** The models in `#serving`, by the address of their images. */
   #models = new Map<number, ServedModel>();
   readonly #memory: Regions;
   readonly #keptLanes: number;
 
-  /** @param acceptors that share what a single one would keep */
+  /** @param acceptors how many acceptors share the limit on idle lanes */
   constructor(memory: Regions, acceptors: number) {
     this.#memory = memory;
-    this.#keptLanes = Math.max(LEAST_KEPT, Math.floor(LANE_LIMITS.kept / acceptors));
+    this.#keptLanes = Math.max(MIN_KEPT, Math.floor(LANE_LIMITS.kept / acceptors));
   }
 
   get serving(): Serving | undefined {
     return this.#serving;
   }
 
-  /** Answers by `serving` from here on. A model that it does without goes back when its last batch is back. */
+  /** Replaces `serving`. A model that is no longer part of it is returned when its last batch has returned. */
   adopt({ champion, requestNames, experiment }: PublishedServing): void {
     const before = this.#models;
     const now = new Map<number, ServedModel>();
@@ -39,7 +39,7 @@ export class AdoptedModels {
     this.#models = now;
     this.#serving = {
       champion: adopted(champion),
-      // The same array for the same names, as on one thread: what reads requests is made anew for others.
+      // Equal names keep the same array: the request reader is rebuilt whenever the array is another.
       requestNames: names !== undefined && columnsOf(requestNames, names) === null ? names : requestNames,
       experiment: experiment && { ...experiment, challenger: adopted(experiment.challenger) },
     };

@@ -8,15 +8,15 @@ type Signatures<T> = { readonly [Name in keyof T]: (parameter: never) => unknown
 type Parameter<F> = F extends (parameter: infer P) => unknown ? P : never;
 type Result<F> = F extends (parameter: never) => infer R ? Awaited<R> : never;
 
-/** What one side sends. */
+/** The types of the messages that one side sends. */
 export interface Messages {
-  /** By name, the type of a function: what a request carries, and what its response does. */
+  /** Maps each request's name to a function type: from the request's payload to the response's. */
   readonly requests: Signatures<object>;
-  /** By name, what a notification carries. */
+  /** Maps each notification's name to its payload. */
   readonly notifications: object;
 }
 
-/** How one side deals with what the other sends. */
+/** One side's handlers for the messages of the other. */
 export interface Handlers<Theirs extends Messages> {
   readonly requests: {
     readonly [Name in keyof Theirs['requests']]: (
@@ -34,7 +34,7 @@ type Frame =
   | { readonly kind: 'response'; readonly id: number; readonly result: unknown }
   | { readonly kind: 'failure'; readonly id: number; readonly error: Error; readonly code: ErrorCode | undefined };
 
-/** A Worker, or the parentPort in it. */
+/** A `Worker`, or the `parentPort` inside it. */
 interface Port {
   postMessage(frame: Frame): void;
   on(event: 'message', listener: (frame: Frame) => void): unknown;
@@ -58,7 +58,7 @@ export class Channel<Ours extends Messages, Theirs extends Messages> {
     port.on('message', (frame) => this.#receive(frame));
   }
 
-  /** @throws LightscoreError with the code of the other side's; Error for its other failures, or where it has ended */
+  /** @throws LightscoreError with the other side's code; Error for its other failures, or if the other side has ended */
   request<Name extends keyof Ours['requests'] & string>(
     name: Name,
     parameter: Parameter<Ours['requests'][Name]>,
@@ -75,7 +75,7 @@ export class Channel<Ours extends Messages, Theirs extends Messages> {
     this.#port.postMessage({ kind: 'notification', name, parameter });
   }
 
-  /** The other side is gone: requests that wait for its response fail. */
+  /** The other side has ended: pending requests fail with `reason`, and so do later ones. */
   end(reason: Error): void {
     this.#ended = reason;
     for (const { reject } of this.#pending.values()) reject(reason);
@@ -111,7 +111,7 @@ function errorOf({ error, code }: Extract<Frame, { kind: 'failure' }>): Error {
   return code === undefined ? error : new LightscoreError(code, error.message, { cause: error });
 }
 
-/** An error without its class and further properties: not everything can be cloned. */
+/** Copies name, message and stack of an error: its class and other properties may not survive structured cloning. */
 export function sendable(error: unknown): Error {
   if (!(error instanceof Error)) return new Error(String(error));
   const plain = new Error(error.message);

@@ -1,128 +1,129 @@
 /**
- * Shared memory for acceptors on threads of their own: lanes, and what reads requests and writes log lines. The main
- * thread alone hands it out; an acceptor that needs another lane asks and waits for the answer, some tens of
- * microseconds where the main thread is busy. That is rare: lanes are kept for the next batch, so that a model takes a
- * few when it begins to serve, and more only under a load that it has not seen before.
+ * Shared memory for acceptors that run on their own threads: for lanes, request readers and log lines. Only the main
+ * thread allocates. An acceptor that needs another lane sends a request and blocks until the response, some tens of
+ * microseconds if the main thread is busy. That is rare: lanes are kept for the next batches, so a model allocates a
+ * few when it begins to serve, and more only under a load that is higher than any before.
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { LightscoreError } from '../errors.js';
 import type { Regions, SharedMemory } from '../scoring/memory.js';
 import type { ServedModel } from '../scoring/served-model.js';
 
-/**
- * How long an acceptor's event loop may stand still for a lane; past it the rows are refused like those for which there
- * is no room.
- */
-const PATIENCE_MS = 1000;
-/** The same while the thread starts and the main thread with it. */
-const START_PATIENCE_MS = 30_000;
+/** How long an acceptor's event loop may block for an allocation; after that the allocation fails. */
+const ALLOCATION_TIMEOUT_MS = 1000;
+/** The timeout while the acceptor's thread starts, when the main thread is busy too. */
+const START_ALLOCATION_TIMEOUT_MS = 30_000;
 
-interface LaneQuestion {
+interface AllocationRequest {
   readonly id: number;
   readonly bytes: number;
 }
 
-interface LaneAnswer {
+interface AllocationResponse {
   readonly id: number;
-  /** Undefined where there is no room. */
+  /** Undefined if the memory is exhausted. */
   readonly address: number | undefined;
 }
 
-/** An address that is needed no more. */
-interface Return {
+/** Returns a region that is no longer needed. */
+interface Release {
   readonly address: number;
 }
 
-/** An acceptor's end. */
-export interface LeaseEnd {
+/** What the acceptor's thread is given to allocate through. */
+export interface LeaseEndpoint {
   readonly port: MessagePort;
-  /** [1] counts the answers that lie in `port`. */
-  readonly answers: Int32Array;
+  /** One element: the number of responses posted to `port` so far. The acceptor waits on it. */
+  readonly responses: Int32Array;
 }
 
-/**
- * The shared memory as one acceptor's thread sees it. `free` takes lanes, and images that were published to it, too.
- */
+/** The shared memory as one acceptor's thread sees it. `free` returns its lanes and the images that were lent to it. */
 export class LeasedMemory implements Regions {
-  #asked = 0;
-  #patienceMs = START_PATIENCE_MS;
+  readonly #endpoint: LeaseEndpoint;
+  #requests = 0;
+  #timeoutMs = START_ALLOCATION_TIMEOUT_MS;
 
   constructor(
     readonly memory: WebAssembly.Memory,
-    private readonly end: LeaseEnd,
-  ) {}
+    endpoint: LeaseEndpoint,
+  ) {
+    this.#endpoint = endpoint;
+  }
 
-  /** From now on nobody may be kept waiting for long. */
+  /** The thread has started: from now on clients would wait for a slow allocation, so the timeout is short. */
   started(): void {
-    this.#patienceMs = PATIENCE_MS;
+    this.#timeoutMs = ALLOCATION_TIMEOUT_MS;
   }
 
   allocate(bytes: number): number {
-    const { port, answers } = this.end;
-    const id = ++this.#asked;
-    const question: LaneQuestion = { id, bytes };
-    port.postMessage(question);
-    const deadline = performance.now() + this.#patienceMs;
+    const { port, responses } = this.#endpoint;
+    const id = ++this.#requests;
+    const request: AllocationRequest = { id, bytes };
+    port.postMessage(request);
+    const deadline = performance.now() + this.#timeoutMs;
     for (;;) {
-      const answered = Atomics.load(answers, 0);
-      const answer = this.#answer(id);
-      if (answer?.address !== undefined) {
-        // Another thread's growth of the memory may not show here yet; growing by nothing looks again.
-        if (this.memory.buffer.byteLength < answer.address + bytes) this.memory.grow(0);
-        return answer.address;
+      // Read before the port: a response that arrives after the port was read changes it, and the wait ends at once.
+      const posted = Atomics.load(responses, 0);
+      const response = this.#receive(id);
+      if (response?.address !== undefined) {
+        // If another thread has grown the memory, this thread may not see it yet; growing by zero pages refreshes it.
+        if (this.memory.buffer.byteLength < response.address + bytes) this.memory.grow(0);
+        return response.address;
       }
       const left = deadline - performance.now();
-      if (answer !== undefined || left <= 0)
-        throw new LightscoreError('MODEL_UNSUPPORTED', `no room for ${bytes} bytes in the shared memory`);
-      Atomics.wait(answers, 0, answered, left);
+      if (response !== undefined || left <= 0)
+        throw new LightscoreError('MODEL_UNSUPPORTED', `not enough shared memory for ${bytes} bytes`);
+      Atomics.wait(responses, 0, posted, left);
     }
   }
 
   free(address: number): void {
-    const back: Return = { address };
-    this.end.port.postMessage(back);
+    const release: Release = { address };
+    this.#endpoint.port.postMessage(release);
   }
 
-  #answer(id: number): LaneAnswer | undefined {
-    for (
-      let received = receiveMessageOnPort(this.end.port);
-      received !== undefined;
-      received = receiveMessageOnPort(this.end.port)
-    ) {
-      const answer = received.message as LaneAnswer;
-      if (answer.id === id) return answer;
-      // Of a question that was given up.
-      if (answer.address !== undefined) this.free(answer.address);
+  #receive(id: number): AllocationResponse | undefined {
+    const { port } = this.#endpoint;
+    for (let received = receiveMessageOnPort(port); received !== undefined; received = receiveMessageOnPort(port)) {
+      const response = received.message as AllocationResponse;
+      if (response.id === id) return response;
+      // This response belongs to a request that timed out; nobody will use the region.
+      if (response.address !== undefined) this.free(response.address);
     }
     return undefined;
   }
 }
 
-/** The main thread's end: what one acceptor has of the shared memory. */
+/** The main thread's side: it records what one acceptor holds of the shared memory. */
 export class MemoryLender {
-  /** For the acceptor's thread; transfer its port. */
-  readonly end: LeaseEnd;
+  /** For the acceptor's thread; its port must be transferred. */
+  readonly endpoint: LeaseEndpoint;
+  readonly #memory: SharedMemory;
   readonly #port: MessagePort;
-  /** By address, how to take it back: an image twice while batches of an earlier stay are still on their way. */
+  /**
+   * How to take back each address that is lent. An image may be lent twice: the acceptor serves with it again while
+   * batches from before are still in flight.
+   */
   readonly #leases = new Map<number, (() => void)[]>();
 
-  constructor(private readonly memory: SharedMemory) {
+  constructor(memory: SharedMemory) {
     const { port1, port2 } = new MessageChannel();
+    this.#memory = memory;
     this.#port = port1;
-    this.end = { port: port2, answers: new Int32Array(new SharedArrayBuffer(4)) };
-    port1.on('message', (message: LaneQuestion | Return) => {
-      if ('bytes' in message) this.#answer(message);
+    this.endpoint = { port: port2, responses: new Int32Array(new SharedArrayBuffer(4)) };
+    port1.on('message', (message: AllocationRequest | Release) => {
+      if ('bytes' in message) this.#allocate(message);
       else this.#takeBack(message.address);
     });
   }
 
-  /** Keeps a model's image in place until the acceptor frees its address. */
+  /** Keeps a model's image alive until the acceptor frees its address. */
   lendImage(model: ServedModel): void {
     model.hold();
     this.#lend(model.image, () => model.letGo());
   }
 
-  /** The acceptor's thread, and the workers it had, have ended. */
+  /** Takes everything back: the acceptor's thread and its workers have ended. */
   close(): void {
     this.#port.close();
     for (const takeBack of [...this.#leases.values()].flat()) takeBack();
@@ -140,18 +141,18 @@ export class MemoryLender {
     takeBack?.();
   }
 
-  #answer({ id, bytes }: LaneQuestion): void {
+  #allocate({ id, bytes }: AllocationRequest): void {
     let address: number | undefined;
     try {
-      const lane = this.memory.allocate(bytes);
-      this.#lend(lane, () => this.memory.free(lane));
-      address = lane;
+      const region = this.#memory.allocate(bytes);
+      this.#lend(region, () => this.#memory.free(region));
+      address = region;
     } catch (error) {
       if (!(error instanceof LightscoreError)) throw error;
     }
-    const answer: LaneAnswer = { id, address };
-    this.#port.postMessage(answer);
-    Atomics.add(this.end.answers, 0, 1);
-    Atomics.notify(this.end.answers, 0);
+    const response: AllocationResponse = { id, address };
+    this.#port.postMessage(response);
+    Atomics.add(this.endpoint.responses, 0, 1);
+    Atomics.notify(this.endpoint.responses, 0);
   }
 }

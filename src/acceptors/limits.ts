@@ -1,4 +1,4 @@
-/** What all acceptors together may take: rows that wait, bytes of lanes and of bodies, requests a second. */
+/** The limits that all acceptors share: rows that wait, bytes of lanes and of bodies, requests a second. */
 import type { Config } from '../config/config.js';
 import { MAX_PARTIAL_BYTES } from '../http/body.js';
 import { RateLimiter } from '../access/rate-limiter.js';
@@ -9,7 +9,7 @@ import { MOST_WAITING_BYTES } from '../telemetry/log.js';
 export interface Limits {
   readonly rows: Quota;
   readonly laneBytes: Quota;
-  /** Of bodies that are not whole yet. */
+  /** Bytes of bodies that are not complete yet. */
   readonly partialBytes: Quota;
   readonly rate: RateLimiter | undefined;
 }
@@ -23,12 +23,12 @@ export function ownLimits({ access, scoring }: Config): Limits {
   };
 }
 
-/** The shared memory in which acceptors of several threads count. */
+/** The shared cells in which acceptors on several threads count. */
 export interface LimitCells {
   readonly rows: Int32Array;
   readonly laneBytes: Int32Array;
   readonly partialBytes: Int32Array;
-  /** Prediction events on their way to the thread that writes them, in characters. */
+  /** Characters of prediction events that are in transit to the thread that writes them. */
   readonly lineCharacters: Int32Array;
   readonly rate: BigUint64Array | undefined;
 }
@@ -46,11 +46,11 @@ export function limitCells({ http, access }: Config): LimitCells {
 
 export interface SharedLimits extends Limits {
   readonly lineCharacters: SharedQuota;
-  /** The acceptor has ended: gives back what it had taken. */
+  /** Gives back what the acceptor had taken; call when it has ended. */
   giveAll(): void;
 }
 
-/** @param acceptor from 0 */
+/** @param acceptor index, from 0 */
 export function sharedLimits({ access, scoring }: Config, cells: LimitCells, acceptor: number): SharedLimits {
   const quotas = {
     rows: new SharedQuota(cells.rows, scoring.queueRows, acceptor),

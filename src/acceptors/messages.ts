@@ -1,15 +1,15 @@
-/** The two sides of the channel between the main thread and an acceptor's, and what travels over it. */
+/** The messages between the main thread and an acceptor's thread, and the data that they carry. */
 import type { Config } from '../config/config.js';
-import type { AdminAnswer, AdminCall } from '../registry/administration.js';
+import type { AdminAnswer, AdminCall, RefusedCall } from '../registry/administration.js';
 import type { Experiment, Serving } from '../registry/serving.js';
 import type { CompiledModel, ServedModel } from '../scoring/served-model.js';
 import type { RequestCounts } from '../telemetry/metrics.js';
-import type { LeaseEnd } from './leased-memory.js';
+import type { LeaseEndpoint } from './leased-memory.js';
 import type { LimitCells } from './limits.js';
 
-/** What another thread needs to score with a model: where its image is. */
+/** What another thread needs to score with a model: addresses in the shared memory, and the card. */
 export interface PublishedModel extends CompiledModel {
-  /** Address of the text of its answers. */
+  /** Address of the constant text of its answers. */
   readonly text: number;
 }
 
@@ -46,17 +46,17 @@ export interface AcceptorCounts {
 /** What the main thread sends to an acceptor's. */
 export interface MainMessages {
   readonly requests: {
-    /** Fails with CONFIG_INVALID where the port cannot be had. */
+    /** Fails with CONFIG_INVALID if the port cannot be opened. */
     readonly listen: (port: number) => void;
-    /** Answered when every later request is answered by it. */
+    /** Responds when every new request is answered with `serving`. */
     readonly serve: (serving: PublishedServing) => void;
     readonly startDraining: (_: undefined) => void;
-    /** Answered when every request under way has its answer, and what they logged is on its way here. */
+    /** Responds when every request in flight is answered and its prediction events have been sent. */
     readonly drain: (_: undefined) => void;
     readonly counts: (_: undefined) => AcceptorCounts;
   };
   readonly notifications: {
-    /** Closes every connection; the thread ends. */
+    /** Closes every connection and ends the thread. */
     readonly close: undefined;
   };
 }
@@ -68,26 +68,30 @@ export interface AcceptorMessages {
     readonly scrape: (_: undefined) => string;
   };
   readonly notifications: {
-    readonly adminRefused: { readonly method: string; readonly path: string; readonly address: string };
-    readonly error: { readonly fields: Readonly<Record<string, unknown>>; readonly message: string };
+    readonly adminRefused: RefusedCall;
+    readonly log: {
+      readonly level: 'error' | 'warn' | 'info';
+      readonly fields: Readonly<Record<string, unknown>>;
+      readonly message: string;
+    };
     /** Whole lines of the prediction log. */
     readonly lines: { readonly lines: string; readonly count: number };
-    /** An exception that nobody caught: the thread has closed its connections, and ends. */
+    /** An uncaught exception occurred; the thread closes its connections and ends. */
     readonly failed: { readonly error: Error; readonly counts: AcceptorCounts };
   };
 }
 
-/** What an acceptor's thread starts with. */
+/** The data that an acceptor's thread starts with. */
 export interface AcceptorWorkerData {
   readonly config: Config;
-  /** From 0. */
+  /** Index, from 0. */
   readonly acceptor: number;
-  /** Scoring threads of its own. */
+  /** How many scoring threads it starts. */
   readonly workers: number;
   readonly module: WebAssembly.Module;
   readonly memory: WebAssembly.Memory;
   readonly cells: LimitCells;
-  readonly lease: LeaseEnd;
-  /** Share of the predictions that are logged; 0 also where the log's level leaves them out. */
+  readonly lease: LeaseEndpoint;
+  /** Share of the predictions that are logged; 0 also if LOG_LEVEL excludes them. */
   readonly predictionSample: number;
 }

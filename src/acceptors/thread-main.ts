@@ -1,6 +1,6 @@
 /**
- * What an acceptor's own thread runs (ACCEPTORS > 1): sockets, bodies, batches and workers are its own; models, limits
- * and the log are shared with the others through the main thread.
+ * What an acceptor's thread runs (ACCEPTORS > 1). Sockets, bodies, batches and workers belong to the acceptor; models,
+ * limits and the log are shared with the other acceptors through the main thread.
  */
 import type { MessagePort } from 'node:worker_threads';
 import { chooseTransport } from '../http/choose-transport.js';
@@ -32,6 +32,10 @@ export async function runAcceptorThread(port: MessagePort, data: AcceptorWorkerD
     },
     notifications: { close: () => void close() },
   });
+  const log = (level: 'error' | 'warn' | 'info', fields: Readonly<Record<string, unknown>>, message: string): void => {
+    const plain = 'err' in fields ? { ...fields, err: sendable(fields['err']) } : fields;
+    channel.notify('log', { level, fields: plain, message });
+  };
   const limits = sharedLimits(config, cells, index);
   const leased = new LeasedMemory(memory, lease);
   const models = new AdoptedModels(leased, config.http.acceptors);
@@ -48,14 +52,13 @@ export async function runAcceptorThread(port: MessagePort, data: AcceptorWorkerD
     serving: () => models.serving,
     administrator: {
       call: (call) => channel.request('administer', call),
-      noteRefused: (method, path, address) => channel.notify('adminRefused', { method, path, address }),
+      noteRefused: ({ method, path, address }) => channel.notify('adminRefused', { method, path, address }),
     },
     scrape: () => channel.request('scrape', undefined),
     logger: {
-      error: (fields, message) => {
-        const plain = 'err' in fields ? { ...fields, err: sendable(fields['err']) } : fields;
-        channel.notify('error', { fields: plain, message });
-      },
+      error: (fields, message) => log('error', fields, message),
+      warn: (fields, message) => log('warn', fields, message),
+      info: (fields, message) => log('info', fields, message),
     },
   });
   leased.started();
@@ -70,7 +73,7 @@ export async function runAcceptorThread(port: MessagePort, data: AcceptorWorkerD
     };
   };
 
-  /** Lets the thread end by itself: one that ends while uWebSockets.js has sockets open takes the process with it. */
+  /** Lets the thread end by itself: ending it while uWebSockets.js has open sockets would abort the whole process. */
   const close = async (): Promise<void> => {
     await acceptor.close();
     predictions.flush();

@@ -1,4 +1,4 @@
-/** Access control at the socket: reads what a request presents, and answers those that are refused. */
+/** Applies access control to HTTP requests: reads key and address from a request, and answers it if it is refused. */
 import type { AccessControl } from '../access/access-control.js';
 import { clientAddress } from '../access/client-address.js';
 import { presentedKey } from '../access/keys.js';
@@ -15,7 +15,10 @@ export class AccessGate {
     this.#proxies = trustedProxies;
   }
 
-  /** Refuses a scoring request without a valid key, or past the rate limit; call while the handler runs. */
+  /**
+   * Refuses a scoring request that has no valid key or exceeds the rate limit. Call while the handler runs.
+   * @returns whether it was refused
+   */
   refuseScoring(exchange: Exchange, head: RequestHead): boolean {
     const control = this.#control;
     if (control.isOpen) return false;
@@ -26,7 +29,7 @@ export class AccessGate {
     return true;
   }
 
-  /** The id of the admin key that a request presents; undefined where it has none, and is refused. */
+  /** Returns the id of the request's admin key; if it has no valid one, refuses the request and returns undefined. */
   identifyAdmin(exchange: Exchange, head: RequestHead): string | undefined {
     const found = this.#control.admin(keyOf(head), () => this.address(exchange, head));
     if (typeof found === 'string') return found;
@@ -34,7 +37,10 @@ export class AccessGate {
     return undefined;
   }
 
-  /** Refuses where neither a scoring nor an admin key is presented. */
+  /**
+   * Refuses a request that has neither a valid scoring key nor a valid admin key.
+   * @returns whether it was refused
+   */
   refuseWithoutKey(exchange: Exchange, head: RequestHead): boolean {
     const refusal = this.#control.anyKey(keyOf(head));
     if (refusal === undefined) return false;
@@ -42,7 +48,7 @@ export class AccessGate {
     return true;
   }
 
-  /** The address a request comes from; call while the handler runs. */
+  /** The address of the client. Call while the handler runs. */
   address(exchange: Exchange, head: RequestHead): string {
     const socket = exchange.remoteAddress;
     return this.#proxies === 0 ? socket : clientAddress(socket, head.list('x-forwarded-for'), this.#proxies);

@@ -1,4 +1,4 @@
-/** Reads request bodies, bounded in size and time. */
+/** Reads request bodies, with limits on their size and duration. */
 import { isUtf8 } from 'node:buffer';
 import { OwnQuota, type Quota } from '../scoring/quota.js';
 import { type Coding, codingOf, inflateBody } from './compression.js';
@@ -6,31 +6,31 @@ import type { Exchange } from './exchange.js';
 import type { RequestHead } from './request-head.js';
 import type { ProblemCode } from '../contract/problem.js';
 
-/** How often bodies that are late are looked at, at most; and in parts of the time-out. */
+/** How often incomplete bodies are checked, at most; and how often within the time-out. */
 const SWEEP_MS = 500;
 const SWEEPS_PER_TIMEOUT = 8;
 /**
- * So much of a body that is too large is read and thrown away: a socket that is closed with bytes unread is reset, and
- * a client that still sends may never see its answer.
+ * How much of a body beyond its limit is read and discarded. Closing a socket with unread bytes resets it, and a client
+ * that is still sending may never see its answer.
  */
 const MAX_DISCARDED_BYTES = 16 * 2 ** 20;
-/** Bytes of all bodies that are not whole yet; more are refused with 503. */
+/** Limit on the bytes of all incomplete bodies; past it, requests are refused with 503. */
 export const MAX_PARTIAL_BYTES = 256 * 2 ** 20;
 
 /** Why there is no body. */
 export interface BodyRefusal {
   readonly code: ProblemCode;
   readonly detail?: string;
-  /** The rest of the body, if there is one, is read and thrown away: the connection may stay. */
+  /** The rest of the body, if any, is read and discarded, so the connection can be kept. */
   readonly keepsConnection: boolean;
 }
 
-/** Gets the whole body, or the reason why there is none; one of them, once, unless the exchange is over before. */
+/** Receives the whole body, or the reason why there is none: one of them, once, unless the exchange finishes before. */
 export interface BodyHandler {
   /**
-   * Offered first.
-   * @param bytes gone when this returns
-   * @returns false where it is wanted as text
+   * Called first, with the raw bytes.
+   * @param bytes valid until this returns
+   * @returns false to get the body as text from `onBody`
    */
   onBytes(bytes: Uint8Array): boolean;
   onBody(text: string): void;
@@ -44,23 +44,23 @@ export interface BodyLimits {
   readonly bodyMinBytesPerSecond: number;
 }
 
-/** Bodies on their way in, and the one timer for all of them. */
+/** Reads all bodies of one acceptor, with one timer for all of them. */
 export class BodyReader {
   readonly #limits: BodyLimits;
   readonly #partialBytes: Quota;
-  /** Bodies that are not whole yet, in order of arrival. */
-  readonly #late = new Set<IncomingBody>();
-  /** Bodies of this turn of the event loop: nearly all are whole when it ends, and were never late. */
-  #fresh: IncomingBody[] = [];
+  /** Incomplete bodies from earlier turns of the event loop, in order of arrival. */
+  readonly #pending = new Set<IncomingBody>();
+  /** Bodies that began in this turn of the event loop; nearly all of them are complete when it ends. */
+  #thisTurn: IncomingBody[] = [];
   #sweeper: NodeJS.Timeout | undefined;
 
-  /** @param partialBytes of this reader's bodies, or of several readers' */
+  /** @param partialBytes limits the incomplete bodies of this reader, or of several readers together */
   constructor(limits: BodyLimits, partialBytes: Quota = new OwnQuota(MAX_PARTIAL_BYTES)) {
     this.#limits = limits;
     this.#partialBytes = partialBytes;
   }
 
-  /** Reads one body; nothing is read any more once the exchange is over. Call while the handler runs. */
+  /** Reads one body; reading stops when the exchange finishes. Call while the handler runs. */
   read(exchange: Exchange, head: RequestHead, handler: BodyHandler): void {
     const { maxBodyBytes } = this.#limits;
     const { contentLength } = head;
@@ -77,7 +77,7 @@ export class BodyReader {
     }
     const body = new IncomingBody(this.#limits, this.#partialBytes, exchange, { coding, handler });
     exchange.onData((chunk, isLast) => body.take(chunk, isLast));
-    if (this.#fresh.push(body) === 1) setImmediate(() => this.#keepLate());
+    if (this.#thisTurn.push(body) === 1) setImmediate(() => this.#keepPending());
   }
 
   close(): void {
@@ -85,28 +85,28 @@ export class BodyReader {
     this.#sweeper = undefined;
   }
 
-  #keepLate(): void {
-    const fresh = this.#fresh;
-    this.#fresh = [];
-    for (const body of fresh) if (!body.done) this.#late.add(body);
-    if (this.#late.size === 0) return;
+  #keepPending(): void {
+    const begun = this.#thisTurn;
+    this.#thisTurn = [];
+    for (const body of begun) if (!body.done) this.#pending.add(body);
+    if (this.#pending.size === 0) return;
     const interval = Math.min(SWEEP_MS, Math.ceil(this.#limits.bodyTimeoutMs / SWEEPS_PER_TIMEOUT));
     this.#sweeper ??= setInterval(() => this.#sweep(), interval);
   }
 
   #sweep(): void {
     const now = performance.now();
-    for (const body of this.#late) {
+    for (const body of this.#pending) {
       if (body.done) {
-        this.#late.delete(body);
+        this.#pending.delete(body);
         // The client may have left.
         body.drop();
       } else if (body.isTooSlow(now)) {
-        this.#late.delete(body);
+        this.#pending.delete(body);
         body.refuse(body.isTooLarge ? 'BODY_TOO_LARGE' : 'BODY_TIMEOUT');
       }
     }
-    if (this.#late.size === 0) this.close();
+    if (this.#pending.size === 0) this.close();
   }
 }
 
@@ -148,7 +148,7 @@ class IncomingBody {
   }
 
   get done(): boolean {
-    return this.#finished || this.#exchange.over;
+    return this.#finished || this.#exchange.finished;
   }
 
   /** Whether nothing has come for too long, or too little in all. @param now performance.now() milliseconds */
@@ -213,7 +213,7 @@ class IncomingBody {
     }
     inflateBody(coding, Buffer.from(bytes), this.#limits.maxBodyBytes, (inflated) => {
       this.drop();
-      if (this.#exchange.over) return;
+      if (this.#exchange.finished) return;
       if ('bytes' in inflated) this.#deliver(inflated.bytes);
       else if (inflated.refused === 'damaged') this.#refuseWhole('MALFORMED_JSON', `The body is not valid ${coding}.`);
       else this.#refuseWhole('BODY_TOO_LARGE', tooLarge(this.#limits.maxBodyBytes));

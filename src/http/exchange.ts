@@ -1,4 +1,7 @@
-/** One request and its one answer, whatever becomes of either side. Each transport has its own kind. */
+/**
+ * One HTTP request and its answer: exactly one is sent, unless the client disconnects first. Each transport has its own
+ * subclass.
+ */
 import { randomUUID } from 'node:crypto';
 import { type ProblemCode, type ProblemOptions, problem } from '../contract/problem.js';
 import type { Answer, Headers } from './answer.js';
@@ -7,16 +10,16 @@ import { type Encoder, MIN_COMPRESSED_BYTES } from './compression.js';
 const JSON_HEADERS: Headers = [['Content-Type', 'application/json']];
 const OK = '200 OK';
 
-/** What a server keeps of all exchanges. */
+/** What exchanges need of their server. */
 export interface ExchangeHost {
-  /** Connections are closed behind their answers. */
+  /** Each connection is closed after its answer. */
   readonly draining: boolean;
   answered(route: string, status: number): void;
   refused(refusal: RefusedRequest): void;
-  /** A request could not be answered, for a fault of the server's own. */
+  /** A request failed because of an internal error. */
   failed(error: unknown, route: string, requestId: string): void;
-  /** An exchange is over, answered or not; called once for each. */
-  over(): void;
+  /** Called once for each exchange, when it was answered or its client has disconnected. */
+  exchangeFinished(): void;
 }
 
 export interface RefusedRequest {
@@ -55,9 +58,9 @@ export abstract class Exchange {
   readonly #host: ExchangeHost;
   readonly #withoutBody: boolean;
   #marks: ExchangeMarks = NO_MARKS;
-  /** The answer was sent, is about to be, or can no longer be. */
-  #over = false;
-  /** The host knows. */
+  /** The answer was sent, is about to be sent, or the client has disconnected. */
+  #finished = false;
+  /** The host was told. */
   #ended = false;
 
   /** @param withoutBody HEAD: headers only */
@@ -67,8 +70,8 @@ export abstract class Exchange {
     this.#withoutBody = withoutBody;
   }
 
-  get over(): boolean {
-    return this.#over;
+  get finished(): boolean {
+    return this.#finished;
   }
 
   /** The request's own id, from X-Request-ID. */
@@ -109,8 +112,8 @@ export abstract class Exchange {
       this.send(OK, typeof body === 'string' ? body : body.slice(), JSON_HEADERS);
       return;
     }
-    if (this.#over) return;
-    this.#over = true;
+    if (this.#finished) return;
+    this.#finished = true;
     this.writeJson(body, requestId);
     this.#host.answered(this.route, 200);
     this.#end();
@@ -118,8 +121,8 @@ export abstract class Exchange {
 
   /** @param status code and reason, "200 OK" */
   send(status: string, body: string | Uint8Array, headers: Headers, close = false): void {
-    if (this.#over) return;
-    this.#over = true;
+    if (this.#finished) return;
+    this.#finished = true;
     const { encoder, requestId } = this.#marks;
     const all = requestId === undefined ? headers : [...headers, ['X-Request-ID', requestId] as const];
     const last = close || this.#host.draining;
@@ -142,7 +145,7 @@ export abstract class Exchange {
 
   /** Every refusal carries a request id: the request's own where it is known, else one made here. */
   refuse(code: ProblemCode, options: ProblemOptions = {}): void {
-    if (this.#over) return;
+    if (this.#finished) return;
     const { traceId } = this.#marks;
     const requestId = options.requestId ?? this.#marks.requestId ?? randomUUID();
     const refusal = problem(code, { ...options, requestId, ...(traceId !== undefined && { traceId }) });
@@ -161,13 +164,13 @@ export abstract class Exchange {
 
   /** The client is gone: nothing is sent from here on. */
   protected abandon(): void {
-    this.#over = true;
+    this.#finished = true;
     this.#end();
   }
 
   #end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#host.over();
+    this.#host.exchangeFinished();
   }
 }

@@ -122,7 +122,7 @@ export class HttpServer implements TransportHost {
     this.#observer.failed(error, route, requestId);
   }
 
-  over(): void {
+  exchangeFinished(): void {
     this.#inFlight--;
     if (this.#inFlight === 0) this.#whenIdle?.();
   }

@@ -13,7 +13,7 @@ export interface ListenOptions {
 }
 
 export interface TransportHost extends ExchangeHost {
-  /** A request has arrived; `over` follows once for each. */
+  /** A request has arrived; `exchangeFinished` follows once for each. */
   opened(): void;
   /** Has `handler` answer a request, or refuses it for what its head says. Returns when the handler has. */
   receive(exchange: Exchange, head: RequestHead, handler: Handler): void;

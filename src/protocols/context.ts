@@ -1,4 +1,4 @@
-/** What routes are made from: the parts of one acceptor that a protocol may use. */
+/** The parts of one acceptor that routes may use. */
 import type { Config } from '../config/config.js';
 import type { AccessGate } from '../http/access-gate.js';
 import type { BodyReader } from '../http/body.js';
@@ -19,12 +19,12 @@ export interface RouteContext {
   readonly pool: ScoringPool<Regions>;
   readonly batcher: Batcher;
   readonly shadow: ShadowQueue;
-  /** What answers now; undefined until a model is warm. */
+  /** The models that answer now; undefined until the first one is loaded. */
   readonly serving: () => Serving | undefined;
   readonly isDraining: () => boolean;
   readonly administrator: Administrator;
   readonly metrics: Metrics;
-  /** What `/metrics` answers. */
+  /** Returns the text of `/metrics`. */
   readonly scrape: () => Promise<string>;
   readonly predictions: PredictionLog;
   readonly clock: TurnClock;

@@ -1,4 +1,4 @@
-/** All routes of the server: one line for each protocol. */
+/** All routes of the server. */
 import type { Route } from '../http/route.js';
 import type { RouteContext } from './context.js';
 import { adminRoutes } from './operations/admin-routes.js';

@@ -36,10 +36,13 @@ export type AdminAnswer =
   | { readonly refused: ProblemCode; readonly options: ProblemOptions }
   | { readonly fault: unknown; readonly options: ProblemOptions };
 
+/** A call that was refused for want of a valid admin key. */
+export type RefusedCall = Pick<AdminCall, 'method' | 'path' | 'address'>;
+
 export interface Administrator {
   call(call: AdminCall): Promise<AdminAnswer>;
-  /** A call without a valid key was refused. */
-  noteRefused(method: string, path: string, address: string): void;
+  /** Records a call that was refused because it had no valid key. */
+  noteRefused(call: RefusedCall): void;
 }
 
 /** @returns what the answer's JSON is made of */
@@ -122,7 +125,7 @@ export class Administration implements Administrator {
     return answer;
   }
 
-  noteRefused(method: string, path: string, address: string): void {
+  noteRefused({ method, path, address }: RefusedCall): void {
     const minute = Math.floor(Date.now() / 60_000);
     if (minute !== this.#minute) {
       this.#minute = minute;

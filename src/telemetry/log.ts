@@ -101,18 +101,20 @@ export class PredictionLog {
    * @param modelVersion as JSON, in its quotes
    * @param at when its batch was scored, the same number for all of its rows
    * @param milliseconds whole
+   * @param extra further members, each with its comma in front
    */
-  append(requestId: string, score: number, milliseconds: number, modelVersion: string, at: number): void {
+  append(requestId: string, score: number, milliseconds: number, modelVersion: string, at: number, extra = ''): void {
     if (!this.#isDue()) return;
     if (at !== this.#batch) this.#begin(at);
-    this.#texts += `${this.#head}${requestId},"confidence_score":${score},"inference_time_ms":${milliseconds},"model_version":${modelVersion}${this.#tail}`;
+    this.#texts += `${this.#head}${requestId},"confidence_score":${score},"inference_time_ms":${milliseconds},"model_version":${modelVersion}${extra}${this.#tail}`;
     this.#count++;
   }
 
   /** The same for a row that the kernel has answered. */
-  appendAnswered(batch: Batch, laneRow: number, milliseconds: number): void {
+  appendAnswered(batch: Batch, laneRow: number, milliseconds: number, extra = ''): void {
     if (this.lines === undefined || !this.#isDue()) return;
     if (batch.delivered !== this.#batch) this.#begin(batch.delivered);
+    this.lines.carry(extra);
     if (this.lines.isFull(batch)) this.flush();
     this.lines.append(batch, laneRow, milliseconds);
     this.#count++;

@@ -6,6 +6,7 @@ import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
 import type { ProblemCode } from '../contract/problem.js';
 import type { BatchObserver } from '../scoring/batcher.js';
 import type { ShadowObserver } from '../scoring/shadow.js';
+import { ConnectionCounts, type ConnectionReading } from './connection-counts.js';
 import { Distribution, Tally } from './counts.js';
 
 export const METRICS_CONTENT_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
@@ -90,6 +91,7 @@ type ShadowCounts = Pick<ShadowMetrics, 'modelVersion' | 'champion' | 'dropped'>
 /** What an acceptor counts, as plain data that can travel between threads. */
 export interface RequestCounts {
   readonly durations: Counted;
+  readonly connections: ConnectionReading;
   readonly batchRows: Counted;
   readonly waits: Counted;
   readonly rejects: readonly (readonly [ProblemCode, number])[];
@@ -122,6 +124,7 @@ export interface ModelReading {
 
 /** Figures that are read rather than counted. */
 export interface Readings {
+  readonly transport: string;
   readonly acceptors: readonly AcceptorReading[];
   readonly acceptorFailures: number;
   readonly waitingRows: number;
@@ -138,6 +141,7 @@ export interface Readings {
 
 export class Metrics implements Omit<BatchObserver, 'delivered' | 'answerFailed'> {
   readonly durations = new Distribution(SECONDS);
+  readonly connections = new ConnectionCounts();
   readonly #rejects = new Tally<ProblemCode>();
   /** By route, then status. */
   readonly #answers = new Map<string, Tally<number>>();
@@ -216,6 +220,7 @@ export class Metrics implements Omit<BatchObserver, 'delivered' | 'answerFailed'
   counts(): RequestCounts {
     return {
       durations: this.durations,
+      connections: this.connections.reading,
       batchRows: this.#batchRows,
       waits: this.#waits,
       rejects: this.#rejects.entries,
@@ -231,6 +236,7 @@ export class Metrics implements Omit<BatchObserver, 'delivered' | 'answerFailed'
   showCounts(all: readonly RequestCounts[]): void {
     for (const distribution of [this.durations, this.#batchRows, this.#waits]) distribution.clear();
     for (const tallies of [this.#rejects, ...this.#answers.values()]) tallies.clear();
+    this.connections.clear();
     this.#inlineBatches = 0;
     this.#workerFailures = 0;
     this.#models.clear();
@@ -240,6 +246,7 @@ export class Metrics implements Omit<BatchObserver, 'delivered' | 'answerFailed'
 
   addCounts(counts: RequestCounts): void {
     this.durations.add(counts.durations);
+    this.connections.add(counts.connections);
     this.#batchRows.add(counts.batchRows);
     this.#waits.add(counts.waits);
     for (const [code, count] of counts.rejects) this.#rejects.add(code, count);
@@ -325,6 +332,7 @@ export class Metrics implements Omit<BatchObserver, 'delivered' | 'answerFailed'
       this.#rejects.entries.forEach(([code, count]) => add({ reason: code.toLowerCase() }, count)),
     );
     this.#registerModels(registry, counter, gauge, readings);
+    this.#registerConnections(counter, gauge, readings);
     counter(
       'lightscore_acceptor_requests_total',
       'Requests answered by each acceptor (ACCEPTORS)',
@@ -365,6 +373,31 @@ export class Metrics implements Omit<BatchObserver, 'delivered' | 'answerFailed'
       (add) => add({}, readings().predictionLinesDropped),
     );
     return registry;
+  }
+
+  /** What is counted of connections, and which transport serves them. */
+  #registerConnections(counter: Define, gauge: Define, readings: () => Readings): void {
+    gauge('lightscore_connections_open', 'Connections that are open', [], (set) =>
+      set({}, this.connections.reading.open),
+    );
+    counter('lightscore_connections_total', 'Connections that were opened', [], (add) =>
+      add({}, this.connections.reading.opened),
+    );
+    counter(
+      'lightscore_connections_refused_total',
+      'Connections that were closed at once, as MAX_CONNECTIONS were open',
+      [],
+      (add) => add({}, this.connections.reading.refused),
+    );
+    counter(
+      'lightscore_malformed_requests_total',
+      'Requests that the parser of the node transport refused, by reason; that of uws does not tell',
+      ['reason'],
+      (add) => this.connections.reading.malformed.forEach(([reason, count]) => add({ reason }, count)),
+    );
+    gauge('lightscore_transport_info', 'What speaks HTTP (TRANSPORT)', ['transport'], (set) =>
+      set({ transport: readings().transport }, 1),
+    );
   }
 
   /** What is counted and read of versions, swaps and experiments. */

@@ -1,10 +1,14 @@
 /** An exchange on Node's own HTTP server. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Answer } from '../answer.js';
 import { type ChunkHandler, Exchange, type ExchangeHost } from '../exchange.js';
 
 const NO_BYTES = new Uint8Array(0);
 const MAPPED_PREFIX = '::ffff:';
+
+/** Connections whose last answer is on its way: whatever else comes on them is nobody's request. */
+export const endingSockets = new WeakSet<Socket>();
 
 /** A request as Node's server hands it over. */
 export interface NodeRequest {
@@ -67,7 +71,10 @@ export class NodeExchange extends Exchange {
     const bytes = Buffer.from(body);
     const fields: (string | number)[] = ['Content-Length', bytes.length];
     for (const [name, value] of headers) fields.push(name, headerBytes(value));
-    if (last) fields.push('Connection', 'close');
+    if (last) {
+      fields.push('Connection', 'close');
+      endingSockets.add(this.#req.socket);
+    }
     res.writeHead(Number(status.slice(0, 3)), status.slice(4), fields as string[]);
     res.end(withoutBody ? undefined : bytes);
   }

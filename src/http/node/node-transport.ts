@@ -8,7 +8,7 @@ import { LightscoreError } from '../../errors.js';
 import { systemReason } from '../../system-error.js';
 import type { Handler, Method, Route } from '../route.js';
 import type { ListenOptions, Transport, TransportHost } from '../transport.js';
-import { NodeExchange } from './node-exchange.js';
+import { NodeExchange, endingSockets } from './node-exchange.js';
 import { NodeHead, targetOf } from './node-head.js';
 import { Router } from './router.js';
 
@@ -93,6 +93,7 @@ function handlerOf(route: Route | undefined, method: string | undefined): Handle
 
 /** Answers what is no request, counts it, and ends the connection. */
 function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket, host: TransportHost): void {
+  if (endingSockets.has(socket)) return;
   const code = error.code ?? 'unknown';
   // The client is gone: nothing was malformed.
   if (code === 'ECONNRESET' || !socket.writable) {

@@ -1,6 +1,6 @@
 /**
- * The admin routes of an acceptor: who calls, and what is asked; `Administration` answers. They exist only with
- * ADMIN_API_KEYS.
+ * The admin routes. They check the admin key and read the request; `Administration` carries it out. They exist only if
+ * ADMIN_API_KEYS is set.
  */
 import type { Exchange } from '../../http/exchange.js';
 import type { RequestHead } from '../../http/request-head.js';
@@ -24,17 +24,18 @@ export function adminRoutes(context: RouteContext): Route[] {
   return ROUTES.map(({ path, methods }) => ({
     path,
     methods,
-    handle: (exchange, head) => receive(context, path, exchange, head),
+    handle: (exchange, head) => receive(context, exchange, head),
   }));
 }
 
-function receive(context: RouteContext, route: string, exchange: Exchange, head: RequestHead): void {
+function receive(context: RouteContext, exchange: Exchange, head: RequestHead): void {
   const { access, administrator, bodies, isDraining } = context;
+  const { route } = exchange;
   const { method } = head;
   const address = access.address(exchange, head);
   const id = access.identifyAdmin(exchange, head);
   if (id === undefined) {
-    administrator.noteRefused(method, route, address);
+    administrator.noteRefused({ method, path: route, address });
     return;
   }
   const call: AdminCall = {
@@ -47,7 +48,7 @@ function receive(context: RouteContext, route: string, exchange: Exchange, head:
     version: route.includes(':version') ? head.parameter(0) : '',
     body: undefined,
   };
-  // Only an experiment is described by a body; nobody waits for it once the server drains.
+  // Only PUT /admin/experiment has a body. A draining server refuses it, so the body is not read.
   if (method !== 'PUT' || isDraining()) void answer(administrator, exchange, call);
   else {
     bodies.read(exchange, head, {

@@ -1,4 +1,4 @@
-/** What the server says of its own interface: the OpenAPI document and the page that renders it. */
+/** The routes of the server's documentation: the OpenAPI document and the page that renders it. */
 import { DOCS_PAGE } from '../../contract/docs-page.js';
 import { openApiDocument } from '../../contract/openapi.js';
 import type { Route } from '../../http/route.js';

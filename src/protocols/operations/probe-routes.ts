@@ -1,4 +1,4 @@
-/** What platforms ask of the server itself: health, liveness, readiness and metrics. */
+/** The routes for platforms and monitoring: health, liveness, readiness and metrics. */
 import { METRICS_CONTENT_TYPE } from '../../telemetry/metrics.js';
 import type { Route } from '../../http/route.js';
 import type { RouteContext } from '../context.js';

@@ -1,38 +1,40 @@
-/** Writes the answers of `/score`: JSON, with everything that a model fixes prepared once. */
+/** Writes the JSON answer of one row. The parts that are the same for all answers of a model are prepared once. */
 import { NUMBER_BYTES, RANKED } from '../../../workers/kernel/layout.js';
 import type { Batch } from '../../scoring/batcher.js';
 import { type AnswerPieces, answerPieces } from '../../scoring/answer-text.js';
 import type { ScoreQuery } from '../../contract/query.js';
 import type { ModelCard } from '../../scoring/model-card.js';
 
-/** All of a row but versions, features and request id. */
+/** Upper bound of an answer's characters without versions, features and request id. */
 const ROW_CHARACTERS = 160;
 
 export class AnswerWriter {
+  readonly #card: ModelCard;
   readonly #pieces: AnswerPieces;
-  readonly #mostOfFeature: number;
+  readonly #maxFeatureCharacters: number;
 
-  constructor(private readonly card: ModelCard) {
+  constructor(card: ModelCard) {
+    this.#card = card;
     this.#pieces = answerPieces(card);
     const { beforeValue, afterValue } = this.#pieces;
-    this.#mostOfFeature =
-      beforeValue.reduce((most, before, f) => Math.max(most, before.length + afterValue[f].length), 0) +
+    this.#maxFeatureCharacters =
+      beforeValue.reduce((max, before, f) => Math.max(max, before.length + afterValue[f].length), 0) +
       2 * NUMBER_BYTES +
       2;
   }
 
-  /** Most characters of one row's answer, without its request id. */
-  mostCharacters({ topK }: ScoreQuery): number {
+  /** Upper bound of the characters of one row's answer, without its request id. */
+  maxCharacters({ topK }: ScoreQuery): number {
     return (
       this.#pieces.versions.length +
       ROW_CHARACTERS +
-      Math.min(topK, this.card.featureNames.length) * this.#mostOfFeature
+      Math.min(topK, this.#card.featureNames.length) * this.#maxFeatureCharacters
     );
   }
 
   /**
-   * @param requestId as JSON, in its quotes
-   * @param milliseconds whole
+   * @param requestId JSON text, with quotes
+   * @param milliseconds a whole number
    * @returns the JSON object of one row
    */
   write(batch: Batch, laneRow: number, query: ScoreQuery, requestId: string, milliseconds: number): string {
@@ -50,10 +52,11 @@ export class AnswerWriter {
           : this.#byImportance(batch, laneRow, query.topK);
     }
     const { head, features: list, versions, id } = this.#pieces;
-    return `${head}${lane.calibrated[laneRow]}${list}${features}${versions}${milliseconds}${id}${requestId}${expected}}`;
+    const scored = `${head}${lane.calibrated[laneRow]}${list}${features}${versions}`;
+    return `${scored}${milliseconds}${id}${requestId}${expected}}`;
   }
 
-  /** The features that the kernel has ranked. */
+  /** Lists the features that the kernel has ranked. */
   #ranked({ lane }: Batch, laneRow: number, topK: number): string {
     const start = laneRow * lane.plan.features;
     let out = '';
@@ -61,16 +64,16 @@ export class AnswerWriter {
       const feature = lane.ranking[laneRow * RANKED + i];
       if (feature < 0) break;
       const value = lane.rows[start + feature];
-      out += `${i === 0 ? '' : ','}${this.#feature(feature, value, product(value, this.card.importance[feature]))}`;
+      out += `${i === 0 ? '' : ','}${this.#feature(feature, value, product(value, this.#card.importance[feature]))}`;
     }
     return out;
   }
 
-  /** The kernel's ranking, for more features than it keeps. */
+  /** Ranks as the kernel does, for more features than its ranking holds. */
   #byImportance({ lane }: Batch, laneRow: number, topK: number): string {
     const { features } = lane.plan;
     const values = lane.rows.subarray(laneRow * features, (laneRow + 1) * features);
-    const products = values.map((value, feature) => product(value, this.card.importance[feature]));
+    const products = values.map((value, feature) => product(value, this.#card.importance[feature]));
     return largest(products, topK)
       .map((feature) => this.#feature(feature, values[feature], products[feature]))
       .join();
@@ -86,19 +89,19 @@ export class AnswerWriter {
   }
 
   #feature(feature: number, value: number, contribution: number): string {
-    // A value is finite or missing; only missing differs from itself.
+    // A value is finite, or NaN if it is missing; only NaN differs from itself.
     const shown = value === value ? `${value}` : 'null';
     return `${this.#pieces.beforeValue[feature]}${shown}${this.#pieces.afterValue[feature]}${contribution}}`;
   }
 }
 
-/** |value * importance| as the kernel ranks it: 0 for a missing value, the largest double for an overflow. */
+/** |value * importance| as the kernel computes it: 0 for a missing value, the largest double for an overflow. */
 function product(value: number, importance: number): number {
   const size = Math.abs(value * importance);
   return size === size ? Math.min(size, Number.MAX_VALUE) : 0;
 }
 
-/** Indices of the `count` values largest in size; ties keep their order. */
+/** Indices of the `count` values with the largest absolute value; ties keep their order. */
 function largest(values: Float64Array, count: number): number[] {
   return Array.from(values.keys())
     .toSorted((a, b) => Math.abs(values[b]) - Math.abs(values[a]) || a - b)

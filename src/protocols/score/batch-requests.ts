@@ -1,4 +1,4 @@
-/** Bodies of `POST /score_batch`: a list of rows, answered by a list. */
+/** Handles `POST /score_batch`: a list of rows, answered by a list. */
 import { DEFAULT_QUERY, type ScoreQuery } from '../../contract/query.js';
 import type { ScoreRequest } from '../../contract/schemas.js';
 import { validateScoreBatchRequest } from '../../contract/validators.generated.js';
@@ -9,14 +9,14 @@ import { BatchAnswer } from './batch-answer.js';
 import type { CurrentVariants } from './current-variants.js';
 import { FeatureMismatch } from './feature-names.js';
 import { PlainBatchCall } from './plain-call.js';
-import { type RequestForm, parseBody } from './request-form.js';
+import { type RequestHandler, parseBody } from './request-handler.js';
 import { BatchCall, type BatchRows } from './score-call.js';
-import type { ModelFace, Variants } from './variants.js';
+import type { Variant, Variants } from './variants.js';
 
-/** An answer stands in one piece of memory until it is sent, for some requests as one string. */
+/** Limit on an answer, which is held in memory as a whole until it is sent, on the general path as one string. */
 const MAX_ANSWER_CHARACTERS = 64 * 2 ** 20;
 
-export class BatchRequests implements RequestForm {
+export class BatchRequests implements RequestHandler {
   readonly #context: RouteContext;
   readonly #variants: CurrentVariants;
 
@@ -25,14 +25,14 @@ export class BatchRequests implements RequestForm {
     this.#variants = variants;
   }
 
-  takePlain(exchange: Exchange, bytes: Uint8Array, key: string): boolean {
+  handlePlain(exchange: Exchange, bytes: Uint8Array, key: string): boolean {
     const variants = this.#variants.now();
-    // Rows that go to different models are read by `take`.
-    if (variants === undefined || (key === '' && variants.byRow)) return false;
+    // If the rows may go to different models, `handle` reads them.
+    if (variants === undefined || (key === '' && variants.dependsOnKey)) return false;
     const { reader } = this.#variants;
     const arrived = this.#context.clock.now();
     const rows = reader.readBatch(bytes);
-    // An answer that could be too large is refused by `take`, in its words.
+    // If the answer could be too large, `handle` refuses the request.
     if (rows === 0 || answerCharacters(variants, DEFAULT_QUERY, rows) > MAX_ANSWER_CHARACTERS) return false;
     const { model, columns, context } = variants.choose(key, DEFAULT_QUERY);
     const order = columns === undefined ? null : columns.of(null);
@@ -41,7 +41,7 @@ export class BatchRequests implements RequestForm {
     return true;
   }
 
-  take(exchange: Exchange, text: string, query: ScoreQuery, key: string): void {
+  handle(exchange: Exchange, text: string, query: ScoreQuery, key: string): void {
     const arrived = this.#context.clock.now();
     const requests = parseBody(exchange, text, validateScoreBatchRequest);
     if (requests === undefined || this.#refuseTooMany(exchange, requests.length)) return;
@@ -57,54 +57,58 @@ export class BatchRequests implements RequestForm {
     if (orders === undefined) return;
     const rows: BatchRows = { requests, orders, query, arrived, answer: new BatchAnswer(requests.length) };
     const admitted =
-      key === '' && variants.byRow
-        ? this.#sendByRow(exchange, rows, variants)
-        : this.#send(exchange, rows, variants.choose(key, query));
+      key === '' && variants.dependsOnKey
+        ? this.#admitByRow(exchange, rows, variants)
+        : this.#admit(exchange, rows, variants.choose(key, query));
     if (!admitted) exchange.refuse('OVERLOADED');
   }
 
   #refuseTooMany(exchange: Exchange, rows: number): boolean {
     const { maxBatchRows } = this.#context.config.http;
     if (rows <= maxBatchRows) return false;
-    exchange.refuse('BATCH_TOO_LARGE', { detail: `The batch has ${rows} rows; this server accepts ${maxBatchRows}.` });
+    const detail = `The batch has ${rows} rows; this server accepts at most ${maxBatchRows}.`;
+    exchange.refuse('BATCH_TOO_LARGE', { detail });
     return true;
   }
 
-  /** @returns whether the queue has room for the rows */
-  #send(exchange: Exchange, rows: BatchRows, { model, columns, context }: ModelFace): boolean {
+  /** @returns false if the queue is full */
+  #admit(exchange: Exchange, rows: BatchRows, { model, columns, context }: Variant): boolean {
     const orders = columns === undefined ? rows.orders : rows.orders.map((order) => columns.of(order));
     return this.#context.batcher.admit(new BatchCall(exchange, context, { ...rows, orders }), model);
   }
 
-  /** Each row of a batch goes to the model that its own request_id draws, as it would alone. */
-  #sendByRow(exchange: Exchange, { requests, orders, ...rest }: BatchRows, variants: Variants): boolean {
-    const drawn = new Map<ModelFace, number[]>();
+  /**
+   * Assigns each row of a batch to a model by its own request_id, as if it were sent alone.
+   * @returns false if the queue is full
+   */
+  #admitByRow(exchange: Exchange, { requests, orders, ...rest }: BatchRows, variants: Variants): boolean {
+    const assigned = new Map<Variant, number[]>();
     requests.forEach(({ request_id }, row) => {
-      const face = variants.choose(request_id, rest.query);
-      const places = drawn.get(face);
-      if (places === undefined) drawn.set(face, [row]);
-      else places.push(row);
+      const variant = variants.choose(request_id, rest.query);
+      const positions = assigned.get(variant);
+      if (positions === undefined) assigned.set(variant, [row]);
+      else positions.push(row);
     });
-    for (const [face, places] of drawn) {
+    for (const [variant, positions] of assigned) {
       const part: BatchRows = {
         ...rest,
-        requests: places.map((row) => requests[row]),
-        orders: places.map((row) => orders[row]),
-        places,
+        requests: positions.map((row) => requests[row]),
+        orders: positions.map((row) => orders[row]),
+        positions,
       };
-      // Where the queue has no room for the rest, the whole batch is refused, and the rows already queued are dropped.
-      if (!this.#send(exchange, part, face)) return false;
+      // If the queue cannot hold this part, the whole batch is refused, and the rows already queued are dropped.
+      if (!this.#admit(exchange, part, variant)) return false;
     }
     return true;
   }
 }
 
-/** Most characters of the answer to `rows` rows. */
+/** Upper bound of the characters of the answer to `rows` rows, without their request ids. */
 function answerCharacters({ champion }: Variants, query: ScoreQuery, rows: number): number {
-  return rows * champion.context.answers.mostCharacters(query);
+  return rows * champion.context.answers.maxCharacters(query);
 }
 
-/** The order of each request's features; undefined where one does not match, and the batch is refused. */
+/** Returns the order of each row's features; if one does not match, refuses the batch and returns undefined. */
 function resolveAll(
   exchange: Exchange,
   requests: readonly ScoreRequest[],

@@ -1,14 +1,14 @@
-/** The models that answer now, prepared once for each change of them, and the reader of requests for their features. */
+/** The models that answer now, prepared again only when `Serving` changes, and a request reader for their features. */
 import type { ScoreQuery } from '../../contract/query.js';
 import type { ScoreRequest } from '../../contract/schemas.js';
 import type { Exchange } from '../../http/exchange.js';
 import type { RouteContext } from '../context.js';
-import { requestIdOf } from './request-form.js';
+import { requestIdOf } from './request-handler.js';
 import { RequestReader } from './request-reader.js';
 import { type Variants, variantsOf } from './variants.js';
 
 export class CurrentVariants {
-  /** Expects the features of `now`. */
+  /** Reads requests with the features that the last result of `now` expects. */
   readonly reader: RequestReader;
   readonly #context: RouteContext;
   #variants: Variants | undefined;
@@ -19,7 +19,7 @@ export class CurrentVariants {
     this.reader = new RequestReader(pool.memory, pool.kernels.text, config.http.maxBatchRows);
   }
 
-  /** Undefined until a model is warm. */
+  /** The models that answer now; undefined until the first one is loaded. */
   now(): Variants | undefined {
     const serving = this.#context.serving();
     if (serving === undefined) return undefined;
@@ -30,7 +30,7 @@ export class CurrentVariants {
     return this.#variants;
   }
 
-  /** As `now`; undefined too where they cannot answer `query`. The request is refused then. */
+  /** Like `now`, but refuses the request and returns undefined if no model is loaded or it cannot answer `query`. */
   ready(exchange: Exchange, query: ScoreQuery, request?: ScoreRequest): Variants | undefined {
     const variants = this.now();
     if (variants === undefined) {

@@ -1,13 +1,13 @@
-/** Matches the feature names of a request with the model's, and says what is wrong where they do not match. */
+/** Matches the feature names of a request with the model's, and explains a mismatch. */
 import type { ProblemCode, ProblemOptions } from '../../contract/problem.js';
 import type { ScoreRequest } from '../../contract/schemas.js';
 import { type FeatureOrder, sameNames } from '../../model/feature-order.js';
 import { quote } from '../../quote.js';
 
-/** Names listed in one problem; the rest are counted. */
-const LISTED_NAMES = 5;
+/** How many names a problem lists; it gives only the number of the others. */
+const MAX_LISTED_NAMES = 5;
 
-/** Why a request's features cannot be put in the model's order. */
+/** The reason why a request's features do not match the model's. */
 export class FeatureMismatch {
   constructor(
     readonly code: Extract<ProblemCode, 'FEATURE_COUNT' | 'FEATURE_NAMES'>,
@@ -28,22 +28,22 @@ export class FeatureMismatch {
   }
 }
 
-/** Matches the feature names of requests with those of one model. Belongs to one thread; drop it with the model. */
+/** Matches the feature names of requests with those of one model. An instance belongs to one thread. */
 export class FeatureNames {
   readonly #names: readonly string[];
   readonly #indexOf: ReadonlyMap<string, number>;
-  // The last other order seen: a client sends the same one each time, and comparing is cheaper than looking up.
+  // The last order that was not the model's. Clients repeat theirs, and comparing names is cheaper than lookups.
   #other: { readonly names: readonly string[]; readonly order: Uint32Array } | undefined;
 
-  /** @param names the model's feature names, in its own order. */
+  /** @param names the model's feature names, in the model's order */
   constructor(names: readonly string[]) {
     this.#names = names;
     this.#indexOf = new Map(names.map((name, index) => [name, index]));
   }
 
   /**
-   * The order of a request's features, or why there is none. Nothing is allocated where the order is the model's own or
-   * the last other one.
+   * Returns the order of a request's features, or the reason why they do not match. Allocates nothing if the order is
+   * the model's, or the one that was cached last.
    */
   resolve(request: ScoreRequest): FeatureOrder | FeatureMismatch {
     const count = this.#names.length;
@@ -100,12 +100,12 @@ export class FeatureNames {
       ),
     ].filter((sentence) => sentence !== '');
     const errors = [
-      ...unknown.slice(0, LISTED_NAMES).map((index) => ({
+      ...unknown.slice(0, MAX_LISTED_NAMES).map((index) => ({
         pointer: `/feature_names/${index}`,
         detail: `${quote(names[index])} is not a feature of the model`,
       })),
       ...(missing.length > 0 ? [{ pointer: '/feature_names', detail: list('missing', missing) }] : []),
-      ...repeated.slice(0, LISTED_NAMES).map((index) => ({
+      ...repeated.slice(0, MAX_LISTED_NAMES).map((index) => ({
         pointer: `/feature_names/${index}`,
         detail: `${quote(names[index])} is already at /feature_names/${first.get(names[index])}`,
       })),
@@ -119,9 +119,9 @@ export class FeatureNames {
 
 function list(what: string, names: readonly string[]): string {
   if (names.length === 0) return '';
-  const rest = names.length - LISTED_NAMES;
+  const rest = names.length - MAX_LISTED_NAMES;
   return `${what} ${names
-    .slice(0, LISTED_NAMES)
+    .slice(0, MAX_LISTED_NAMES)
     .map((name) => quote(name))
     .join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
 }

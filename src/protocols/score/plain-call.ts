@@ -1,6 +1,6 @@
 /**
- * Requests that the kernel has read and answers, as the batcher sees them. What it cannot answer the host does, row by
- * row.
+ * Requests on the fast path, as the batcher sees them: the kernel has read them and writes their answers. A row that it
+ * leaves unanswered is answered by JavaScript.
  */
 import { randomUUID } from 'node:crypto';
 import type { Batch, PendingRequest } from '../../scoring/batcher.js';
@@ -10,13 +10,17 @@ import type { Exchange } from '../../http/exchange.js';
 import type { FeatureOrder } from '../../model/feature-order.js';
 import { DEFAULT_QUERY } from '../../contract/query.js';
 import type { RequestReader } from './request-reader.js';
-import { type CallContext, NOT_FINITE, answerRow } from './score-call.js';
+import { batchLogFields, rowLogFields } from './log-fields.js';
+import { type CallContext, NOT_FINITE, answerRow, idAsJson } from './score-call.js';
 
-/** `POST /score`: one row, answered by its own object. */
+/** Request ids that the kernel can write. */
+const KERNEL_ID = /^[\w.:/ -]{1,61}$/;
+
+/** A request of `POST /score`: one row. */
 export class PlainCall implements PendingRequest {
   readonly kind = 'score';
   readonly rowCount = 1;
-  /** Where its row waits, with the request id; the lane is the batch's until this is settled. */
+  /** The lane that holds the row and its request id, and the index in it. The batch keeps it until this is settled. */
   #lane: Lane | undefined;
   #at = 0;
 
@@ -28,9 +32,9 @@ export class PlainCall implements PendingRequest {
   readonly #arrived: number;
 
   /**
-   * @param reader has just read it
-   * @param columns where the model's features stand among those of the request; null: in the same places
-   * @param arrived performance.now() milliseconds, when the last byte of the body came
+   * @param reader has just read this request
+   * @param columns index of each of the model's features among those of the request; null if the orders are the same
+   * @param arrived when the last byte of the body arrived, in milliseconds of performance.now()
    */
   constructor(exchange: Exchange, context: CallContext, reader: RequestReader, columns: FeatureOrder, arrived: number) {
     this.deadline = arrived + context.timeoutMs;
@@ -42,23 +46,34 @@ export class PlainCall implements PendingRequest {
   }
 
   get settled(): boolean {
-    return this.#exchange.over;
+    return this.#exchange.finished;
   }
 
   writeRow(row: number, lane: Lane, at: number): void {
     writePlainRow(this.#reader, row, this.#columns, lane, at);
+    if (!this.#reader.putId(row, lane, at)) this.#putOwnId(lane, at);
     this.#lane = lane;
     this.#at = at;
+  }
+
+  /** The body has no request id: X-Request-ID, else a new one. */
+  #putOwnId(lane: Lane, at: number): void {
+    const { requestId } = this.#exchange;
+    if (requestId === undefined) lane.setId(at, randomUUID());
+    else if (KERNEL_ID.test(requestId)) lane.setId(at, requestId);
+    // The kernel cannot write this one, so it leaves the answer to JavaScript.
+    else lane.clearId(at);
   }
 
   scored(_row: number, batch: Batch, laneRow: number): void {
     const exchange = this.#exchange;
     const context = this.#context;
     const arrived = this.#arrived;
-    if (exchange.over) return;
-    const answer = plainAnswer(context, batch, laneRow, arrived);
+    if (exchange.finished) return;
+    const id = (): string => batch.lane.idOf(laneRow) || (exchange.requestId ?? '');
+    const answer = plainAnswer(context, batch, laneRow, arrived, rowLogFields(exchange), () => idAsJson(id()));
     if (answer === undefined) {
-      exchange.fail(new RangeError(NOT_FINITE), { detail: NOT_FINITE, requestId: batch.lane.idOf(laneRow) });
+      exchange.fail(new RangeError(NOT_FINITE), { detail: NOT_FINITE, requestId: id() });
       return;
     }
     context.durations.observe((batch.delivered - arrived) / 1000);
@@ -66,15 +81,15 @@ export class PlainCall implements PendingRequest {
   }
 
   failed(reason: 'deadline' | 'worker'): void {
-    const requestId = this.#lane?.idOf(this.#at);
+    const requestId = this.#lane?.idOf(this.#at) ?? '';
     this.#exchange.refuse(
       reason === 'deadline' ? 'DEADLINE_EXCEEDED' : 'INTERNAL',
-      requestId === undefined ? {} : { requestId },
+      requestId === '' ? {} : { requestId },
     );
   }
 }
 
-/** `POST /score_batch`: rows that one model scores. */
+/** A request of `POST /score_batch`, all of whose rows one model scores. */
 export class PlainBatchCall implements PendingRequest {
   readonly kind = 'score';
   readonly rowCount: number;
@@ -85,8 +100,9 @@ export class PlainBatchCall implements PendingRequest {
   readonly #columns: FeatureOrder;
   readonly #arrived: number;
   readonly #answer: BatchAnswer;
+  readonly #logFields: string;
 
-  /** As `PlainCall`. */
+  /** The parameters are those of `PlainCall`. */
   constructor(
     exchange: Exchange,
     context: CallContext,
@@ -102,22 +118,31 @@ export class PlainBatchCall implements PendingRequest {
     this.#columns = columns;
     this.#arrived = arrived;
     this.#answer = new BatchAnswer(rows);
+    this.#logFields = batchLogFields(exchange);
   }
 
   get settled(): boolean {
-    return this.#exchange.over;
+    return this.#exchange.finished;
   }
 
   writeRow(row: number, lane: Lane, at: number): void {
     writePlainRow(this.#reader, row, this.#columns, lane, at);
+    if (!this.#reader.putId(row, lane, at)) lane.setId(at, randomUUID());
   }
 
   scored(row: number, batch: Batch, laneRow: number): void {
     const exchange = this.#exchange;
     const context = this.#context;
     const arrived = this.#arrived;
-    if (exchange.over) return;
-    const answer = plainAnswer(context, batch, laneRow, arrived);
+    if (exchange.finished) return;
+    const answer = plainAnswer(
+      context,
+      batch,
+      laneRow,
+      arrived,
+      this.#logFields,
+      () => `"${batch.lane.idOf(laneRow)}"`,
+    );
     if (answer === undefined) {
       const detail = `Item ${row}: ${NOT_FINITE}`;
       exchange.fail(new RangeError(detail), { detail });
@@ -134,30 +159,33 @@ export class PlainBatchCall implements PendingRequest {
   }
 }
 
-/** Writes a row that was just read to row `at` of a lane, with a request id of its own where it came without. */
+/** Copies a row that was just read to row `at` of a lane. */
 function writePlainRow(reader: RequestReader, row: number, columns: FeatureOrder, lane: Lane, at: number): void {
   const { rows, features: width } = reader;
   const { features } = lane.plan;
   const from = row * width;
   const to = at * features;
   for (let i = 0; i < features; i++) lane.rows[to + i] = rows[from + (columns === null ? i : columns[i])];
-  if (!reader.putId(row, lane, at)) lane.setId(at, randomUUID());
 }
 
-/** Counts and logs one scored row. Returns its answer; undefined where the score is no number that JSON could carry. */
+/**
+ * Counts and logs one scored row, and returns its answer; undefined if the score is not finite.
+ * @param requestId as JSON, for an answer that the kernel has not written
+ */
 function plainAnswer(
   context: CallContext,
   batch: Batch,
   laneRow: number,
   arrived: number,
+  logFields: string,
+  requestId: () => string,
 ): Uint8Array | string | undefined {
   const { lane } = batch;
   const milliseconds = Math.trunc(batch.delivered - arrived);
   const answer = lane.answer(laneRow, milliseconds);
-  if (answer === undefined)
-    return answerRow(context, batch, laneRow, DEFAULT_QUERY, `"${lane.idOf(laneRow)}"`, arrived);
+  if (answer === undefined) return answerRow(context, batch, laneRow, DEFAULT_QUERY, requestId(), arrived, logFields);
   context.metrics.scored(lane.calibrated[laneRow]);
-  context.predictions.appendAnswered(batch, laneRow, milliseconds);
+  context.predictions.appendAnswered(batch, laneRow, milliseconds, logFields);
   if (context.shadow !== undefined) context.shadow.queue.offer(context.shadow.of, batch, laneRow);
   return answer;
 }

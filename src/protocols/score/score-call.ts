@@ -1,4 +1,4 @@
-/** `/score` and `/score_batch` as the batcher sees them: rows to write, scores to answer. */
+/** Requests on the general path, as the batcher sees them: it has them write their rows and answer with the scores. */
 import { randomUUID } from 'node:crypto';
 import type { ModelMetrics } from '../../telemetry/metrics.js';
 import type { PredictionLog } from '../../telemetry/log.js';
@@ -12,32 +12,33 @@ import type { Exchange } from '../../http/exchange.js';
 import type { FeatureOrder } from '../../model/feature-order.js';
 import type { ScoreQuery } from '../../contract/query.js';
 import type { ScoreRequest } from '../../contract/schemas.js';
+import { batchLogFields, rowLogFields } from './log-fields.js';
 
-/** What calls need of the model they were admitted for, and of the server. */
+/** What calls need of the model that scores them, and of the server. */
 export interface CallContext {
   readonly answers: AnswerWriter;
   /** The model version as JSON. */
   readonly modelVersion: string;
   readonly metrics: ModelMetrics;
   readonly durations: Distribution;
-  /** How long a request may wait to be scored, from the last byte of its body on, in milliseconds. */
+  /** How long a request may wait to be scored, in milliseconds from the last byte of its body. */
   readonly timeoutMs: number;
   readonly predictions: PredictionLog;
-  /** Who scores these rows as well, without being asked. */
+  /** The challenger that scores the same rows in the shadow of the champion; its scores are not sent to clients. */
   readonly shadow: { readonly of: Shadow; readonly queue: ShadowQueue } | undefined;
 }
 
-/** One row that was read from a body. */
+/** The row of a request of `POST /score`. */
 export interface SingleRow {
   readonly request: ScoreRequest;
-  /** Where the features stand, by the model's own. */
+  /** Position of each of the model's features in the request. */
   readonly order: FeatureOrder;
   readonly query: ScoreQuery;
-  /** performance.now() milliseconds, when the last byte of the body came. */
+  /** When the last byte of the body arrived, in milliseconds of performance.now(). */
   readonly arrived: number;
 }
 
-/** `POST /score`: one row, answered by its own object. */
+/** A request of `POST /score`: one row. */
 export class SingleCall implements PendingRequest {
   readonly kind: LaneKind;
   readonly rowCount = 1;
@@ -53,11 +54,11 @@ export class SingleCall implements PendingRequest {
     this.#exchange = exchange;
     this.#context = context;
     this.#row = row;
-    this.#requestId = idAsJson(row.request.request_id);
+    this.#requestId = idAsJson(row.request.request_id ?? exchange.requestId);
   }
 
   get settled(): boolean {
-    return this.#exchange.over;
+    return this.#exchange.finished;
   }
 
   writeRow(_row: number, lane: Lane, at: number): void {
@@ -65,8 +66,16 @@ export class SingleCall implements PendingRequest {
   }
 
   scored(_row: number, batch: Batch, laneRow: number): void {
-    if (this.#exchange.over) return;
-    const answer = answerRow(this.#context, batch, laneRow, this.#row.query, this.#requestId, this.#row.arrived);
+    if (this.#exchange.finished) return;
+    const answer = answerRow(
+      this.#context,
+      batch,
+      laneRow,
+      this.#row.query,
+      this.#requestId,
+      this.#row.arrived,
+      rowLogFields(this.#exchange),
+    );
     if (answer === undefined) {
       this.#exchange.fail(new RangeError(NOT_FINITE), { detail: NOT_FINITE, ...this.#problemId() });
       return;
@@ -84,21 +93,21 @@ export class SingleCall implements PendingRequest {
   }
 }
 
-/** The rows of a batch that one model scores. */
+/** The rows of one request of `POST /score_batch` that the same model scores. */
 export interface BatchRows {
   readonly requests: readonly ScoreRequest[];
-  /** Where each row's features stand, by the model's own. */
+  /** For each row, the position of each of the model's features in it. */
   readonly orders: readonly FeatureOrder[];
   readonly query: ScoreQuery;
-  /** performance.now() milliseconds, when the last byte of the body came. */
+  /** When the last byte of the body arrived, in milliseconds of performance.now(). */
   readonly arrived: number;
-  /** Gathers the answers of all rows of the request, whichever model scores them. */
+  /** Collects the answers of all rows of the request, whichever model scores them. */
   readonly answer: BatchAnswer;
-  /** Where the rows stand in `answer`; undefined: they are all of it. */
-  readonly places?: readonly number[];
+  /** Positions of the rows in the request; undefined if these are all of its rows. */
+  readonly positions?: readonly number[];
 }
 
-/** `POST /score_batch`: rows that one model scores. */
+/** The rows of one request of `POST /score_batch` that the same model scores. */
 export class BatchCall implements PendingRequest {
   readonly kind: LaneKind;
   readonly deadline: number;
@@ -106,6 +115,7 @@ export class BatchCall implements PendingRequest {
   readonly #context: CallContext;
   readonly #rows: BatchRows;
   readonly #requestIds: readonly string[];
+  readonly #logFields: string;
 
   constructor(exchange: Exchange, context: CallContext, rows: BatchRows) {
     this.kind = rows.query.explain === 'shap' ? 'explain' : 'score';
@@ -113,6 +123,7 @@ export class BatchCall implements PendingRequest {
     this.#exchange = exchange;
     this.#context = context;
     this.#rows = rows;
+    this.#logFields = batchLogFields(exchange);
     this.#requestIds = rows.requests.map(({ request_id }) => idAsJson(request_id));
   }
 
@@ -121,7 +132,7 @@ export class BatchCall implements PendingRequest {
   }
 
   get settled(): boolean {
-    return this.#exchange.over;
+    return this.#exchange.finished;
   }
 
   writeRow(row: number, lane: Lane, at: number): void {
@@ -129,7 +140,7 @@ export class BatchCall implements PendingRequest {
   }
 
   scored(row: number, batch: Batch, laneRow: number): void {
-    if (this.#exchange.over) return;
+    if (this.#exchange.finished) return;
     const answer = answerRow(
       this.#context,
       batch,
@@ -137,13 +148,15 @@ export class BatchCall implements PendingRequest {
       this.#rows.query,
       this.#requestIds[row],
       this.#rows.arrived,
+      this.#logFields,
     );
     if (answer === undefined) {
-      const detail = `Item ${this.#rows.places?.[row] ?? row}: ${NOT_FINITE}`;
+      const detail = `Item ${this.#rows.positions?.[row] ?? row}: ${NOT_FINITE}`;
       this.#exchange.fail(new RangeError(detail), { detail });
       return;
     }
-    const whole = this.#rows.answer.add(this.#rows.places === undefined ? row : this.#rows.places[row], answer);
+    const { positions } = this.#rows;
+    const whole = this.#rows.answer.add(positions === undefined ? row : positions[row], answer);
     if (whole === undefined) return;
     this.#context.durations.observe((batch.delivered - this.#rows.arrived) / 1000);
     this.#exchange.json(whole);
@@ -156,10 +169,10 @@ export class BatchCall implements PendingRequest {
 
 export const NOT_FINITE = 'The score is not a finite number.';
 
-/** Characters that JSON writes as they are. */
+/** Matches ids of characters that JSON does not escape. */
 const PLAIN = /^[\w.:/ -]*$/;
 
-function idAsJson(id: string | undefined): string {
+export function idAsJson(id: string | undefined): string {
   if (id === undefined) return `"${randomUUID()}"`;
   return PLAIN.test(id) ? `"${id}"` : JSON.stringify(id);
 }
@@ -181,7 +194,7 @@ function writeFeatures(features: ScoreRequest['features'], order: FeatureOrder, 
   }
 }
 
-/** Counts and logs one scored row. Returns its answer; undefined where the score is no number that JSON could carry. */
+/** Counts and logs one scored row, and returns its answer; undefined if the score is not finite. */
 export function answerRow(
   context: CallContext,
   batch: Batch,
@@ -189,12 +202,13 @@ export function answerRow(
   query: ScoreQuery,
   requestId: string,
   arrived: number,
+  logFields: string,
 ): string | undefined {
   const score = batch.lane.calibrated[laneRow];
   if (!Number.isFinite(score)) return undefined;
   const milliseconds = Math.trunc(batch.delivered - arrived);
   context.metrics.scored(score);
-  context.predictions.append(requestId, score, milliseconds, context.modelVersion, batch.delivered);
+  context.predictions.append(requestId, score, milliseconds, context.modelVersion, batch.delivered, logFields);
   if (context.shadow !== undefined) context.shadow.queue.offer(context.shadow.of, batch, laneRow);
   return context.answers.write(batch, laneRow, query, requestId, milliseconds);
 }

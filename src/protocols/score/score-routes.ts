@@ -1,4 +1,4 @@
-/** `POST /score` and `POST /score_batch`: what can be refused from the headers alone, then the body. */
+/** The routes `POST /score` and `POST /score_batch`: they check headers and query, then read the body. */
 import { DEFAULT_QUERY, type ScoreQuery, parseScoreQuery } from '../../contract/query.js';
 import type { BodyHandler, BodyRefusal } from '../../http/body.js';
 import type { Exchange } from '../../http/exchange.js';
@@ -7,7 +7,7 @@ import type { Handler, Route } from '../../http/route.js';
 import type { RouteContext } from '../context.js';
 import { BatchRequests } from './batch-requests.js';
 import { CurrentVariants } from './current-variants.js';
-import type { RequestForm } from './request-form.js';
+import type { RequestHandler } from './request-handler.js';
 import { SingleRequests } from './single-requests.js';
 
 const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i;
@@ -20,12 +20,12 @@ export function scoreRoutes(context: RouteContext): Route[] {
   ];
 }
 
-function receiver(context: RouteContext, form: RequestForm): Handler {
+function receiver(context: RouteContext, handler: RequestHandler): Handler {
   const { access, bodies, serving } = context;
   return (exchange: Exchange, head: RequestHead): void => {
     if (access.refuseScoring(exchange, head)) return;
     const contentType = head.header('content-type');
-    // No type at all is taken for JSON, as the Python service did.
+    // A body without a Content-Type is read as JSON, for compatibility with the service that this one replaces.
     if (contentType !== 'application/json' && contentType !== '' && !JSON_TYPE.test(contentType)) {
       exchange.refuse('UNSUPPORTED_MEDIA_TYPE');
       return;
@@ -36,25 +36,25 @@ function receiver(context: RouteContext, form: RequestForm): Handler {
       return;
     }
     const key = serving()?.experiment === undefined ? '' : head.header('x-experiment-key');
-    bodies.read(exchange, head, new ScoreBody(form, exchange, { query, key }));
+    bodies.read(exchange, head, new ScoreBody(handler, exchange, { query, key }));
   };
 }
 
-/** What a scoring request says outside of its body. */
+/** The parameters of a scoring request that are not in its body. */
 interface ScoreHead {
   readonly query: ScoreQuery;
   /** X-Experiment-Key; empty without one. */
   readonly key: string;
 }
 
-/** A scoring request whose body is on its way. */
+/** A scoring request whose body is being read. */
 class ScoreBody implements BodyHandler {
-  readonly #form: RequestForm;
+  readonly #handler: RequestHandler;
   readonly #exchange: Exchange;
   readonly #head: ScoreHead;
 
-  constructor(form: RequestForm, exchange: Exchange, head: ScoreHead) {
-    this.#form = form;
+  constructor(handler: RequestHandler, exchange: Exchange, head: ScoreHead) {
+    this.#handler = handler;
     this.#exchange = exchange;
     this.#head = head;
   }
@@ -63,7 +63,7 @@ class ScoreBody implements BodyHandler {
     const { query, key } = this.#head;
     if (query !== DEFAULT_QUERY) return false;
     try {
-      return this.#form.takePlain(this.#exchange, bytes, key);
+      return this.#handler.handlePlain(this.#exchange, bytes, key);
     } catch (error) {
       this.#exchange.fail(error);
       return true;
@@ -73,7 +73,7 @@ class ScoreBody implements BodyHandler {
   onBody(text: string): void {
     const { query, key } = this.#head;
     try {
-      this.#form.take(this.#exchange, text, query, key);
+      this.#handler.handle(this.#exchange, text, query, key);
     } catch (error) {
       this.#exchange.fail(error);
     }

@@ -1,4 +1,4 @@
-/** Bodies of `POST /score`: one row each. */
+/** Handles `POST /score`: one row. */
 import { DEFAULT_QUERY, type ScoreQuery } from '../../contract/query.js';
 import { validateScoreRequest } from '../../contract/validators.generated.js';
 import type { Exchange } from '../../http/exchange.js';
@@ -6,10 +6,10 @@ import type { RouteContext } from '../context.js';
 import type { CurrentVariants } from './current-variants.js';
 import { FeatureMismatch } from './feature-names.js';
 import { PlainCall } from './plain-call.js';
-import { type RequestForm, parseBody, requestIdOf } from './request-form.js';
+import { type RequestHandler, parseBody, requestIdOf } from './request-handler.js';
 import { SingleCall } from './score-call.js';
 
-export class SingleRequests implements RequestForm {
+export class SingleRequests implements RequestHandler {
   readonly #context: RouteContext;
   readonly #variants: CurrentVariants;
 
@@ -18,13 +18,13 @@ export class SingleRequests implements RequestForm {
     this.#variants = variants;
   }
 
-  takePlain(exchange: Exchange, bytes: Uint8Array, key: string): boolean {
+  handlePlain(exchange: Exchange, bytes: Uint8Array, key: string): boolean {
     const variants = this.#variants.now();
     const { reader } = this.#variants;
     if (variants === undefined || !reader.readSingle(bytes)) return false;
     const arrived = this.#context.clock.now();
-    const drawn = key !== '' || !variants.byRow ? key : reader.requestId;
-    const { model, columns, context } = variants.choose(drawn, DEFAULT_QUERY);
+    const experimentKey = key !== '' || !variants.dependsOnKey ? key : reader.requestId;
+    const { model, columns, context } = variants.choose(experimentKey, DEFAULT_QUERY);
     const call = new PlainCall(exchange, context, reader, columns === undefined ? null : columns.of(null), arrived);
     if (!this.#context.batcher.admit(call, model)) {
       exchange.refuse('OVERLOADED', requestIdOf({ request_id: reader.requestId }));
@@ -32,7 +32,7 @@ export class SingleRequests implements RequestForm {
     return true;
   }
 
-  take(exchange: Exchange, text: string, query: ScoreQuery, key: string): void {
+  handle(exchange: Exchange, text: string, query: ScoreQuery, key: string): void {
     const arrived = this.#context.clock.now();
     const request = parseBody(exchange, text, validateScoreRequest);
     if (request === undefined) return;

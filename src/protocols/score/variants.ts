@@ -1,6 +1,6 @@
 /**
- * Who answers which request: everything that an acceptor prepares once for each assignment of `Serving`, and the choice
- * bound to it.
+ * The models that may answer a request, and the choice between them. An acceptor prepares both once for each value of
+ * `Serving`.
  */
 import { type Serving, challengerDraw } from '../../registry/serving.js';
 import type { ServedModel } from '../../scoring/served-model.js';
@@ -12,12 +12,12 @@ import { ColumnOrders, type FeatureOrder, columnsOf } from '../../model/feature-
 import type { ScoreQuery } from '../../contract/query.js';
 import type { CallContext } from './score-call.js';
 
-type VariantContext = Pick<RouteContext, 'config' | 'metrics' | 'predictions' | 'shadow'>;
+type VariantParts = Pick<RouteContext, 'config' | 'metrics' | 'predictions' | 'shadow'>;
 
-/** A model in its role. */
-export interface ModelFace {
+/** A model in one role, champion or challenger. */
+export interface Variant {
   readonly model: ServedModel;
-  /** Undefined where requests carry exactly its features in its order. */
+  /** Undefined if requests carry exactly its features in its order. */
   readonly columns: ColumnOrders | undefined;
   readonly context: CallContext;
 }
@@ -25,50 +25,51 @@ export interface ModelFace {
 export interface Variants {
   readonly serving: Serving;
   readonly names: FeatureNames;
-  readonly champion: ModelFace;
-  /** @param key of the request; undefined or empty: it has none, and lots are drawn */
-  readonly choose: (key: string | undefined, query: ScoreQuery) => ModelFace;
-  /** `choose` depends on the key. */
-  readonly byRow: boolean;
+  readonly champion: Variant;
+  /** @param key the request's key in the experiment; without one (undefined or empty) the choice is random */
+  readonly choose: (key: string | undefined, query: ScoreQuery) => Variant;
+  /** Whether `choose` depends on the key. */
+  readonly dependsOnKey: boolean;
 }
 
-export function variantsOf(serving: Serving, served: VariantContext): Variants {
+export function variantsOf(serving: Serving, parts: VariantParts): Variants {
   const { champion, experiment, requestNames } = serving;
   const names = new FeatureNames(requestNames);
-  const plain = faceOf(champion, 'champion', requestNames, served);
-  if (experiment === undefined) return { serving, names, champion: plain, choose: () => plain, byRow: false };
+  const plain = variantOf(champion, 'champion', requestNames, parts);
+  if (experiment === undefined) return { serving, names, champion: plain, choose: () => plain, dependsOnKey: false };
 
   const { challenger, mode, share } = experiment;
-  const isDrawn = challengerDraw(challenger.card.version, share);
-  const draw = (key: string | undefined): boolean =>
-    key === undefined || key === '' ? Math.random() < share : isDrawn(key);
+  const isChallengers = challengerDraw(challenger.card.version, share);
+  const takesPart = (key: string | undefined): boolean =>
+    key === undefined || key === '' ? Math.random() < share : isChallengers(key);
   if (mode === 'shadow') {
     const columns = columnsIn(champion.card.featureNames, challenger);
     const of: Shadow = {
       challenger,
       columns,
-      observer: served.metrics.ofShadow(challenger.card.modelVersion, champion.card.modelVersion),
+      observer: parts.metrics.ofShadow(challenger.card.modelVersion, champion.card.modelVersion),
     };
-    const shadowed: ModelFace = { ...plain, context: { ...plain.context, shadow: { of, queue: served.shadow } } };
-    return { serving, names, champion: plain, choose: (key) => (draw(key) ? shadowed : plain), byRow: share < 1 };
+    const shadowed: Variant = { ...plain, context: { ...plain.context, shadow: { of, queue: parts.shadow } } };
+    const choose = (key: string | undefined): Variant => (takesPart(key) ? shadowed : plain);
+    return { serving, names, champion: plain, choose, dependsOnKey: share < 1 };
   }
-  const other = faceOf(challenger, 'challenger', requestNames, served);
+  const other = variantOf(challenger, 'challenger', requestNames, parts);
   return {
     serving,
     names,
     champion: plain,
-    // What the challenger cannot explain the champion does.
-    choose: (key, { explain }) => (draw(key) && (explain !== 'shap' || challenger.explainable) ? other : plain),
-    byRow: true,
+    // If the challenger has no exact explanation, the champion answers requests that ask for one.
+    choose: (key, { explain }) => (takesPart(key) && (explain !== 'shap' || challenger.explainable) ? other : plain),
+    dependsOnKey: true,
   };
 }
 
-function faceOf(
+function variantOf(
   model: ServedModel,
-  variant: 'champion' | 'challenger',
+  role: 'champion' | 'challenger',
   requestNames: readonly string[],
-  { config, metrics, predictions }: VariantContext,
-): ModelFace {
+  { config, metrics, predictions }: VariantParts,
+): Variant {
   const { card } = model;
   const columns = columnsIn(requestNames, model);
   return {
@@ -77,7 +78,7 @@ function faceOf(
     context: {
       answers: new AnswerWriter(card),
       modelVersion: JSON.stringify(card.modelVersion),
-      metrics: metrics.ofModel(card.modelVersion, variant),
+      metrics: metrics.ofModel(card.modelVersion, role),
       durations: metrics.durations,
       timeoutMs: config.http.requestTimeoutMs,
       predictions,
@@ -88,8 +89,8 @@ function faceOf(
 
 function columnsIn(names: readonly string[], { card }: ServedModel): FeatureOrder {
   const columns = columnsOf(card.featureNames, names);
-  // The registry lets no such model serve.
+  // The registry never lets such a model serve, so this is a bug.
   if (columns === undefined)
-    throw new RangeError(`${card.version} has features that are not among ${names.join(', ')}`);
+    throw new RangeError(`${card.version} needs features that are not among those of requests: ${names.join(', ')}`);
   return columns;
 }

@@ -1,24 +1,24 @@
-/** What a scoring body may hold, one row or a batch: how each form of request goes from its body to the batcher. */
+/** What the handlers of the two scoring routes have in common: one handles a single row, the other one a batch. */
 import { explainMalformedJson, explainMismatch } from '../../contract/mismatch.js';
 import type { ScoreQuery } from '../../contract/query.js';
 import { CEILING } from '../../contract/schemas.js';
 import type { Validator } from '../../contract/validators.generated.js';
 import type { Exchange } from '../../http/exchange.js';
 
-export interface RequestForm {
+export interface RequestHandler {
   /**
-   * Takes a request as nearly all clients send them, without a query: read and answered by the kernel.
-   * @param bytes the body; gone when this returns
+   * The fast path, for plain requests without a query, as nearly all clients send them: the kernel reads and answers.
+   * @param bytes the body; valid until this returns
    * @param key X-Experiment-Key; empty without one
-   * @returns false where `take` is to read it, whether it is right or wrong
+   * @returns false to leave the request, valid or not, to `handle`
    */
-  takePlain(exchange: Exchange, bytes: Uint8Array, key: string): boolean;
+  handlePlain(exchange: Exchange, bytes: Uint8Array, key: string): boolean;
 
-  /** Takes any other request: admits its rows, or refuses it. */
-  take(exchange: Exchange, text: string, query: ScoreQuery, key: string): void;
+  /** The general path, for every other request: admits its rows or refuses it. */
+  handle(exchange: Exchange, text: string, query: ScoreQuery, key: string): void;
 }
 
-/** The parsed and validated body; undefined where it is wrong, and the request refused. */
+/** Parses and validates a body; if it is invalid, refuses the request and returns undefined. */
 export function parseBody<T>(exchange: Exchange, text: string, validate: Validator<T>): T | undefined {
   let body: unknown;
   try {
@@ -32,7 +32,7 @@ export function parseBody<T>(exchange: Exchange, text: string, validate: Validat
   return undefined;
 }
 
-/** The request id of a body, for a refusal; empty where it has none that can be repeated. */
+/** The request id of a body, for a problem's options; empty if it has no valid one. */
 export function requestIdOf(body: unknown): { requestId?: string } {
   const isObject = typeof body === 'object' && body !== null && Object.hasOwn(body, 'request_id');
   const id: unknown = isObject ? Reflect.get(body, 'request_id') : undefined;
