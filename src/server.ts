@@ -5,7 +5,8 @@ import { Acceptor } from './acceptors/acceptor.js';
 import type { Acceptors } from './acceptors/acceptors.js';
 import { ownLimits } from './acceptors/limits.js';
 import { AuditTrail } from './audit/trail.js';
-import type { Config } from './config/config.js';
+import { checkTls } from './config/check-tls.js';
+import { type Config, rereadKeys } from './config/config.js';
 import { Administration, type Administrator } from './registry/administration.js';
 import type { TransportKind } from './http/choose-transport.js';
 import { ModelLoader } from './loading/loader.js';
@@ -22,7 +23,7 @@ import { type Log, openLog } from './telemetry/log.js';
 import { Metrics, type ModelReading } from './telemetry/metrics.js';
 import { InlineScorer } from './scoring/inline-scorer.js';
 import { createScoringResources } from './scoring/kernel.js';
-import { messageOf } from './errors.js';
+import { LightscoreError, messageOf } from './errors.js';
 
 /** How long a draining server still takes connections, so that load balancers see `/readyz` turn 503. */
 const LINGER_MS = 1000;
@@ -132,12 +133,43 @@ export class Server {
    * on.
    */
   async reload(actor: string): Promise<void> {
+    await this.#reloadAccess();
     const { logger } = this.log;
     try {
       const { outcome, version, detail } = await this.#models.reload(actor);
       logger.info({ event: 'reloaded', outcome, version }, detail);
     } catch (error) {
       logger.error({ event: 'reload_failed', err: error }, `not reloaded: ${messageOf(error)}`);
+    }
+  }
+
+  /** Keys and certificates that come from files. What is wrong with them is in the log, and the old ones hold. */
+  async #reloadAccess(): Promise<void> {
+    const { logger } = this.log;
+    const { access, http } = this.config;
+    try {
+      if (access.apiKeysFile !== undefined || access.adminApiKeysFile !== undefined) {
+        const keys = rereadKeys(access);
+        await this.#acceptors.useKeys(keys);
+        const counts = { api_keys: keys.apiKeys.length, admin_api_keys: keys.adminApiKeys.length };
+        logger.info({ event: 'keys_reloaded', ...counts }, 'the key files were read again');
+      }
+    } catch (error) {
+      logger.error({ event: 'keys_not_reloaded', err: error }, `the old keys hold: ${messageOf(error)}`);
+    }
+    if (http.tls === undefined) return;
+    try {
+      const { mistake, warning } = checkTls(http.tls);
+      if (mistake !== undefined) throw new LightscoreError('CONFIG_INVALID', mistake);
+      if (warning !== undefined) logger.warn({ event: 'config_warning' }, warning);
+      if (await this.#acceptors.reloadTls()) {
+        logger.info({ event: 'certificate_reloaded' }, 'new connections get the certificate as it is now');
+      } else {
+        const message = 'a new certificate takes a restart: uWebSockets.js keeps the one that it started with';
+        logger.warn({ event: 'certificate_not_reloaded' }, message);
+      }
+    } catch (error) {
+      logger.error({ event: 'certificate_not_reloaded', err: error }, `the old certificate stays: ${messageOf(error)}`);
     }
   }
 

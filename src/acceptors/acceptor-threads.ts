@@ -4,6 +4,7 @@
  * metrics.
  */
 import { setTimeout as pause } from 'node:timers/promises';
+import type { AccessKeys } from '../access/access-control.js';
 import { LightscoreError } from '../errors.js';
 import { type TransportKind, probePort } from '../http/choose-transport.js';
 import type { Serving } from '../registry/serving.js';
@@ -40,6 +41,8 @@ export class AcceptorThreads implements Acceptors {
   readonly #slots: AcceptorSlot[];
   #port = 0;
   #serving: Serving | undefined;
+  /** Undefined while the keys of the start hold. */
+  #keys: AccessKeys | undefined;
   #draining = false;
   #closing = false;
   #listening = false;
@@ -74,6 +77,17 @@ export class AcceptorThreads implements Acceptors {
     this.#serving = serving;
     // The replacement of an acceptor that died meanwhile starts with `serving`.
     await Promise.allSettled(this.#slots.map(({ thread }) => thread.serve(serving)));
+  }
+
+  async useKeys(keys: AccessKeys): Promise<void> {
+    this.#keys = keys;
+    // A thread that has died gets them when it is replaced.
+    await Promise.allSettled(this.#slots.map(({ thread }) => thread.useKeys(keys)));
+  }
+
+  async reloadTls(): Promise<boolean> {
+    const reloaded = await Promise.all(this.#slots.map(({ thread }) => thread.reloadTls()));
+    return reloaded.every(Boolean);
   }
 
   async startDraining(): Promise<void> {
@@ -161,6 +175,7 @@ export class AcceptorThreads implements Acceptors {
   async #openReplacement(thread: AcceptorThread): Promise<void> {
     try {
       // It gets connections as soon as it listens, so it must be able to answer first.
+      if (this.#keys !== undefined) await thread.useKeys(this.#keys);
       if (this.#serving !== undefined) await thread.serve(this.#serving);
       await thread.listen(this.#port);
       this.#parts.logger.warn(

@@ -2,7 +2,7 @@
  * One acceptor: an HTTP server with its own batcher, scoring workers and shadow queue. All of its state belongs to one
  * thread.
  */
-import { AccessControl } from '../access/access-control.js';
+import { AccessControl, type AccessKeys } from '../access/access-control.js';
 import type { Config } from '../config/config.js';
 import { AccessGate } from '../http/access-gate.js';
 import { BodyReader } from '../http/body.js';
@@ -38,6 +38,7 @@ export class Acceptor implements Acceptors {
   readonly #batcher: Batcher;
   readonly #bodies: BodyReader;
   readonly #server: HttpServer;
+  readonly #access: AccessControl;
 
   constructor(parts: AcceptorParts) {
     const { config, transports, pool, limits, metrics, predictions, logger } = parts;
@@ -46,12 +47,13 @@ export class Acceptor implements Acceptors {
     this.#batcher = new Batcher(pool, { ...scoring, quotas: limits }, observerOf(parts), this.#shadow);
     this.#bodies = new BodyReader(http, limits.partialBytes);
     predictions.lines = new PredictionLines(pool);
-    const server = new HttpServer(transports.create(http), http, requestObserver(metrics, logger));
+    const server = new HttpServer(transports.create(http), http, limits.connections, requestObserver(metrics, logger));
     this.#server = server;
+    this.#access = new AccessControl(access, limits.rate);
     server.serve(
       allRoutes({
         ...parts,
-        access: new AccessGate(new AccessControl(access, limits.rate), http.trustedProxies),
+        access: new AccessGate(this.#access, http.trustedProxies),
         bodies: this.#bodies,
         batcher: this.#batcher,
         shadow: this.#shadow,
@@ -77,6 +79,15 @@ export class Acceptor implements Acceptors {
 
   drained(): Promise<void> {
     return this.#server.drained();
+  }
+
+  useKeys(keys: AccessKeys): Promise<void> {
+    this.#access.replaceKeys(keys);
+    return Promise.resolve();
+  }
+
+  reloadTls(): Promise<boolean> {
+    return Promise.resolve(this.#server.reloadTls());
   }
 
   async close(): Promise<void> {

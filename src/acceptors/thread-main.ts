@@ -28,6 +28,8 @@ export async function runAcceptorThread(port: MessagePort, data: AcceptorWorkerD
         await acceptor.drained();
         predictions.flush();
       },
+      useKeys: (keys) => acceptor.useKeys(keys),
+      reloadTls: () => acceptor.reloadTls(),
       counts: () => counts(),
     },
     notifications: { close: () => void close() },

@@ -3,14 +3,14 @@
  *
  * A variable that is set to the empty string counts as not set.
  */
-import { X509Certificate, createPrivateKey } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { descriptorLimit } from './descriptor-limit.js';
+import { type TlsFiles, checkTls } from './check-tls.js';
 import { misspelled } from './misspelled.js';
 import { Reader } from './reader.js';
 import { LightscoreError } from '../errors.js';
 import { CEILING } from '../contract/schemas.js';
+import type { AccessKeys } from '../access/access-control.js';
 import type { ApiKey } from '../access/keys.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -28,7 +28,8 @@ const OTHER_DESCRIPTORS = 64;
 
 /** As many connections as the process may have descriptors, but for some. */
 function defaultConnections(): number {
-  return Math.max(1, descriptorLimit() - OTHER_DESCRIPTORS);
+  const limit = descriptorLimit();
+  return Math.max(1, limit - OTHER_DESCRIPTORS, Math.floor(limit / 2));
 }
 
 /** The values of variables that are not set. Those that have none are optional and undefined in `Config`. */
@@ -105,7 +106,9 @@ export interface Config {
     /** Compress large answers for clients that accept it. */
     readonly compress: boolean;
     /** Both PEM files, or neither. */
-    readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
+    readonly tls: TlsFiles | undefined;
+    /** Origins whose pages may call this server from a browser; `*` is any. Empty: none. */
+    readonly corsOrigins: readonly string[];
     /** Reverse proxies in front of this server that append to X-Forwarded-For; 0 ignores the header. */
     readonly trustedProxies: number;
     /** Largest request body, in bytes. */
@@ -122,6 +125,9 @@ export interface Config {
     readonly apiKeys: readonly ApiKey[];
     /** Keys for the admin routes. Empty: there are no admin routes. */
     readonly adminApiKeys: readonly ApiKey[];
+    /** Where the keys are read from, at start and on SIGHUP; undefined where they stand in the environment. */
+    readonly apiKeysFile: string | undefined;
+    readonly adminApiKeysFile: string | undefined;
     /** `/metrics` asks for a key too. */
     readonly metricsAuth: boolean;
     /** Requests a second for each key, or each address without one; 0 is off. */
@@ -195,6 +201,7 @@ export function readConfig(env: Environment): Configuration {
       compress: read.flag('COMPRESS_RESPONSES', DEFAULTS.COMPRESS_RESPONSES),
       maxHeaderBytes: read.integer('MAX_HEADER_BYTES', DEFAULTS.MAX_HEADER_BYTES, 1024, 1024 ** 2),
       tls: readTls(read),
+      corsOrigins: read.origins('CORS_ORIGINS'),
       trustedProxies: read.integer('TRUST_PROXY', DEFAULTS.TRUST_PROXY, 0, 16),
       maxBodyBytes: read.integer('MAX_BODY_BYTES', DEFAULTS.MAX_BODY_BYTES, 1, 1024 ** 3),
       maxBatchRows: read.integer('MAX_BATCH_ROWS', DEFAULTS.MAX_BATCH_ROWS, 1, CEILING.batchRows),
@@ -202,8 +209,10 @@ export function readConfig(env: Environment): Configuration {
       drainTimeoutMs: read.integer('DRAIN_TIMEOUT_MS', DEFAULTS.DRAIN_TIMEOUT_MS, 0, 600_000),
     },
     access: {
-      apiKeys: read.keys('API_KEYS'),
-      adminApiKeys: read.keys('ADMIN_API_KEYS'),
+      apiKeys: read.keys('API_KEYS', 'API_KEYS_FILE'),
+      adminApiKeys: read.keys('ADMIN_API_KEYS', 'ADMIN_API_KEYS_FILE'),
+      apiKeysFile: read.text('API_KEYS_FILE'),
+      adminApiKeysFile: read.text('ADMIN_API_KEYS_FILE'),
       metricsAuth: read.flag('METRICS_AUTH', DEFAULTS.METRICS_AUTH),
       rateLimit: read.integer('RATE_LIMIT', DEFAULTS.RATE_LIMIT, 0, 1_000_000),
     },
@@ -232,33 +241,23 @@ export function readConfig(env: Environment): Configuration {
   return { config: deepFreeze(config), warnings: [...read.warnings, ...misspelled(env)] };
 }
 
-function readTls(read: Reader): Config['http']['tls'] {
+function readTls(read: Reader): TlsFiles | undefined {
   const certFile = read.existingFile('TLS_CERT_FILE');
   const keyFile = read.existingFile('TLS_KEY_FILE');
+  const clientCaFile = read.existingFile('TLS_CLIENT_CA_FILE');
   if (read.isSet('TLS_CERT_FILE') !== read.isSet('TLS_KEY_FILE')) {
-    const [set, missing] = read.isSet('TLS_CERT_FILE')
-      ? ['TLS_CERT_FILE', 'TLS_KEY_FILE']
-      : ['TLS_KEY_FILE', 'TLS_CERT_FILE'];
+    const names = ['TLS_CERT_FILE', 'TLS_KEY_FILE'] as const;
+    const [set, missing] = read.isSet('TLS_CERT_FILE') ? names : names.toReversed();
     read.mistake(`${missing} is not set, but ${set} is: TLS needs both`);
   }
-  if (certFile === undefined || keyFile === undefined) return undefined;
-  const mistake = tlsMistake(certFile, keyFile);
-  return mistake === undefined ? { certFile, keyFile } : read.mistake(mistake);
-}
-
-/** What OpenSSL would find wrong with the pair, but would not say. */
-function tlsMistake(certFile: string, keyFile: string): string | undefined {
-  let place = `TLS_CERT_FILE: ${certFile}: is not a PEM certificate`;
-  try {
-    const certificate = new X509Certificate(readFileSync(certFile));
-    place = `TLS_KEY_FILE: ${keyFile}: is not a PEM private key without a passphrase`;
-    const key = createPrivateKey(readFileSync(keyFile));
-    return certificate.checkPrivateKey(key)
-      ? undefined
-      : `TLS_KEY_FILE: ${keyFile}: is not the key of the certificate ${certFile}`;
-  } catch {
-    return place;
+  if (read.isSet('TLS_CLIENT_CA_FILE') && !read.isSet('TLS_CERT_FILE')) {
+    read.mistake('TLS_CLIENT_CA_FILE is set, but TLS_CERT_FILE is not: without TLS there are no client certificates');
   }
+  if (certFile === undefined || keyFile === undefined) return undefined;
+  const files = { certFile, keyFile, clientCaFile };
+  const { mistake, warning } = checkTls(files);
+  if (warning !== undefined) read.warnings.push(warning);
+  return mistake === undefined ? files : read.mistake(mistake);
 }
 
 function readStore(read: Reader): Config['models']['store'] {
@@ -288,13 +287,7 @@ function checkTogether({ access, http, models, scoring }: Config, read: Reader):
     read.mistake(`CHALLENGER_VERSION is ${challenger.version}, the same as MODEL_VERSION`);
   if (challenger !== undefined && challenger.share === 0)
     read.warnings.push(`the challenger ${challenger.version} takes part in no request: CHALLENGER_SHARE is 0`);
-  for (const { id, digest } of access.adminApiKeys) {
-    const same = access.apiKeys.find((key) => key.digest.equals(digest));
-    if (same !== undefined)
-      read.mistake(
-        `ADMIN_API_KEYS: the key of ${JSON.stringify(id)} is also ${JSON.stringify(same.id)} of API_KEYS: admin keys must be keys of their own`,
-      );
-  }
+  checkKeysDiffer(access, read);
   if (access.metricsAuth && access.apiKeys.length + access.adminApiKeys.length === 0)
     read.mistake('METRICS_AUTH is 1, but neither API_KEYS nor ADMIN_API_KEYS is set: nobody could read the metrics');
   if (scoring.workers < http.acceptors)
@@ -306,6 +299,32 @@ function checkTogether({ access, http, models, scoring }: Config, read: Reader):
       `QUEUE_ROWS (${scoring.queueRows}) is less than MAX_BATCH_ROWS (${http.maxBatchRows}): larger batches than the queue are always refused`,
     );
   }
+}
+
+function checkKeysDiffer(access: AccessKeys, read: Reader): void {
+  for (const { id, digest } of access.adminApiKeys) {
+    const same = access.apiKeys.find((key) => key.digest.equals(digest));
+    if (same !== undefined)
+      read.mistake(
+        `ADMIN_API_KEYS: the key of ${JSON.stringify(id)} is also ${JSON.stringify(same.id)} of API_KEYS: admin keys must be keys of their own`,
+      );
+  }
+}
+
+/**
+ * Reads the keys again that come from files (API_KEYS_FILE, ADMIN_API_KEYS_FILE).
+ * @returns all keys that hold from here on
+ * @throws LightscoreError CONFIG_INVALID, one line for each mistake
+ */
+export function rereadKeys({ apiKeys, adminApiKeys, apiKeysFile, adminApiKeysFile }: Config['access']): AccessKeys {
+  const read = new Reader({ API_KEYS_FILE: apiKeysFile, ADMIN_API_KEYS_FILE: adminApiKeysFile });
+  const keys: AccessKeys = {
+    apiKeys: apiKeysFile === undefined ? apiKeys : read.keys('API_KEYS', 'API_KEYS_FILE'),
+    adminApiKeys: adminApiKeysFile === undefined ? adminApiKeys : read.keys('ADMIN_API_KEYS', 'ADMIN_API_KEYS_FILE'),
+  };
+  checkKeysDiffer(keys, read);
+  if (read.mistakes.length > 0) throw new LightscoreError('CONFIG_INVALID', read.mistakes.join('\n'));
+  return keys;
 }
 
 function deepFreeze<T extends object>(value: T): T {

@@ -12,23 +12,42 @@ export interface TransportKind {
 }
 
 /** @throws LightscoreError CONFIG_INVALID where the one that TRANSPORT names cannot be had */
-export async function chooseTransport({ transport, maxHeaderBytes }: Config['http']): Promise<TransportKind> {
-  if (transport === 'node') return await nodeKind(undefined);
+export async function chooseTransport(config: Config['http']): Promise<TransportKind> {
+  const { transport, maxHeaderBytes } = config;
+  if (transport === 'node') return await nodeKind(undefined, config.acceptors);
+  if (config.tls?.clientCaFile !== undefined) {
+    const reason = 'uWebSockets.js cannot ask clients for a certificate (TLS_CLIENT_CA_FILE)';
+    if (transport === 'auto') return await nodeKind(reason, config.acceptors);
+    throw new LightscoreError('CONFIG_INVALID', `TRANSPORT is uws, but ${reason}; set TRANSPORT=node or auto`);
+  }
   // uWebSockets.js reads this once, when the first thread loads it.
   process.env['UWS_HTTP_MAX_HEADERS_SIZE'] ??= String(maxHeaderBytes);
   try {
     const { UwsTransport } = await import('./uws/uws-transport.js');
-    return { name: 'uws', reason: undefined, create: (config) => new UwsTransport(config) };
+    return { name: 'uws', reason: undefined, create: (http) => new UwsTransport(http) };
   } catch (error) {
     const reason = `uWebSockets.js has no binary that loads here: ${firstLine(messageOf(error))}`;
-    if (transport === 'auto') return await nodeKind(reason);
+    if (transport === 'auto') return await nodeKind(reason, config.acceptors);
     throw new LightscoreError('CONFIG_INVALID', `TRANSPORT is uws, but ${reason}; set TRANSPORT=node or auto`);
   }
 }
 
-async function nodeKind(reason: string | undefined): Promise<TransportKind> {
+/** The first Node whose sockets can share a port. */
+const REUSE_PORT_SINCE = [22, 12] as const;
+
+/** @throws LightscoreError CONFIG_INVALID where Node would ignore `reusePort`, and only one acceptor would listen */
+function requireReusePort(): void {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  const [sinceMajor, sinceMinor] = REUSE_PORT_SINCE;
+  if (major > sinceMajor + 1 || (major === sinceMajor && minor >= sinceMinor) || (major === 23 && minor >= 1)) return;
+  const need = `ACCEPTORS above 1 needs Node ${sinceMajor}.${sinceMinor} or later with the node transport`;
+  throw new LightscoreError('CONFIG_INVALID', `${need} (this is ${process.versions.node}): set ACCEPTORS=1`);
+}
+
+async function nodeKind(reason: string | undefined, acceptors = 1): Promise<TransportKind> {
+  if (acceptors > 1) requireReusePort();
   const { NodeTransport } = await import('./node/node-transport.js');
-  return { name: 'node', reason, create: (config) => new NodeTransport(config) };
+  return { name: 'node', reason, create: (http) => new NodeTransport(http) };
 }
 
 function firstLine(text: string): string {

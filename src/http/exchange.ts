@@ -42,6 +42,8 @@ export interface ExchangeMarks {
   readonly traceId: string | undefined;
   /** Compresses large answers; undefined where they go as they are. */
   readonly encoder: Encoder | undefined;
+  /** Headers that every answer carries; undefined for none. */
+  readonly headers: Headers | undefined;
   /** The client's, where proxies say it (TRUST_PROXY); else undefined. */
   readonly address: string | undefined;
 }
@@ -50,6 +52,7 @@ export const NO_MARKS: ExchangeMarks = {
   requestId: undefined,
   traceId: undefined,
   encoder: undefined,
+  headers: undefined,
   address: undefined,
 };
 
@@ -107,8 +110,9 @@ export abstract class Exchange {
    * @param body text, or its bytes, which are read before this returns
    */
   json(body: string | Uint8Array): void {
-    const { encoder, requestId } = this.#marks;
-    if (this.#withoutBody || this.#host.draining || (encoder !== undefined && body.length >= MIN_COMPRESSED_BYTES)) {
+    const { encoder, headers, requestId } = this.#marks;
+    const isPlain = headers === undefined && (encoder === undefined || body.length < MIN_COMPRESSED_BYTES);
+    if (!isPlain || this.#withoutBody || this.#host.draining) {
       this.send(OK, typeof body === 'string' ? body : body.slice(), JSON_HEADERS);
       return;
     }
@@ -123,8 +127,9 @@ export abstract class Exchange {
   send(status: string, body: string | Uint8Array, headers: Headers, close = false): void {
     if (this.#finished) return;
     this.#finished = true;
-    const { encoder, requestId } = this.#marks;
-    const all = requestId === undefined ? headers : [...headers, ['X-Request-ID', requestId] as const];
+    const { encoder, headers: common = [], requestId } = this.#marks;
+    const id = requestId === undefined ? [] : [['X-Request-ID', requestId] as const];
+    const all = [...headers, ...common, ...id];
     const last = close || this.#host.draining;
     const answer: Answer = { status, headers: all, body, last, withoutBody: this.#withoutBody };
     if (encoder === undefined || body.length < MIN_COMPRESSED_BYTES || this.#withoutBody) this.#deliver(answer);

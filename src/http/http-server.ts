@@ -1,10 +1,12 @@
 /** A server of HTTP requests over one transport: what holds for every request, its counts, and draining. */
 import type { Config } from '../config/config.js';
+import type { Quota } from '../scoring/quota.js';
 import type { Exchange, RefusedRequest } from './exchange.js';
+import { CorsPolicy } from './cors.js';
 import { headFault } from './head-fault.js';
 import type { RequestHead } from './request-head.js';
-import { marksOf } from './request-marks.js';
-import type { Handler, Route } from './route.js';
+import { type MarkOptions, marksOf } from './request-marks.js';
+import type { Handler, Method, Route } from './route.js';
 import type { Transport, TransportHost } from './transport.js';
 
 /** Counts what happens, and reports what could not be answered. */
@@ -25,16 +27,23 @@ export class HttpServer implements TransportHost {
   readonly #transport: Transport;
   readonly #config: Config['http'];
   readonly #observer: RequestObserver;
+  readonly #connectionQuota: Quota;
+  readonly #cors: CorsPolicy;
+  readonly #markOptions: MarkOptions;
+  readonly #methods = new Map<string, readonly Method[]>();
   #port = 0;
   #draining = false;
-  #connections = 0;
   #inFlight = 0;
   #whenIdle: (() => void) | undefined;
 
-  constructor(transport: Transport, config: Config['http'], observer: RequestObserver) {
+  /** @param connections limits those of this server, or of several together */
+  constructor(transport: Transport, config: Config['http'], connections: Quota, observer: RequestObserver) {
     this.#transport = transport;
     this.#config = config;
     this.#observer = observer;
+    this.#connectionQuota = connections;
+    this.#cors = new CorsPolicy(config.corsOrigins);
+    this.#markOptions = { compress: config.compress, trustedProxies: config.trustedProxies, cors: this.#cors };
   }
 
   /** The port listened on, also where 0 was asked for. */
@@ -48,6 +57,7 @@ export class HttpServer implements TransportHost {
 
   /** Answers `routes`, and refuses everything else. Call once, before `listen`. */
   serve(routes: readonly Route[]): void {
+    for (const { path, methods } of routes) this.#methods.set(path, methods);
     this.#transport.serve(routes, this);
   }
 
@@ -71,23 +81,27 @@ export class HttpServer implements TransportHost {
     if (this.#inFlight > 0) await new Promise<void>((resolve) => (this.#whenIdle = resolve));
   }
 
+  /** As `Transport.reloadTls`. */
+  reloadTls(): boolean {
+    return this.#transport.reloadTls();
+  }
+
   /** Closes every connection, answered or not. */
   close(): void {
     this.#transport.close();
   }
 
   connected(): boolean {
-    if (this.#connections >= this.#config.maxConnections) {
+    if (!this.#connectionQuota.take(1)) {
       this.#observer.connectionRefused();
       return false;
     }
-    this.#connections++;
     this.#observer.connectionOpened();
     return true;
   }
 
   disconnected(): void {
-    this.#connections--;
+    this.#connectionQuota.give(1);
     this.#observer.connectionClosed();
   }
 
@@ -101,13 +115,21 @@ export class HttpServer implements TransportHost {
 
   receive(exchange: Exchange, head: RequestHead, handler: Handler): void {
     try {
-      exchange.mark(marksOf(exchange, head, this.#config));
+      exchange.mark(marksOf(exchange, head, this.#markOptions));
       const fault = headFault(head);
-      if (fault === undefined) handler(exchange, head);
-      else exchange.refuse(fault);
+      if (fault !== undefined) exchange.refuse(fault);
+      else if (!this.#cors.isOff && this.#cors.isPreflight(head)) this.#answerPreflight(exchange, head, handler);
+      else handler(exchange, head);
     } catch (error) {
       exchange.fail(error);
     }
+  }
+
+  /** Tells a browser what a page may send to a route; routes that no page may use are answered as without CORS. */
+  #answerPreflight(exchange: Exchange, head: RequestHead, handler: Handler): void {
+    const methods = this.#methods.get(exchange.route);
+    if (methods === undefined || exchange.route.startsWith('/admin')) handler(exchange, head);
+    else exchange.send('204 No Content', '', this.#cors.preflightHeaders(methods, head));
   }
 
   answered(route: string, status: number): void {

@@ -1,6 +1,7 @@
 /** What a request's head says of the request as a whole: its id, its trace, whether its answer may be compressed. */
 import { clientAddress } from '../access/client-address.js';
 import { encoderFor } from './compression.js';
+import type { CorsPolicy } from './cors.js';
 import { type Exchange, type ExchangeMarks, NO_MARKS } from './exchange.js';
 import type { RequestHead } from './request-head.js';
 
@@ -11,6 +12,7 @@ const TRACEPARENT = /^[\da-f]{2}-([\da-f]{32})-[\da-f]{16}-[\da-f]{2}(?:-|$)/;
 const NO_TRACE = '0'.repeat(32);
 
 export interface MarkOptions {
+  readonly cors: CorsPolicy;
   /** COMPRESS_RESPONSES */
   readonly compress: boolean;
   /** TRUST_PROXY */
@@ -21,15 +23,17 @@ export interface MarkOptions {
 export function marksOf(
   exchange: Exchange,
   head: RequestHead,
-  { compress, trustedProxies }: MarkOptions,
+  { compress, cors, trustedProxies }: MarkOptions,
 ): ExchangeMarks {
   const requestId = requestIdOf(head.header('x-request-id'));
   const traceId = traceIdOf(head.header('traceparent'));
   const encoder = compress ? encoderFor(head.header('accept-encoding')) : undefined;
+  const headers = cors.isOff ? undefined : cors.headersFor(exchange.route, head);
   const forwarded = trustedProxies > 0 ? head.list('x-forwarded-for') : '';
-  if (requestId === undefined && traceId === undefined && encoder === undefined && forwarded === '') return NO_MARKS;
+  const isPlain = requestId === undefined && traceId === undefined && encoder === undefined && headers === undefined;
+  if (isPlain && forwarded === '') return NO_MARKS;
   const address = forwarded === '' ? undefined : clientAddress(exchange.remoteAddress, forwarded, trustedProxies);
-  return { requestId, traceId, encoder, address };
+  return { requestId, traceId, encoder, headers, address };
 }
 
 function requestIdOf(value: string): string | undefined {

@@ -35,6 +35,13 @@ export interface Transport {
    */
   listen(options: ListenOptions): Promise<number>;
 
+  /**
+   * Reads certificate and key again, for connections from here on.
+   * @returns false where this transport cannot: it takes a restart
+   * @throws Error where they cannot be used; the old ones stay
+   */
+  reloadTls(): boolean;
+
   /** Takes no new connections; those that are open stay. */
   stopListening(): void;
 

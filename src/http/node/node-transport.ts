@@ -1,11 +1,15 @@
 /** HTTP by Node's own server: on every machine that runs Node, for about twice the CPU a request. */
 import { readFileSync } from 'node:fs';
 import { type IncomingMessage, type Server, type ServerOptions, type ServerResponse, createServer } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
+import {
+  type Server as TlsServer,
+  type ServerOptions as TlsOptions,
+  createServer as createTlsServer,
+} from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import type { TlsFiles } from '../../config/check-tls.js';
 import type { Config } from '../../config/config.js';
-import { LightscoreError } from '../../errors.js';
-import { systemReason } from '../../system-error.js';
+import { cannotListen } from '../listen-error.js';
 import type { Handler, Method, Route } from '../route.js';
 import type { ListenOptions, Transport, TransportHost } from '../transport.js';
 import { NodeExchange, endingSockets } from './node-exchange.js';
@@ -22,6 +26,8 @@ const STATUS_LINES: Readonly<Record<string, string>> = {
 
 export class NodeTransport implements Transport {
   readonly #server: Server;
+  readonly #tls: Config['http']['tls'];
+  readonly #tlsServer: TlsServer | undefined;
 
   constructor({ tls, maxHeaderBytes, keepAliveMs }: Config['http']) {
     const options: ServerOptions = {
@@ -30,10 +36,17 @@ export class NodeTransport implements Transport {
       // Bodies have a limit of their own; heads have `headersTimeout`.
       requestTimeout: 0,
     };
-    this.#server =
-      tls === undefined
-        ? createServer(options)
-        : createTlsServer({ ...options, cert: readFileSync(tls.certFile), key: readFileSync(tls.keyFile) });
+    this.#tls = tls;
+    if (tls === undefined) this.#server = createServer(options);
+    else {
+      this.#tlsServer = createTlsServer({ ...options, ...readTls(tls) });
+      this.#server = this.#tlsServer;
+    }
+  }
+
+  reloadTls(): boolean {
+    if (this.#tls !== undefined) this.#tlsServer?.setSecureContext(readTls(this.#tls));
+    return true;
   }
 
   serve(routes: readonly Route[], host: TransportHost): void {
@@ -62,13 +75,11 @@ export class NodeTransport implements Transport {
   async listen({ host, port, shared }: ListenOptions): Promise<number> {
     const server = this.#server;
     await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
+      server.once('error', (error) => reject(cannotListen({ host, port }, error)));
       server.listen({ host, port, exclusive: true, ...(shared && { reusePort: true }) }, () => {
-        server.off('error', reject);
+        server.removeAllListeners('error');
         resolve();
       });
-    }).catch((error: unknown) => {
-      throw new LightscoreError('CONFIG_INVALID', `cannot listen on ${host} port ${port}: ${systemReason(error)}`);
     });
     return (server.address() as AddressInfo).port;
   }
@@ -83,6 +94,18 @@ export class NodeTransport implements Transport {
     this.#server.close();
     this.#server.closeAllConnections();
   }
+}
+
+function readTls({ certFile, keyFile, clientCaFile }: TlsFiles): TlsOptions {
+  return {
+    cert: readFileSync(certFile),
+    key: readFileSync(keyFile),
+    ...(clientCaFile !== undefined && {
+      ca: readFileSync(clientCaFile),
+      requestCert: true,
+      rejectUnauthorized: true,
+    }),
+  };
 }
 
 function handlerOf(route: Route | undefined, method: string | undefined): Handler {

@@ -2,9 +2,9 @@
 import uWS from 'uWebSockets.js';
 import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.js';
 import type { Config } from '../../config/config.js';
-import { LightscoreError } from '../../errors.js';
 import type { Handler, Method, Route } from '../route.js';
 import type { ListenOptions, Transport, TransportHost } from '../transport.js';
+import { cannotListen, listenError } from '../listen-error.js';
 import { UwsExchange } from './uws-exchange.js';
 import { UwsHead } from './uws-head.js';
 
@@ -72,12 +72,14 @@ export class UwsTransport implements Transport {
     const socket = await new Promise<us_listen_socket | false>((resolve) => {
       (this.#app as unknown as ListeningApp).listen(host, port, options, resolve);
     });
-    if (socket === false) {
-      const why = "another process may have it, or the address may not be this machine's";
-      throw new LightscoreError('CONFIG_INVALID', `cannot listen on ${host} port ${port}: ${why}`);
-    }
+    // uWebSockets.js does not say why.
+    if (socket === false) throw cannotListen({ host, port }, await listenError({ host, port }));
     this.#socket = socket;
     return uWS.us_socket_local_port(socket);
+  }
+
+  reloadTls(): boolean {
+    return false;
   }
 
   stopListening(): void {
