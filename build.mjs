@@ -59,6 +59,8 @@ step('kernel', '.kernel', [...here, path('workers/kernel')], () => {
     '1024',
     '--use',
     'abort=',
+    '--transform',
+    './workers/kernel/inline-transform.mjs',
   ]);
 });
 

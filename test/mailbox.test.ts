@@ -28,6 +28,18 @@ test('a task arrives whole, with addresses beyond 2 GiB; its time comes back', (
   assert.equal(other.isDone, true);
 });
 
+test('nothing is posted while a task is under way, which arrives as it was', () => {
+  const mailbox = new Mailbox(Mailbox.bufferFor(1), 0);
+  mailbox.post(TASK);
+  assert.throws(
+    () => mailbox.post({ ...TASK, first: 0 }),
+    /^InvariantError: a task is posted to a mailbox while another one is under way$/,
+  );
+  assert.deepEqual(mailbox.wait(), TASK);
+  mailbox.finish(1);
+  assert.equal(mailbox.isDone, true);
+});
+
 test('whoever comes last sees the other: a task is found done, or its worker is asked for a message', () => {
   const mailbox = new Mailbox(Mailbox.bufferFor(1), 0);
   mailbox.post(TASK);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
+import { FreeRegions } from '../src/scoring/free-regions.js';
 import { createLane, planLane } from '../src/scoring/lane.js';
 import { SharedMemory } from '../src/scoring/memory.js';
 
@@ -76,6 +77,40 @@ test('what 4 GiB cannot hold is refused, and the memory is as it was', () => {
   assert.throws(() => memory.allocate(5 * 2 ** 30), { code: 'MODEL_UNSUPPORTED' });
   assert.equal(memory.usedBytes, 1024);
   memory.free(address);
+  assert.equal(memory.usedBytes, 0);
+});
+
+test('free regions lie apart: one that touches another joins it, one that reaches into another is refused', () => {
+  const regions = new FreeRegions();
+  regions.give({ address: 1024, bytes: 256 });
+  regions.give({ address: 2048, bytes: 256 });
+  for (const [address, bytes, fault] of [
+    [1024, 256, /^InvariantError: a region is freed that is free already$/],
+    [1088, 64, /^InvariantError: a region is freed that is free already$/],
+    [960, 128, /^InvariantError: a region is freed that reaches into a free one$/],
+    [1280, 832, /^InvariantError: a region is freed that reaches into a free one$/],
+  ] as const)
+    assert.throws(() => regions.give({ address, bytes }), fault);
+  assert.equal(regions.bytes, 512);
+  assert.equal(regions.take(1280), undefined);
+  regions.give({ address: 1280, bytes: 768 });
+  assert.equal(regions.take(1280), 1024);
+  assert.equal(regions.bytes, 0);
+});
+
+test('a memory whose regions are not the whole of it says so', () => {
+  const memory = new SharedMemory();
+  const address = memory.allocate(1000);
+  memory.memory.grow(1);
+  const fault = /^InvariantError: the free regions of the shared memory and those in use do not add up to the whole$/;
+  assert.throws(() => memory.allocate(1000), fault);
+  assert.throws(() => memory.free(address), fault);
+});
+
+test('a region of no bytes is refused', () => {
+  const memory = new SharedMemory();
+  for (const bytes of [0, -64, NaN])
+    assert.throws(() => memory.allocate(bytes), /^InvariantError: a region of no bytes is asked for$/);
   assert.equal(memory.usedBytes, 0);
 });
 

@@ -29,7 +29,9 @@ async function serve(): Promise<void> {
   for (const warning of warnings) logger.warn({ event: 'config_warning' }, warning);
 
   let stopping = false;
-  const stop = (exitCode: number): void => {
+  let exitCode = 0;
+  const stop = (code: number): void => {
+    exitCode = Math.max(exitCode, code);
     // A terminal's Ctrl-C often arrives twice: from the terminal and from npm.
     if (stopping) return;
     stopping = true;
@@ -53,6 +55,11 @@ async function serve(): Promise<void> {
     });
   }
   void server.givenUp.then(() => stop(1));
+  // A bug: nobody can tell what it broke, so what was accepted is answered and the next process starts afresh.
+  process.on('uncaughtException', (error) => {
+    logger.fatal({ event: 'uncaught_exception', err: error }, 'the server met a fault of its own, and ends');
+    stop(1);
+  });
   process.on('SIGHUP', (signal) => {
     logger.info({ event: 'signal', signal }, `got ${signal}`);
     void server.reload(`signal:${signal}`);

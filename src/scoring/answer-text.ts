@@ -70,7 +70,7 @@ export class AnswerText {
     const ofFeatures = ofFeature.slice(0, L.RANKED).reduce((a, b) => a + b, 0);
     const [ofHead, ofTop, ofVersions, ofId, ofLogScore, ofLogTime, ofLogVersion] = fixed.map((piece) => piece.length);
     const most =
-      L.ANSWER_TEXT +
+      L.ANSWER_HEADER_BYTES +
       ofHead +
       L.NUMBER_BYTES +
       ofTop +

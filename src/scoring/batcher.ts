@@ -12,6 +12,8 @@
  * Everything here runs on one thread; the races are with workers that die, and with requests that are answered early
  * (client gone, deadline passed) while their rows are on the way.
  */
+import { InvariantError, invariant } from '../invariant.js';
+import { FreeWorkers } from './free-workers.js';
 import type { ScoreTask } from './mailbox.js';
 import { runTask } from './kernel.js';
 import type { Lane, LaneKind } from './lane.js';
@@ -104,9 +106,8 @@ export const MOST_LANE_BYTES = 256 * 2 ** 20;
 export class Batcher {
   readonly #open: Record<LaneKind, Batch | undefined> = { score: undefined, explain: undefined };
   #ready: Batch[] = [];
-  #idleWorkers: number;
+  readonly #workers: FreeWorkers;
   readonly #waiting: Quota;
-  #runningRows = 0;
   readonly #laneBytes: Quota;
   #scheduled = false;
   #sweeper: NodeJS.Timeout | undefined;
@@ -120,7 +121,7 @@ export class Batcher {
     private readonly observer: BatchObserver,
     private readonly spare?: SpareWork,
   ) {
-    this.#idleWorkers = pool.workers;
+    this.#workers = new FreeWorkers(pool.workers);
     this.#waiting = options.quotas?.rows ?? new OwnQuota(options.queueRows);
     this.#laneBytes = options.quotas?.laneBytes ?? new OwnQuota(MOST_LANE_BYTES);
     if (spare !== undefined) spare.whenReady = () => this.#schedule();
@@ -133,7 +134,7 @@ export class Batcher {
 
   /** Rows waiting or being scored. */
   get rows(): number {
-    return this.#waiting.taken + this.#runningRows;
+    return this.#waiting.taken + this.#workers.rows;
   }
 
   /**
@@ -152,6 +153,7 @@ export class Batcher {
         this.#schedule();
         return false;
       }
+      invariant(batch.count < batch.lane.plan.capacity, 'a row is written past the end of its lane');
       const at = batch.count++;
       request.writeRow(row, batch.lane, at);
       batch.requests.push(request);
@@ -224,7 +226,7 @@ export class Batcher {
   }
 
   #dispatch(): void {
-    while (this.#idleWorkers > 0) {
+    while (this.#workers.free > 0) {
       const batch = this.#next();
       if (batch === undefined) {
         this.#runSpare();
@@ -274,8 +276,7 @@ export class Batcher {
       this.#deliver(batch, end);
       return true;
     }
-    this.#idleWorkers--;
-    this.#runningRows += rows;
+    this.#workers.take(rows);
     this.#run(batch, end, 1, started);
     return false;
   }
@@ -285,8 +286,7 @@ export class Batcher {
     const rows = end - batch.first;
     this.pool.run(taskOf(batch, end)).then(
       (micros) => {
-        this.#idleWorkers++;
-        this.#runningRows -= rows;
+        this.#workers.giveBack(rows);
         this.#learn(kind, rows, micros);
         this.#handoverUs += NEWEST * ((performance.now() - started) * 1000 - micros - this.#handoverUs);
         // The worker gets its next batch before this one is answered: answering takes longer than scoring. The rest of
@@ -295,6 +295,8 @@ export class Batcher {
         this.#deliver(batch, end);
       },
       (error: unknown) => {
+        // This thread's own bug, which another worker would meet as well.
+        if (error instanceof InvariantError) throw error;
         // The worker died in mid-batch. Its rows stand untouched in the lane, so they go to another worker; scores that
         // it may have written are written again.
         this.observer.workerFailed(error);
@@ -302,8 +304,7 @@ export class Batcher {
           this.#run(batch, end, attempt + 1, started);
           return;
         }
-        this.#idleWorkers++;
-        this.#runningRows -= rows;
+        this.#workers.giveBack(rows);
         for (let at = batch.first; at < end; at++) {
           if (!batch.requests[at].settled) batch.requests[at].failed('worker');
         }
@@ -317,11 +318,11 @@ export class Batcher {
     const batch = this.#spareRuns ? undefined : this.spare?.next();
     if (batch === undefined) return;
     this.#spareRuns = true;
-    this.#idleWorkers--;
+    this.#workers.take(0);
     const { strategy, image } = batch.model;
     const over = (): void => {
       this.#spareRuns = false;
-      this.#idleWorkers++;
+      this.#workers.giveBack(0);
       this.#dispatch();
     };
     this.pool
@@ -333,6 +334,7 @@ export class Batcher {
           batch.model.releaseLane(batch.lane);
         },
         (error: unknown) => {
+          if (error instanceof InvariantError) throw error;
           this.observer.workerFailed(error);
           batch.requests[0].failed('worker');
           batch.model.releaseLane(batch.lane);

@@ -1,5 +1,6 @@
 /** A lane: the shared memory of one batch. The layout is drawn in `workers/kernel/layout.ts`. */
 import * as L from '../../workers/kernel/layout.js';
+import { invariant } from '../invariant.js';
 import type { LaneShape } from '../model/image.js';
 import type { Regions } from './memory.js';
 
@@ -67,6 +68,8 @@ export class Lane {
   /** [capacity][answerBytes] */
   readonly #answers: Uint8Array;
   readonly #answerHeads: Int32Array;
+  /** Undefined while no batch has the lane. */
+  #holder: object | undefined;
 
   constructor(
     readonly plan: LanePlan,
@@ -95,6 +98,21 @@ export class Lane {
     this.#answerHeads = new Int32Array(buffer, answers, (plan.answerBytes / 4) * plan.capacity);
   }
 
+  /**
+   * Notes that a batch has it.
+   * @param holder to whom it comes back
+   */
+  take(holder: object): void {
+    invariant(this.#holder === undefined, 'a lane is taken that a batch has already');
+    this.#holder = holder;
+  }
+
+  giveBack(holder: object): void {
+    invariant(this.#holder !== undefined, 'a lane is given back that no batch has');
+    invariant(this.#holder === holder, 'a lane is given back to another model than it was taken of');
+    this.#holder = undefined;
+  }
+
   /** The kernel shall write no answer for `row`: it needs more than the kernel can. */
   clearId(row: number): void {
     if (this.plan.answerBytes > 0) this.#ids[row * L.ID_BYTES] = 0;
@@ -121,7 +139,7 @@ export class Lane {
     const start = row * this.plan.answerBytes;
     const length = this.#answerHeads[(start + L.ANSWER_LENGTH) / 4];
     if (length === 0) return undefined;
-    const text = start + L.ANSWER_TEXT;
+    const text = start + L.ANSWER_HEADER_BYTES;
     const time = text + this.#answerHeads[(start + L.ANSWER_TIME) / 4];
     if (milliseconds < 10) {
       this.#answers[time] = 48 + milliseconds;

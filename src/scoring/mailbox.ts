@@ -9,6 +9,7 @@
  * the worker writes DONE, then reads WAKE: one of them sees the other's. WAKE names the task, as a worker may read it
  * so late that the front end waits for the next one already.)
  */
+import { invariant } from '../invariant.js';
 import { STRATEGIES, type Strategy } from '../model/strategies.js';
 
 /** Addresses in the shared memory; everything a worker needs to know travels with the task. */
@@ -58,6 +59,7 @@ export class Mailbox {
 
   /** The task before it must be done. */
   post({ strategy, image, text, lane, first, end, explain }: ScoreTask): void {
+    invariant(this.isDone, 'a task is posted to a mailbox while another one is under way');
     const task = this.#task;
     task[STRATEGY] = STRATEGIES.indexOf(strategy);
     task[IMAGE] = image;

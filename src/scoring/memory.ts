@@ -4,6 +4,8 @@
  * collector.
  */
 import { LightscoreError } from '../errors.js';
+import { invariant } from '../invariant.js';
+import { FreeRegions } from './free-regions.js';
 import { writePowersOfTen } from './powers.js';
 
 const PAGE = 65_536;
@@ -12,11 +14,6 @@ const ALIGNMENT = 64;
 const MAXIMUM_PAGES = 65_536;
 /** The first page holds constant tables: the kernel's own (exp), written alike by every instance, and powers of ten. */
 const FIRST_ADDRESS = PAGE;
-
-interface Region {
-  address: number;
-  bytes: number;
-}
 
 /** What lanes are made in: the whole memory, or one thread's access to it. */
 export interface Regions {
@@ -28,17 +25,19 @@ export interface Regions {
 
 export class SharedMemory implements Regions {
   readonly memory = new WebAssembly.Memory({ initial: 2, maximum: MAXIMUM_PAGES, shared: true });
-  /** Ascending by address, never touching each other. */
-  readonly #free: Region[] = [{ address: FIRST_ADDRESS, bytes: PAGE }];
+  readonly #free = new FreeRegions();
+  /** Bytes by address. */
   readonly #used = new Map<number, number>();
+  #usedBytes = 0;
 
   constructor() {
+    this.#free.give({ address: FIRST_ADDRESS, bytes: this.totalBytes - FIRST_ADDRESS });
     writePowersOfTen(this.memory);
   }
 
   /** Bytes of all regions in use. */
   get usedBytes(): number {
-    return [...this.#used.values()].reduce((sum, bytes) => sum + bytes, 0);
+    return this.#usedBytes;
   }
 
   /** Bytes of the whole memory. */
@@ -52,35 +51,39 @@ export class SharedMemory implements Regions {
    * @throws LightscoreError MODEL_UNSUPPORTED where 4 GiB cannot hold it
    */
   allocate(bytes: number): number {
+    invariant(bytes > 0, 'a region of no bytes is asked for');
     const size = Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
-    const fits = this.#free.findIndex((region) => region.bytes >= size);
-    if (fits >= 0) {
-      const region = this.#free[fits];
-      const { address } = region;
-      if (region.bytes === size) this.#free.splice(fits, 1);
-      else {
-        region.address += size;
-        region.bytes -= size;
-      }
-      this.#used.set(address, size);
-      return address;
+    const address = this.#free.take(size);
+    if (address === undefined) {
+      this.#grow(size);
+      return this.allocate(bytes);
     }
-    this.#grow(size);
-    return this.allocate(bytes);
+    this.#used.set(address, size);
+    this.#usedBytes += size;
+    this.#checkSum();
+    return address;
   }
 
   free(address: number): void {
     const bytes = this.#used.get(address);
     if (bytes === undefined) throw new RangeError(`no region at address ${address}`);
+    this.#free.give({ address, bytes });
     this.#used.delete(address);
-    this.#release({ address, bytes });
+    this.#usedBytes -= bytes;
+    this.#checkSum();
+  }
+
+  /** Every byte behind the first page is either free or in use. */
+  #checkSum(): void {
+    invariant(
+      FIRST_ADDRESS + this.#usedBytes + this.#free.bytes === this.totalBytes,
+      'the free regions of the shared memory and those in use do not add up to the whole',
+    );
   }
 
   #grow(size: number): void {
     const end = this.totalBytes;
-    const last = this.#free.at(-1);
-    const atEnd = last !== undefined && last.address + last.bytes === end ? last.bytes : 0;
-    const pages = Math.ceil((size - atEnd) / PAGE);
+    const pages = Math.ceil((size - this.#free.bytesBefore(end)) / PAGE);
     try {
       this.memory.grow(pages);
     } catch (error) {
@@ -90,23 +93,6 @@ export class SharedMemory implements Regions {
         { cause: error },
       );
     }
-    this.#release({ address: end, bytes: pages * PAGE });
-  }
-
-  #release(region: Region): void {
-    const after = this.#free.findIndex((other) => other.address > region.address);
-    const at = after < 0 ? this.#free.length : after;
-    this.#free.splice(at, 0, region);
-    this.#join(at);
-    this.#join(at - 1);
-  }
-
-  /** Joins free region `i` with the next one where they touch. */
-  #join(i: number): void {
-    const region = this.#free[i];
-    const next = this.#free[i + 1];
-    if (region === undefined || next === undefined || region.address + region.bytes !== next.address) return;
-    region.bytes += next.bytes;
-    this.#free.splice(i + 1, 1);
+    this.#free.give({ address: end, bytes: pages * PAGE });
   }
 }

@@ -111,9 +111,9 @@ export class ScoringPool<Memory extends Regions = SharedMemory> implements Score
   }
 
   #give(slot: Slot, waiting: Waiting): void {
+    slot.mailbox.post(waiting.task);
     slot.running = waiting;
     this.#running++;
-    slot.mailbox.post(waiting.task);
     if (slot.attendance === undefined) this.#attend(slot);
     this.#looksUntil = performance.now() + LOOK_MS;
     if (this.#looking) return;

@@ -1,12 +1,18 @@
 /** Limits over what is taken and given back: rows, bytes. Of one thread, or one limit that several threads share. */
 
+import { invariant } from '../invariant.js';
+
 export interface Quota {
   /** Takes all of `amount`; where that is past the limit nothing, and returns false. */
   take(amount: number): boolean;
+  /** Gives back `amount` of what this thread has taken. */
   give(amount: number): void;
   /** Taken by this thread and not given back. */
   readonly taken: number;
 }
+
+const TAKES_LESS = 'less than nothing is taken of a quota';
+const GIVES_MORE = 'more is given back to a quota than was taken of it';
 
 export class OwnQuota implements Quota {
   #taken = 0;
@@ -18,12 +24,14 @@ export class OwnQuota implements Quota {
   }
 
   take(amount: number): boolean {
+    invariant(amount >= 0, TAKES_LESS);
     if (this.#taken + amount > this.limit) return false;
     this.#taken += amount;
     return true;
   }
 
   give(amount: number): void {
+    invariant(amount >= 0 && amount <= this.#taken, GIVES_MORE);
     this.#taken -= amount;
   }
 }
@@ -53,6 +61,7 @@ export class SharedQuota implements Quota {
   }
 
   take(amount: number): boolean {
+    invariant(amount >= 0, TAKES_LESS);
     if (Atomics.add(this.cells, 0, amount) + amount > this.limit) {
       Atomics.sub(this.cells, 0, amount);
       return false;
@@ -62,6 +71,7 @@ export class SharedQuota implements Quota {
   }
 
   give(amount: number): void {
+    invariant(amount >= 0 && amount <= this.taken, GIVES_MORE);
     Atomics.sub(this.cells, 1 + this.holder, amount);
     Atomics.sub(this.cells, 0, amount);
   }

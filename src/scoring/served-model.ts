@@ -1,5 +1,6 @@
 /** A model that is ready to score: its image in shared memory, the kernel chosen for it, its lanes. */
 import { LightscoreError } from '../errors.js';
+import { invariant } from '../invariant.js';
 import type { LaneShape } from '../model/image.js';
 import type { Strategy } from '../model/strategies.js';
 import { AnswerText } from './answer-text.js';
@@ -98,8 +99,11 @@ export class ServedModel implements CompiledModel {
    * `releaseLane`.
    */
   takeLane(kind: LaneKind): Lane | undefined {
+    invariant(!this.#isUnused, 'a lane is taken of a model whose memory was given back');
     const lane = this.#kept[kind].pop() ?? this.#createLane(kind);
-    if (lane !== undefined) this.#batches++;
+    if (lane === undefined) return undefined;
+    lane.take(this);
+    this.#batches++;
     return lane;
   }
 
@@ -113,6 +117,7 @@ export class ServedModel implements CompiledModel {
   }
 
   releaseLane(lane: Lane): void {
+    lane.giveBack(this);
     this.#batches--;
     const kept = this.#kept[lane.plan.kind];
     if (this.#retired || kept.length >= (this.#lent?.keptLanes ?? LANE_LIMITS.kept)) this.#memory.free(lane.address);
@@ -122,10 +127,12 @@ export class ServedModel implements CompiledModel {
 
   /** Another thread may score with it too: the image stays in place until that thread's `letGo`. */
   hold(): void {
+    invariant(!this.#isUnused, 'a model is held whose memory was given back');
     this.#batches++;
   }
 
   letGo(): void {
+    invariant(this.#batches > 0, 'a model is let go that nobody holds');
     this.#batches--;
     this.#freeWhenUnused();
   }
@@ -150,8 +157,13 @@ export class ServedModel implements CompiledModel {
     this.#freeWhenUnused();
   }
 
+  /** Nothing is under way, and nothing will be: the image is not in place any more. */
+  get #isUnused(): boolean {
+    return this.#retired && this.#batches === 0;
+  }
+
   #freeWhenUnused(): void {
-    if (!this.#retired || this.#batches > 0) return;
+    if (!this.#isUnused) return;
     this.#memory.free(this.image);
     if (this.#lent === undefined) this.#memory.free(this.text);
     this.#whenFreed?.();

@@ -1,5 +1,5 @@
-// What the host calls. Every function takes an image and a lane (addresses) and the rows first..end of the lane; none keeps state,
-// so that any thread may run any of them on any lane it owns.
+// What the host calls. Every function takes an image and a lane (addresses) and the rows first..end of the lane; none
+// keeps state, so that any thread may run any of them on any lane it owns.
 import { rawMask32, rawMask64 } from './mask';
 import { calibrate, predict, rank } from './output';
 import { rawWalk } from './walk';

@@ -1,20 +1,40 @@
-// From raw scores to answers: LightGBM's ConvertOutput, scikit-learn's isotonic calibration, the seed's ranking of features.
+// From raw scores to answers: LightGBM's ConvertOutput, scikit-learn's isotonic calibration, the ranking of features by
+// |value * importance|.
 import {
-  HEADER_AVERAGE_DIVISOR, HEADER_CALIBRATOR_COUNT, HEADER_CALIBRATOR_FLOAT32, HEADER_CALIBRATOR_X, HEADER_CALIBRATOR_Y,
-  HEADER_FEATURES, HEADER_IMPORTANCE, HEADER_OUTPUTS, HEADER_SIGMOID, HEADER_TRANSFORM, LANE_CALIBRATED, LANE_PREDICTION,
-  LANE_RANKING, LANE_RAW, LANE_ROWS, RANKING_BYTES, TRANSFORM_EXP, TRANSFORM_LOG1P_EXP, TRANSFORM_SIGMOID,
-  TRANSFORM_SIGNED_SQUARE, TRANSFORM_SOFTMAX,
+  HEADER_AVERAGE_DIVISOR,
+  HEADER_CALIBRATOR_COUNT,
+  HEADER_CALIBRATOR_FLOAT32,
+  HEADER_CALIBRATOR_X,
+  HEADER_CALIBRATOR_Y,
+  HEADER_FEATURES,
+  HEADER_IMPORTANCE,
+  HEADER_OUTPUTS,
+  HEADER_SIGMOID,
+  HEADER_TRANSFORM,
+  LANE_CALIBRATED,
+  LANE_PREDICTION,
+  LANE_RANKING,
+  LANE_RAW,
+  LANE_ROWS,
+  RANKING_BYTES,
+  TRANSFORM_EXP,
+  TRANSFORM_LOG1P_EXP,
+  TRANSFORM_SIGMOID,
+  TRANSFORM_SIGNED_SQUARE,
+  TRANSFORM_SOFTMAX,
 } from './layout';
 import { field } from './search';
 
-// exp and log1p are musl's (AssemblyScript's NativeMath): table-driven as glibc's, with the same last bit; V8's Math.exp is not.
-// @ts-ignore: decorator
-@inline
+/**
+ * exp and log1p are musl's (AssemblyScript's NativeMath): table-driven as glibc's, with the same last bit; V8's
+ * Math.exp is not.
+ * @inline
+ */
 function transformed(transform: i32, sigmoid: f64, x: f64): f64 {
-  if (transform == TRANSFORM_SIGMOID) return 1.0 / (1.0 + NativeMath.exp(-sigmoid * x));
-  if (transform == TRANSFORM_EXP) return NativeMath.exp(x);
-  if (transform == TRANSFORM_LOG1P_EXP) return NativeMath.log1p(NativeMath.exp(x));
-  if (transform == TRANSFORM_SIGNED_SQUARE) return <f64>(i32(x > 0) - i32(x < 0)) * x * x;
+  if (transform === TRANSFORM_SIGMOID) return 1.0 / (1.0 + NativeMath.exp(-sigmoid * x));
+  if (transform === TRANSFORM_EXP) return NativeMath.exp(x);
+  if (transform === TRANSFORM_LOG1P_EXP) return NativeMath.log1p(NativeMath.exp(x));
+  if (transform === TRANSFORM_SIGNED_SQUARE) return f64(i32(x > 0) - i32(x < 0)) * x * x;
   return x;
 }
 
@@ -24,13 +44,13 @@ export function predict(image: usize, lane: usize, first: i32, end: i32): void {
   const transform = field(image, HEADER_TRANSFORM);
   const sigmoid = load<f64>(image + HEADER_SIGMOID);
   const divisor = load<f64>(image + HEADER_AVERAGE_DIVISOR);
-  let raw = lane + load<u32>(lane + LANE_RAW) + <usize>(first * outputs << 3);
-  let prediction = lane + load<u32>(lane + LANE_PREDICTION) + <usize>(first * outputs << 3);
+  let raw = lane + load<u32>(lane + LANE_RAW) + usize((first * outputs) << 3);
+  let prediction = lane + load<u32>(lane + LANE_PREDICTION) + usize((first * outputs) << 3);
   for (let row = first; row < end; row++) {
-    if (transform == TRANSFORM_SOFTMAX) {
+    if (transform === TRANSFORM_SOFTMAX) {
       softmax(raw, prediction, outputs, divisor);
-      raw += <usize>outputs << 3;
-      prediction += <usize>outputs << 3;
+      raw += usize(outputs) << 3;
+      prediction += usize(outputs) << 3;
       continue;
     }
     for (let k = 0; k < outputs; k++, raw += 8, prediction += 8) {
@@ -42,17 +62,17 @@ export function predict(image: usize, lane: usize, first: i32, end: i32): void {
 function softmax(raw: usize, prediction: usize, outputs: i32, divisor: f64): void {
   let top = load<f64>(raw) / divisor;
   for (let k = 1; k < outputs; k++) {
-    const x = load<f64>(raw + (<usize>k << 3)) / divisor;
+    const x = load<f64>(raw + (usize(k) << 3)) / divisor;
     if (x > top) top = x;
   }
   let sum: f64 = 0;
   for (let k = 0; k < outputs; k++) {
-    const part = NativeMath.exp(load<f64>(raw + (<usize>k << 3)) / divisor - top);
-    store<f64>(prediction + (<usize>k << 3), part);
+    const part = NativeMath.exp(load<f64>(raw + (usize(k) << 3)) / divisor - top);
+    store<f64>(prediction + (usize(k) << 3), part);
     sum += part;
   }
   for (let k = 0; k < outputs; k++) {
-    const at = prediction + (<usize>k << 3);
+    const at = prediction + (usize(k) << 3);
     store<f64>(at, load<f64>(at) / sum);
   }
 }
@@ -66,63 +86,71 @@ export function calibrate(image: usize, lane: usize, first: i32, end: i32): void
   const prediction = lane + load<u32>(lane + LANE_PREDICTION);
   const calibrated = lane + load<u32>(lane + LANE_CALIBRATED);
   for (let row = first; row < end; row++) {
-    const p = load<f64>(prediction + (<usize>row << 3));
-    store<f64>(calibrated + (<usize>row << 3), count == 0 ? p : float32 ? isotonic32(x, y, count, p) : isotonic64(x, y, count, p));
+    const p = load<f64>(prediction + (usize(row) << 3));
+    store<f64>(
+      calibrated + (usize(row) << 3),
+      count === 0 ? p : float32 ? isotonic32(x, y, count, p) : isotonic64(x, y, count, p),
+    );
   }
 }
 
-// numpy.interp: the last threshold at or below p starts the segment, so p on a threshold gives that threshold's y itself.
-// @ts-ignore: decorator
-@inline
+/**
+ * numpy.interp: the last threshold at or below p starts the segment, so p on a threshold gives that threshold's y
+ * itself.
+ * @inline
+ */
 function isotonic64(x: usize, y: usize, count: i32, p: f64): f64 {
-  const last = <usize>(count - 1) << 3;
-  if (p != p) return p;
+  const last = usize(count - 1) << 3;
+  if (p !== p) return p;
   if (p <= load<f64>(x)) return load<f64>(y);
   if (p >= load<f64>(x + last)) return load<f64>(y + last);
   let low = 0;
   let high = count - 1;
   while (high - low > 1) {
     const middle = (low + high) >> 1;
-    if (load<f64>(x + (<usize>middle << 3)) <= p) low = middle;
+    if (load<f64>(x + (usize(middle) << 3)) <= p) low = middle;
     else high = middle;
   }
-  const at = <usize>low << 3;
+  const at = usize(low) << 3;
   const x0 = load<f64>(x + at);
   const y0 = load<f64>(y + at);
-  if (x0 == p) return y0;
+  if (x0 === p) return y0;
   const slope = (load<f64>(y + at + 8) - y0) / (load<f64>(x + at + 8) - x0);
   return slope * (p - x0) + y0;
 }
 
-// scipy's interp1d in float32 arithmetic: p is clipped first, and on a threshold it ends that threshold's lower segment.
-// @ts-ignore: decorator
-@inline
+/**
+ * scipy's interp1d in float32 arithmetic: p is clipped first, and on a threshold it ends that threshold's lower
+ * segment.
+ * @inline
+ */
 function isotonic32(x: usize, y: usize, count: i32, p64: f64): f64 {
-  if (p64 != p64) return p64;
-  if (count == 1) return load<f64>(y);
-  const least = <f32>load<f64>(x);
-  const most = <f32>load<f64>(x + (<usize>(count - 1) << 3));
-  const p = <f32>p64 > least ? (<f32>p64 < most ? <f32>p64 : most) : least;
+  if (p64 !== p64) return p64;
+  if (count === 1) return load<f64>(y);
+  const least = f32(load<f64>(x));
+  const most = f32(load<f64>(x + (usize(count - 1) << 3)));
+  const p = f32(p64) > least ? (f32(p64) < most ? f32(p64) : most) : least;
   let low = 0;
   let high = count - 1;
   while (high - low > 1) {
     const middle = (low + high) >> 1;
-    if (<f32>load<f64>(x + (<usize>middle << 3)) < p) low = middle;
+    if (f32(load<f64>(x + (usize(middle) << 3))) < p) low = middle;
     else high = middle;
   }
-  const at = <usize>low << 3;
-  const x0 = <f32>load<f64>(x + at);
-  const y0 = <f32>load<f64>(y + at);
-  const slope: f32 = (<f32>load<f64>(y + at + 8) - y0) / (<f32>load<f64>(x + at + 8) - x0);
-  return <f64>(slope * (p - x0) + y0);
+  const at = usize(low) << 3;
+  const x0 = f32(load<f64>(x + at));
+  const y0 = f32(load<f64>(y + at));
+  const slope: f32 = (f32(load<f64>(y + at + 8)) - y0) / (f32(load<f64>(x + at + 8)) - x0);
+  return f64(slope * (p - x0) + y0);
 }
 
-/** |value * importance|: 0 for a missing value, the largest double for an overflow. */
-// @ts-ignore: decorator
-@inline
+/**
+ * |value * importance|: 0 for a missing value, the largest double for an overflow.
+ * @inline
+ */
 export function product(value: f64, importance: f64): f64 {
   const size = abs(value * importance);
-  return size == size ? min(size, f64.MAX_VALUE) : 0.0;
+  return size === size ? min(size, f64.MAX_VALUE) : 0.0;
 }
 
 /**
@@ -131,13 +159,17 @@ export function product(value: f64, importance: f64): f64 {
 export function rank(image: usize, lane: usize, first: i32, end: i32): void {
   const features = field(image, HEADER_FEATURES);
   const importance = image + field(image, HEADER_IMPORTANCE);
-  let row = lane + load<u32>(lane + LANE_ROWS) + <usize>(first * features << 3);
-  let ranking = lane + load<u32>(lane + LANE_RANKING) + <usize>(first * RANKING_BYTES);
-  for (let r = first; r < end; r++, row += <usize>features << 3, ranking += RANKING_BYTES) {
-    let a: f64 = -1, b: f64 = -1, c: f64 = -1;
-    let i = -1, j = -1, k = -1;
+  let row = lane + load<u32>(lane + LANE_ROWS) + usize((first * features) << 3);
+  let ranking = lane + load<u32>(lane + LANE_RANKING) + usize(first * RANKING_BYTES);
+  for (let r = first; r < end; r++, row += usize(features) << 3, ranking += RANKING_BYTES) {
+    let a: f64 = -1,
+      b: f64 = -1,
+      c: f64 = -1;
+    let i = -1,
+      j = -1,
+      k = -1;
     for (let f = 0; f < features; f++) {
-      const at = <usize>f << 3;
+      const at = usize(f) << 3;
       const score = product(load<f64>(row + at), load<f64>(importance + at));
       if (score > c) {
         if (score > b) {

@@ -1,20 +1,30 @@
-// Reads the bodies of `/score` and `/score_batch`, for the requests that nearly all clients send nearly always: known fields, each once, as many features
-// as the model has, names as the model spells them, a short request id without escapes. Whatever else a body may be, right or
-// wrong, is left to the host, which alone knows how to refuse. So this accepts nothing that JSON.parse and the schema would not, and
-// what it accepts means the same to them.
+// Reads the bodies of `/score` and `/score_batch`, for the requests that nearly all clients send nearly always: known
+// fields, each once, as many features as the model has, names as the model spells them, a short request id without
+// escapes. Whatever else a body may be, right or wrong, is left to the host, which alone knows how to refuse. So this
+// accepts nothing that JSON.parse and the schema would not, and what it accepts means the same to them.
 import { readNumber } from './decimal';
 import {
-  ID_BYTES, LANE_IDS, MOST_ID_BYTES, READER_BITS, READER_COUNT, READER_END, READER_NAMES, READER_ORDER, READER_SLOTS, READER_VALUES, REQUEST_ID_BYTES,
+  ID_BYTES,
+  LANE_IDS,
+  MOST_ID_BYTES,
+  READER_BITS,
+  READER_COUNT,
+  READER_END,
+  READER_NAMES,
+  READER_ORDER,
+  READER_SLOTS,
+  READER_VALUES,
+  REQUEST_ID_BYTES,
 } from './layout';
 import { field } from './search';
 import { copy, same } from './text';
 
 // Keys, as they stand in memory.
 const FEATURES: u64 = 0x7365727574616566; // "features"
-const FEATURE_: u64 = 0x5f65727574616566; // "feature_"
+const FEATURE_START: u64 = 0x5f65727574616566; // "feature_"
 const NAMES: u32 = 0x656d616e; // "name"
 const S_QUOTE: u16 = 0x2273; // `s"`
-const REQUEST_: u64 = 0x5f74736575716572; // "request_"
+const REQUEST_START: u64 = 0x5f74736575716572; // "request_"
 const ID: u16 = 0x6469; // "id"
 const NULL: u32 = 0x6c6c756e; // "null"
 
@@ -22,22 +32,22 @@ const HAS_FEATURES = 1;
 const HAS_NAMES = 2;
 const HAS_ID = 4;
 
-// @ts-ignore: decorator
-@inline
+/** @inline */
 function skip(at: usize): usize {
   let c = load<u8>(at);
-  while (c <= 32 && (c == 32 || c == 10 || c == 13 || c == 9)) c = load<u8>(++at);
+  while (c <= 32 && (c === 32 || c === 10 || c === 13 || c === 9)) c = load<u8>(++at);
   return at;
 }
 
-/** Of all bytes: names are often alike but for their middle. */
-// @ts-ignore: decorator
-@inline
+/**
+ * Hashes every byte: feature names often differ only in the middle.
+ * @inline
+ */
 function hash(at: usize, length: i32, bits: i32): i32 {
-  let state = <u64>length;
+  let state = u64(length);
   for (; length > 8; length -= 8, at += 8) state = rotl((state ^ load<u64>(at)) * 0x9e3779b97f4a7c15, 32);
-  state = rotl((state ^ (load<u64>(at) << <u64>(64 - (length << 3)))) * 0x9e3779b97f4a7c15, 32);
-  return <i32>((state * 0xd6e8feb86659fd93) >> <u64>(64 - bits));
+  state = rotl((state ^ (load<u64>(at) << u64(64 - (length << 3)))) * 0x9e3779b97f4a7c15, 32);
+  return i32((state * 0xd6e8feb86659fd93) >> u64(64 - bits));
 }
 
 /** Fills the reader's hash table from its names. */
@@ -47,12 +57,12 @@ export function indexNames(reader: usize): void {
   const names = reader + field(reader, READER_NAMES);
   const slots = reader + field(reader, READER_SLOTS);
   const last = (1 << bits) - 1;
-  memory.fill(slots, 0, <usize>(4 << bits));
+  memory.fill(slots, 0, usize(4 << bits));
   for (let i = 0; i < count; i++) {
-    const piece = names + (<usize>i << 3);
+    const piece = names + (usize(i) << 3);
     let slot = hash(reader + load<u32>(piece), load<i32>(piece, 4), bits);
-    while (load<i32>(slots + (<usize>slot << 2)) != 0) slot = (slot + 1) & last;
-    store<i32>(slots + (<usize>slot << 2), i + 1);
+    while (load<i32>(slots + (usize(slot) << 2)) !== 0) slot = (slot + 1) & last;
+    store<i32>(slots + (usize(slot) << 2), i + 1);
   }
 }
 
@@ -65,8 +75,8 @@ export function indexNames(reader: usize): void {
  */
 export function readSingle(reader: usize, at: usize, row: usize, id: usize): i32 {
   at = readRequest(reader, at, row, id);
-  store<i32>(reader, <i32>at, READER_END);
-  return i32(at != 0);
+  store<i32>(reader, i32(at), READER_END);
+  return i32(at !== 0);
 }
 
 /**
@@ -75,22 +85,22 @@ export function readSingle(reader: usize, at: usize, row: usize, id: usize): i32
  * @returns how many requests it has; 0 where the host must read it
  */
 export function readBatch(reader: usize, at: usize, rows: usize, ids: usize, most: i32): i32 {
-  const rowBytes = <usize>field(reader, READER_COUNT) << 3;
+  const rowBytes = usize(field(reader, READER_COUNT)) << 3;
   at = skip(at);
-  if (load<u8>(at) != 91) return 0;
+  if (load<u8>(at) !== 91) return 0;
   let count = 0;
   while (true) {
-    if (count == most) return 0;
+    if (count === most) return 0;
     at = readRequest(reader, at + 1, rows, ids);
-    if (at == 0) return 0;
+    if (at === 0) return 0;
     count++;
     rows += rowBytes;
     ids += REQUEST_ID_BYTES;
     const c = load<u8>(at);
-    if (c == 93) break;
-    if (c != 44) return 0;
+    if (c === 93) break;
+    if (c !== 44) return 0;
   }
-  store<i32>(reader, <i32>skip(at + 1), READER_END);
+  store<i32>(reader, i32(skip(at + 1)), READER_END);
   return count;
 }
 
@@ -100,90 +110,90 @@ export function readBatch(reader: usize, at: usize, rows: usize, ids: usize, mos
  */
 function readRequest(reader: usize, at: usize, row: usize, id: usize): usize {
   at = skip(at);
-  if (load<u8>(at) != 123) return 0;
+  if (load<u8>(at) !== 123) return 0;
   at = skip(at + 1);
   let has = 0;
   store<i32>(id, 0, 4);
   while (true) {
-    if (load<u8>(at) != 34) return 0;
+    if (load<u8>(at) !== 34) return 0;
     const key = load<u64>(at, 1);
     let which: i32;
-    if (key == FEATURES && load<u8>(at, 9) == 34) {
+    if (key === FEATURES && load<u8>(at, 9) === 34) {
       which = HAS_FEATURES;
       at += 10;
-    } else if (key == REQUEST_ && load<u16>(at, 9) == ID && load<u8>(at, 11) == 34) {
+    } else if (key === REQUEST_START && load<u16>(at, 9) === ID && load<u8>(at, 11) === 34) {
       which = HAS_ID;
       at += 12;
-    } else if (key == FEATURE_ && load<u32>(at, 9) == NAMES && load<u16>(at, 13) == S_QUOTE) {
+    } else if (key === FEATURE_START && load<u32>(at, 9) === NAMES && load<u16>(at, 13) === S_QUOTE) {
       which = HAS_NAMES;
       at += 15;
     } else return 0;
-    if ((has & which) != 0) return 0;
+    if ((has & which) !== 0) return 0;
     has |= which;
     at = skip(at);
-    if (load<u8>(at) != 58) return 0;
+    if (load<u8>(at) !== 58) return 0;
     at = skip(at + 1);
-    if (which == HAS_FEATURES) at = readValues(reader, at);
-    else if (which == HAS_NAMES) at = readNames(reader, at);
+    if (which === HAS_FEATURES) at = readValues(reader, at);
+    else if (which === HAS_NAMES) at = readNames(reader, at);
     else at = readId(id, at);
-    if (at == 0) return 0;
+    if (at === 0) return 0;
     at = skip(at);
     const c = load<u8>(at++);
-    if (c == 125) break;
-    if (c != 44) return 0;
+    if (c === 125) break;
+    if (c !== 44) return 0;
     at = skip(at);
   }
-  if ((has & HAS_FEATURES) == 0) return 0;
-  place(reader, row, (has & HAS_NAMES) != 0);
+  if ((has & HAS_FEATURES) === 0) return 0;
+  place(reader, row, (has & HAS_NAMES) !== 0);
   return skip(at);
 }
 
 function readValues(reader: usize, at: usize): usize {
-  if (load<u8>(at) != 91) return 0;
+  if (load<u8>(at) !== 91) return 0;
   let target = reader + field(reader, READER_VALUES);
-  const end = target + (<usize>field(reader, READER_COUNT) << 3);
+  const end = target + (usize(field(reader, READER_COUNT)) << 3);
   while (target < end) {
     at = skip(at + 1);
-    if (load<u8>(at) == 110) {
-      if (load<u32>(at) != NULL) return 0;
+    if (load<u8>(at) === 110) {
+      if (load<u32>(at) !== NULL) return 0;
       store<f64>(target, NaN);
       at += 4;
     } else {
       at = readNumber(at, target);
-      if (at == 0) return 0;
+      if (at === 0) return 0;
     }
     target += 8;
     at = skip(at);
-    if (load<u8>(at) != (target < end ? 44 : 93)) return 0;
+    if (load<u8>(at) !== (target < end ? 44 : 93)) return 0;
   }
   return at + 1;
 }
 
 /** Finds where each feature stands: names must be all of the reader's, each once. */
 function readNames(reader: usize, at: usize): usize {
-  if (load<u8>(at) != 91) return 0;
+  if (load<u8>(at) !== 91) return 0;
   const count = field(reader, READER_COUNT);
   const names = reader + field(reader, READER_NAMES);
   const order = reader + field(reader, READER_ORDER);
-  memory.fill(order, 0xff, <usize>count << 2);
+  memory.fill(order, 0xff, usize(count) << 2);
   for (let i = 0; i < count; i++) {
     at = skip(at + 1);
-    const piece = names + (<usize>i << 3);
+    const piece = names + (usize(i) << 3);
     const length = load<i32>(piece, 4);
     let index = i;
-    if (same(at, reader + load<u32>(piece), length)) at += <usize>length;
+    if (same(at, reader + load<u32>(piece), length)) at += usize(length);
     else {
       const end = textEnd(at);
-      if (end == 0) return 0;
-      index = indexOf(reader, at, <i32>(end - at));
+      if (end === 0) return 0;
+      index = indexOf(reader, at, i32(end - at));
       if (index < 0) return 0;
       at = end;
     }
-    const place = order + (<usize>index << 2);
-    if (load<i32>(place) >= 0) return 0;
-    store<i32>(place, i);
+    const entry = order + (usize(index) << 2);
+    if (load<i32>(entry) >= 0) return 0;
+    store<i32>(entry, i);
     at = skip(at);
-    if (load<u8>(at) != (i + 1 < count ? 44 : 93)) return 0;
+    if (load<u8>(at) !== (i + 1 < count ? 44 : 93)) return 0;
   }
   return at + 1;
 }
@@ -195,26 +205,32 @@ function indexOf(reader: usize, at: usize, length: i32): i32 {
   const last = (1 << bits) - 1;
   let slot = hash(at, length, bits);
   while (true) {
-    const index = load<i32>(slots + (<usize>slot << 2)) - 1;
+    const index = load<i32>(slots + (usize(slot) << 2)) - 1;
     if (index < 0) return -1;
-    const piece = names + (<usize>index << 3);
-    if (load<i32>(piece, 4) == length && same(at, reader + load<u32>(piece), length)) return index;
+    const piece = names + (usize(index) << 3);
+    if (load<i32>(piece, 4) === length && same(at, reader + load<u32>(piece), length)) return index;
     slot = (slot + 1) & last;
   }
 }
 
-/** Where the string that begins at `at` ends, behind its quote; 0 where it is none, or has other bytes than printable ASCII without `\`. */
+/**
+ * Where the string that begins at `at` ends, behind its quote; 0 where it is none, or has other bytes than printable
+ * ASCII without `\`.
+ */
 function textEnd(at: usize): usize {
-  if (load<u8>(at) != 34) return 0;
+  if (load<u8>(at) !== 34) return 0;
   at++;
   while (true) {
     const text = v128.load(at);
     // As signed bytes: control characters and everything past ASCII are below the blank.
-    const special = v128.or(i8x16.lt_s(text, i8x16.splat(32)), v128.or(i8x16.eq(text, i8x16.splat(34)), i8x16.eq(text, i8x16.splat(92))));
+    const special = v128.or(
+      i8x16.lt_s(text, i8x16.splat(32)),
+      v128.or(i8x16.eq(text, i8x16.splat(34)), i8x16.eq(text, i8x16.splat(92))),
+    );
     const mask = i8x16.bitmask(special);
-    if (mask != 0) {
-      at += <usize>ctz(mask);
-      return load<u8>(at) == 34 ? at + 1 : 0;
+    if (mask !== 0) {
+      at += usize(ctz(mask));
+      return load<u8>(at) === 34 ? at + 1 : 0;
     }
     at += 16;
   }
@@ -222,9 +238,9 @@ function textEnd(at: usize): usize {
 
 function readId(id: usize, at: usize): usize {
   const end = textEnd(at);
-  if (end == 0 || end - at > <usize>MOST_ID_BYTES) return 0;
-  store<i32>(id, <i32>at);
-  store<i32>(id, <i32>(end - at), 4);
+  if (end === 0 || end - at > usize(MOST_ID_BYTES)) return 0;
+  store<i32>(id, i32(at));
+  store<i32>(id, i32(end - at), 4);
   return end;
 }
 
@@ -232,19 +248,19 @@ function place(reader: usize, row: usize, named: bool): void {
   const count = field(reader, READER_COUNT);
   const values = reader + field(reader, READER_VALUES);
   if (!named) {
-    memory.copy(row, values, <usize>count << 3);
+    memory.copy(row, values, usize(count) << 3);
     return;
   }
   const order = reader + field(reader, READER_ORDER);
   for (let i = 0; i < count; i++) {
-    store<f64>(row + (<usize>i << 3), load<f64>(values + (<usize>load<i32>(order + (<usize>i << 2)) << 3)));
+    store<f64>(row + (usize(i) << 3), load<f64>(values + (usize(load<i32>(order + (usize(i) << 2))) << 3)));
   }
 }
 
 /** Copies the request id at `id` to row `at` of a lane. */
 export function putId(id: usize, lane: usize, at: i32): void {
-  const slot = lane + load<u32>(lane + LANE_IDS) + <usize>(at * ID_BYTES);
+  const slot = lane + load<u32>(lane + LANE_IDS) + usize(at * ID_BYTES);
   const length = load<i32>(id, 4);
-  store<u8>(slot, <u8>length);
+  store<u8>(slot, u8(length));
   copy(load<u32>(id), length, slot + 1);
 }

@@ -1,37 +1,51 @@
-// Strategy walk: every model, any number of leaves, linear leaves too. Nodes compare small integers (views), not doubles.
+// Strategy walk: every model, any number of leaves, linear leaves too. Nodes compare small integers (views), not
+// doubles.
 import {
-  HEADER_FEATURES, HEADER_LINEAR, HEADER_LINEAR_COEFFICIENTS, HEADER_LINEAR_CONSTANTS, HEADER_LINEAR_FEATURES, HEADER_LINEAR_VALUES,
-  HEADER_NODES, HEADER_OUTPUTS, HEADER_ROOTS, HEADER_ROOTS_PER_OUTPUT, HEADER_VIEW_TOTAL, LANE_RAW, LANE_ROWS, LANE_VIEWS, WALK_BLOCK,
+  HEADER_FEATURES,
+  HEADER_LINEAR,
+  HEADER_LINEAR_COEFFICIENTS,
+  HEADER_LINEAR_CONSTANTS,
+  HEADER_LINEAR_FEATURES,
+  HEADER_LINEAR_VALUES,
+  HEADER_NODES,
+  HEADER_OUTPUTS,
+  HEADER_ROOTS,
+  HEADER_ROOTS_PER_OUTPUT,
+  HEADER_VIEW_TOTAL,
+  LANE_RAW,
+  LANE_ROWS,
+  LANE_VIEWS,
+  WALK_BLOCK,
 } from './layout';
 import { field, searchViews } from './search';
 
 /** LightGBM's kZeroThreshold, the float 1e-35f. */
 const ZERO_THRESHOLD: f64 = 1.0000000180025095e-35;
 
-// One step, without a branch: to the next node (8 bytes on) where view < k, else as far as the right child is. A leaf has k 0
-// and distance 0, so it stays where it is.
-// @ts-ignore: decorator
-@inline
+/**
+ * One step, without a branch: to the next node (8 bytes on) where view < k, else as far as the right child is. A leaf
+ * has k 0 and distance 0, so it stays where it is.
+ * @inline
+ */
 function step(at: usize, node: u64, views: usize): usize {
-  const view = <u32>load<u16>(views + <usize>((node >> 16) & 0xffffff));
-  return at + select<usize>(8, <usize>(node >> 40) << 3, view < <u32>(node & 0xffff));
+  const view = u32(load<u16>(views + usize((node >> 16) & 0xffffff)));
+  return at + select<usize>(8, usize(node >> 40) << 3, view < u32(node & 0xffff));
 }
 
-// @ts-ignore: decorator
-@inline
+/** @inline */
 function leafOf(image: usize, leaf: usize, linear: bool, row: usize): f64 {
   return linear ? linearOutput(image, load<i32>(leaf, 8), row) : load<f64>(leaf, 8);
 }
 
 function linearOutput(image: usize, leaf: i32, row: usize): f64 {
-  const terms = image + field(image, HEADER_LINEAR) + (<usize>leaf << 2);
+  const terms = image + field(image, HEADER_LINEAR) + (usize(leaf) << 2);
   const features = image + field(image, HEADER_LINEAR_FEATURES);
   const coefficients = image + field(image, HEADER_LINEAR_COEFFICIENTS);
-  let output = load<f64>(image + field(image, HEADER_LINEAR_CONSTANTS) + (<usize>leaf << 3));
+  let output = load<f64>(image + field(image, HEADER_LINEAR_CONSTANTS) + (usize(leaf) << 3));
   for (let term = load<i32>(terms), stop = load<i32>(terms, 4); term < stop; term++) {
-    const x = load<f64>(row + (<usize>load<i32>(features + (<usize>term << 2)) << 3));
-    if (x != x) return load<f64>(image + field(image, HEADER_LINEAR_VALUES) + (<usize>leaf << 3));
-    output += load<f64>(coefficients + (<usize>term << 3)) * (abs(x) <= ZERO_THRESHOLD ? 0.0 : x);
+    const x = load<f64>(row + (usize(load<i32>(features + (usize(term) << 2))) << 3));
+    if (x !== x) return load<f64>(image + field(image, HEADER_LINEAR_VALUES) + (usize(leaf) << 3));
+    output += load<f64>(coefficients + (usize(term) << 3)) * (abs(x) <= ZERO_THRESHOLD ? 0.0 : x);
   }
   return output;
 }
@@ -40,14 +54,14 @@ function linearOutput(image: usize, leaf: i32, row: usize): f64 {
 export function rawWalk(image: usize, lane: usize, first: i32, end: i32): void {
   searchViews(image, lane, first, end);
   const outputs = field(image, HEADER_OUTPUTS);
-  const rootBytes = <usize>field(image, HEADER_ROOTS_PER_OUTPUT) << 2;
-  const linear = field(image, HEADER_LINEAR) != 0;
+  const rootBytes = usize(field(image, HEADER_ROOTS_PER_OUTPUT)) << 2;
+  const linear = field(image, HEADER_LINEAR) !== 0;
   const nodes = image + field(image, HEADER_NODES);
-  const viewBytes = <usize>field(image, HEADER_VIEW_TOTAL) << 1;
-  const rowBytes = <usize>field(image, HEADER_FEATURES) << 3;
-  let views = lane + load<u32>(lane + LANE_VIEWS) + <usize>first * viewBytes;
-  let row = lane + load<u32>(lane + LANE_ROWS) + <usize>first * rowBytes;
-  let raw = lane + load<u32>(lane + LANE_RAW) + <usize>(first * outputs << 3);
+  const viewBytes = usize(field(image, HEADER_VIEW_TOTAL)) << 1;
+  const rowBytes = usize(field(image, HEADER_FEATURES)) << 3;
+  let views = lane + load<u32>(lane + LANE_VIEWS) + usize(first) * viewBytes;
+  let row = lane + load<u32>(lane + LANE_ROWS) + usize(first) * rowBytes;
+  let raw = lane + load<u32>(lane + LANE_RAW) + usize((first * outputs) << 3);
   for (let r = first; r < end; r++, views += viewBytes, row += rowBytes) {
     let root = image + field(image, HEADER_ROOTS);
     for (let k = 0; k < outputs; k++, raw += 8) {
@@ -88,7 +102,7 @@ export function rawWalk(image: usize, lane: usize, first: i32, end: i32): void {
           node = load<u64>(h);
           moving |= node;
           h = step(h, node, views);
-        } while (moving != 0);
+        } while (moving !== 0);
         sum += leafOf(image, a, linear, row);
         sum += leafOf(image, b, linear, row);
         sum += leafOf(image, c, linear, row);
