@@ -75,9 +75,9 @@ onBothTransports('framing', (transport) => {
 
   test('a refused request is counted and logged with its reason and address', async () => {
     const counted = () => server.metric('lightscore_rejects_total', '{reason="bad_framing"}');
-    const before = await counted();
+    const earlier = await counted();
     await exchange('POST /score HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: cow\r\n\r\n');
-    assert.equal(await counted(), before + 1);
+    assert.equal(await counted(), earlier + 1);
     const line = await server.log(({ event, reason }) => event === 'request_refused' && reason === 'bad_framing');
     assert.equal(line['address'], '127.0.0.1');
     assert.equal(line['route'], '/score');

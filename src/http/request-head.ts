@@ -10,7 +10,10 @@ export interface RequestHead {
   readonly contentLength: number;
   /** `Expect`; empty without one. */
   readonly expectation: string;
-  /** The value of a header, the first where it is repeated; empty where it is absent. @param name in lower case */
+  /**
+   * The value of a header, one character a byte; the first where it is repeated, empty where it is absent.
+   * @param name in lower case
+   */
   header(name: string): string;
   /** All values of a header in their order, joined by commas. @param name in lower case */
   list(name: string): string;

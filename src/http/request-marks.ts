@@ -7,6 +7,7 @@ import type { RequestHead } from './request-head.js';
 
 /** Longer ids are ignored, in UTF-16 code units. */
 const MAX_REQUEST_ID = 256;
+const PLAIN = /^[ -~]*$/;
 const CONTROL = /\p{Cc}/u;
 const TRACEPARENT = /^[\da-f]{2}-([\da-f]{32})-[\da-f]{16}-[\da-f]{2}(?:-|$)/;
 const NO_TRACE = '0'.repeat(32);
@@ -36,8 +37,11 @@ export function marksOf(
   return { requestId, traceId, encoder, headers, address };
 }
 
-function requestIdOf(value: string): string | undefined {
-  return value === '' || value.length > MAX_REQUEST_ID || CONTROL.test(value) ? undefined : value;
+function requestIdOf(header: string): string | undefined {
+  if (header === '') return undefined;
+  // Headers come one character a byte; clients that send more than ASCII send UTF-8.
+  const value = PLAIN.test(header) ? header : Buffer.from(header, 'latin1').toString();
+  return value.length > MAX_REQUEST_ID || CONTROL.test(value) ? undefined : value;
 }
 
 /** The trace id of a W3C `traceparent`; undefined where it is none. */

@@ -2,9 +2,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { RequestHead } from '../request-head.js';
 
-/* eslint-disable-next-line no-control-regex */
-const ASCII = /^[\x00-\x7f]*$/;
-
 export class NodeHead implements RequestHead {
   readonly path: string;
   readonly query: string;
@@ -33,7 +30,7 @@ export class NodeHead implements RequestHead {
 
   header(name: string): string {
     const value = this.#req.headers[name];
-    return textOf(Array.isArray(value) ? (value[0] ?? '') : (value ?? ''));
+    return Array.isArray(value) ? (value[0] ?? '') : (value ?? '');
   }
 
   list(name: string): string {
@@ -43,11 +40,6 @@ export class NodeHead implements RequestHead {
   parameter(index: number): string {
     return this.#parameters[index] ?? '';
   }
-}
-
-/** The text of a header: Node reads one character a byte, and clients that send more than ASCII send UTF-8. */
-function textOf(value: string): string {
-  return ASCII.test(value) ? value : Buffer.from(value, 'latin1').toString();
 }
 
 /** Where a request goes. */
