@@ -188,7 +188,7 @@ describe('certificates', { skip: hasOpenssl ? false : 'needs openssl' }, () => {
   test('in DER are named, and expired ones warned of, in one line each', async () => {
     use('one');
     openssl('x509', '-in', 'one.pem', '-outform', 'der', '-out', 'server.pem');
-    await assert.rejects(startServer({ ...settings }), /is not a PEM certificate, but perhaps one in DER/);
+    await assert.rejects(startServer({ ...settings }), /is not a PEM certificate, but one in DER/);
     const files = { certFile: file('one.pem'), keyFile: file('one.key'), clientCaFile: undefined };
     assert.deepEqual(checkTls(files), {});
     assert.match(checkTls(files, Date.now() + 1e12).warning ?? '', /one\.pem: has expired on /);

@@ -22,7 +22,7 @@ export function checkTls({ certFile, keyFile, clientCaFile }: TlsFiles, now = Da
   let place = `TLS_CERT_FILE: ${certFile}: is not a PEM certificate`;
   try {
     const certificate = readCertificate(certFile);
-    if (certificate === undefined) return { mistake: `${place}, but perhaps one in DER: openssl x509 -inform der` };
+    if (certificate === undefined) return { mistake: isDer(certFile) ? `${place}, but one in DER` : place };
     place = `TLS_KEY_FILE: ${keyFile}: is not a PEM private key without a passphrase`;
     const key = createPrivateKey(readFileSync(keyFile));
     if (!certificate.checkPrivateKey(key)) {
@@ -42,6 +42,14 @@ export function checkTls({ certFile, keyFile, clientCaFile }: TlsFiles, now = Da
 function readCertificate(path: string): X509Certificate | undefined {
   const bytes = readFileSync(path);
   return bytes.includes(PEM_CERTIFICATE) ? new X509Certificate(bytes) : undefined;
+}
+
+function isDer(path: string): boolean {
+  try {
+    return new X509Certificate(readFileSync(path)).serialNumber !== '';
+  } catch {
+    return false;
+  }
 }
 
 function validity(certificate: X509Certificate, file: string, now: number): TlsCheck {
