@@ -2,44 +2,42 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
-import { Command, Option } from 'commander';
+import { CommanderError } from 'commander';
 import { projectRoot } from '../test/support/project.js';
+import { resolveCommit } from './guard/checkout.js';
+import { COST, type Options, readOptions } from './options.js';
 import { writeMarkdown } from './report/markdown.js';
 import { writePage } from './report/page.js';
 import type { Section } from './report/section.js';
+import { costSection } from './sections/cost.js';
 import { EFFORT } from './sections/run.js';
-import { SECTIONS } from './sections/sections.js';
-
-interface Options {
-  readonly only?: string;
-  readonly quick: boolean;
-  readonly json?: string;
-  readonly out: string;
-}
+import { type Measure, SECTIONS } from './sections/sections.js';
 
 /** Load average past which something else is running. */
 const BUSY = 0.5;
 
-const { only, quick, json, out } = new Command('bench')
-  .description(
-    'Benchmarks of Lightscore. Ratios come from one run, so they hold on a busy machine better than the figures do.',
-  )
-  .addOption(new Option('--only <sections>', `comma-separated: ${Object.keys(SECTIONS).join(', ')}`))
-  .option('--quick', 'fewer sizes and shorter rounds: a first impression in a minute or two', false)
-  .option('--json <file>', 'write every figure as JSON too')
-  .option('--out <folder>', 'where the report goes', join(projectRoot, 'bench-report'))
-  .showHelpAfterError()
-  .parse()
-  .opts<Options>();
-
-const names = only?.split(',') ?? Object.keys(SECTIONS);
-const unknown = names.filter((name) => !Object.hasOwn(SECTIONS, name));
-if (unknown.length > 0) {
-  process.stderr.write(
-    `bench: there is no section ${unknown.join(', ')}; there are ${Object.keys(SECTIONS).join(', ')}\n`,
-  );
+const fail = (message: string): never => {
+  process.stderr.write(`bench: ${message}\n`);
   process.exit(2);
+};
+
+function options(): Options {
+  try {
+    return readOptions(process.argv.slice(2), Object.keys(SECTIONS));
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) process.exit(0);
+    return fail(error.message.replace(/^error: /, ''));
+  }
 }
+
+const { names, against, step, quick, json, out } = options();
+const commit = against === undefined ? undefined : resolveCommit(projectRoot, against);
+if (against !== undefined && commit === undefined) fail(`${against} is not a commit of this repository`);
+const sectionOf: Readonly<Record<string, Measure>> =
+  commit === undefined
+    ? SECTIONS
+    : { ...SECTIONS, [COST]: (effort, progress) => costSection({ commit, step }, effort, progress) };
 
 const progress = (line: string): void => void process.stderr.write(`${line}\n`);
 const [load] = loadavg();
@@ -50,7 +48,7 @@ if (load > BUSY)
 const sections: Section[] = [];
 for (const name of names) {
   const started = performance.now();
-  sections.push(await SECTIONS[name](quick ? EFFORT.quick : EFFORT.full, progress));
+  sections.push(await sectionOf[name](quick ? EFFORT.quick : EFFORT.full, progress));
   progress(`${name}: ${Math.round((performance.now() - started) / 1000)} s`);
 }
 

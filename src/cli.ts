@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The command line: names the commands and ends with the right exit code. */
+/** The command line: finds the command, runs it, and sets the exit code. */
 import { Command, CommanderError } from 'commander';
 import { LightscoreError } from './errors.js';
 import { VERSION } from './version.js';
@@ -7,13 +7,12 @@ import { VERSION } from './version.js';
 const program = new Command('lightscore')
   .description('Serve LightGBM models: scores bit-identical to LightGBM, over HTTP and from the shell.')
   .version(VERSION)
-  // Options before a command's name are the program's, those behind it the command's: `train --version v1.2.0`.
+  // Options before the command's name belong to the program, options after it to the command: `train --version v1.2.0`.
   .enablePositionalOptions()
   .exitOverride()
-  .showHelpAfterError('(lightscore --help shows what there is)');
-/**
- * In the order of the help. Only the one that is asked for is loaded: `serve` should not wait for what reads parquet.
- */
+  .showHelpAfterError('(lightscore --help lists the commands)');
+
+/** The commands, in the order of the help. Only the requested one is imported: `serve` needs no parquet reader. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   serve: async () => (await import('./commands/serve.js')).serveCommand(),
   score: async () => (await import('./commands/score.js')).scoreCommand(),
@@ -30,17 +29,17 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   audit: async () => (await import('./commands/audit.js')).auditCommand(),
   sign: async () => (await import('./commands/sign.js')).signCommand(),
 };
-const asked = process.argv[2] ?? '';
+const requested = process.argv[2] ?? '';
 for (const [name, load] of Object.entries(COMMANDS)) {
-  if (asked === name || !Object.hasOwn(COMMANDS, asked)) program.addCommand(await load());
+  if (requested === name || !Object.hasOwn(COMMANDS, requested)) program.addCommand(await load());
 }
 const configure = (command: Command, name: string): void => {
-  command.exitOverride().showHelpAfterError(`(${name} --help shows its options)`);
+  command.exitOverride().showHelpAfterError(`(${name} --help lists its options)`);
   for (const sub of command.commands) configure(sub, `${name} ${sub.name()}`);
 };
 for (const command of program.commands) configure(command, `lightscore ${command.name()}`);
 
-// Whoever reads the output, such as head, may have seen enough.
+// The reader of the output, such as `head`, may close it early.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
   throw error;

@@ -1,8 +1,6 @@
-/**
- * Every error this project raises on purpose: one table, one class.
- *
- * `exit` is the CLI's exit code; errors that can also answer a request are in `http/problem.ts`, by the same code.
- */
+/** Every error that this project throws deliberately: one table, one class. */
+
+/** `exit` is the exit code of the command line; `contract/problem.ts` maps the codes that can answer a request. */
 export const ERRORS = {
   USAGE: { exit: 2, what: 'the command line is wrong' },
   CONFIG_INVALID: { exit: 1, what: 'an environment variable is wrong' },
@@ -14,15 +12,15 @@ export const ERRORS = {
   NATIVE_FAILED: { exit: 1, what: 'native LightGBM reported an error' },
   DATA_INVALID: { exit: 1, what: 'the data cannot be trained on or scored' },
   SCORES_DIFFER: { exit: 1, what: 'the kernel and LightGBM score a model differently' },
-  GATE_REFUSED: { exit: 1, what: 'a newly trained model is worse than the one it was held against' },
+  GATE_REFUSED: { exit: 1, what: 'a newly trained model is worse than the one it was compared with' },
   OUTPUT_FAILED: { exit: 1, what: 'a result could not be written' },
   VERSION_EXISTS: { exit: 1, what: 'a version of that name exists already' },
-  INTERRUPTED: { exit: 1, what: 'the run was stopped from outside' },
-  LOAD_IN_PROGRESS: { exit: 1, what: 'another change of the models is under way' },
-  MODEL_CONFLICT: { exit: 1, what: 'the versions held do not allow this change' },
+  INTERRUPTED: { exit: 1, what: 'the run was interrupted by a signal' },
+  LOAD_IN_PROGRESS: { exit: 1, what: 'another change of the models is in progress' },
+  MODEL_CONFLICT: { exit: 1, what: 'the loaded versions do not allow this change' },
   AUDIT_BROKEN: { exit: 1, what: 'the chain of an audit trail is broken' },
   SERVER_UNREACHABLE: { exit: 1, what: 'the server did not answer' },
-  SERVER_REFUSED: { exit: 1, what: 'the server refused what was asked of it' },
+  SERVER_REFUSED: { exit: 1, what: 'the server refused the request' },
   WORKER_FAILED: { exit: 1, what: 'a worker thread failed' },
 } as const;
 
@@ -43,7 +41,7 @@ export class LightscoreError extends Error {
   }
 }
 
-/** A file of an artifact that cannot be used: the message names the file and the reason, and nothing is half-loaded. */
+/** A file of an artifact cannot be used. The message names the file and the reason; nothing is partially loaded. */
 export class ArtifactError extends LightscoreError {
   constructor(
     readonly file: string,
@@ -55,7 +53,7 @@ export class ArtifactError extends LightscoreError {
   }
 }
 
-/** What went wrong, in words; whatever was thrown. */
+/** Returns the message of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -51,7 +51,7 @@ export class Server {
   ) {
     this.#transports = transports;
     const { log, scoring } = config;
-    this.log = openLog(log.level, log.predictionSample);
+    this.log = openLog(log);
     const { logger, predictions } = this.log;
     const metrics = this.#metrics;
     this.#audit = new AuditTrail(log.auditFile, logger);
@@ -99,11 +99,11 @@ export class Server {
       this.#models = new ModelRegistry({
         ...parts,
         pool: new InlineScorer(resources),
-        spread: (serving) => threads.serve(serving),
+        propagate: (serving) => threads.serve(serving),
       });
     }
     const administration = new Administration(this.#models, source, this.#audit, () => this.#draining);
-    this.#follower = new StoreFollower(config.models, this.#models, source, metrics, logger);
+    this.#follower = new StoreFollower({ models: config.models, registry: this.#models, source, metrics, logger });
   }
 
   get port(): number {

@@ -19,7 +19,7 @@ async function scoresRight(server: ServerProcess): Promise<void> {
 
 test('an acceptor that fails is replaced: the others go on, counters do not go back, its memory is free again', async (t) => {
   const server = await startServer(WOUNDABLE);
-  t.after(() => server.kill());
+  t.after(() => server.stop());
   await scoresRight(server);
   const before = {
     answers: await answersByAcceptor(server),
@@ -50,7 +50,7 @@ test('an acceptor that fails is replaced: the others go on, counters do not go b
 
 test('acceptors that fail again and again end the server: it drains, and its exit code is 1', async (t) => {
   const server = await startServer(WOUNDABLE);
-  t.after(() => server.kill());
+  t.after(() => server.stop());
   for (let death = 1; death <= 6; death++) {
     server.signal('SIGUSR2');
     let seen = 0;
@@ -66,7 +66,7 @@ test('acceptors that fail again and again end the server: it drains, and its exi
 
 test('an acceptor that is ended from outside ends the server at once: its socket would go on taking connections that nobody answers', async (t) => {
   const server = await startServer(WOUNDABLE);
-  t.after(() => server.kill());
+  t.after(() => server.stop());
   await scoresRight(server);
   server.signal('SIGWINCH');
   assert.deepEqual(await server.exited, { code: null, signal: 'SIGABRT' });
@@ -75,7 +75,7 @@ test('an acceptor that is ended from outside ends the server at once: its socket
 
 test('a request that is under way in a failing acceptor is cut off, not left waiting', async (t) => {
   const server = await startServer(WOUNDABLE);
-  t.after(() => server.kill());
+  t.after(() => server.stop());
   const outcomes = { answered: 0, cut: 0 };
   let stop = false;
   const clients = Promise.all(

@@ -34,7 +34,7 @@ async function permitted(
 
 test('RATE_LIMIT counts a caller over all acceptors', async (t) => {
   const server = await startServer({ ...SEVERAL, RATE_LIMIT: '30' });
-  t.after(() => server.kill());
+  t.after(() => server.stop());
   const { count, windows } = await permitted(server, 150);
   assert((await answersByAcceptor(server)).every((answers) => answers > 5));
   assert(count >= 30 && count <= 30 * windows, `${count} permitted`);
@@ -48,7 +48,7 @@ test('RATE_LIMIT counts each key apart, over all acceptors', async (t) => {
     RATE_LIMIT: '20',
     API_KEYS: 'a:the-key-of-caller-a,b:the-key-of-caller-b',
   });
-  t.after(() => server.kill());
+  t.after(() => server.stop());
   const [a, b] = await Promise.all(
     ['a', 'b'].map((id) => permitted(server, 60, { 'X-API-Key': `the-key-of-caller-${id}` })),
   );
@@ -63,7 +63,7 @@ function isRefused({ status, headers, problem }: Answer): void {
 
 test('QUEUE_ROWS is one queue for all acceptors: rows of one leave no room for those of another', async (t) => {
   const server = await startServer({ ...SEVERAL, QUEUE_ROWS: '300' });
-  t.after(() => server.kill());
+  t.after(() => server.stop());
   isRefused(await server.score(rows(301), '/score_batch'));
   assert.equal((await server.score(rows(300), '/score_batch')).status, 200);
   const most = { waiting: 0 };

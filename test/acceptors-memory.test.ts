@@ -55,12 +55,12 @@ test('one booster, however many acceptors', async (t) => {
       ACCEPTORS: acceptors,
       WORKERS: '4',
     });
-    t.after(() => server.kill());
+    t.after(() => server.stop());
     for (let i = 0; i < 40; i++)
       await server.request('/score', { body: { features: golden.rows[i] }, ownConnection: true });
     shared.push(await server.metric('lightscore_shared_memory_bytes', '{kind="used"}'));
     image = Number((await server.event('model_loaded'))['image_bytes']);
-    await server.kill();
+    await server.stop();
   }
   t.diagnostic(JSON.stringify({ image, shared }));
   const [one, four] = shared;

@@ -11,7 +11,7 @@ const KEY = 'a-scoring-key-of-the-tests';
 for (const scoring of ['pool', 'auto', 'inline']) {
   test(`every acceptor takes connections and answers LightGBM's scores with SCORING=${scoring}`, async (t) => {
     const server = await startServer({ ...SEVERAL, SCORING: scoring });
-    t.after(() => server.kill());
+    t.after(() => server.stop());
     let asked = 0;
     await inParallel(golden.rows.length, 32, async (i) => {
       const { status, scored } = await server.request('/score', {
@@ -45,7 +45,7 @@ for (const scoring of ['pool', 'auto', 'inline']) {
 
 test('TreeSHAP answers are the same from every acceptor', async (t) => {
   const server = await startServer(SEVERAL);
-  t.after(() => server.kill());
+  t.after(() => server.stop());
   const answers = await fromEveryAcceptor(server, '/score?explain=shap&top_k=15', {
     body: { features: golden.rows[0], request_id: 'r' },
   });
@@ -94,7 +94,7 @@ test('every acceptor answers every route, with keys and over TLS', async (t) => 
 
 test('METRICS_AUTH=1 holds on every acceptor', async (t) => {
   const server = await startServer({ ...SEVERAL, API_KEYS: `client:${KEY}`, METRICS_AUTH: '1' });
-  t.after(() => server.kill());
+  t.after(() => server.stop());
   for (let i = 0; i < 6 * ACCEPTORS; i++) {
     assert.equal((await server.request('/metrics', { ownConnection: true })).status, 401);
     assert.equal(
@@ -183,7 +183,7 @@ test('an experiment draws the same version for the same key on every acceptor, a
 
 test('/metrics is one count over all acceptors, whichever answers, and counters never go back', async (t) => {
   const server = await startServer(SEVERAL);
-  t.after(() => server.kill());
+  t.after(() => server.stop());
   let stop = false;
   const traffic = Promise.all(
     Array.from({ length: 6 }, async () => {
@@ -212,7 +212,7 @@ test('/metrics is one count over all acceptors, whichever answers, and counters 
 
 test('a second server on the port is refused, with one acceptor or several; the first goes on', async (t) => {
   const server = await startServer(SEVERAL);
-  t.after(() => server.kill());
+  t.after(() => server.stop());
   for (const acceptors of ['1', '2']) {
     const { code, stderr } = await failingServer({ PORT: String(server.port), ACCEPTORS: acceptors });
     assert.equal(code, 1);
@@ -222,14 +222,14 @@ test('a second server on the port is refused, with one acceptor or several; the 
     );
   }
   const single = await startServer();
-  t.after(() => single.kill());
+  t.after(() => single.stop());
   assert.equal((await failingServer({ PORT: String(single.port), ...SEVERAL })).code, 1);
   for (const one of [server, single]) assert.equal((await one.score({ features: golden.rows[0] })).status, 200);
 });
 
 test('the prediction log of several acceptors has whole lines only, one for every answer', async (t) => {
-  const server = await startServer({ ...SEVERAL, SCORING: 'auto' });
-  t.after(() => server.kill());
+  const server = await startServer({ ...SEVERAL, SCORING: 'auto', DRAIN_TIMEOUT_MS: undefined });
+  t.after(() => server.stop());
   const ids: string[] = [];
   // Lines of a thousand characters: far more than a pipe takes in one piece.
   const padding = 'p'.repeat(200);
@@ -264,7 +264,7 @@ test('a server without a model answers 503 on every acceptor, and /healthz says 
     },
     { until: 'listening' },
   );
-  t.after(() => server.kill());
+  t.after(() => server.stop());
   for (const answer of await fromEveryAcceptor(server, '/readyz')) assert.equal(answer.problem.type, '/docs#not-ready');
   for (const answer of await fromEveryAcceptor(server, '/score', { body: { features: golden.rows[0] } }))
     assert.equal(answer.status, 503);

@@ -15,7 +15,7 @@ test('the admin commands do what the routes do, and say it in one line', async (
     return code === 0 ? stdout : `${code}: ${stderr}`;
   };
   assert.match(await run('models'), /^VERSION +STATE +ROLE[^\n]*\nv1\.0\.0 +active +champion /);
-  assert.equal(await run('models', 'load', 'v1.1.0'), 'v1.1.0 is warm: activate it when it should serve\n');
+  assert.equal(await run('models', 'load', 'v1.1.0'), 'v1.1.0 is warm: activate it to serve it\n');
   assert.equal(await run('experiment', 'start', 'v1.1.0', '--share', '0.25'), 'v1.1.0 answers 25% of the requests\n');
   assert.match(await run('experiment'), /^v1\.1\.0 against v1\.0\.0: ab, share 0\.25, since .* by key:tester\n$/);
   assert.equal(await run('promote'), 'v1.1.0 is promoted and served\n');
@@ -35,6 +35,27 @@ test('the admin commands do what the routes do, and say it in one line', async (
     await run('models', 'delete', 'v1.1.1'),
     /^1: lightscore: http:\S+: v1\.1\.1 is serving: activate another version first\n$/,
   );
+});
+
+test('lightscore models says what failed, and what the store names although it was rolled back from', async (t) => {
+  const { server, store } = await startAdministered(t);
+  const run = async (...args: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await runCli(args, {
+      env: { LIGHTSCORE_URL: server.url, LIGHTSCORE_ADMIN_KEY: ADMIN_KEY },
+    });
+    return code === 0 ? stdout : `${code}: ${stderr}`;
+  };
+  await store.copy('v1.1.0', 'v1.1.1');
+  await store.edit('v1.1.1', () => 'not a model');
+  assert.match(await run('models', 'load', 'v1.1.1'), /^1: lightscore: http:\S+: .*lightgbm_model\.txt/);
+  assert.match(await run('models'), /^v1\.1\.1 +failed\b.*\n(.*\n)*v1\.1\.1 failed: .*lightgbm_model\.txt/m);
+  await store.point('v1.1.0');
+  assert.equal(await run('reload'), 'v1.1.0 is served\n');
+  await run('rollback');
+  assert.match(await run('models'), /^v1\.1\.0 is named by the store and held back since the rollback$/m);
+  await run('models', 'load', 'v1.1.0');
+  assert.match(await run('models', 'activate', 'v1.1.0', '--allow-feature-change'), /^v1\.1\.0 is served/);
+  assert.match(await run('models', 'delete', 'v9'), /^1: lightscore: http:\S+: .*v9/);
 });
 
 test('the admin commands name what is missing or wrong', async () => {
@@ -65,7 +86,7 @@ test('audit verify ends with 0 for a whole trail, and names the first broken ent
   await server.terminate();
   const whole = await runCli(['audit', 'verify', trail]);
   assert.equal(whole.code, 0, whole.stderr);
-  const head = /^\S+: the chain of 4 entries is whole, .*; head ([0-9a-f]{64})\n$/.exec(whole.stdout)?.[1] ?? '';
+  const head = /^\S+: the chain of 4 entries is intact, .*; head ([0-9a-f]{64})\n$/.exec(whole.stdout)?.[1] ?? '';
   assert.equal((await runCli(['audit', 'verify', trail, '--head', head])).code, 0);
   await writeFile(trail, (await readFile(trail, 'utf8')).replace('"signed":false', '"signed":true'));
   const broken = await runCli(['audit', 'verify', trail]);
@@ -85,7 +106,7 @@ test('sign covers every file of a version, and refuses what it could not vouch f
   assert.equal(uncovered.code, 1);
   assert.match(
     uncovered.stderr,
-    /has no checksum in metadata\.json, so that a signature would not cover it \(--checksums writes them\)\n$/,
+    /has no checksum in metadata\.json, so the signature would not cover it; --checksums writes one\n$/,
   );
   const signed = await sign('--checksums');
   assert.equal(signed.code, 0, signed.stderr);
@@ -97,4 +118,7 @@ test('sign covers every file of a version, and refuses what it could not vouch f
   const wrongKey = await runCli(['sign', store.path('v1.0.0'), '--key', store.path('nowhere.pem')]);
   assert.equal(wrongKey.code, 1);
   assert.match(wrongKey.stderr, /nowhere\.pem/);
+  const nowhere = await runCli(['sign', store.path('v9.9.9'), '--key', key]);
+  assert.equal(nowhere.code, 1);
+  assert.match(nowhere.stderr, /^lightscore: \S+v9\.9\.9: cannot be read: ENOENT/);
 });

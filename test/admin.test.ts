@@ -21,7 +21,7 @@ interface Models {
 
 test('without ADMIN_API_KEYS there are no admin routes, and SIGHUP still works', async (t) => {
   const server = await startServer({ MODEL_VERSION: 'v1.1.0' });
-  t.after(() => server.kill());
+  t.after(() => server.stop());
   const unknown = await server.request('/no/such/route');
   for (const [method, path] of [
     ['GET', '/admin/models'],
@@ -162,21 +162,21 @@ test('of two loads at once one runs and the other is told', async (t) => {
 test('what cannot be a call of an admin route is refused, and changes nothing', async (t) => {
   const { server, admin, served } = await startAdministered(t);
   const refusals: [method: string, path: string, body: unknown, status: number, detail: RegExp][] = [
-    ['POST', '/models/..%2f..%2fetc/load', undefined, 404, /cannot be the name of a version/],
-    ['POST', '/models/%00/activate', undefined, 404, /cannot be the name of a version/],
-    ['POST', `/models/${'v'.repeat(200)}/load`, undefined, 404, /cannot be the name of a version/],
+    ['POST', '/models/..%2f..%2fetc/load', undefined, 404, /is not a valid version name/],
+    ['POST', '/models/%00/activate', undefined, 404, /is not a valid version name/],
+    ['POST', `/models/${'v'.repeat(200)}/load`, undefined, 404, /is not a valid version name/],
     ['POST', '/models/v9.9.9/load', undefined, 404, /there is no version v9\.9\.9/],
     ['POST', '/models/v1.1.0/activate?force=1', undefined, 400, /only query parameter/],
     ['PUT', '/experiment', '{"version":', 400, /ends too early/],
     ['PUT', '/experiment', { version: 'v1.1.0', mode: 'ab' }, 400, /share is missing/],
     ['PUT', '/experiment', { version: 'v1.1.0', mode: 'ab', share: 1.5 }, 400, /share/],
     ['PUT', '/experiment', { version: 'v1.1.0', mode: 'maybe', share: 1 }, 400, /mode/],
-    ['PUT', '/experiment', { version: '../v1.1.0', mode: 'ab', share: 1 }, 404, /cannot be the name/],
+    ['PUT', '/experiment', { version: '../v1.1.0', mode: 'ab', share: 1 }, 404, /is not a valid version name/],
     ['PUT', '/experiment', { version: 'v1.0.0', mode: 'ab', share: 1 }, 409, /is the champion/],
     ['DELETE', '/experiment', undefined, 409, /no experiment is running/],
     ['POST', '/experiment/promote', undefined, 409, /no experiment is running/],
-    ['PATCH', '/experiment', undefined, 405, /no such method/],
-    ['GET', '/nothing', undefined, 404, /nothing at this path/],
+    ['PATCH', '/experiment', undefined, 405, /does not support the method/],
+    ['GET', '/nothing', undefined, 404, /no route at this path/],
   ];
   for (const [method, path, body, status, detail] of refusals) {
     const answer = await admin(method, path, body);

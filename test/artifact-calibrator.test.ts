@@ -1,3 +1,4 @@
+/** The isotonic calibrator: its arithmetic, and `calibrator.json` written and read. */
 import * as fc from 'fast-check';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -20,7 +21,7 @@ const fields = {
   y_thresholds: [0, 0.25, 1],
 };
 
-/** Strictly increasing x, non-decreasing y; float32 where asked. */
+/** Calibrators with strictly increasing x and y in either direction, in both precisions. */
 const calibrators: fc.Arbitrary<IsotonicCalibrator> = fc
   .constantFrom('float64' as const, 'float32' as const)
   .chain((precision) => {
@@ -41,7 +42,7 @@ const calibrators: fc.Arbitrary<IsotonicCalibrator> = fc
       .filter((calibrator) => calibratorFault(calibrator) === undefined);
   });
 
-test('outside the thresholds the outer values answer', () => {
+test('a probability outside the thresholds gets the outer value', () => {
   const calibrator = read(JSON.stringify(fields));
   assert.deepEqual(
     [-Infinity, -1, 0.1, 0.9, 2, Infinity].map((p) => calibrate(calibrator, p)),
@@ -50,13 +51,13 @@ test('outside the thresholds the outer values answer', () => {
   assert(Number.isNaN(calibrate(calibrator, Number.NaN)));
 });
 
-test('a float64 calibrator meets its thresholds exactly and is interpolated between them', () => {
+test('a float64 calibrator is exact at its thresholds and interpolated between them', () => {
   const calibrator = read(JSON.stringify(fields));
   assert.equal(calibrate(calibrator, 0.5), 0.25);
   assert.equal(calibrate(calibrator, 0.3), (0.25 / 0.4) * (0.3 - 0.1));
 });
 
-test('answers never leave the range of y, but for a rounding', () => {
+test('results stay in the range of y, up to a rounding', () => {
   fc.assert(
     fc.property(calibrators, fc.double({ noNaN: true }), (calibrator, p) => {
       const answer = calibrate(calibrator, p);
@@ -67,7 +68,7 @@ test('answers never leave the range of y, but for a rounding', () => {
   );
 });
 
-test('what is written is read back as the same calibrator, with the same answers', () => {
+test('a calibrator that is written and read back is the same and gives the same results', () => {
   fc.assert(
     fc.property(calibrators, fc.double({ noNaN: true, min: -11, max: 11 }), (calibrator, p) => {
       const text = writeCalibratorJson(calibrator);
@@ -109,7 +110,7 @@ test('calibrator.json: an infinite threshold is an error', () => {
   );
 });
 
-test('calibrator.json: what is not a JSON object is an error of one line', () => {
+test('calibrator.json: a file that is not a JSON object is an error of one line', () => {
   for (const text of ['', '[]', 'null', '{"type":\n"isotonic",', '\xff\xfe']) {
     assert.throws(
       () => readCalibratorJson(Buffer.from(text, 'latin1'), FILE),

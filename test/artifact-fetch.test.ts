@@ -94,7 +94,7 @@ test('of two calibrators the portable one is used, with a warning', async (t) =>
   const artifact = await fetchArtifact(store, VERSION);
   assert.deepEqual(artifact.calibrator, calibrator);
   assert.deepEqual(artifact.warnings, [
-    `${path('calibrator.pkl')}: is not read, because calibrator.json lies beside it`,
+    `${path('calibrator.pkl')}: is ignored, because the version also has calibrator.json`,
   ]);
 });
 
@@ -146,7 +146,7 @@ test('a version that does not exist, or could not, is not found', async () => {
   });
   await assert.rejects(fetchArtifact(store, '../models/v1.0.0'), {
     code: 'VERSION_NOT_FOUND',
-    message: /"\.\.\/models\/v1\.0\.0" cannot be the name of a version$/,
+    message: /"\.\.\/models\/v1\.0\.0" is not a valid version name$/,
   });
 });
 
@@ -159,7 +159,7 @@ test('a model_version other than the folder is served, with a warning', async (t
   assert.equal(warnings.length, 1);
   assert.match(
     warnings[0],
-    /model_version is "v1\.0\.0-retrained" in the folder of v1\.0\.0; answers carry the former$/,
+    /model_version is "v1\.0\.0-retrained" in the folder of v1\.0\.0; answers carry "v1\.0\.0-retrained"$/,
   );
 });
 
@@ -216,7 +216,7 @@ test('with a public key, metadata must be signed and cover what is used', async 
   const { privateKey, publicKey } = generateKeyPairSync('ed25519');
   await assert.rejects(
     fetchArtifact(store, VERSION, { publicKey }),
-    invalid(/metadata\.sig: is missing, but MODEL_PUBLIC_KEY asks for a signature$/),
+    invalid(/metadata\.sig: is missing, but MODEL_PUBLIC_KEY requires a signature$/),
   );
   const sign = async (): Promise<void> =>
     writeFile(path('metadata.sig'), signMetadata(await readFile(path('metadata.json')), privateKey));

@@ -17,21 +17,27 @@ test('SHA-256 is that of FIPS 180', () => {
 
 test('a signature is accepted in base64 and as bytes, over these very bytes and by this key only', () => {
   const text = signMetadata(metadata, privateKey);
-  verifyMetadata(metadata, Buffer.from(text), publicKey, SIGNATURE);
-  verifyMetadata(metadata, Buffer.from(text, 'base64'), publicKey, SIGNATURE);
+  verifyMetadata({ metadata, signature: Buffer.from(text) }, publicKey, SIGNATURE);
+  verifyMetadata({ metadata, signature: Buffer.from(text, 'base64') }, publicKey, SIGNATURE);
   const mismatch = new ArtifactError(SIGNATURE, 'does not match metadata.json and MODEL_PUBLIC_KEY');
   assert.throws(
-    () => verifyMetadata(Buffer.concat([metadata, Buffer.from('\n')]), Buffer.from(text), publicKey, SIGNATURE),
+    () =>
+      verifyMetadata(
+        { metadata: Buffer.concat([metadata, Buffer.from('\n')]), signature: Buffer.from(text) },
+        publicKey,
+        SIGNATURE,
+      ),
     mismatch,
   );
   assert.throws(
-    () => verifyMetadata(metadata, Buffer.from(text), generateKeyPairSync('ed25519').publicKey, SIGNATURE),
+    () =>
+      verifyMetadata({ metadata, signature: Buffer.from(text) }, generateKeyPairSync('ed25519').publicKey, SIGNATURE),
     mismatch,
   );
-  assert.throws(() => verifyMetadata(metadata, Buffer.alloc(64), publicKey, SIGNATURE), mismatch);
+  assert.throws(() => verifyMetadata({ metadata, signature: Buffer.alloc(64) }, publicKey, SIGNATURE), mismatch);
   for (const damaged of ['', 'AAAA', '!'.repeat(88), text.slice(0, 80)]) {
     assert.throws(
-      () => verifyMetadata(metadata, Buffer.from(damaged), publicKey, SIGNATURE),
+      () => verifyMetadata({ metadata, signature: Buffer.from(damaged) }, publicKey, SIGNATURE),
       new ArtifactError(SIGNATURE, 'is not an Ed25519 signature (64 bytes, or base64 of them)'),
     );
   }
@@ -60,7 +66,7 @@ test('a private key is read from PEM', async (t) => {
   await writeFile(path, 'no key');
   assert.throws(() => readPrivateKey(path), {
     code: 'CONFIG_INVALID',
-    message: `${path}: is not a private key in PEM without a pass phrase`,
+    message: `${path}: is not a PEM private key without a passphrase`,
   });
 });
 
@@ -78,7 +84,7 @@ test('what is no Ed25519 public key is a mistake in the configuration', () => {
     ],
     [
       '/nowhere/key.pem',
-      /^MODEL_PUBLIC_KEY: is no key in PEM or base64, and no file "\/nowhere\/key\.pem" can be read$/,
+      /^MODEL_PUBLIC_KEY: is neither a key in PEM or base64 nor the path of a readable file: "\/nowhere\/key\.pem"$/,
     ],
   ] as const) {
     assert.throws(() => readPublicKey(setting), { code: 'CONFIG_INVALID', message });

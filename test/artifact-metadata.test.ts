@@ -51,7 +51,9 @@ test("Python's NaN and Infinity are read as null, with a warning, and left alone
   const { metadata, warnings } = readMetadata(Buffer.from(text), FILE);
   assert.equal(metadata.modelVersion, 'NaN " NaN');
   assert.deepEqual([metadata.fields['auc'], metadata.fields['low'], metadata.fields['high']], [null, null, null]);
-  assert.deepEqual(warnings, [`${FILE}: holds NaN or Infinity, which are not JSON; read as null (3)`]);
+  assert.deepEqual(warnings, [
+    `${FILE}: contains NaN or Infinity, which are not JSON; 3 such values were read as null`,
+  ]);
 });
 
 for (const [fault, change] of Object.entries({
@@ -60,9 +62,9 @@ for (const [fault, change] of Object.entries({
   'calibration_version is not a text of 1 to 256 characters': { calibration_version: ' ' },
   'feature_set_version is not a text of 1 to 256 characters': { feature_set_version: [] },
   'feature_names is missing': { feature_names: undefined },
-  'feature_names is not a list of names': { feature_names: [] },
+  'feature_names is not a non-empty list of names': { feature_names: [] },
   'feature_names[1] is not a name': { feature_names: ['age', 2] },
-  'feature_names holds "age" twice': { feature_names: ['age', 'ltv_ratio', 'age'] },
+  '"age" appears twice in feature_names': { feature_names: ['age', 'ltv_ratio', 'age'] },
   'checksums is not an object of file names and SHA-256 sums': { checksums: [] },
   'checksums names "../x", which is not a file of this folder': { checksums: { '../x': SUM } },
   'checksums gives lightgbm_model.txt no SHA-256 in hexadecimal': { checksums: { 'lightgbm_model.txt': 'md5' } },

@@ -219,7 +219,8 @@ describe('a worker that dies', () => {
     }
     assert(observed.workersFailed > 0, 'a batch was under way in one of them');
     assert.equal(batcher.rows, 0);
-    assert.equal(pool.threads.length, 2, 'each was replaced');
+    // Each is replaced, sooner or later: the test's own deadline is the limit.
+    while (pool.threads.length < 2) await new Promise((resolve) => setImmediate(resolve));
   });
 
   test('of every batch of a model fails their requests once each, and other models are scored on', async (t) => {

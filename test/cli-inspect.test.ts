@@ -119,7 +119,9 @@ test('a calibrator that is not read because of another one becomes a warning', a
   );
   const { calibrator, warnings } = await inspect(path);
   assert.equal(calibrator?.file, 'calibrator.json');
-  assert.deepEqual(warnings, [`${join(path, 'calibrator.pkl')}: is not read, because calibrator.json lies beside it`]);
+  assert.deepEqual(warnings, [
+    `${join(path, 'calibrator.pkl')}: is ignored, because the version also has calibrator.json`,
+  ]);
 });
 
 test('the text names every part; a truncated model is one line and exit code 1', async () => {

@@ -1,3 +1,4 @@
+/** `lightscore score`. */
 import assert from 'node:assert/strict';
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -37,7 +38,7 @@ async function readJson<T>(file: string): Promise<T> {
   return value;
 }
 
-/** What the command printed, which must be all that it did. */
+/** The JSON that the command printed; it must succeed without a message. */
 async function score(args: readonly string[], input?: string): Promise<unknown> {
   const { code, stdout, stderr } = await runCli(['score', ...args], input === undefined ? {} : { input });
   assert.equal(stderr, '');
@@ -73,7 +74,7 @@ function close(actual: unknown, expected: readonly number[], tolerance: number):
   );
 }
 
-test('golden rows: raw scores bit for bit, probabilities, calibrated scores, contributions', async () => {
+test('golden rows get their raw scores bit for bit, probabilities, calibrated scores and contributions', async () => {
   assert.deepEqual(await score(['--model', version, '--rows', rowsFile, '--raw']), golden.raw_score);
   close(await score(['--model', version, '--rows', rowsFile, '--probability']), golden.probability, 2 ** -51);
   close(await score(['--model', version, '--rows', rowsFile]), golden.calibrated, 1e-12);
@@ -95,7 +96,7 @@ test('golden rows: raw scores bit for bit, probabilities, calibrated scores, con
   }
 });
 
-test('the portable calibrator scores as the pickled one', async () => {
+test('the portable calibrator gives the same scores as the pickled one', async () => {
   const path = await modelFolder('portable', await readFile(join(version, 'lightgbm_model.txt'), 'utf8'));
   const pickle = await readFile(join(version, 'calibrator.pkl'));
   await writeFile(join(path, 'calibrator.json'), writeCalibratorJson(readPickledCalibrator(pickle, 'calibrator.pkl')));
@@ -105,7 +106,7 @@ test('the portable calibrator scores as the pickled one', async () => {
   );
 });
 
-test('every reference model scores from a folder that holds nothing but the model text', async () => {
+test('reference models score from a folder that has nothing but the model text', async () => {
   for (const name of [
     'multiclass',
     'multiclassova',
@@ -120,7 +121,7 @@ test('every reference model scores from a folder that holds nothing but the mode
       raw_score: unknown;
       prediction: number[] | number[][];
     }>(join(data, `conformance/${name}.golden.json`));
-    // Rows of a reference file hold infinities as numbers too large for a double, which this command refuses.
+    // Rows of a reference file contain infinities as numbers too large for a double, which this command refuses.
     const rows = expected.rows.filter((row) => row.every((value) => value === null || Number.isFinite(value)));
     assert.equal(rows.length, expected.rows.length, name);
     const path = await modelFolder(name, await readFile(join(data, `conformance/${name}.txt`), 'utf8'));
@@ -140,7 +141,7 @@ test('every reference model scores from a folder that holds nothing but the mode
   }
 });
 
-test('contributions of several classes come class after class and add up to the raw scores', async () => {
+test('contributions of several classes are class after class and add up to the raw scores', async () => {
   const { rows } = await readJson<{ rows: unknown[] }>(join(data, 'conformance/multiclass.golden.json'));
   const model = join(data, 'conformance/multiclass.txt');
   const contributions = await score(['--model', model, '--rows', '-', '--contributions'], JSON.stringify(rows));
@@ -155,7 +156,7 @@ test('contributions of several classes come class after class and add up to the 
   });
 });
 
-test('no rows give an empty array; one row as standard input; numbers too small to see', async () => {
+test('no rows, one row on standard input, and numbers at the ends of the range of doubles', async () => {
   const path = await modelFolder('small', SMALL_MODEL);
   assert.deepEqual(await score(['--model', path, '--rows', '-', '--raw'], '[]'), []);
   assert.deepEqual(await score(['--model', path, '--rows', '-', '--raw'], ' [[0.5, null, -0]] \n'), [
@@ -173,7 +174,7 @@ test('no rows give an empty array; one row as standard input; numbers too small 
   assert.equal(stdout, '[\n5e-324,\n-5e-324,\n1.7976931348623157e+308\n]\n');
 });
 
-test('a score that JSON cannot hold is an error, not null', async () => {
+test('a score that JSON cannot represent is an error, not null', async () => {
   const path = await modelFolder(
     'overflow',
     SMALL_MODEL.replace('binary sigmoid:1', 'poisson').replace('leaf_value=0.125 -0.25', 'leaf_value=0.125 1e300'),
@@ -181,7 +182,7 @@ test('a score that JSON cannot hold is an error, not null', async () => {
   await assertFails(
     ['--model', path, '--rows', '-', '--probability'],
     1,
-    /row 1 scores as Infinity/,
+    /the score of row 1 is Infinity/,
     '[[0.5, null, -1], [0.5, null, 1]]',
   );
 });
@@ -209,7 +210,7 @@ test('mistakes are one line and exit code 1', async () => {
   await assertFails(
     ['--model', small, '--rows', rowsFile],
     1,
-    /holds no calibrator\.json or calibrator\.pkl; add --probability or --raw/,
+    /has neither calibrator\.json nor calibrator\.pkl; add --probability or --raw/,
   );
   await assertFails(
     ['--model', join(data, 'conformance/multiclass.txt'), '--rows', rowsFile],
@@ -224,7 +225,7 @@ test('mistakes are one line and exit code 1', async () => {
   await assertFails(
     ['--model', join(data, 'models'), '--rows', rowsFile],
     1,
-    /lightgbm_model\.txt: is missing; name one version: .*v1\.0\.0, .*v1\.1\.0/,
+    /lightgbm_model\.txt: is missing; name one of its versions: .*v1\.0\.0, .*v1\.1\.0/,
   );
   await assertFails(['--model', join(folder, 'nowhere'), '--rows', rowsFile], 1, /nowhere: does not exist/);
   await assertFails(

@@ -216,7 +216,7 @@ describe('mistakes', () => {
     test(JSON.stringify(env), () => assert.deepEqual(mistakes(env), lines.split('|')));
   }
 
-  test('are all told at once, one line each', () => {
+  test('are all reported at once, one line each', () => {
     assert.deepEqual(
       mistakes({ PORT: 'x', WORKERS: 'x', SCORING: 'x', API_KEYS: 'x', TRUST_PROXY: 'x' }).map(
         (line) => line.split(/[ :]/, 1)[0],
@@ -313,7 +313,7 @@ describe('API keys', () => {
     [`a:${KEY},b:`, 'API_KEYS: the key of "b" must be 1 to 1024 visible ASCII characters'],
     ['a:clé-secrète-à-nous', 'API_KEYS: the key of "a" must be 1 to 1024 visible ASCII characters'],
     ['a:sha256:abcd', 'API_KEYS: the SHA-256 of "a" must be 64 hexadecimal digits'],
-    [`a:${KEY},a:${KEY}2`, 'API_KEYS: the id "a" is there twice'],
+    [`a:${KEY},a:${KEY}2`, 'API_KEYS: the id "a" appears twice'],
     [`a:${KEY},b:${KEY}`, 'API_KEYS: "a" and "b" have the same key'],
   ];
   for (const [value, line] of wrong) {
@@ -325,7 +325,7 @@ describe('API keys', () => {
 
   test('cannot be scoring and admin keys at once', () => {
     assert.deepEqual(mistakes({ API_KEYS: `a:${KEY}`, ADMIN_API_KEYS: `b:${KEY}` }), [
-      'ADMIN_API_KEYS: the key of "b" is also "a" of API_KEYS: admin keys must be keys of their own',
+      'ADMIN_API_KEYS: the key of "b" is also the key of "a" in API_KEYS: administration needs a different key',
     ]);
   });
 
@@ -344,7 +344,7 @@ describe('the challenger', () => {
       mode: 'ab',
     });
   });
-  test('in shadow mode scores everything unless told otherwise', () => {
+  test('in shadow mode scores everything by default', () => {
     assert.deepEqual(withChallenger({ CHALLENGER_MODE: 'SHADOW' }).config.models.challenger, {
       version: 'v2',
       share: 1,
@@ -352,9 +352,7 @@ describe('the challenger', () => {
     });
   });
   test('without a share draws a warning', () => {
-    assert.deepEqual(withChallenger({}).warnings, [
-      'the challenger v2 takes part in no request: CHALLENGER_SHARE is 0',
-    ]);
+    assert.deepEqual(withChallenger({}).warnings, ['the challenger v2 scores no requests: CHALLENGER_SHARE is 0']);
   });
 });
 
@@ -371,7 +369,7 @@ describe('MODEL_PUBLIC_KEY', () => {
       'MODEL_PUBLIC_KEY: is not an Ed25519 key, but x25519',
     ]);
     assert.deepEqual(mistakes({ MODEL_PUBLIC_KEY: pem('ed25519', 'private') }), [
-      'MODEL_PUBLIC_KEY: is a private key; give the server the public one',
+      'MODEL_PUBLIC_KEY: is a private key; set the public key instead',
     ]);
     assert.deepEqual(mistakes({ MODEL_PUBLIC_KEY: '-----BEGIN nonsense' }), [
       'MODEL_PUBLIC_KEY: is not a PEM public key',
@@ -381,7 +379,7 @@ describe('MODEL_PUBLIC_KEY', () => {
 
 test('a queue smaller than a batch draws a warning', () => {
   assert.deepEqual(readConfig({ QUEUE_ROWS: '100' }).warnings, [
-    'QUEUE_ROWS (100) is less than MAX_BATCH_ROWS (10000): larger batches than the queue are always refused',
+    'QUEUE_ROWS (100) is less than MAX_BATCH_ROWS (10000): batches larger than the queue are always refused',
   ]);
 });
 

@@ -1,7 +1,7 @@
 /**
- * The one suite that every strategy passes: the plain tree walk and whatever `applicableStrategies` names, against
- * LightGBM's own answers. Raw scores bit for bit, predictions within 2 units in the last place (the kernels),
- * contributions within 1e-12.
+ * The one suite that every strategy passes: compares the plain tree walk and every strategy that
+ * `applicableStrategies` names with LightGBM's own answers. Raw scores are equal bit for bit, predictions of the
+ * kernels within 2 units in the last place, contributions within 1e-12.
  *
  * LIGHTSCORE_CONFORMANCE_SEEDS=500 (or 500-1000) runs other or more random models than the suite does by default.
  */
@@ -12,7 +12,7 @@ import { after, test } from 'node:test';
 import { calibrate } from '../src/artifact/calibrator.js';
 import { readPickledCalibrator } from '../src/artifact/scikit-learn.js';
 import { LightscoreError } from '../src/errors.js';
-import { TOLERANCE, contributionError, firstDifference, mostUlpsApart } from '../src/model/agreement.js';
+import { TOLERANCE, contributionError, firstDifference, maxUlpsApart } from '../src/model/agreement.js';
 import { type Booster, splitImportance } from '../src/model/booster.js';
 import { STRATEGIES } from '../src/model/strategies.js';
 import { parseBooster } from '../src/model/parse.js';
@@ -21,17 +21,17 @@ import { projectRoot } from './support/project.js';
 import { type RandomModel, randomModel } from './support/random-model.js';
 import { SPLITS, type Scorer, scorersFor } from './support/strategies.js';
 
-/** The plain walk's softmax takes V8's exp, which may be off by one in the numerator and in the sum. */
-const MOST_PLAIN_ULPS = 4;
+/** The plain walk's softmax uses V8's exp, whose last bit may differ in the numerator and in the sum. */
+const MAX_PLAIN_WALK_ULPS = 4;
 const DEFAULT_SEEDS = 240;
-/** Explained rows of each random model: LightGBM takes a millisecond for one. */
+/** Number of rows of each random model that are explained: LightGBM takes a millisecond for each. */
 const EXPLAINED_ROWS = 12;
 
 const data = join(projectRoot, 'test/data');
 const readText = (path: string): string => readFileSync(join(data, path), 'utf8');
 const load = (path: string): Booster => parseBooster(readText(path), path);
 
-/** Lists of a reference file, laid out one after the other; null is a missing value. */
+/** The lists of a reference file, flattened; null is a missing value. */
 function readGolden(path: string): (name: string) => Float64Array {
   const golden: unknown = JSON.parse(readText(path));
   return (name) => {
@@ -53,10 +53,10 @@ interface Expected {
   readonly prediction: Float64Array;
 }
 
-/** Of the kernels' predictions, for the run's last line. */
+/** The largest distance of a kernel's prediction from LightGBM's, for the line that ends the run. */
 let worstUlps = 0;
 
-/** Why `scorer` does not conform on these rows, or undefined. */
+/** The reason why `scorer` does not conform on these rows, or undefined. */
 function fault(scorer: Scorer, booster: Booster, { rows, raw, prediction }: Expected): string | undefined {
   for (const split of scorer.name === 'plain walk' ? SPLITS.slice(0, 1) : SPLITS) {
     const scores = scorer.score(rows, split);
@@ -66,11 +66,14 @@ function fault(scorer: Scorer, booster: Booster, { rows, raw, prediction }: Expe
       const values = [...rows.subarray(row * booster.featureCount, (row + 1) * booster.featureCount)].map((value) =>
         Object.is(value, -0) ? '-0' : String(value),
       );
-      return `${scorer.name}, ${split}: raw score ${at % booster.outputs} of row ${row} is ${scores.raw[at]}, LightGBM's ${raw[at]}; row [${values.join(', ')}]`;
+      return (
+        `${scorer.name}, ${split}: raw score ${at % booster.outputs} of row ${row} is ${scores.raw[at]}, ` +
+        `LightGBM's ${raw[at]}; row [${values.join(', ')}]`
+      );
     }
-    const ulps = mostUlpsApart(prediction, scores.prediction);
+    const ulps = maxUlpsApart(prediction, scores.prediction);
     if (scorer.name !== 'plain walk') worstUlps = Math.max(worstUlps, ulps);
-    if (ulps > (scorer.name === 'plain walk' ? MOST_PLAIN_ULPS : TOLERANCE.predictionUlps))
+    if (ulps > (scorer.name === 'plain walk' ? MAX_PLAIN_WALK_ULPS : TOLERANCE.predictionUlps))
       return `${scorer.name}, ${split}: a prediction is ${ulps} units in the last place from LightGBM's`;
   }
   return undefined;
@@ -93,7 +96,7 @@ for (const file of readdirSync(join(data, 'conformance')).filter((name) => name.
   });
 }
 
-test('golden v1.0.0: raw scores bit for bit, probabilities, calibrated scores, split importance, contributions', async (t) => {
+test('golden v1.0.0: scores, calibrated scores, split importance and contributions are as recorded', async (t) => {
   const booster = load('models/v1.0.0/lightgbm_model.txt');
   const golden = readGolden('golden.v1.0.0.json');
   const expected = { rows: golden('rows'), raw: golden('raw_score'), prediction: golden('probability') };
@@ -126,7 +129,7 @@ test('golden v1.0.0: raw scores bit for bit, probabilities, calibrated scores, s
       const count = contributions.length / (booster.featureCount + 1);
       const actual = scorer.contributions(expected.rows.subarray(0, count * booster.featureCount));
       if (actual !== undefined) {
-        // Here even each contribution relative to itself.
+        // On these rows the tolerance holds even relative to each contribution.
         contributions.forEach((value, i) =>
           assert.ok(
             Math.abs(actual[i] - value) <= TOLERANCE.contribution * Math.abs(value),
@@ -140,7 +143,7 @@ test('golden v1.0.0: raw scores bit for bit, probabilities, calibrated scores, s
   }
 });
 
-/** Contributions and expected value add up to the raw score. */
+/** Asserts that contributions and expected value add up to the raw score. */
 function assertAddUp(contributions: Float64Array, raw: Float64Array, { featureCount }: Booster): void {
   const width = featureCount + 1;
   for (let i = 0; i * width < contributions.length; i++) {
@@ -154,7 +157,7 @@ function assertAddUp(contributions: Float64Array, raw: Float64Array, { featureCo
   }
 }
 
-/** First seed and end of LIGHTSCORE_CONFORMANCE_SEEDS. */
+/** The first seed and the end that LIGHTSCORE_CONFORMANCE_SEEDS asks for. */
 function seeds(): [number, number] {
   const wanted = process.env['LIGHTSCORE_CONFORMANCE_SEEDS'];
   if (wanted === undefined) return [0, DEFAULT_SEEDS];
@@ -208,14 +211,15 @@ test(
       native.free();
     }
     t.diagnostic(
-      `${models} models, ${scored} rows scored in ${SPLITS.length} splits, ${explained} explained; the kernels' predictions at most ${worstUlps} units in the last place from LightGBM's, contributions ${worstContribution}`,
+      `${models} models, ${scored} rows scored in ${SPLITS.length} splits, ${explained} explained; the kernels' ` +
+        `predictions at most ${worstUlps} units in the last place from LightGBM's, contributions ${worstContribution}`,
     );
     assert.ok(models >= 0.98 * (end - first), `LightGBM trained only ${models} of ${end - first} models`);
     assert.equal(faults.length, 0, `${faults.length} disagreements with LightGBM:\n${faults.slice(0, 10).join('\n')}`);
   },
 );
 
-/** undefined where LightGBM's training stops at a check of its own, as it does on a few of the random parameters. */
+/** Undefined where LightGBM's training stops at a check of its own, as it does on a few of the random parameters. */
 function trained(lightgbm: LightGBM, seed: number): RandomModel | undefined {
   try {
     return randomModel(lightgbm, seed);
@@ -225,7 +229,7 @@ function trained(lightgbm: LightGBM, seed: number): RandomModel | undefined {
   }
 }
 
-/** Rows from the first to the last, evenly: training rows and hostile ones. */
+/** Rows at even distances from the first to the last: training rows and hostile ones. */
 function sampleRows(rows: Float64Array, featureCount: number): Float64Array {
   const count = rows.length / featureCount;
   const sample = new Float64Array(EXPLAINED_ROWS * featureCount);
@@ -237,9 +241,5 @@ function sampleRows(rows: Float64Array, featureCount: number): Float64Array {
 }
 
 after(() =>
-  assert.deepEqual(
-    [...seen].toSorted(),
-    ['plain walk', ...STRATEGIES].toSorted(),
-    'a strategy that no model here takes is not tested',
-  ),
+  assert.deepEqual([...seen].toSorted(), ['plain walk', ...STRATEGIES].toSorted(), 'no model here tests some strategy'),
 );

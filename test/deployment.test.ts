@@ -39,7 +39,7 @@ describe('metrics', () => {
     const { text } = await server.request('/metrics');
     exported = new Set([...text.matchAll(/^# TYPE (\S+)/gm)].map((match) => match[1]));
   });
-  after(() => server.kill());
+  after(() => server.stop());
 
   const askedBy = {
     'the alert rules': ruleExpressions(deployed('prometheus/lightscore.rules.yaml')),
@@ -59,10 +59,9 @@ describe('metrics', () => {
 
 describe('Kubernetes', () => {
   const settings = Object.fromEntries(
-    [...deployed('kubernetes/settings.yaml').matchAll(/^ {2}([A-Z][A-Z0-9_]*): "?(.*?)"?$/gm)].map((match) => [
-      match[1],
-      match[2],
-    ]),
+    [...deployed('kubernetes/settings.yaml').matchAll(/^ {2}([A-Z][A-Z0-9_]*): (["']?)(.*?)\2$/gm)].map(
+      ([, name, , value]) => [name, value],
+    ),
   );
   const deployment = deployed('kubernetes/deployment.yaml');
   const seconds = (pattern: RegExp): number => Number(pattern.exec(deployment)?.[1]);

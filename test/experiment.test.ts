@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { challengerDraw } from '../src/registry/serving.js';
+import { challengerAssignment } from '../src/registry/serving.js';
 import { type VersionedBody, VersionedTraffic, scoresOf } from '../loadtest/swap/versioned-traffic.js';
 import { startAdministered } from './support/administration.js';
 import { readGolden } from './support/golden.js';
@@ -15,7 +15,7 @@ test('the share of the keys is the one asked for, within one percentage point ov
       (i: number) => String(i),
       (i: number) => `${(i * 2_654_435_761) % 2 ** 32}-é-${'x'.repeat(i % 40)}`,
     ]) {
-      const isDrawn = challengerDraw('v1.1.0', share);
+      const isDrawn = challengerAssignment('v1.1.0', share);
       let drawn = 0;
       for (let i = 0; i < 100_000; i++) if (isDrawn(name(i))) drawn++;
       assert.ok(Math.abs(drawn / 100_000 - share) < 0.01, `${drawn} of 100000 keys like ${name(7)} at ${share}`);
@@ -31,20 +31,20 @@ test('a key goes the same way each time, stays as the share grows, and is drawn 
       fc.double({ min: 0, max: 1, noNaN: true }),
       (key, one, other) => {
         const [less, more] = [Math.min(one, other), Math.max(one, other)];
-        assert.equal(challengerDraw('v2', less)(key), challengerDraw('v2', less)(key));
-        if (challengerDraw('v2', less)(key)) assert.ok(challengerDraw('v2', more)(key));
-        assert.ok(challengerDraw('v2', 1)(key) && !challengerDraw('v2', 0)(key));
+        assert.equal(challengerAssignment('v2', less)(key), challengerAssignment('v2', less)(key));
+        if (challengerAssignment('v2', less)(key)) assert.ok(challengerAssignment('v2', more)(key));
+        assert.ok(challengerAssignment('v2', 1)(key) && !challengerAssignment('v2', 0)(key));
       },
     ),
   );
-  const [one, other] = [challengerDraw('v2', 0.5), challengerDraw('v3', 0.5)];
+  const [one, other] = [challengerAssignment('v2', 0.5), challengerAssignment('v3', 0.5)];
   const both = Array.from({ length: 20_000 }, (_, i) => `k${i}`).filter((key) => one(key) && other(key)).length;
   assert.ok(Math.abs(both / 20_000 - 0.25) < 0.02);
 });
 
 test('in an A/B experiment requests are drawn by header, else by request_id, in batches row by row; abort and promotion end it', async (t) => {
   const { server, admin } = await startAdministered(t);
-  const isDrawn = challengerDraw('v1.1.0', 0.5);
+  const isDrawn = challengerAssignment('v1.1.0', 0.5);
   const expected = (key: string) => (isDrawn(key) ? 'v1.1.0' : 'v1.0.0');
   assert.equal(
     (await admin('PUT', '/experiment', { version: 'v1.1.0', mode: 'ab', share: 0.5 })).json['challenger'],
@@ -193,7 +193,7 @@ test('the environment starts an experiment; a challenger that cannot be had is n
   const other = await startAdministered(t, { CHALLENGER_VERSION: 'v9.9.9', CHALLENGER_MODE: 'shadow' });
   assert.match(
     String((await other.server.event('challenger_failed')).msg),
-    /the challenger v9\.9\.9 does not run: .*there is no version v9\.9\.9/,
+    /the challenger v9\.9\.9 could not be started: .*there is no version v9\.9\.9/,
   );
   assert.equal((await other.server.score({ features: rows[0] })).scored.model_version, 'v1.0.0');
 });

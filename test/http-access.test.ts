@@ -14,7 +14,7 @@ const API_KEYS = `partner:${PARTNER},other:sha256:${createHash('sha256').update(
 
 test('with API_KEYS scoring needs one of them; probes do not', async (t) => {
   const server = await startServer({ API_KEYS, ADMIN_API_KEYS: `root:${ADMIN}` });
-  t.after(() => server.kill());
+  t.after(() => server.stop());
   for (const headers of [
     { 'X-API-Key': PARTNER },
     { 'X-API-Key': OTHER },
@@ -51,20 +51,20 @@ test('with API_KEYS scoring needs one of them; probes do not', async (t) => {
 
 test('a key is asked for before the body is judged', async (t) => {
   const server = await startServer({ API_KEYS });
-  t.after(() => server.kill());
+  t.after(() => server.stop());
   for (const body of ['{', 'x'.repeat(100_000), good]) assert.equal((await server.score(body)).status, 401);
 });
 
 test('without API_KEYS scoring is open, and the log says so', async (t) => {
   const server = await startServer();
-  t.after(() => server.kill());
+  t.after(() => server.stop());
   assert.equal((await server.score(good, '/score', { 'X-API-Key': 'anything' })).status, 200);
   assert.match((await server.event('open')).msg ?? '', /API_KEYS/);
 });
 
 test('with METRICS_AUTH=1 metrics need a key, of either kind', async (t) => {
   const server = await startServer({ API_KEYS, ADMIN_API_KEYS: `root:${ADMIN}`, METRICS_AUTH: '1' });
-  t.after(() => server.kill());
+  t.after(() => server.stop());
   assert.equal((await server.request('/metrics')).status, 401);
   assert.equal((await server.request('/metrics', { headers: { 'X-API-Key': 'wrong' } })).status, 401);
   for (const key of [PARTNER, ADMIN])
@@ -74,7 +74,7 @@ test('with METRICS_AUTH=1 metrics need a key, of either kind', async (t) => {
 
 test('RATE_LIMIT counts each key apart and answers 429 with Retry-After past it', async (t) => {
   const server = await startServer({ API_KEYS, RATE_LIMIT: '20' });
-  t.after(() => server.kill());
+  t.after(() => server.stop());
   const burst = async (key: string) =>
     Promise.all(Array.from({ length: 50 }, () => server.score(good, '/score', { 'X-API-Key': key })));
   const [partner, other] = [await burst(PARTNER), await burst(OTHER)];
@@ -93,7 +93,7 @@ test('RATE_LIMIT counts each key apart and answers 429 with Retry-After past it'
 
 test('without keys RATE_LIMIT counts each address, which TRUST_PROXY takes from X-Forwarded-For', async (t) => {
   const server = await startServer({ RATE_LIMIT: '20', TRUST_PROXY: '1' });
-  t.after(() => server.kill());
+  t.after(() => server.stop());
   const from = (address: string) =>
     Promise.all(
       Array.from({ length: 40 }, () => server.score(good, '/score', { 'X-Forwarded-For': `6.6.6.6, ${address}` })),
@@ -110,7 +110,7 @@ test('with a certificate the server speaks TLS', async (t) => {
     TLS_CERT_FILE: join(folder, 'certificate.pem'),
     TLS_KEY_FILE: join(folder, 'key.pem'),
   });
-  t.after(() => server.kill());
+  t.after(() => server.stop());
   assert.match(server.url, /^https:/);
   const answers = await Promise.all(Array.from({ length: 20 }, () => server.score(good)));
   assert(answers.every(({ status }) => status === 200));

@@ -35,7 +35,7 @@ const SETTINGS: readonly Environment[] = [
 for (const setting of SETTINGS) {
   test(`64 requests at a time get LightGBM's calibrated scores with SCORING=${setting['SCORING']} and WORKERS=${setting['WORKERS']}`, async (t) => {
     const server = await startServer(setting);
-    t.after(() => server.kill());
+    t.after(() => server.stop());
     await checkScores(server, golden.calibrated, 'v1.0.0');
     assert.equal(
       await server.metric('lightscore_workers'),
@@ -49,7 +49,7 @@ for (const setting of SETTINGS) {
 
 test('a batch request gets the same scores in the same order', async (t) => {
   const server = await startServer({ WORKERS: '2' });
-  t.after(() => server.kill());
+  t.after(() => server.stop());
   const { status, scoredBatch } = await server.score(
     golden.rows.map((features, row) => ({ features, request_id: `row-${row}` })),
     '/score_batch',
@@ -64,7 +64,7 @@ test('a batch request gets the same scores in the same order', async (t) => {
 
 test("explain=shap answers LightGBM's contributions, which add up to the raw score", async (t) => {
   const server = await startServer();
-  t.after(() => server.kill());
+  t.after(() => server.stop());
   const names = golden.feature_names;
   const check = (
     row: number,
@@ -105,7 +105,7 @@ test("explain=shap answers LightGBM's contributions, which add up to the raw sco
 
 test('another version is served as well: v1.1.0', needsNative(), async (t) => {
   const server = await startServer({ MODEL_VERSION: 'v1.1.0' });
-  t.after(() => server.kill());
+  t.after(() => server.stop());
   const folder = join(MODELS, 'v1.1.0');
   const calibrator = readPickledCalibrator(readFileSync(join(folder, 'calibrator.pkl')), 'calibrator.pkl');
   const booster = (await openLightGBM()).load(readFileSync(join(folder, 'lightgbm_model.txt'), 'utf8'));
@@ -134,9 +134,9 @@ test('the S3 store serves the same artifacts: the highest version, and the one t
     MODEL_DIR: undefined,
   };
   const named = await startServer(env);
-  t.after(() => named.kill());
+  t.after(() => named.stop());
   await checkScores(named, golden.calibrated, 'v1.0.0');
   const highest = await startServer({ ...env, MODEL_VERSION: undefined });
-  t.after(() => highest.kill());
+  t.after(() => highest.stop());
   assert.equal((await highest.request('/healthz')).json['model_version'], 'v1.1.0');
 });

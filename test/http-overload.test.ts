@@ -16,7 +16,7 @@ function isRefused({ status, headers, problem }: Answer, anchor: string): void {
 
 test('a request with more rows than the queue has room for is a 503, and its rows cost nobody anything', async (t) => {
   const server = await startServer({ QUEUE_ROWS: '100' });
-  t.after(() => server.kill());
+  t.after(() => server.stop());
   isRefused(await server.score(rows(101), '/score_batch'), 'overloaded');
   assert.equal((await server.score(rows(100), '/score_batch')).status, 200);
   assert.equal((await server.score(rows(1)[0])).status, 200);
@@ -25,7 +25,7 @@ test('a request with more rows than the queue has room for is a 503, and its row
 
 test('under more load than the queue holds every request is answered once: scored right, or 503', async (t) => {
   const server = await startServer({ QUEUE_ROWS: '300' });
-  t.after(() => server.kill());
+  t.after(() => server.stop());
   const answers = await Promise.all(
     Array.from({ length: 60 }, () => server.score(rows(100), '/score_batch?explain=shap')),
   );
@@ -42,7 +42,7 @@ test('under more load than the queue holds every request is answered once: score
 
 test('rows that wait past REQUEST_TIMEOUT_MS are given up with a 503, and the server goes on', async (t) => {
   const server = await startServer({ REQUEST_TIMEOUT_MS: '2', MAX_BATCH_ROWS: '5000' });
-  t.after(() => server.kill());
+  t.after(() => server.stop());
   isRefused(await server.score(rows(5000), '/score_batch?explain=shap'), 'deadline-exceeded');
   assert((await server.metric('lightscore_rejects_total', '{reason="deadline_exceeded"}')) >= 1);
   let status = 0;

@@ -9,7 +9,7 @@ let server: ServerProcess;
 before(async () => {
   server = await startServer();
 });
-after(() => server.kill());
+after(() => server.stop());
 
 test('/healthz says which model is served, as the seed does', async () => {
   const { status, json } = await server.request('/healthz');
@@ -64,7 +64,7 @@ test('HEAD of a probe answers its headers alone', async () => {
 
 test('/metrics counts known traffic exactly', async (t) => {
   const fresh = await startServer({ QUEUE_ROWS: '500', WORKERS: '2' });
-  t.after(() => fresh.kill());
+  t.after(() => fresh.stop());
   for (let i = 0; i < 7; i++) await fresh.score({ features: golden.rows[i] });
   await fresh.score(
     golden.rows.slice(0, 100).map((features) => ({ features })),

@@ -12,7 +12,7 @@ let server: ServerProcess;
 before(async () => {
   server = await startServer({ MAX_BODY_BYTES: '200000', MAX_BATCH_ROWS: '100' });
 });
-after(() => server.kill());
+after(() => server.stop());
 
 /** Holds a refusal against the contract; returns the problem. */
 function refused(answer: Answer, status: number, anchor: string): Answer['problem'] {

@@ -13,7 +13,7 @@ let server: ServerProcess;
 before(async () => {
   server = await startServer();
 });
-after(() => server.kill());
+after(() => server.stop());
 
 /** The seed's ranking: by |value x importance|, equal ones in the model's order of features. */
 function rankedByImportance(row: readonly (number | null)[], count: number): TopFeature[] {

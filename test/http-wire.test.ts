@@ -12,7 +12,7 @@ let server: ServerProcess;
 before(async () => {
   server = await startServer({ MAX_BODY_BYTES: String(MAX_BODY) });
 });
-after(() => server.kill());
+after(() => server.stop());
 
 function isScored(text: string | undefined): boolean {
   if (text === undefined) return false;

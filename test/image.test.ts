@@ -1,3 +1,4 @@
+/** The compiled image: the same bytes each time, at any address, and the strategies that a model can use. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,7 +29,7 @@ test('the same text gives the same bytes', () => {
   }
 });
 
-test('an image scores alike wherever it lies', () => {
+test('an image gives the same scores at any address', () => {
   const memory = new SharedMemory();
   const kernels = instantiateKernel(compileKernel(), memory.memory);
   const booster = parseBooster(readReference('categorical'));
@@ -47,7 +48,7 @@ test('an image scores alike wherever it lies', () => {
   }
 });
 
-test('models that no mask holds are walked', () => {
+test('models with linear leaves, without splits, or with more leaves than a mask has bits are walked', () => {
   assert.deepEqual(applicableStrategies(parseBooster(LINEAR_MODEL)), ['walk']);
   assert.deepEqual(applicableStrategies(parseBooster(readReference('constant'))), ['walk']);
   assert.ok(!applicableStrategies(parseBooster(readReference('leaves_255'))).includes('mask64'));
@@ -56,7 +57,7 @@ test('models that no mask holds are walked', () => {
   assert.ok(!applicableStrategies(parseBooster(chainModel(65, 8))).includes('mask64'));
 });
 
-test('a feature of more thresholds than sixteen bits count', () => {
+test('a feature with more thresholds than sixteen bits can count is scored as the plain walk does', () => {
   const leaves = 32;
   const trees = 2500;
   const one = (t: number): string => {
@@ -76,8 +77,16 @@ test('a feature of more thresholds than sixteen bits count', () => {
       '\n',
     ].join('\n');
   };
-  const header =
-    'tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=0\nobjective=regression\nfeature_names=x\n\n';
+  const header = [
+    'tree',
+    'version=v4',
+    'num_class=1',
+    'num_tree_per_iteration=1',
+    'max_feature_idx=0',
+    'objective=regression',
+    'feature_names=x',
+    '\n',
+  ].join('\n');
   const booster = parseBooster(`${header}${Array.from({ length: trees }, (_, t) => one(t)).join('\n')}end of trees\n`);
   const { rows, raw, count } = criticalRows(booster, 300);
   assert.equal(count, 300);

@@ -1,4 +1,4 @@
-/** What the kernel does to a lane beside raw scores: which rows it touches, calibration, the ranking of features. */
+/** What the kernel writes to a lane besides raw scores: which rows it touches, calibration, the ranking of features. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
@@ -39,13 +39,36 @@ function load(booster: Booster, calibrator?: IsotonicCalibrator, strategy?: Stra
   return { image, address, kernel: kernels[image.strategy] };
 }
 
+/** The header of a regression model's text. */
+const header = (features: string): string =>
+  [
+    'tree',
+    'version=v4',
+    'num_class=1',
+    'num_tree_per_iteration=1',
+    `max_feature_idx=${features.split(' ').length - 1}`,
+    'objective=regression',
+    `feature_names=${features}`,
+    '\n',
+  ].join('\n');
+
 /** One tree, one linear leaf: the prediction is feature 0 itself, whatever it is. */
 const IDENTITY = parseBooster(
-  'tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=0\nobjective=regression\nfeature_names=x\n\n' +
-    'Tree=0\nnum_leaves=1\nnum_cat=0\nleaf_value=0\nis_linear=1\nleaf_const=0\nnum_features=1\nleaf_features=0\nleaf_coeff=1\nshrinkage=1\n\n\nend of trees\n',
+  `${header('x')}${[
+    'Tree=0',
+    'num_leaves=1',
+    'num_cat=0',
+    'leaf_value=0',
+    'is_linear=1',
+    'leaf_const=0',
+    'num_features=1',
+    'leaf_features=0',
+    'leaf_coeff=1',
+    'shrinkage=1',
+  ].join('\n')}\n\n\nend of trees\n`,
 );
 
-/** Everything that `/score` reads of a lane, with how many values a row has. */
+/** Everything that `/score` reads from a lane, with the number of values per row. */
 const results = (lane: Lane): [ArrayLike<number>, number][] => [
   [lane.raw, lane.plan.outputs],
   [lane.prediction, lane.plan.outputs],
@@ -102,7 +125,7 @@ test("the calibrated score is the calibrator's own, bit for bit, in double and i
         );
         const calibrator: IsotonicCalibrator = { x, y, precision };
         if (calibratorFault(calibrator) !== undefined) return;
-        // On, just beside and between the thresholds; |x| <= 1e-35 reaches the calibrator as 0.
+        // Values at, just beside and between the thresholds; |x| <= 1e-35 reaches the calibrator as 0.
         const probabilities = [
           ...x,
           ...x.map((value) => value * (1 + 2 ** -52)),
@@ -130,7 +153,10 @@ test("the calibrated score is the calibrator's own, bit for bit, in double and i
   assert.ok(compared > 5000);
 });
 
-test('the ranking is of |value * importance|: missing counts as 0, an overflow as the largest double, ties keep the order of features', () => {
+/**
+ * Missing counts as 0, an overflow as the largest double, and features whose product is equal keep their order.
+ */
+test('features are ranked by |value * importance|', () => {
   const value = oneof(
     double({ noDefaultInfinity: true }),
     integer({ min: -3, max: 3 }),
@@ -139,11 +165,24 @@ test('the ranking is of |value * importance|: missing counts as 0, an overflow a
   const features = 6;
   const text = (importance: readonly number[]): string => {
     const splits = importance.flatMap((count, feature) => Array.from({ length: count }, () => feature));
-    const trees = splits.map(
-      (feature, t) =>
-        `Tree=${t}\nnum_leaves=2\nnum_cat=0\nsplit_feature=${feature}\nsplit_gain=1\nthreshold=0.5\ndecision_type=10\nleft_child=-1\nright_child=-2\nleaf_value=1 2\nis_linear=0\nshrinkage=1\n\n\n`,
+    const trees = splits.map((feature, t) =>
+      [
+        `Tree=${t}`,
+        'num_leaves=2',
+        'num_cat=0',
+        `split_feature=${feature}`,
+        'split_gain=1',
+        'threshold=0.5',
+        'decision_type=10',
+        'left_child=-1',
+        'right_child=-2',
+        'leaf_value=1 2',
+        'is_linear=0',
+        'shrinkage=1',
+        '\n\n',
+      ].join('\n'),
     );
-    return `tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=${features - 1}\nobjective=regression\nfeature_names=a b c d e f\n\n${trees.join('')}end of trees\n`;
+    return `${header('a b c d e f')}${trees.join('')}end of trees\n`;
   };
   assertProperty(
     property(
@@ -172,7 +211,7 @@ test('the ranking is of |value * importance|: missing counts as 0, an overflow a
   );
 });
 
-test('a model of one or two features ranks no more than it has', () => {
+test('a model of one feature ranks that one only', () => {
   const { image, address, kernel } = load(IDENTITY);
   const lane = createLane(memory, image.shape, 1, 'score');
   lane.rows.set([3]);

@@ -62,9 +62,9 @@ test('one booster, however many workers: the shared memory grows by lanes only, 
   const found: Footprint[] = [];
   for (const workers of [1, 4]) {
     const server = await startServer({ MODEL_DIR: folder, WORKERS: String(workers) });
-    t.after(() => server.kill());
+    t.after(() => server.stop());
     found.push(await footprint(server));
-    await server.kill();
+    await server.stop();
   }
   const [one, four] = found;
   t.diagnostic(JSON.stringify(found));

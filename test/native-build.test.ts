@@ -1,3 +1,4 @@
+/** The build of native LightGBM and its lock, tried on a project of a few lines. */
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
 import { spawn } from 'node:child_process';
@@ -17,7 +18,7 @@ after(async () => await rm(folder, { recursive: true }));
 const missing = missingForBuild();
 const needsCompiler = missing === undefined || process.env['CI'] === 'true' ? {} : { skip: missing };
 
-/** A project of a few lines in the place of LightGBM's, built the same way. */
+/** A project of a few lines instead of LightGBM's, built in the same way. */
 async function smallProject(name: string, code: string): Promise<LightGBMSource> {
   const source = join(folder, name);
   await mkdir(source);
@@ -30,7 +31,7 @@ async function smallProject(name: string, code: string): Promise<LightGBMSource>
 }
 
 test(
-  'the library is built once, by one of two that ask at the same time, and leaves nothing but itself and its log',
+  'of two builds at the same time one runs, and leaves nothing but the library and its log',
   needsCompiler,
   async () => {
     const source = await smallProject('good', 'extern "C" int answer() { return 42; }\n');
@@ -48,26 +49,30 @@ test(
   },
 );
 
-test('a build that fails says why in one line, keeps its log and leaves no library', needsCompiler, async () => {
-  const source = await smallProject('bad', 'int answer() { return forty_two; }\n');
-  await assert.rejects(
-    buildLightGBM(source, () => undefined),
-    (error: unknown) => {
-      assert.ok(error instanceof LightscoreError);
-      assert.equal(error.code, 'NATIVE_UNAVAILABLE');
-      assert.match(
-        error.message,
-        /^native LightGBM is not available: the build failed: .*error: .*forty_two.* \(log in .*bad\.log\)$/,
-      );
-      return true;
-    },
-  );
-  assert.match(await readFile(join(folder, '.native/bad.log'), 'utf8'), /forty_two/);
-  assert.deepEqual(
-    (await readdir(join(folder, '.native'))).filter((name) => name.startsWith('bad')),
-    ['bad.log'],
-  );
-});
+test(
+  'a build that fails gives the reason in one line, keeps its log and leaves no library',
+  needsCompiler,
+  async () => {
+    const source = await smallProject('bad', 'int answer() { return forty_two; }\n');
+    await assert.rejects(
+      buildLightGBM(source, () => undefined),
+      (error: unknown) => {
+        assert.ok(error instanceof LightscoreError);
+        assert.equal(error.code, 'NATIVE_UNAVAILABLE');
+        assert.match(
+          error.message,
+          /^native LightGBM is not available: the build failed: .*error: .*forty_two.* \(log in .*bad\.log\)$/,
+        );
+        return true;
+      },
+    );
+    assert.match(await readFile(join(folder, '.native/bad.log'), 'utf8'), /forty_two/);
+    assert.deepEqual(
+      (await readdir(join(folder, '.native'))).filter((name) => name.startsWith('bad')),
+      ['bad.log'],
+    );
+  },
+);
 
 test('without cmake, make or a compiler the message names each of them', async () => {
   const { PATH, CXX } = process.env;
@@ -78,7 +83,8 @@ test('without cmake, make or a compiler the message names each of them', async (
     await assert.rejects(buildLightGBM(source), {
       code: 'NATIVE_UNAVAILABLE',
       message:
-        /^native LightGBM is not available: cmake and make and a C\+\+ compiler not found \(on Debian: apt-get install cmake g\+\+ make\)$/,
+        'native LightGBM is not available: cmake and make and a C++ compiler not found ' +
+        '(on Debian: apt-get install cmake g++ make)',
     });
   } finally {
     process.env['PATH'] = PATH;
@@ -86,7 +92,7 @@ test('without cmake, make or a compiler the message names each of them', async (
   }
 });
 
-test('one holder of the build lock at a time; the next is told that it waits', async () => {
+test('the build lock has one holder at a time; the next one reports that it waits', async () => {
   const path = join(folder, 'shared.lock');
   const events: string[] = [];
   const release = new EventEmitter();
@@ -100,7 +106,7 @@ test('one holder of the build lock at a time; the next is told that it waits', a
       events.push('first out');
     },
   );
-  // Whoever asks first is not always first to get it.
+  // The first to ask for the lock is not always the first to get it.
   await once(release, 'taken');
   const second = withBuildLock(
     path,
@@ -121,7 +127,7 @@ test('one holder of the build lock at a time; the next is told that it waits', a
   );
 });
 
-test('a lock whose holder was killed is taken over, and what the holder left is removed', async () => {
+test('a lock whose holder was killed is taken over, and the files of the holder are removed', async () => {
   const path = join(folder, 'killed.lock');
   const child = spawn(process.execPath, ['-e', '']);
   await once(child, 'exit');
@@ -159,7 +165,7 @@ test('a lock of another machine is taken over when its heartbeat has stopped', a
   assert.ok(!existsSync(path));
 });
 
-test('a lock is given back when the work fails', async () => {
+test('a lock is released when the work fails', async () => {
   const path = join(folder, 'failed.lock');
   await assert.rejects(
     withBuildLock(

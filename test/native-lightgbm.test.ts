@@ -1,3 +1,4 @@
+/** LightGBM's C API as this project calls it. */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -65,7 +66,7 @@ test('the C API scores every conformance model as the reference does, bit for bi
 });
 
 test(
-  'a booster trains, evaluates, takes an iteration back, and predicts as its own text does',
+  'a booster trains, evaluates, removes an iteration, and predicts as its own text does',
   needsNative(),
   async () => {
     const lightgbm = await openLightGBM();
@@ -109,7 +110,7 @@ test('contributions and the expected value add up to the raw score', needsNative
   }
 });
 
-test('columns and rows, subsets and whole data give the same booster', needsNative(), async () => {
+test('data by column, by row and as a subset of all rows gives the same booster', needsNative(), async () => {
   const lightgbm = await openLightGBM();
   const { values, label } = randomRows(800, 3);
   const columns = values.map((_, at) => values[(at % 800) * FEATURES + Math.floor(at / 800)]);
@@ -125,7 +126,7 @@ test('columns and rows, subsets and whole data give the same booster', needsNati
   assert.equal(textOf(all), textOf(byRow));
 });
 
-test('training goes on when its data sets were freed, and nothing works after free', needsNative(), async () => {
+test('training works after its data sets were freed, and nothing works after free', needsNative(), async () => {
   const { booster, train, validation, values } = trainSmall(await openLightGBM());
   train.free();
   validation.free();
@@ -137,7 +138,7 @@ test('training goes on when its data sets were freed, and nothing works after fr
   assert.throws(() => booster.predict(values), { message: 'this booster was freed already' });
 });
 
-test('LightGBM’s own reason is the error, without the place in its source', needsNative(), async () => {
+test("an error gives LightGBM's own reason, without the place in its source", needsNative(), async () => {
   const lightgbm = await openLightGBM();
   const { train } = trainSmall(lightgbm);
   assert.throws(() => lightgbm.load('tree\nnonsense\n'), {
@@ -150,7 +151,7 @@ test('LightGBM’s own reason is the error, without the place in its source', ne
   });
 });
 
-test('warnings go to the listener, one line each', needsNative(), async () => {
+test('the listener receives warnings, one line each', needsNative(), async () => {
   const lightgbm = await openLightGBM();
   const lines: string[] = [];
   lightgbm.onLog((line) => lines.push(line));
@@ -159,7 +160,7 @@ test('warnings go to the listener, one line each', needsNative(), async () => {
   assert.deepEqual(lines, ['[LightGBM] [Warning] Unknown parameter: no_such_parameter']);
 });
 
-test('parameters with a space or an equals sign in them are refused, lists are joined by commas', () => {
+test('parameters with a space or an equals sign in them are refused; lists are joined by commas', () => {
   assert.equal(
     parameterString({ metric: ['auc', 'binary_logloss'], num_leaves: 31, deterministic: true }),
     'metric=auc,binary_logloss num_leaves=31 deterministic=true',
@@ -168,7 +169,7 @@ test('parameters with a space or an equals sign in them are refused, lists are j
     assert.throws(() => parameterString(parameters), { code: 'USAGE' });
 });
 
-test('models that are loaded and freed leave no memory behind', needsNative(), async () => {
+test('loading and freeing models does not leak memory', needsNative(), async () => {
   const lightgbm = await openLightGBM();
   const text = readFileSync(join(conformance, 'leaves_255.txt'), 'utf8');
   const row = new Float64Array(15);

@@ -1,3 +1,4 @@
+/** The random models and hostile rows of the tests: their coverage, and that they are reproducible. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
@@ -6,7 +7,7 @@ import { hostileRows, neighbour } from './support/hostile-rows.js';
 import { OBJECTIVES, randomModel } from './support/random-model.js';
 
 test(
-  'random models cover every objective, and LightGBM scores their rows alike in one call and one row at a time',
+  'random models cover every objective, and LightGBM gives the same scores in one call and one row at a time',
   needsNative(),
   async () => {
     const lightgbm = await openLightGBM();
@@ -36,9 +37,18 @@ test('the same seed gives the same random model and rows', needsNative(), async 
   assert.notEqual(randomModel(lightgbm, 4).modelText, randomModel(lightgbm, 4 + OBJECTIVES.length).modelText);
 });
 
-test('hostile rows hold the thresholds of the model, their neighbours, missing values and categories', () => {
+test('hostile rows contain the thresholds of the model, their neighbours, missing values and categories', () => {
   const model = [
-    'tree\nmax_feature_idx=1\n\nTree=0\nsplit_feature=0 1\nthreshold=0.5 0\ndecision_type=2 1\ncat_boundaries=0 2\ncat_threshold=1 4\n',
+    'tree',
+    'max_feature_idx=1',
+    '',
+    'Tree=0',
+    'split_feature=0 1',
+    'threshold=0.5 0',
+    'decision_type=2 1',
+    'cat_boundaries=0 2',
+    'cat_threshold=1 4',
+    '',
     'end of trees\n',
   ].join('\n');
   const rows = hostileRows(model, 1, 2000);

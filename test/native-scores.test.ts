@@ -1,3 +1,4 @@
+/** Native LightGBM's part in the self-check, in a process of its own. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -11,16 +12,16 @@ import type { KnownScores } from '../src/loading/known-scores.js';
 
 const text = readFileSync(`${projectRoot}/test/data/models/v1.0.0/lightgbm_model.txt`, 'utf8');
 const nativeScores = (modelText: string, rows: Float64Array, count: number): Promise<KnownScores | undefined> =>
-  startNative(modelText, 'model', new AbortController().signal)(rows, count);
+  startNative({ modelText, file: 'model', signal: new AbortController().signal })(rows, count);
 
-test('native LightGBM joins the self-check from a process of its own', needsNative(), async () => {
+test('native LightGBM scores the rows of the self-check in a process of its own', needsNative(), async () => {
   await openLightGBM();
   const { rows, raw, count } = criticalRows(parseBooster(text), 64);
   const native = await nativeScores(text, rows, count);
   assert.deepEqual(native?.raw, raw);
 });
 
-test('a model whose tree_sizes an edit made wrong is read all the same', needsNative(), async () => {
+test('a model whose tree_sizes are wrong after an edit is read nevertheless', needsNative(), async () => {
   await openLightGBM();
   const { rows, raw, count } = criticalRows(parseBooster(text), 8);
   const native = await nativeScores(text.replace('tree_sizes=3373 ', 'tree_sizes=3370 '), rows, count);
@@ -28,7 +29,7 @@ test('a model whose tree_sizes an edit made wrong is read all the same', needsNa
 });
 
 test(
-  'a model text that LightGBM refuses, or on which it aborts, is refused, and this process lives on',
+  'a model text that LightGBM refuses, or on which it aborts, is refused, and this process survives',
   needsNative(),
   async () => {
     await openLightGBM();

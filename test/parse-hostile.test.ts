@@ -1,6 +1,6 @@
 /**
- * Broken and hostile model texts: each is refused in one line that names the file, or it is a model whose scores the
- * plain walk and every strategy agree on.
+ * Broken and hostile model texts: each is refused in one line that names the file, or it is a model on whose scores the
+ * plain walk and every strategy agree.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -74,7 +74,7 @@ test('a reference model cut off anywhere is refused', () => {
   );
 });
 
-test('flipped bytes', () => {
+test('a text with flipped bytes is refused or sound', () => {
   let sound = 0;
   for (const text of [SMALL_MODEL, LINEAR_MODEL]) {
     const bytes = Buffer.from(text);
@@ -115,7 +115,7 @@ const NUMBERS = [
   '+',
 ];
 
-test('numbers exchanged for others, fields dropped, doubled, exchanged between trees', () => {
+test('a text with numbers replaced, fields dropped, doubled or swapped is refused or sound', () => {
   let sound = 0;
   for (const text of [SMALL_MODEL, LINEAR_MODEL]) {
     const lines = text.slice(0, text.indexOf('end of trees') + 'end of trees'.length).split('\n');
@@ -160,14 +160,14 @@ test('numbers exchanged for others, fields dropped, doubled, exchanged between t
   assert.ok(sound > 100, `only ${sound} of the broken texts are models`);
 });
 
-test('random trees: any shape of splits, missing types, categories and thresholds', () => {
+test('random trees of any shape, with any missing types, categories and thresholds, are sound', () => {
   assertProperty(
     property(modelTexts({ trees: 6, leaves: 70, features: 3 }), (text) => assert.ok(assertRefusedOrSound(text))),
     { numRuns: 150 },
   );
 });
 
-test('a tree that is one long chain, and a model of very many features, score in time', () => {
+test('trees that are one long chain and a model of very many features score as the plain walk does', () => {
   for (const [leaves, features] of [
     [3000, 7],
     [64, 63],

@@ -1,3 +1,4 @@
+/** Reading model texts: what a sound one becomes, and what is refused with which reason. */
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -92,7 +93,7 @@ test('CRLF line ends, the older headers v2 and v3, reordered fields and unknown 
   assert.deepEqual(
     parseBooster(changed(/\n\nfeature_importances:[^]*/, '\n'), FILE),
     expected,
-    'what follows the trees is not read',
+    'the text after the trees is not read',
   );
   assert.deepEqual(parseBooster(changed(/tree_sizes=.*\n/, ''), FILE), expected);
 });
@@ -130,29 +131,26 @@ test('a header that contradicts itself is refused', () => {
     /objective binary with num_tree_per_iteration=2/,
   );
   assertRefused(changed('num_tree_per_iteration=1', 'num_tree_per_iteration=0'), /num_tree_per_iteration/);
-  assertRefused(changed('version=v4', 'version=v4\nversion=v3'), /header: "version" stands there twice/);
+  assertRefused(changed('version=v4', 'version=v4\nversion=v3'), /header: "version" appears twice/);
   assertRefused(changed('objective=binary', 'objective=divination'), /divination/);
   assertRefused(changed('sigmoid:1', 'sigmoid:-1'), /sigmoid/);
-  assertRefused(changed('tree_sizes=400 300 200', 'tree_sizes=400 300'), /another number of trees/);
+  assertRefused(changed('tree_sizes=400 300 200', 'tree_sizes=400 300'), /tree_sizes lists 2 trees, but 3 follow/);
   assertRefused(
     changed('binary sigmoid:1', 'multiclass num_class:2').replace('per_iteration=1', 'per_iteration=2'),
     /3 trees do not divide/,
   );
 });
 
-test('a tree that is no tree is refused: loops, shared children, loose ends, children that are not there', () => {
+test('a graph that is not a tree is refused: cycles, shared, unreachable and unknown children', () => {
   assertRefused(changed('left_child=1 -1 -3', 'left_child=0 -1 -3'), /Tree=0: node 0 has two parents/);
   assertRefused(changed('left_child=1 -1 -3', 'left_child=2 -1 -3'), /Tree=0: node 2 has two parents/);
   assertRefused(changed('left_child=1 -1 -3', 'left_child=1 -1 -2'), /Tree=0: leaf 1 has two parents/);
-  assertRefused(
-    changed('right_child=2 -2 -4', 'right_child=-4 -2 2'),
-    /Tree=0: not every node and leaf hangs on the root/,
-  );
+  assertRefused(changed('right_child=2 -2 -4', 'right_child=-4 -2 2'), /Tree=0: node 2 is not reachable from the root/);
   assertRefused(changed('left_child=1 -1 -3', 'left_child=9 -1 -3'), /left_child: 9/);
   assertRefused(changed('right_child=2 -2 -4', 'right_child=2 -2 -5'), /right_child: -5/);
 });
 
-test('counts beyond the text are refused before memory is asked for', () => {
+test('counts that the text is too short for are refused before memory is allocated', () => {
   const before = process.memoryUsage().arrayBuffers;
   assertRefused(changed('num_leaves=4', 'num_leaves=1000000'), /Tree=0/);
   assertRefused(changed('num_leaves=4', 'num_leaves=4000000000'), /Tree=0: num_leaves/);
@@ -164,25 +162,25 @@ test('counts beyond the text are refused before memory is asked for', () => {
   );
   assertRefused(
     wide.replace('num_features=1 2', 'num_features=100000 100000'),
-    /Tree=0: leaf_features: no room for 200000 values/,
+    /Tree=0: leaf_features: \d+ characters are too few for 200000 values/,
   );
   assert.ok(process.memoryUsage().arrayBuffers - before < 1 << 24);
 });
 
-test('numbers that are none, or of the wrong kind, are refused', () => {
+test('words that are not numbers, and numbers of the wrong kind, are refused', () => {
   assertRefused(changed('threshold=0.5', 'threshold=0x10'), /"0x10" is not a number/);
   assertRefused(changed('threshold=0.5', 'threshold=nan'), /threshold that is not a number/);
-  assertRefused(changed('threshold=0.5', 'threshold='), /threshold: 2 values where 3 belong/);
-  assertRefused(changed('threshold=0.5', 'threshold=0.5 1 1'), /more than 3/);
+  assertRefused(changed('threshold=0.5', 'threshold='), /threshold: 2 values, expected 3/);
+  assertRefused(changed('threshold=0.5', 'threshold=0.5 1 1'), /more than the expected 3/);
   assertRefused(changed('split_feature=0 2 0', 'split_feature=0 3 0'), /split_feature: 3/);
   assertRefused(changed('split_feature=0 2 0', 'split_feature=0 0.5 0'), /split_feature: 0.5/);
   assertRefused(changed('decision_type=2 8 6', 'decision_type=2 12 6'), /unknown missing type/);
   assertRefused(changed('decision_type=2 8 6', 'decision_type=2 16 6'), /decision_type: 16/);
-  assertRefused(changed('num_leaves=4', 'num_leaves=4\nnum_leaves=3'), /Tree=0: "num_leaves" stands there twice/);
+  assertRefused(changed('num_leaves=4', 'num_leaves=4\nnum_leaves=3'), /Tree=0: "num_leaves" appears twice/);
   assertRefused(changed('leaf_value=0.125', 'leaf_value=one'), /"one" is not a number/);
 });
 
-test('a categorical split that names no set is refused', () => {
+test('a categorical split that names no existing set is refused', () => {
   assertRefused(changed('threshold=0 inf', 'threshold=1 inf'), /names category set 1 of 1/);
   assertRefused(changed('threshold=0 inf', 'threshold=0.5 inf'), /names category set 0.5/);
   assertRefused(changed('decision_type=2 8 6', 'decision_type=1 8 6'), /names category set 0.5 of 0/);

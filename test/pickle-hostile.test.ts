@@ -94,7 +94,7 @@ const hostile: readonly (readonly [what: string, bytes: Uint8Array, reason: stri
   [
     'a text that is called',
     pickle(unicode('os'), EMPTY_TUPLE, REDUCE),
-    'calls a value that is no class, which is not allowed',
+    'calls a value that is not a class, which is not allowed',
   ],
   [
     'a function that is instantiated',
@@ -135,11 +135,11 @@ const hostile: readonly (readonly [what: string, bytes: Uint8Array, reason: stri
     'uses a constructor with keyword arguments, which is not allowed',
   ],
   [
-    'an instance by the old protocol',
+    'an instance of the old protocol',
     pickle('(ios\nsystem\n'),
-    'uses an instance by the old protocol, which is not allowed',
+    'uses an instance of the old protocol, which is not allowed',
   ],
-  ['protocol 6', Buffer.concat([proto(6), latin1('N.')]), 'is a pickle of protocol 6, and only 2 to 5 are read'],
+  ['protocol 6', Buffer.concat([proto(6), latin1('N.')]), 'is a pickle of protocol 6; only 2 to 5 are supported'],
   ['nothing', Buffer.alloc(0), 'is empty'],
   ['only None', pickle('N'), 'holds no scikit-learn IsotonicRegression'],
   ['an empty stack', pickle(), 'is damaged: its stack runs empty'],
@@ -152,16 +152,16 @@ const hostile: readonly (readonly [what: string, bytes: Uint8Array, reason: stri
   [
     'millions of opcodes',
     pickle(Buffer.alloc(5_000_000, '}')),
-    'has more than 10000 opcodes, and no calibrator needs as many',
+    'has more than 10000 opcodes; no calibrator needs as many',
   ],
   ['deep nesting', pickle(EMPTY_TUPLE, Buffer.alloc(9_990, 0x85)), 'holds no scikit-learn IsotonicRegression'],
   ['a text longer than the file', pickle('X', uint32(0xffffffff)), 'is damaged: it is truncated'],
   ['bytes of 2^63', pickle('\x8e', Buffer.alloc(7), '\x80'), 'is damaged: it is truncated'],
   ['an integer of 255 bytes', pickle('\x8a\xff', Buffer.alloc(255)), 'has an integer of 255 bytes'],
   [
-    'a memo index never kept',
+    'a memo index never written',
     pickle('j', uint32(4_000_000_000)),
-    'is damaged: it recalls value 4000000000, which was never kept',
+    'is damaged: it reads memo entry 4000000000, which was never written',
   ],
   [
     'an array larger than its bytes',
@@ -219,7 +219,7 @@ for (const [format, bomb] of [
   ['bz2', BZIP2_BOMB],
 ] as const) {
   test(`a ${format} bomb is refused, and not expanded`, () => {
-    assert.equal(refusal(bomb), 'is larger than 16777216 bytes, the most a calibrator may be');
+    assert.equal(refusal(bomb), 'is larger than 16777216 bytes, the limit for a calibrator');
   });
 }
 

@@ -23,7 +23,7 @@ describe('the query of a scoring request', () => {
     ['top_k=-1', 'top_k must be a whole number from 1 to 1000, not "-1"'],
     ['top_k=1e2', 'top_k must be a whole number from 1 to 1000, not "1e2"'],
     ['topk=5', 'unknown query parameter "topk"; the parameters are explain and top_k'],
-    ['top_k=1&top_k=2', 'query parameter "top_k" is given twice'],
+    ['top_k=1&top_k=2', 'query parameter "top_k" appears twice'],
     ['__proto__=1', 'unknown query parameter "__proto__"; the parameters are explain and top_k'],
   ];
   for (const [query, detail] of bad)

@@ -15,7 +15,7 @@ import { Observed, RecordedRequest } from './support/scoring.js';
 import { close, readGolden } from './support/golden.js';
 import { createScoringResources } from '../src/scoring/kernel.js';
 
-const { logger } = openLog('silent', 0);
+const { logger } = openLog({ level: 'silent', predictionSample: 0 });
 const golden = readGolden();
 
 interface Parts {
@@ -60,14 +60,14 @@ const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1
 
 test('the loader thread killed in mid-load costs that load and nothing else', async (t) => {
   const { registry, loader, pool } = await setUp(t);
-  await registry.activate('v1.0.0', 'start');
+  await registry.activate('v1.0.0', { actor: 'start' });
   const used = pool.memory.usedBytes;
   const moments: Readonly<Record<string, () => boolean>> = {
     'as soon as it has its task': () => loader.threads.length > 0,
     'while it writes the image': () => pool.memory.usedBytes > used,
   };
   for (const [moment, hasCome] of Object.entries(moments)) {
-    const loading = registry.activate('v1.1.0', 'key:ops');
+    const loading = registry.activate('v1.1.0', { actor: 'key:ops' });
     const refused = assert.rejects(
       loading,
       { code: 'WORKER_FAILED', message: /loading v1\.1\.0: the loader thread failed/ },
@@ -80,7 +80,7 @@ test('the loader thread killed in mid-load costs that load and nothing else', as
     assert.equal(pool.memory.usedBytes, used, 'its memory came back');
     assert.equal(registry.busy, undefined);
   }
-  assert.equal((await registry.activate('v1.1.0', 'key:ops')).outcome, 'activated');
+  assert.equal((await registry.activate('v1.1.0', { actor: 'key:ops' })).outcome, 'activated');
   assert.deepEqual(
     registry.versions.map(({ version, state }) => [version, state]),
     [
@@ -94,7 +94,7 @@ test('the loader thread killed in mid-load costs that load and nothing else', as
 
 test('a scoring worker killed in mid-batch: every row is answered once and right, by the version it was admitted for, while versions change', async (t) => {
   const { registry, pool } = await setUp(t, 2);
-  await registry.activate('v1.0.0', 'start');
+  await registry.activate('v1.0.0', { actor: 'start' });
   const batcher = new Batcher(pool, { mode: 'pool', queueRows: 100_000 }, new Observed());
   t.after(() => batcher.close());
   const champion = registry.serving?.champion;
@@ -105,7 +105,7 @@ test('a scoring worker killed in mid-batch: every row is answered once and right
     await turn();
     const [worker] = pool.threads;
     const killed = worker.terminate();
-    await registry.activate(round % 2 === 0 ? 'v1.1.0' : 'v1.0.0', 'key:ops');
+    await registry.activate(round % 2 === 0 ? 'v1.1.0' : 'v1.0.0', { actor: 'key:ops' });
     for (const [i, request] of requests.entries()) {
       assert.equal(await request.outcome, 'scored');
       assert.ok(request.deliveries.every((count) => count === 1));
@@ -128,14 +128,14 @@ test('a scoring worker killed in mid-batch: every row is answered once and right
 
 test('a rollback is never held up by a load, and the load that was to end in a swap gives way', async (t) => {
   const { registry, store } = await setUp(t);
-  await registry.activate('v1.0.0', 'start');
-  await registry.activate('v1.1.0', 'key:ops');
+  await registry.activate('v1.0.0', { actor: 'start' });
+  await registry.activate('v1.1.0', { actor: 'key:ops' });
   await store.copy('v1.1.0', 'v1.2.0');
   await store.point('v1.2.0');
   const reloading = registry.reload('signal:SIGHUP');
   const told = assert.rejects(reloading, {
     code: 'MODEL_CONFLICT',
-    message: /v1\.2\.0 is warm, but what serves was changed meanwhile/,
+    message: /v1\.2\.0 is warm, but the served version changed meanwhile/,
   });
   while (registry.versions.length < 3) await turn();
   assert.equal((await registry.rollback('key:ops')).version, 'v1.0.0');
@@ -149,7 +149,7 @@ test('a rollback is never held up by a load, and the load that was to end in a s
       ['v1.2.0', 'warm'],
     ],
   );
-  assert.equal((await registry.activate('v1.2.0', 'key:ops')).outcome, 'activated');
+  assert.equal((await registry.activate('v1.2.0', { actor: 'key:ops' })).outcome, 'activated');
 });
 
 test('a version whose files were replaced is loaded again under its name; the same files are not', async (t) => {
@@ -170,21 +170,21 @@ test('a version whose files were replaced is loaded again under its name; the sa
 
 test('what no longer has a role leaves memory, and only so many versions may wait in it', async (t) => {
   const { registry, store, pool } = await setUp(t);
-  await registry.activate('v1.0.0', 'start');
+  await registry.activate('v1.0.0', { actor: 'start' });
   for (let i = 0; i < 8; i++) await store.copy('v1.0.0', `v3.0.${i}`);
-  for (let i = 0; i < 3; i++) await registry.activate(`v3.0.${i}`, 'key:ops');
+  for (let i = 0; i < 3; i++) await registry.activate(`v3.0.${i}`, { actor: 'key:ops' });
   assert.deepEqual(
     registry.versions.map(({ version, state }) => `${version} ${state}`),
     ['v1.0.0 retired', 'v3.0.0 retired', 'v3.0.1 warm', 'v3.0.2 active'],
   );
   const used = pool.memory.usedBytes;
-  for (let i = 3; i < 8; i++) await registry.load(`v3.0.${i}`, 'key:ops');
-  await registry.load('v1.1.0', 'key:ops');
-  await assert.rejects(registry.load('v1.0.0', 'key:ops'), {
+  for (let i = 3; i < 8; i++) await registry.load(`v3.0.${i}`, { actor: 'key:ops' });
+  await registry.load('v1.1.0', { actor: 'key:ops' });
+  await assert.rejects(registry.load('v1.0.0', { actor: 'key:ops' }), {
     code: 'MODEL_CONFLICT',
     message: /8 versions are in memory already: delete one first/,
   });
-  for (let i = 3; i < 8; i++) await registry.remove(`v3.0.${i}`, 'key:ops');
-  await registry.remove('v1.1.0', 'key:ops');
+  for (let i = 3; i < 8; i++) await registry.remove(`v3.0.${i}`, { actor: 'key:ops' });
+  await registry.remove('v1.1.0', { actor: 'key:ops' });
   assert.equal(pool.memory.usedBytes, used);
 });

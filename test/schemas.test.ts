@@ -4,18 +4,18 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import * as fc from 'fast-check';
 import { compileValidators } from '../src/contract/compile-validators.js';
-import { explainMalformedJson, explainMismatch, placeInWords } from '../src/contract/mismatch.js';
-import { CEILING, type ProblemPlace } from '../src/contract/schemas.js';
+import { explainMalformedJson, explainMismatch, describePointer } from '../src/contract/mismatch.js';
+import { SCHEMA_LIMITS, type BodyError } from '../src/contract/schemas.js';
 import { validateScoreBatchRequest, validateScoreRequest } from '../src/contract/validators.generated.js';
 import { projectRoot } from './support/project.js';
 
 /** What is wrong with a body of /score, given as JSON text. */
-function mismatch(json: string): ProblemPlace | undefined {
+function mismatch(json: string): BodyError | undefined {
   const body: unknown = JSON.parse(json);
   return validateScoreRequest(body) ? undefined : explainMismatch(validateScoreRequest.errors, body).errors?.[0];
 }
 
-function batchMismatch(json: string): ProblemPlace | undefined {
+function batchMismatch(json: string): BodyError | undefined {
   const body: unknown = JSON.parse(json);
   return validateScoreBatchRequest(body)
     ? undefined
@@ -68,8 +68,8 @@ describe('a score request is accepted', () => {
     '{"request_id": "", "feature_names": [], "features": [null]}',
     JSON.stringify({
       features: [1],
-      request_id: 'x'.repeat(CEILING.requestIdLength),
-      feature_names: ['n'.repeat(CEILING.featureNameLength)],
+      request_id: 'x'.repeat(SCHEMA_LIMITS.requestIdLength),
+      feature_names: ['n'.repeat(SCHEMA_LIMITS.featureNameLength)],
     }),
   ];
   for (const json of good) test(json.slice(0, 80), () => assert.equal(mismatch(json), undefined));
@@ -127,7 +127,7 @@ describe('a score request is refused in one sentence', () => {
       'feature_names[0] must not be longer than 256 characters',
     ],
     [
-      JSON.stringify({ features: Array(CEILING.features + 1).fill(0) }),
+      JSON.stringify({ features: Array(SCHEMA_LIMITS.features + 1).fill(0) }),
       '/features',
       'features must not have more than 100000 items',
     ],
@@ -162,7 +162,7 @@ describe('a batch', () => {
       '/17/x',
       'Item 17 has an unknown field "x"; the fields are features, feature_names and request_id',
     ],
-    [`[${'0,'.repeat(CEILING.batchRows)}0]`, '', 'The body must not have more than 100000 items'],
+    [`[${'0,'.repeat(SCHEMA_LIMITS.batchRows)}0]`, '', 'The body must not have more than 100000 items'],
   ];
   for (const [json, pointer, detail] of bad)
     test(`names the item that is wrong: ${detail}`, () => assert.deepEqual(batchMismatch(json), { pointer, detail }));
@@ -201,7 +201,7 @@ test('whatever the JSON, a validator answers by its schema, and a refusal points
 });
 
 test('places in words', () => {
-  assert.deepEqual(['', '/features', '/features/3', '/17', '/17/features', '/17/features/3'].map(placeInWords), [
+  assert.deepEqual(['', '/features', '/features/3', '/17', '/17/features', '/17/features/3'].map(describePointer), [
     'The body',
     'features',
     'features[3]',

@@ -50,8 +50,8 @@ for (const [signal, setting] of [
   ['SIGTERM', SEVERAL],
 ] as const) {
   test(`${signal} under load: /readyz turns 503, every accepted request is answered, and the process ends in time with code 0${setting === SEVERAL ? ', with several acceptors' : ''}`, async (t) => {
-    const server = await startServer(setting);
-    t.after(() => server.kill());
+    const server = await startServer({ ...setting, DRAIN_TIMEOUT_MS: undefined });
+    t.after(() => server.stop());
     const answered = new Map<string, number>();
     const failed: string[] = [];
     const clients = Array.from({ length: 16 }, (_, i) => load(server, `client${i}`, answered, failed));
@@ -89,7 +89,7 @@ for (const [signal, setting] of [
 for (const setting of [{}, SEVERAL])
   test(`a request whose body is still coming is answered, after the port has closed${setting === SEVERAL ? ' on every acceptor' : ''}`, async (t) => {
     const server = await startServer({ ...setting, DRAIN_TIMEOUT_MS: '20000' });
-    t.after(() => server.kill());
+    t.after(() => server.stop());
     const request = postBytes('/score', JSON.stringify({ features: golden.rows[3], request_id: 'late' }));
     const idle = await RawConnection.open(server.port);
     const connection = await RawConnection.open(server.port);
@@ -107,7 +107,7 @@ for (const setting of [{}, SEVERAL])
 
 test('a second signal does not cut the draining short', async (t) => {
   const server = await startServer({ DRAIN_TIMEOUT_MS: '20000' });
-  t.after(() => server.kill());
+  t.after(() => server.stop());
   const request = postBytes('/score', JSON.stringify({ features: golden.rows[3] }));
   const connection = await RawConnection.open(server.port);
   await connection.send(request.subarray(0, -10));
@@ -125,7 +125,7 @@ test('a second signal does not cut the draining short', async (t) => {
 for (const setting of [{}, SEVERAL])
   test(`a body that hangs does not keep the process past DRAIN_TIMEOUT_MS${setting === SEVERAL ? ', with several acceptors' : ''}`, async (t) => {
     const server = await startServer({ ...setting, DRAIN_TIMEOUT_MS: '1000' });
-    t.after(() => server.kill());
+    t.after(() => server.stop());
     const connection = await RawConnection.open(server.port);
     await connection.send(postBytes('/score', JSON.stringify({ features: golden.rows[3] })).subarray(0, -10));
     assert.equal((await server.request('/livez')).status, 200);

@@ -9,7 +9,7 @@ const rows = (count: number) =>
 
 test("every scored row is one prediction event with the seed's fields", async (t) => {
   const server = await startServer();
-  t.after(() => server.kill());
+  t.after(() => server.stop());
   const { scoredBatch } = await server.score(rows(300), '/score_batch');
   await server.score({ features: golden.rows[0], request_id: 'with "quotes"\n' });
   await server.score({ features: [] });
@@ -45,7 +45,7 @@ test('PREDICTION_LOG_SAMPLE logs that share of the rows, and LOG_LEVEL=warning n
     [{ LOG_LEVEL: 'WARNING' }, 0],
   ] as const) {
     const server = await startServer({ ...env, DRAIN_TIMEOUT_MS: '200' });
-    t.after(() => server.kill());
+    t.after(() => server.stop());
     assert.equal((await server.score(rows(1000), '/score_batch')).status, 200);
     await server.terminate();
     assert.equal(server.logs.filter(({ event }) => event === 'prediction').length, expected, JSON.stringify(env));
@@ -54,7 +54,7 @@ test('PREDICTION_LOG_SAMPLE logs that share of the rows, and LOG_LEVEL=warning n
 
 test('a log that nobody reads stalls neither answers nor the end, and drops whole events, counted', async (t) => {
   const server = await startServer({}, { pauseLogs: true });
-  t.after(() => server.kill());
+  t.after(() => server.stop());
   const batches = 12;
   for (let i = 0; i < batches; i++) {
     const answer = await server.score(rows(10_000), '/score_batch');
@@ -72,7 +72,7 @@ test('a log that nobody reads stalls neither answers nor the end, and drops whol
 
 test('a log that nobody ever reads does not keep the process', async (t) => {
   const server = await startServer({ DRAIN_TIMEOUT_MS: '1000' }, { pauseLogs: true });
-  t.after(() => server.kill());
+  t.after(() => server.stop());
   for (let i = 0; i < 2; i++) assert.equal((await server.score(rows(10_000), '/score_batch')).status, 200);
   server.signal('SIGTERM');
   const ended = await Promise.race([

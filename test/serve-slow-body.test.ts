@@ -34,7 +34,7 @@ async function refusedForSlowness(server: ServerProcess, drip: boolean): Promise
 describe('a body that does not come in time', { concurrency: true }, () => {
   test('is a 408, whether nothing comes any more or a byte a second', async (t) => {
     const server = await startServer();
-    t.after(() => server.kill());
+    t.after(() => server.stop());
     const good = (async () => {
       for (let i = 0; i < 50; i++) assert.equal((await server.score(body)).status, 200);
     })();
@@ -44,7 +44,7 @@ describe('a body that does not come in time', { concurrency: true }, () => {
 
   test('is a 408 while the server drains, which then ends with code 0', async (t) => {
     const server = await startServer({ DRAIN_TIMEOUT_MS: '15000' });
-    t.after(() => server.kill());
+    t.after(() => server.stop());
     const hanging = refusedForSlowness(server, false);
     assert.equal((await server.request('/livez')).status, 200);
     assert.equal((await server.request('/livez')).status, 200);

@@ -29,7 +29,7 @@ async function refusesToStart(env: Environment, ...lines: readonly RegExp[]): Pr
 
 test('a ready server greets with its address, its model and a line to try, which works', async (t) => {
   const server = await startServer({ MODEL_VERSION: undefined });
-  t.after(() => server.kill());
+  t.after(() => server.stop());
   const [, served] = /serves model (\S+) /.exec(server.stderr) ?? [];
   assert.equal(served, 'v1.1.0');
   const [, body] = /^Try: .*\/score -H 'Content-Type: application\/json' -d '(.*)'$/m.exec(server.stderr) ?? [];
@@ -47,7 +47,7 @@ test('the version is the one of current.json, unless MODEL_VERSION names another
     ['v1.1.0', 'v1.1.0'],
   ]) {
     const server = await startServer({ MODEL_DIR: folder, MODEL_VERSION });
-    t.after(() => server.kill());
+    t.after(() => server.stop());
     assert.equal((await server.request('/healthz')).json['model_version'], expected);
   }
 });
@@ -80,13 +80,13 @@ test('a certificate that is none ends the start with one line', async (t) => {
 
 test('a misspelled variable is warned of and does no harm', async (t) => {
   const server = await startServer({ MODEL_VERSIN: 'v9' });
-  t.after(() => server.kill());
+  t.after(() => server.stop());
   assert.match((await server.event('config_warning')).msg ?? '', /MODEL_VERSIN/);
 });
 
 test('a port that is taken is refused, by another server of ours or by anything else', async (t) => {
   const first = await startServer();
-  t.after(() => first.kill());
+  t.after(() => first.stop());
   await refusesToStart({ PORT: String(first.port) }, new RegExp(`cannot listen on 127\\.0\\.0\\.1 port ${first.port}`));
   assert.equal((await first.score({ features: readGolden().rows[0] })).status, 200);
 
@@ -103,7 +103,7 @@ test('a folder of models that is not there, or has none, ends the start', async 
   t.after(() => rmSync(empty, { recursive: true }));
   await refusesToStart(
     { MODEL_DIR: join(empty, 'nowhere'), MODEL_VERSION: undefined },
-    /^lightscore: MODEL_DIR: .*nowhere: no such folder$/,
+    /^lightscore: MODEL_DIR: the folder .*nowhere does not exist$/,
   );
   await refusesToStart({ MODEL_DIR: empty, MODEL_VERSION: undefined }, /lightscore-empty-/);
   await refusesToStart({ MODEL_VERSION: 'v9.9.9' }, /v9\.9\.9/);
@@ -170,7 +170,7 @@ test('a store that cannot be reached leaves the server live and unready until it
     },
     { until: 'listening' },
   );
-  t.after(() => server.kill());
+  t.after(() => server.stop());
   await server.event('store_unreachable');
   assert.equal((await server.request('/livez')).status, 200);
   for (const answer of [await server.request('/readyz'), await server.score({ features: [] })]) {
@@ -196,7 +196,7 @@ test('a store that cannot be reached leaves the server live and unready until it
     '127.0.0.1',
   );
   t.after(async () => {
-    await server.kill();
+    await server.stop();
     relay.close();
     await s3.close();
   });
@@ -226,6 +226,6 @@ test('files beside the versions are no versions', async (t) => {
   writeFileSync(join(folder, 'README.md'), 'models');
   mkdirSync(join(folder, 'v9.9.9'));
   const server = await startServer({ MODEL_DIR: folder, MODEL_VERSION: undefined });
-  t.after(() => server.kill());
+  t.after(() => server.stop());
   assert.equal((await server.request('/healthz')).json['model_version'], 'v1.0.0');
 });

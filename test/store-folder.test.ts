@@ -1,3 +1,4 @@
+/** The folder store: the contract of stores, and what only folders have. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
@@ -23,10 +24,10 @@ async function openFolder(t: TestContext): Promise<StoreUnderTest & { folder: st
 
 testStore('folder', openFolder);
 
-test('folder: one that does not exist is unreachable, not empty', async (t) => {
+test('folder: a folder that does not exist is unreachable, not empty', async (t) => {
   const { folder } = await openFolder(t);
   const store = new FolderStore(join(folder, 'nowhere'));
-  const expected = { code: 'STORE_UNREACHABLE', message: `${join(folder, 'nowhere')}: there is no such folder` };
+  const expected = { code: 'STORE_UNREACHABLE', message: `${join(folder, 'nowhere')}: the folder does not exist` };
   await assert.rejects(store.versions(), expected);
   await assert.rejects(store.pointer(), expected);
 });

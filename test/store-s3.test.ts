@@ -1,3 +1,4 @@
+/** The S3 store: the contract of stores, and how it behaves on a slow, broken or lying server. */
 import { DeleteObjectCommand } from '@aws-sdk/client-s3';
 import assert from 'node:assert/strict';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -9,7 +10,7 @@ import { startFaultyServer, startS3Server } from './support/s3-server.js';
 import { testStore } from './support/store-contract.js';
 
 const BUCKET = 'fraud-models';
-const PATIENCE = { connectMs: 300, answerMs: 300, silenceMs: 300, attempts: 2 };
+const RETRY = { connectMs: 300, responseMs: 300, idleMs: 300, attempts: 2 };
 
 testStore('s3', async (t) => {
   const server = await startS3Server(BUCKET);
@@ -26,7 +27,7 @@ testStore('s3', async (t) => {
   };
 });
 
-test('s3: the prefix may be another one, or none', async (t) => {
+test('s3: the prefix may be any other one, or empty', async (t) => {
   const server = await startS3Server(BUCKET);
   t.after(() => server.close());
   await server.put('v1.0.0/metadata.json', '{}');
@@ -46,7 +47,7 @@ test('s3: the prefix may be another one, or none', async (t) => {
   }
 });
 
-test('s3: a bucket that does not exist is unreachable, by name', async (t) => {
+test('s3: a bucket that does not exist is unreachable, and the message names it', async (t) => {
   const server = await startS3Server(BUCKET);
   const store = new S3Store({ bucket: 'other-bucket', endpoint: server.endpoint });
   t.after(async () => {
@@ -62,14 +63,14 @@ test('s3: a bucket that does not exist is unreachable, by name', async (t) => {
   await assert.rejects(store.pointer(), expected);
 });
 
-/** A store on a server that answers as `answer` says; `asked` counts its requests. */
+/** A store on a server that responds by `answer`; `asked` counts its requests. */
 async function faultyStore(
   t: TestContext,
   answer: (request: IncomingMessage, response: ServerResponse, asked: number) => void,
 ): Promise<{ store: S3Store; asked: () => number }> {
   let asked = 0;
   const server = await startFaultyServer((request, response) => answer(request, response, ++asked));
-  const store = new S3Store({ bucket: BUCKET, endpoint: server.endpoint, patience: PATIENCE });
+  const store = new S3Store({ bucket: BUCKET, endpoint: server.endpoint, retry: RETRY });
   t.after(async () => {
     store.close();
     await server.close();
@@ -83,10 +84,10 @@ function errorXml(code: string): string {
   return `<?xml version="1.0"?><Error><Code>${code}</Code><Message>told to</Message></Error>`;
 }
 
-test('s3: a server that is not there is unreachable', async (t) => {
+test('s3: a server that does not listen is unreachable', async (t) => {
   const server = await startFaultyServer(() => undefined);
   await server.close();
-  const store = new S3Store({ bucket: BUCKET, endpoint: server.endpoint, patience: PATIENCE });
+  const store = new S3Store({ bucket: BUCKET, endpoint: server.endpoint, retry: RETRY });
   t.after(() => store.close());
   await assert.rejects(store.pointer(), {
     code: 'STORE_UNREACHABLE',
@@ -94,7 +95,7 @@ test('s3: a server that is not there is unreachable', async (t) => {
   });
 });
 
-test('s3: a server error is retried, and unreachable when it stays', async (t) => {
+test('s3: a server error is retried, and unreachable when it persists', async (t) => {
   const { store, asked } = await faultyStore(t, (_, response, count) => {
     if (count === 2) response.end('{"version":"v1"}');
     else response.writeHead(500).end(errorXml('InternalError'));
@@ -104,10 +105,10 @@ test('s3: a server error is retried, and unreachable when it stays', async (t) =
     code: 'STORE_UNREACHABLE',
     message: /told to \(S3 answered 500 InternalError\)$/,
   });
-  assert.equal(asked(), 2 + PATIENCE.attempts);
+  assert.equal(asked(), 2 + RETRY.attempts);
 });
 
-test('s3: a refused request is unreachable at once, and says so', async (t) => {
+test('s3: a denied request is unreachable without a retry, with the reason', async (t) => {
   const { store, asked } = await faultyStore(t, (_, response) => response.writeHead(403).end(errorXml('AccessDenied')));
   await assert.rejects(store.files('v1.0.0'), {
     code: 'STORE_UNREACHABLE',
@@ -116,16 +117,16 @@ test('s3: a refused request is unreachable at once, and says so', async (t) => {
   assert.equal(asked(), 1);
 });
 
-test('s3: a server that never answers runs into the time limit', async (t) => {
+test('s3: a server that never responds runs into the timeout', async (t) => {
   const { store, asked } = await faultyStore(t, () => undefined);
   await assert.rejects(store.pointer(), {
     code: 'STORE_UNREACHABLE',
     message: /current\.json: .*(timed out|requestTimeout)/,
   });
-  assert.equal(asked(), PATIENCE.attempts);
+  assert.equal(asked(), RETRY.attempts);
 });
 
-test('s3: a connection that is reset is tried again', async (t) => {
+test('s3: a request whose connection is reset is retried', async (t) => {
   const { store } = await faultyStore(t, (request, response, count) => {
     if (count === 1) request.socket.resetAndDestroy();
     else response.setHeader('etag', '"abc"').end('0123456789');
@@ -134,10 +135,10 @@ test('s3: a connection that is reset is tried again', async (t) => {
 });
 
 for (const [how, breakOff] of [
-  ['is cut', (response: ServerResponse) => response.socket?.resetAndDestroy()],
-  ['falls silent', () => undefined],
+  ['is reset', (response: ServerResponse) => response.socket?.resetAndDestroy()],
+  ['stalls', () => undefined],
 ] as const) {
-  test(`s3: a download that ${how} halfway is started again, and unreachable when it stays so`, async (t) => {
+  test(`s3: a download that ${how} halfway is retried, and unreachable when that persists`, async (t) => {
     const { store, asked } = await faultyStore(t, (_, response, count) => {
       response.writeHead(200, { etag: '"abc"', 'content-length': 10 });
       if (count === 2) response.end('0123456789');
@@ -152,7 +153,7 @@ for (const [how, breakOff] of [
   });
 }
 
-test('s3: an object that grows past the limit is cut off, not read to its end', async (t) => {
+test('s3: the download of an object beyond the limit is aborted, not read to its end', async (t) => {
   let sent = 0;
   const { store } = await faultyStore(t, (_, response) => {
     response.writeHead(200, { etag: '"abc"' });
@@ -196,10 +197,14 @@ test('s3: an unchanged pointer costs a conditional request', async (t) => {
 });
 
 test('s3: a listing is followed over all its pages', async (t) => {
+  const page = (version: string, next?: string): string =>
+    `<IsTruncated>${next !== undefined}</IsTruncated>` +
+    (next === undefined ? '' : `<NextContinuationToken>${next}</NextContinuationToken>`) +
+    `<CommonPrefixes><Prefix>models/${version}/</Prefix></CommonPrefixes>`;
   const pages: Record<string, string> = {
-    '': '<IsTruncated>true</IsTruncated><NextContinuationToken>2</NextContinuationToken><CommonPrefixes><Prefix>models/v1.0.0/</Prefix></CommonPrefixes>',
-    '2': '<IsTruncated>true</IsTruncated><NextContinuationToken>3</NextContinuationToken><CommonPrefixes><Prefix>models/v1.1.0/</Prefix></CommonPrefixes>',
-    '3': '<IsTruncated>false</IsTruncated><CommonPrefixes><Prefix>models/v1.2.0/</Prefix></CommonPrefixes>',
+    '': page('v1.0.0', '2'),
+    '2': page('v1.1.0', '3'),
+    '3': page('v1.2.0'),
   };
   const { store, asked } = await faultyStore(t, (request, response) => {
     const token = new URL(request.url ?? '', 'http://s3').searchParams.get('continuation-token') ?? '';
@@ -209,7 +214,7 @@ test('s3: a listing is followed over all its pages', async (t) => {
   assert.equal(asked(), 3);
 });
 
-test('s3: only a bucket is needed: the region is AWS_REGION or a default, the endpoint AWS_ENDPOINT_URL_S3 or AWS itself', async (t) => {
+test("s3: only a bucket is needed; region and endpoint are the SDK's settings or its defaults", async (t) => {
   const names = [
     'AWS_REGION',
     'AWS_DEFAULT_REGION',

@@ -117,7 +117,7 @@ const CANDIDATES: Readonly<
       await store.rename('v1.0.0', version, (name) => (name === 'age' ? 'years' : name));
       await selfCheck(store, version, (scores) => scores);
     },
-    reason: /self_check\.json: feature_names are not the model's/,
+    reason: /self_check\.json: feature_names differ from those of the model/,
   },
   'a self-check without scores': {
     make: (store, version) => selfCheck(store, version, () => null),
@@ -214,7 +214,7 @@ test('with MODEL_PUBLIC_KEY only what its owner has signed is served', async (t)
       ['other.pem', other],
     ] as const)
       await writeFile(store.path(name), privateKey.export({ type: 'pkcs8', format: 'pem' }));
-    await signVersion(store.path('v1.0.0'), store.path('own.pem'), true);
+    await signVersion(store.path('v1.0.0'), { keyFile: store.path('own.pem'), writeChecksums: true });
     await store.point('v1.0.0');
   });
   const { store, admin } = administered;
@@ -224,17 +224,17 @@ test('with MODEL_PUBLIC_KEY only what its owner has signed is served', async (t)
     assert.match(answer.problem.detail, reason);
   };
   await underLoad(administered, async () => {
-    await refuse(/metadata\.sig: is missing, but MODEL_PUBLIC_KEY asks for a signature/);
-    await signVersion(store.path('v1.1.0'), store.path('other.pem'), true);
+    await refuse(/metadata\.sig: is missing, but MODEL_PUBLIC_KEY requires a signature/);
+    await signVersion(store.path('v1.1.0'), { keyFile: store.path('other.pem'), writeChecksums: true });
     await refuse(/metadata\.sig: does not match metadata\.json/);
-    await signVersion(store.path('v1.1.0'), store.path('own.pem'), false);
+    await signVersion(store.path('v1.1.0'), { keyFile: store.path('own.pem'), writeChecksums: false });
     await writeFile(
       store.path('v1.1.0', 'metadata.json'),
       (await readFile(store.path('v1.1.0', 'metadata.json'), 'utf8')).replace('"v1.1.0"', '"v1.1.9"'),
     );
     await refuse(/metadata\.sig: does not match metadata\.json/);
   });
-  await signVersion(store.path('v1.1.0'), store.path('own.pem'), true);
+  await signVersion(store.path('v1.1.0'), { keyFile: store.path('own.pem'), writeChecksums: true });
   assert.equal((await admin('POST', '/models/v1.1.0/activate')).status, 200);
 });
 
@@ -292,7 +292,7 @@ test('a bucket that resets, answers 500 or not at all changes nothing', async (t
     ADMIN_API_KEYS: `tester:${ADMIN_KEY}`,
     DRAIN_TIMEOUT_MS: '200',
   });
-  t.after(() => server.kill());
+  t.after(() => server.stop());
   const admin = (method: string, path: string) =>
     server.request(`/admin${path}`, { method, headers: { 'X-API-Key': ADMIN_KEY } });
   await underLoad({ server }, async () => {

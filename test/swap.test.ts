@@ -97,7 +97,10 @@ test('after a rollback what current.json names is ignored, by SIGHUP and by poll
   assert.equal((await admin('POST', '/rollback')).json['champion'], 'v1.0.0');
   const held = await admin('POST', '/reload');
   assert.equal(held.json['outcome'], 'held');
-  assert.match(String(held.json['detail']), /v1\.1\.0 is still what current\.json names since the rollback/);
+  assert.match(
+    String(held.json['detail']),
+    /v1\.1\.0 is held back, because current\.json has named it since before the rollback/,
+  );
   server.signal('SIGHUP');
   await server.log(({ event, outcome }) => event === 'reloaded' && outcome === 'held');
   assert.equal(await served(), 'v1.0.0');

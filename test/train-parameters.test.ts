@@ -51,7 +51,7 @@ test('without a parameter file the plan is that of the Python service, determini
       num_threads: 3,
     },
     maxIterations: 1000,
-    patience: 100,
+    retry: 100,
     seed: 42,
   });
 });
@@ -81,12 +81,12 @@ test('parameters may be given by any of LightGBM’s names', () => {
     ],
     [7, 0.2, 9, 2, [2, 3]],
   );
-  assert.deepEqual([plan.maxIterations, plan.patience, plan.seed], [50, 5, 9]);
+  assert.deepEqual([plan.maxIterations, plan.retry, plan.seed], [50, 5, 9]);
   assert.ok(!('n_estimators' in parameters) && !('num_iterations' in parameters));
 });
 
 test('dart has no best iteration to go back to, so it does not stop early', () => {
-  assert.equal(trainingPlan({ boosting_type: 'dart' }, ALIASES, 1).patience, 0);
+  assert.equal(trainingPlan({ boosting_type: 'dart' }, ALIASES, 1).retry, 0);
 });
 
 test('every mistake of a parameter file is a line of its own', () => {

@@ -113,7 +113,7 @@ async function startCuttingProxy(uploads: number): Promise<{ client: S3Client; c
   await once(proxy, 'listening');
   const address = proxy.address();
   if (address === null || typeof address === 'string') throw new Error('the proxy has no port');
-  const client = createS3Client({ endpoint: `http://127.0.0.1:${address.port}`, patience: { attempts: 2 } });
+  const client = createS3Client({ endpoint: `http://127.0.0.1:${address.port}`, retry: { attempts: 2 } });
   return {
     client,
     close: async () => {

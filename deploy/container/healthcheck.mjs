@@ -1,12 +1,12 @@
 /**
- * Health check of the image, which has no curl: exit code 0 where the server of this container answers 200, else 1 and
- * one line why. Reads the server's own settings (PORT, HOST, TLS_CERT_FILE). An argument names another path than
- * /readyz.
+ * The health check of the image, which has no curl: exits with 0 if the server of this container answers 200, else with
+ * 1 and the reason in one line. It reads the server's own settings (PORT, HOST, TLS_CERT_FILE). An argument replaces
+ * the path /readyz.
  */
 import { request as http } from 'node:http';
 import { request as https } from 'node:https';
 
-/** Less than the `--timeout` of HEALTHCHECK, so that the reason is still written. */
+/** Shorter than the `--timeout` of HEALTHCHECK, so that the reason is still written. */
 const TIMEOUT_MS = 3000;
 
 const { PORT, HOST, TLS_CERT_FILE } = process.env;
@@ -24,7 +24,7 @@ const options = {
   port: Number(PORT || 8000),
   path,
   signal: AbortSignal.timeout(TIMEOUT_MS),
-  // The certificate is made out to a public name, and the connection does not leave this container.
+  // The certificate is issued for a public name, and the connection does not leave this container.
   ...(secure && { rejectUnauthorized: false }),
 };
 (secure ? https : http)(options, (response) => {

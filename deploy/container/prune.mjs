@@ -1,8 +1,10 @@
 /**
- * Takes out of a node_modules what this platform's server does not read: node deploy/container/prune.mjs node_modules
+ * Removes from a node_modules what the server does not read on this platform:
  *
- * uWebSockets.js carries binaries of every platform and ABI (250 MB): one is kept. So are all licences. Type
- * declarations, source maps and the AWS SDK's second copy for bundlers (`dist-es`) go.
+ *     node deploy/container/prune.mjs node_modules
+ *
+ * uWebSockets.js contains binaries for every platform and ABI (250 MB), of which one is kept. Type declarations, source
+ * maps and the AWS SDK's second copy for bundlers (`dist-es`) are removed. All licences are kept.
  */
 import { existsSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -21,7 +23,7 @@ function* filesBelow(path) {
   }
 }
 
-/** The package's own folder of a file in it. */
+/** The folder of the package that contains a file. */
 function packageOf(file) {
   const parts = file.split('/');
   const start = parts.lastIndexOf('node_modules') + 1;
@@ -39,13 +41,12 @@ const binary = `uws_${process.platform}_${process.arch}_${process.versions.modul
 const uwsFiles = new Set(['package.json', 'LICENSE', 'uws.js', 'ESM_wrapper.mjs', binary]);
 const uws = join(folder, 'uWebSockets.js');
 if (!existsSync(join(uws, binary))) {
-  process.stderr.write(
-    `${join(uws, binary)} does not exist: uWebSockets.js has no binary for Node ${process.version} on ${process.platform} ${process.arch}\n`,
-  );
+  const platform = `Node ${process.version} on ${process.platform} ${process.arch}`;
+  process.stderr.write(`${join(uws, binary)} does not exist: uWebSockets.js has no binary for ${platform}\n`);
   process.exit(1);
 }
 
-/** Whether Node itself may load the package's `dist-es`: only where `exports` or `main` lead there. */
+/** Whether Node itself may load the package's `dist-es`: if the package is a module, or `exports` or `main` name it. */
 function usesDistEs({ main = '', exports = {}, type }) {
   return type === 'module' || JSON.stringify([main, exports]).includes('dist-es');
 }
@@ -68,6 +69,7 @@ for (const file of filesBelow(folder)) {
     removed += size;
   }
 }
+const mebibytes = (bytes) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 process.stdout.write(
-  `${join(dirname(folder), 'node_modules')}: kept ${(kept / 2 ** 20).toFixed(1)} MiB, removed ${(removed / 2 ** 20).toFixed(1)} MiB\n`,
+  `${join(dirname(folder), 'node_modules')}: kept ${mebibytes(kept)}, removed ${mebibytes(removed)}\n`,
 );

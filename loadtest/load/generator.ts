@@ -1,11 +1,23 @@
-/** The load generator's thread: takes a LoadPlan, blocks until it is carried out, answers with a RawResult. */
+/**
+ * The load generator's thread: takes a plan and blocks until it is carried out. Answers a LoadPlan with a RawResult and
+ * an AlternatingPlan with one AlternatingResult a target.
+ */
 import { readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
 import { parentPort } from 'node:worker_threads';
 import { place } from './affinity.js';
 import { LatencyHistogram } from './latency-histogram.js';
 import { Connections, closeSocket, receive, sendAll } from './linux-sockets.js';
-import { type CheckedRequest, type LoadPlan, type RawResult, threadCpuSeconds } from './load.js';
+import {
+  type AlternatingPlan,
+  type AlternatingResult,
+  type CheckedRequest,
+  type LoadPlan,
+  type RawResult,
+  type Target,
+  threadCpuSeconds,
+} from './load.js';
+import { requestBytes } from './request-bytes.js';
 
 /** After the last request was sent, answers are awaited for this long. */
 const DRAIN_MS = 2000;
@@ -40,25 +52,31 @@ class Run {
   readonly #open = new Map<number, Connection>();
   readonly #idle: number[] = [];
   readonly #requests: readonly Preparation[];
+  readonly #port: number;
   #next = 0;
   #sending = true;
   #measuring = false;
   latencies = new LatencyHistogram();
+  /** Answered within the measured time. */
   requests = 0;
+  /** Answered at any time. */
+  answered = 0;
   wrong = 0;
   firstWrong: string | undefined;
   closed = 0;
 
-  constructor(private readonly plan: LoadPlan) {
-    this.#requests = plan.requests.map((request) => ({ request, bytes: encode(plan, request.body) }));
-    for (let i = 0; i < plan.connections; i++) this.#connect();
+  constructor(target: Target, connections: number) {
+    this.#port = target.port;
+    this.#requests = target.requests.map((request) => ({ request, bytes: requestBytes(target, request) }));
+    for (let i = 0; i < connections; i++) this.#connect();
   }
 
   /** Each connection sends when it has its answer. */
-  closedLoop(): void {
+  closedLoop({ seconds, warmupSeconds }: Pick<LoadPlan, 'seconds' | 'warmupSeconds'>): void {
     const begun = performance.now();
-    const measured = begun + this.plan.warmupSeconds * 1000;
-    const end = measured + this.plan.seconds * 1000;
+    const measured = begun + warmupSeconds * 1000;
+    const end = measured + seconds * 1000;
+    this.#sending = true;
     for (const fd of this.#idle.splice(0)) this.#send(fd, performance.now());
     for (let now = begun; now < end; now = performance.now()) {
       if (!this.#measuring && now >= measured) this.#measuring = true;
@@ -68,14 +86,15 @@ class Run {
       });
     }
     this.#drain();
+    this.#idle.splice(0, Infinity, ...this.#open.keys());
   }
 
   /** Requests are due at `rate`; one without a free connection waits, and its latency with it. */
-  openLoop(rate: number): number {
+  openLoop({ seconds, warmupSeconds }: Pick<LoadPlan, 'seconds' | 'warmupSeconds'>, rate: number): number {
     this.#connections.tick(Math.max(1 / rate, LEAST_TICK_S));
     const begun = performance.now();
-    const measured = begun + this.plan.warmupSeconds * 1000;
-    const end = measured + this.plan.seconds * 1000;
+    const measured = begun + warmupSeconds * 1000;
+    const end = measured + seconds * 1000;
     let sent = 0;
     const due = (now: number): number => Math.floor(((Math.min(now, end) - begun) / 1000) * rate);
     const sendDue = (now: number): void => {
@@ -92,7 +111,7 @@ class Run {
       });
     }
     this.#drain();
-    return due(end) - sent + this.#waiting();
+    return due(end) - sent + this.waiting();
   }
 
   close(): void {
@@ -101,7 +120,7 @@ class Run {
   }
 
   #connect(): void {
-    const fd = this.#connections.open(this.plan.port);
+    const fd = this.#connections.open(this.#port);
     this.#open.set(fd, { request: undefined, since: 0, text: '', bytes: 0 });
     this.#idle.push(fd);
   }
@@ -134,6 +153,7 @@ class Run {
       return 0;
     }
     const now = performance.now();
+    this.answered++;
     if (this.#measuring && this.#sending) {
       this.requests++;
       this.latencies.record(now - connection.since);
@@ -163,25 +183,16 @@ class Run {
     this.#connect();
   }
 
-  #waiting(): number {
+  /** Requests without an answer. */
+  waiting(): number {
     return [...this.#open.values()].filter(({ request }) => request !== undefined).length;
   }
 
   #drain(): void {
     this.#sending = false;
     const end = performance.now() + DRAIN_MS;
-    while (this.#waiting() > 0 && performance.now() < end) this.#connections.wait(50, (fd) => this.#read(fd));
+    while (this.waiting() > 0 && performance.now() < end) this.#connections.wait(50, (fd) => this.#read(fd));
   }
-}
-
-function encode({ path, port }: LoadPlan, body: string): Uint8Array {
-  const payload = Buffer.from(body);
-  return Buffer.concat([
-    Buffer.from(
-      `POST ${path} HTTP/1.1\r\nHost: localhost:${port}\r\nContent-Type: application/json\r\nContent-Length: ${payload.length}\r\n\r\n`,
-    ),
-    payload,
-  ]);
 }
 
 /** Bytes of header and body together, 0 while the header is not all there. */
@@ -194,10 +205,10 @@ function answerBytes(text: string): number {
 
 function runTask(plan: LoadPlan): RawResult {
   place(thread, plan.apart ? 'loading' : 'anywhere');
-  const run = new Run(plan);
+  const run = new Run(plan, plan.connections);
   try {
     const before = threadCpuSeconds('self', thread);
-    const unanswered = plan.rate === undefined ? (run.closedLoop(), 0) : run.openLoop(plan.rate);
+    const unanswered = plan.rate === undefined ? (run.closedLoop(plan), 0) : run.openLoop(plan, plan.rate);
     const cpuSeconds =
       ((threadCpuSeconds('self', thread) - before) * plan.seconds) / (plan.seconds + plan.warmupSeconds);
     const { requests, wrong, firstWrong, closed, latencies } = run;
@@ -216,6 +227,27 @@ function runTask(plan: LoadPlan): RawResult {
   }
 }
 
+function alternate({ targets, connections, sliceSeconds, slices, apart }: AlternatingPlan): AlternatingResult[] {
+  place(thread, apart ? 'loading' : 'anywhere');
+  const runs = targets.map((target) => new Run(target, connections));
+  try {
+    // In an order that turns with every slice: a drift of the machine's speed then falls on all alike.
+    for (let slice = 0; slice < slices; slice++) {
+      for (const run of slice % 2 === 0 ? runs : runs.toReversed()) {
+        run.closedLoop({ seconds: sliceSeconds, warmupSeconds: 0 });
+        const waiting = run.waiting();
+        if (waiting > 0) throw new Error(`${waiting} requests have no answer ${DRAIN_MS} ms after the last was sent`);
+      }
+    }
+    return runs.map(({ answered, wrong, firstWrong, closed }) => ({ requests: answered, wrong, firstWrong, closed }));
+  } finally {
+    for (const run of runs) run.close();
+  }
+}
+
 const thread = Number(basename(readlinkSync('/proc/thread-self')));
 const port = parentPort;
-if (port !== null) port.on('message', (plan: LoadPlan) => port.postMessage(runTask(plan), []));
+if (port !== null)
+  port.on('message', (plan: LoadPlan | AlternatingPlan) =>
+    port.postMessage('targets' in plan ? alternate(plan) : runTask(plan), []),
+  );

@@ -9,15 +9,20 @@ export interface CheckedRequest {
   readonly body: string;
   readonly begins: string;
   readonly ends: string;
+  /** Sent besides Host, Content-Type and Content-Length. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
-export interface LoadPlan {
+export interface Target {
   /** On 127.0.0.1. */
   readonly port: number;
   /** Path and query. */
   readonly path: string;
   /** Sent in turn by all connections together. */
   readonly requests: readonly CheckedRequest[];
+}
+
+export interface LoadPlan extends Target {
   readonly connections: number;
   readonly seconds: number;
   /** Not measured, before the rest. */
@@ -31,6 +36,24 @@ export interface LoadPlan {
    */
   readonly rate?: number;
 }
+
+/**
+ * Loads several servers in turn, a slice of time each, every connection sending its next request when it has its
+ * answer. While one is loaded the others have no request.
+ */
+export interface AlternatingPlan {
+  readonly targets: readonly Target[];
+  /** To each of them. */
+  readonly connections: number;
+  readonly sliceSeconds: number;
+  /** For each of them. */
+  readonly slices: number;
+  /** As in LoadPlan. */
+  readonly apart: boolean;
+}
+
+/** What one target of an AlternatingPlan has answered: every request that was sent, those at a slice's end included. */
+export type AlternatingResult = Pick<LoadResult, 'requests' | 'wrong' | 'firstWrong' | 'closed'>;
 
 export interface LoadResult {
   /** Answered within the measured time. */
@@ -67,13 +90,25 @@ export class LoadGenerator {
     return { ...result, latencies: new LatencyHistogram(counts), generatorBusy: cpuSeconds / result.seconds };
   }
 
+  /**
+   * One run at a time.
+   * @returns one result a target
+   * @throws Error where a request got no answer, and whatever else ended the thread
+   */
+  async alternate(plan: AlternatingPlan): Promise<readonly AlternatingResult[]> {
+    const answer = once(this.#thread, 'message');
+    this.#thread.postMessage(plan, []);
+    const [results]: (readonly AlternatingResult[])[] = await answer;
+    return results;
+  }
+
   async close(): Promise<void> {
     await this.#thread.terminate();
   }
 }
 
 /** @throws Error where an answer was wrong or a connection closed: figures of such a run mean nothing */
-export function assertAllRight(result: LoadResult, what: string): void {
+export function assertAllRight(result: AlternatingResult, what: string): void {
   if (result.wrong > 0)
     throw new Error(
       `${what}: ${result.wrong} of ${result.requests} answers were wrong, the first: ${result.firstWrong}`,

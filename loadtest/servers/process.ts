@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import type { Scoring } from '../../src/config/config.js';
 import { type Place, place } from '../load/affinity.js';
 import { threadCpuSeconds } from '../load/load.js';
+import { processCpuSeconds } from '../load/process-clock.js';
 import { MODEL_FOLDER, MODEL_VERSION } from '../traffic/demo-model.js';
 
 const READY_MS = 60_000;
@@ -77,6 +78,11 @@ export class ServerProcess {
     return { main, others };
   }
 
+  /** CPU of the whole process since it started, threads that have ended included, in seconds. */
+  cpuSeconds(): number {
+    return processCpuSeconds(this.#pid);
+  }
+
   /** Moves the thread of the event loop. */
   place(where: Place): void {
     place(this.#pid, where);
@@ -95,6 +101,11 @@ export class ServerProcess {
       .split('\n')
       .filter((line) => (line.startsWith(`${name}{`) || line.startsWith(`${name} `)) && line.includes(labels))
       .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+  }
+
+  /** What it has logged so far. */
+  log(): string {
+    return readFileSync(join(this.folder, 'log'), 'utf8');
   }
 
   /** Forgets what was logged, so that a long benchmark does not fill the disk. */
@@ -145,6 +156,30 @@ export function startLightscore(scoring: Scoring, env: Readonly<Record<string, s
     MODEL_DIR: MODEL_FOLDER,
     MODEL_VERSION,
     SCORING: scoring,
+    ...env,
+  });
+}
+
+/** A checkout with its dependencies, built: this one, or another commit's. */
+export interface Checkout {
+  /** For the report. */
+  readonly name: string;
+  readonly folder: string;
+}
+
+/**
+ * Starts the command `serve` of a checkout's own package, with default settings but for the port, the address and how
+ * long it drains when it is stopped; `env` names the model. The log goes to a file.
+ */
+export function startCheckout(
+  { name, folder }: Checkout,
+  env: Readonly<{ MODEL_DIR: string; MODEL_VERSION: string }>,
+): Promise<ServerProcess> {
+  const { bin }: { bin: { lightscore: string } } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  return ServerProcess.start(name, process.execPath, [join(folder, bin.lightscore), 'serve'], {
+    PORT: '0',
+    HOST: '127.0.0.1',
+    DRAIN_TIMEOUT_MS: '0',
     ...env,
   });
 }

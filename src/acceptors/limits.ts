@@ -4,7 +4,7 @@ import { MAX_PARTIAL_BYTES } from '../http/body.js';
 import { RateLimiter } from '../access/rate-limiter.js';
 import { MOST_LANE_BYTES } from '../scoring/batcher.js';
 import { OwnQuota, type Quota, SharedQuota } from '../scoring/quota.js';
-import { MOST_WAITING_BYTES } from '../telemetry/log.js';
+import { MAX_WAITING_BYTES } from '../telemetry/log.js';
 
 export interface Limits {
   readonly rows: Quota;
@@ -62,7 +62,7 @@ export function sharedLimits({ access, http, scoring }: Config, cells: LimitCell
     laneBytes: new SharedQuota(cells.laneBytes, MOST_LANE_BYTES, acceptor),
     partialBytes: new SharedQuota(cells.partialBytes, MAX_PARTIAL_BYTES, acceptor),
     connections: new SharedQuota(cells.connections, http.maxConnections, acceptor),
-    lineCharacters: new SharedQuota(cells.lineCharacters, MOST_WAITING_BYTES, acceptor),
+    lineCharacters: new SharedQuota(cells.lineCharacters, MAX_WAITING_BYTES, acceptor),
   };
   return {
     ...quotas,

@@ -1,4 +1,4 @@
-/** Who may call, decided from what a request presents: API keys, then the rate limit. */
+/** Decides from the key and the address of a request whether it is allowed: API keys first, then the rate limit. */
 import type { ProblemCode, ProblemOptions } from '../contract/problem.js';
 import type { ApiKey } from './keys.js';
 import { KeyRing } from './keys.js';
@@ -20,7 +20,7 @@ export class AccessControl {
   #admin: KeyRing;
   readonly #limiter: RateLimiter | undefined;
 
-  /** @param limiter undefined where RATE_LIMIT is off */
+  /** @param limiter undefined if RATE_LIMIT is off */
   constructor({ apiKeys, adminApiKeys }: AccessKeys, limiter: RateLimiter | undefined) {
     this.#scoring = new KeyRing(apiKeys);
     this.#admin = new KeyRing(adminApiKeys);
@@ -33,45 +33,46 @@ export class AccessControl {
     this.#admin = new KeyRing(adminApiKeys);
   }
 
-  /** Whether every scoring request may pass, whatever it presents. */
+  /** Whether every scoring request is allowed, with or without a key. */
   get isOpen(): boolean {
     return this.#scoring.isEmpty && this.#limiter === undefined;
   }
 
   /** Whether scoring requests must present a key. */
-  get asksForKey(): boolean {
+  get requiresKey(): boolean {
     return !this.#scoring.isEmpty;
   }
 
   /**
-   * @param presented the key; empty without one
-   * @param address of the client; looked up only where it counts
-   * @returns why a scoring request is refused; undefined where it may pass
+   * Checks a scoring request.
+   * @param presented the key in the request; empty without one
+   * @param address returns the address of the client; called only if it is needed
+   * @returns why the request is refused; undefined if it is allowed
    */
   scoring(presented: string, address: () => string): Refusal | undefined {
     if (this.#scoring.isEmpty) return this.#limited(this.#limiter?.takeAddress(address()));
     const id = presented === '' ? undefined : this.#scoring.identify(presented);
-    // An admin key is valid for the admin routes only.
+    // Admin keys are valid only for admin routes.
     return id === undefined
       ? this.#unknown(presented, this.#admin, address)
       : this.#limited(this.#limiter?.takeKey(id));
   }
 
-  /** @returns the id of the admin key that was presented, or why there is none */
+  /** Checks a request of an admin route: returns the id of its admin key, or why it is refused. */
   admin(presented: string, address: () => string): string | Refusal {
     const id = presented === '' ? undefined : this.#admin.identify(presented);
     return id ?? this.#unknown(presented, this.#scoring, address);
   }
 
-  /** @returns why a request that needs a key of either kind is refused; undefined where it may pass */
+  /** Checks a request that needs a key of either kind: returns why it is refused; undefined if it is allowed. */
   anyKey(presented: string): Refusal | undefined {
     const id = presented === '' ? undefined : (this.#scoring.identify(presented) ?? this.#admin.identify(presented));
     return id === undefined ? unauthenticated(presented) : undefined;
   }
 
-  /** @param others keys that are valid, but not for what was asked */
+  /** @param others keys that are valid, but not for this request */
   #unknown(presented: string, others: KeyRing, address: () => string): Refusal {
-    // Guesses count against their address, so that keys cannot be tried at full speed.
+    // Requests without a valid key count against the rate limit of their address, which slows down guessing of keys.
     const limited = this.#limited(this.#limiter?.takeAddress(address()));
     if (limited !== undefined) return limited;
     const isOther = presented !== '' && others.identify(presented) !== undefined;

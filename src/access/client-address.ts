@@ -1,9 +1,10 @@
+/** The address of a client, behind trusted proxies too, and the group of addresses that shares a rate limit. */
 import { isIPv4, isIPv6 } from 'node:net';
 
-// IPv4 addresses of a socket that listens on IPv6 arrive as ::ffff:a.b.c.d.
+// On a socket that listens on IPv6, IPv4 addresses have the form ::ffff:a.b.c.d.
 const MAPPED_PREFIX = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
 
-/** A socket's address in words, from its 4 (IPv4) or 16 (IPv6) bytes. IPv6 is written in full, without `::`. */
+/** Formats a socket's address of 4 (IPv4) or 16 (IPv6) bytes. IPv6 is written in full, without `::`. */
 export function addressFromBytes(bytes: Uint8Array): string {
   if (bytes.length === 16 && MAPPED_PREFIX.every((byte, i) => bytes[i] === byte)) return bytes.subarray(12).join('.');
   if (bytes.length !== 16) return bytes.join('.');
@@ -12,17 +13,17 @@ export function addressFromBytes(bytes: Uint8Array): string {
 }
 
 /**
- * The address of the client, as far as it can be trusted.
+ * Returns the address of the client, using only entries of `X-Forwarded-For` that trusted proxies have written.
  *
- * Each proxy appends the address it was called from to `X-Forwarded-For`, so with `hops` proxies in front of this
- * server the client is the entry `hops` from the right; whatever stands to the left of it was written by the client.
- * A request with fewer entries did not come by all the proxies, and its socket's address counts; so does that of one
- * whose entry is not an address.
+ * Each proxy appends the address that it was called from. With `hops` proxies in front of this server, the client's
+ * address is therefore entry `hops` from the right; the client itself may have written everything to the left of it. A
+ * request with fewer entries did not pass all proxies, so the address of its socket is used; so it is if the entry is
+ * not an address.
  *
- * @param socketAddress the other end of the connection.
+ * @param socketAddress the address of the connection's peer
  * @param forwardedFor all values of `X-Forwarded-For` in their order, joined by commas: some proxies add a header of
- *   their own instead of appending to the client's.
- * @param hops TRUST_PROXY: how many proxies are in front; 0 ignores the header.
+ *   their own instead of appending to the existing one
+ * @param hops TRUST_PROXY, the number of proxies in front of this server; 0 ignores the header
  */
 export function clientAddress(socketAddress: string, forwardedFor: string, hops: number): string {
   if (hops === 0 || forwardedFor === '') return socketAddress;
@@ -38,8 +39,8 @@ function withoutPort(entry: string): string | undefined {
 }
 
 /**
- * Which addresses share a rate limit: an IPv4 address stands for itself; of an IPv6 address the first 64 bits count,
- * as the rest is the holder's to choose.
+ * Returns the group of addresses that shares a rate limit: a single IPv4 address, or an IPv6 network of 64 bits, within
+ * which a client can choose its address freely.
  */
 export function addressGroup(address: string): string {
   if (!address.includes(':')) return address;
@@ -50,7 +51,7 @@ export function addressGroup(address: string): string {
   const tail: string | undefined = parts[1];
   const groups = head === '' ? [] : head.split(':');
   if (tail !== undefined) {
-    // A dotted last part stands for two groups.
+    // A last part in dotted notation is as long as two groups.
     const after = tail === '' ? [] : tail.split(':').flatMap((part) => (part.includes('.') ? ['0', '0'] : [part]));
     while (groups.length + after.length < 8) groups.push('0');
     groups.push(...after);

@@ -1,50 +1,50 @@
-/** RATE_LIMIT: how many requests a second a caller may send, counted over all acceptors. */
+/** RATE_LIMIT: limits the requests per second of each caller, counted over all acceptors. */
 import { FNV_OFFSET, finalized, fnv1a } from '../hash.js';
 import { addressGroup } from './client-address.js';
 
-/** The window that RATE_LIMIT counts in, in seconds. */
+/** The length of the window in which RATE_LIMIT counts, in seconds. */
 export const WINDOW_SECONDS = 1;
 
-/** Callers whose hashes fall into one bucket are counted apart up to so many. */
+/** How many callers whose hashes fall into the same bucket are counted separately. */
 const WAYS = 8;
 /** Part of the table: its first bucket, and how many there are (a power of two). */
 interface Buckets {
   readonly first: number;
   readonly count: number;
 }
-/** 131,072 addresses. They are apart from the keys: whoever sends from many addresses takes no room from keys. */
+/** 131,072 addresses. They have their own buckets, so that many addresses cannot displace keys. */
 const ADDRESSES: Buckets = { first: 0, count: 16_384 };
 const KEYS: Buckets = { first: ADDRESSES.count, count: 1024 };
 const WORDS = WAYS * (ADDRESSES.count + KEYS.count);
-/** Callers for whom their bucket has no room share this many counters, behind the buckets. */
+/** Callers whose bucket is full share this many counters, which follow the buckets. */
 const SHARED_COUNTERS = 1024;
 
 const COUNT_BITS = 20n;
 const COUNT_MASK = (1n << COUNT_BITS) - 1n;
 const TAG_MASK = 2 ** 20 - 1;
-/** Window starts are kept as milliseconds modulo 2^24, which is 4.7 hours. */
+/** The start of a window is stored in milliseconds modulo 2^24, which is 4.7 hours. */
 const CLOCK = 2 ** 24;
 const WINDOW_MS = WINDOW_SECONDS * 1000;
 
 /**
- * At most so many requests a second for each caller, in fixed windows that start with a caller's first request: a burst
- * across the end of one window and the start of the next may reach twice the rate. A batch counts as one request.
+ * Limits the requests per second of each caller, in fixed windows that start with the caller's first request. A burst
+ * at the end of one window and the start of the next may therefore reach twice the rate. A batch counts as one request.
  *
- * All acceptors count in one table of shared memory, without a lock and without asking another thread.
+ * All acceptors count in one table of shared memory, without locks and without messages between threads.
  *
  *     table:   | buckets of addresses, 8 words each | buckets of keys | shared counters |
  *     word:    | tag of the caller: 20 bits | start of its window, ms: 24 | requests in it: 20 |      all 0: free
  *
- * A word changes as a whole (compare-and-exchange), so no window permits more than the limit. Two things are not exact:
- * two acceptors that open a caller's next window in the same instant may take a word each, and the requests counted in
- * one of them, those of that instant, are counted no more; of two callers of one bucket one in a million has the
- * other's tag, and shares its count.
+ * A word changes as a whole (compare-and-exchange), so no window permits more than the limit. The count is inexact in
+ * two cases. If two acceptors open a caller's next window at the same instant, each may take a word of its own; later
+ * requests count in only one of them, so the requests of that instant in the other word are not counted. And two
+ * callers of the same bucket have the same tag, and share one count, with a probability of one in a million.
  */
 export class RateLimiter {
   readonly #table: BigUint64Array;
   readonly #requestsPerSecond: number;
 
-  /** 1 MiB, of which only what callers use becomes resident. */
+  /** Creates a table of 1 MiB, of which only the pages that callers use become resident. */
   static table(): BigUint64Array {
     return new BigUint64Array(new SharedArrayBuffer(8 * (WORDS + SHARED_COUNTERS)));
   }
@@ -56,17 +56,17 @@ export class RateLimiter {
   }
 
   /**
-   * Counts one request of a caller with a key.
-   * @returns 0 where it is permitted; else the seconds to wait, for `Retry-After`
+   * Counts one request of a caller that has a key.
+   * @returns 0 if it is permitted; else the seconds to wait, for `Retry-After`
    */
   takeKey(id: string): number {
     return this.#take(id, KEYS);
   }
 
   /**
-   * Counts one request of a caller known by address only. Addresses of one IPv6 network (/64) count as one caller.
+   * Counts one request of a caller that is known only by its address. An IPv6 network (/64) counts as one caller.
    * @param address IPv4 or IPv6, as text
-   * @returns 0 where it is permitted; else the seconds to wait, for `Retry-After`
+   * @returns 0 if it is permitted; else the seconds to wait, for `Retry-After`
    */
   takeAddress(address: string): number {
     return this.#take(addressGroup(address), ADDRESSES);
@@ -80,7 +80,7 @@ export class RateLimiter {
       const now = monotonicMs();
       const at = this.#slot(bucket * WAYS, tag, now) ?? WORDS + ((hash >>> 22) % SHARED_COUNTERS);
       const word = Atomics.load(this.#table, at);
-      // Between the search and here the word may have become another caller's.
+      // Since the search, another thread may have given the word to another caller.
       const shared = at >= WORDS;
       if (isLive(word, now)) {
         if (!shared && tagOf(word) !== tag) continue;
@@ -93,7 +93,7 @@ export class RateLimiter {
     }
   }
 
-  /** Where a caller counts: its word, else one that nobody uses now; undefined where the bucket is full. */
+  /** Returns the index of the caller's word, or else of an unused one; undefined if the bucket is full. */
   #slot(first: number, tag: number, now: number): number | undefined {
     let unused: number | undefined;
     for (let at = first; at < first + WAYS; at++) {
@@ -112,11 +112,11 @@ function tagOf(word: bigint): number {
 function isLive(word: bigint, now: number): boolean {
   if (word === 0n) return false;
   const age = (now - (Number(word >> COUNT_BITS) % CLOCK) + CLOCK) % CLOCK;
-  // A word that another thread wrote after `now` was read looks nearly a whole round old.
+  // If another thread wrote the word after `now` was read, its age seems to be nearly the whole 2^24 ms.
   return age < WINDOW_MS || age > CLOCK - WINDOW_MS;
 }
 
-/** The same clock for all threads, which performance.now() is not. */
+/** Milliseconds of a clock that all threads share; performance.now() differs between threads. */
 function monotonicMs(): number {
   const [seconds, nanoseconds] = process.hrtime();
   return (seconds * 1000 + Math.floor(nanoseconds / 1e6)) % CLOCK;

@@ -1,3 +1,4 @@
+/** The isotonic calibrator: its arithmetic, and the portable file `calibrator.json`. */
 import { ArtifactError } from '../errors.js';
 import { parseJsonObject } from './json.js';
 import { quote } from '../quote.js';

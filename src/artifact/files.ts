@@ -1,21 +1,19 @@
-/** The names of an artifact's files, in one place. */
+/** The names of an artifact's files, and when a version is complete. */
 export const MODEL_FILE = 'lightgbm_model.txt';
 export const METADATA_FILE = 'metadata.json';
 export const SIGNATURE_FILE = 'metadata.sig';
 export const SELF_CHECK_FILE = 'self_check.json';
 
-/** In order of preference: where a version has both, the portable form is read. */
+/** In order of preference: if a version has both, the portable form is read. */
 export const CALIBRATOR_FILES = ['calibrator.json', 'calibrator.pkl'] as const;
 
-/** A warning where a version has both calibrators: the two may differ, and only one is read. */
-export function twoCalibrators(has: (name: string) => boolean, path: (name: string) => string): string[] {
+/** Warns if a version has both calibrators: the two may differ, and only one is read. */
+export function calibratorWarnings(has: (name: string) => boolean, path: (name: string) => string): string[] {
   const [used, ...others] = CALIBRATOR_FILES.filter(has);
-  return others.map((name) => `${path(name)}: is not read, because ${used} lies beside it`);
+  return others.map((name) => `${path(name)}: is ignored, because the version also has ${used}`);
 }
 
-/**
- * Whether a version has all it takes to serve it: model, calibrator and metadata, of which metadata is written last.
- */
+/** Whether a version has every file that serving needs: model, calibrator and metadata; metadata is written last. */
 export function isComplete(names: readonly string[]): boolean {
   return (
     names.includes(MODEL_FILE) && names.includes(METADATA_FILE) && CALIBRATOR_FILES.some((name) => names.includes(name))

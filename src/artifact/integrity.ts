@@ -1,3 +1,4 @@
+/** Checksums and signatures of artifacts, and the keys that make and verify signatures. */
 import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { ArtifactError, LightscoreError } from '../errors.js';
@@ -16,7 +17,7 @@ export function sha256(bytes: Uint8Array): string {
 }
 
 /** @throws ArtifactError naming `file` when its SHA-256 is not the one in metadata.json. */
-export function verifyChecksum(actual: string, expected: string, file: string): void {
+export function verifyChecksum({ file, actual, expected }: Record<'file' | 'actual' | 'expected', string>): void {
   if (actual !== expected) throw new ArtifactError(file, `has SHA-256 ${actual}, but metadata.json says ${expected}`);
 }
 
@@ -26,11 +27,15 @@ export function signMetadata(metadata: Uint8Array, privateKey: KeyObject): strin
 }
 
 /**
- * Verifies `metadata.sig` (base64 as written above, or the 64 bytes as they are, as openssl writes them) over the bytes
- * of `metadata.json`.
+ * Verifies `metadata.sig` over the bytes of `metadata.json`. The signature is base64, as `signMetadata` writes it, or
+ * 64 raw bytes, as openssl writes them.
  * @throws ArtifactError naming `file`, the signature's.
  */
-export function verifyMetadata(metadata: Uint8Array, signature: Uint8Array, publicKey: KeyObject, file: string): void {
+export function verifyMetadata(
+  { metadata, signature }: { readonly metadata: Uint8Array; readonly signature: Uint8Array },
+  publicKey: KeyObject,
+  file: string,
+): void {
   const raw =
     signature.byteLength === SIGNATURE_BYTES ? signature : decodeBase64(Buffer.from(signature).toString('latin1'));
   if (raw?.byteLength !== SIGNATURE_BYTES)
@@ -45,9 +50,10 @@ export function verifyMetadata(metadata: Uint8Array, signature: Uint8Array, publ
  * @throws LightscoreError CONFIG_INVALID in one line that starts with `name`.
  */
 export function readPublicKey(setting: string, name = 'MODEL_PUBLIC_KEY'): KeyObject {
-  const key = parsePublicKey(setting, name) ?? parsePublicKey(readKeyFile(setting, name), name);
+  const problem = `${name}: is neither a key in PEM or base64 nor the path of a readable file`;
+  const key = parsePublicKey(setting, name) ?? parsePublicKey(readKeyFile(setting, problem), name);
   if (key === undefined)
-    throw new LightscoreError('CONFIG_INVALID', `${name}: ${setting} holds no public key in PEM or base64`);
+    throw new LightscoreError('CONFIG_INVALID', `${name}: ${setting} does not contain a public key in PEM or base64`);
   return key;
 }
 
@@ -56,12 +62,12 @@ export function readPublicKey(setting: string, name = 'MODEL_PUBLIC_KEY'): KeyOb
  * @throws LightscoreError CONFIG_INVALID naming the file.
  */
 export function readPrivateKey(path: string): KeyObject {
-  const text = readKeyFile(path, 'private key');
+  const text = readKeyFile(path, 'the file of the private key cannot be read');
   try {
     return onlyEd25519(createPrivateKey(text), path);
   } catch (cause) {
     if (cause instanceof LightscoreError) throw cause;
-    throw new LightscoreError('CONFIG_INVALID', `${path}: is not a private key in PEM without a pass phrase`, {
+    throw new LightscoreError('CONFIG_INVALID', `${path}: is not a PEM private key without a passphrase`, {
       cause,
     });
   }
@@ -93,15 +99,12 @@ function onlyEd25519(key: KeyObject, name: string): KeyObject {
   );
 }
 
-function readKeyFile(path: string, name: string): string {
+/** @param problem what the error says of a file that cannot be read */
+function readKeyFile(path: string, problem: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (cause) {
-    throw new LightscoreError(
-      'CONFIG_INVALID',
-      `${name}: is no key in PEM or base64, and no file ${JSON.stringify(path.slice(0, 200))} can be read`,
-      { cause },
-    );
+    throw new LightscoreError('CONFIG_INVALID', `${problem}: ${JSON.stringify(path.slice(0, 200))}`, { cause });
   }
 }
 

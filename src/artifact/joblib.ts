@@ -1,3 +1,4 @@
+/** Decompression of joblib dumps, by the format's first bytes. */
 import { gunzipSync, inflateSync } from 'node:zlib';
 import { bunzip2 } from './compression/bzip2.js';
 import { CorruptData, LimitExceeded } from './compression/output.js';
@@ -14,7 +15,7 @@ interface Format {
   decompress: Decompressor;
 }
 
-/** The containers `joblib.dump(..., compress=...)` writes, by their first bytes (joblib/compressor.py). */
+/** The formats that `joblib.dump(..., compress=...)` writes, by their first bytes (joblib/compressor.py). */
 const FORMATS: readonly Format[] = [
   { name: 'zlib', magic: [0x78], decompress: (bytes, maxBytes) => inflateSync(bytes, { maxOutputLength: maxBytes }) },
   {
@@ -29,14 +30,14 @@ const FORMATS: readonly Format[] = [
 ];
 
 /**
- * The pickle inside a joblib dump, at most `maxBytes` long: decompressed where the file is compressed, else `bytes`
- * itself.
+ * Returns the pickle inside a joblib dump, at most `maxBytes` long: decompressed if the file is compressed, else
+ * `bytes` itself.
  * @throws PickleRefusal when it is damaged or larger.
  */
 export function decompress(bytes: Uint8Array, maxBytes: number): Uint8Array {
   if (bytes.byteLength === 0) throw new PickleRefusal('is empty');
   const format = FORMATS.find(({ magic }) => magic.every((byte, i) => bytes[i] === byte));
-  const limit = `is larger than ${maxBytes} bytes, the most a calibrator may be`;
+  const limit = `is larger than ${maxBytes} bytes, the limit for a calibrator`;
   if (format === undefined) {
     if (bytes.byteLength > maxBytes) throw new PickleRefusal(limit);
     return bytes;
@@ -47,7 +48,7 @@ export function decompress(bytes: Uint8Array, maxBytes: number): Uint8Array {
     if (!(cause instanceof Error)) throw cause;
     const code = 'code' in cause ? String(cause.code) : '';
     if (cause instanceof LimitExceeded || code === 'ERR_BUFFER_TOO_LARGE') throw new PickleRefusal(limit, { cause });
-    // node:zlib's own faults: Z_DATA_ERROR, Z_BUF_ERROR and the like.
+    // node:zlib's own codes are Z_DATA_ERROR, Z_BUF_ERROR and the like.
     if (!(cause instanceof CorruptData || code.startsWith('Z_'))) throw cause;
     throw new PickleRefusal(`is damaged: its ${format.name} compression: ${cause.message}`, { cause });
   }

@@ -1,3 +1,4 @@
+/** Parsing of an artifact's JSON files. */
 import { ArtifactError, messageOf } from '../errors.js';
 
 export type JsonObject = Record<string, unknown>;

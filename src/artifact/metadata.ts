@@ -1,13 +1,14 @@
+/** Reading and validation of `metadata.json`. */
 import { ArtifactError } from '../errors.js';
 import { isJsonObject, type JsonObject, parseJsonObject } from './json.js';
 import { quote } from '../quote.js';
 
-/** What `metadata.json` says: the fields that this service reads, and all of them as they stand in the file. */
+/** The contents of `metadata.json`: the fields that this service reads, and all fields unchanged. */
 export interface Metadata {
   readonly modelVersion: string;
   readonly calibrationVersion: string;
   readonly featureSetVersion: string | undefined;
-  /** In the model's order; not empty, no name twice. */
+  /** In the model's order; not empty, without duplicates. */
   readonly featureNames: readonly string[];
   /** SHA-256 in lower-case hexadecimal by file name, where the file carries `checksums`. */
   readonly checksums: ReadonlyMap<string, string> | undefined;
@@ -18,13 +19,15 @@ const MAX_VERSION_LENGTH = 256;
 
 /**
  * Reads `metadata.json`.
- * @returns the metadata, and warnings about what was put up with.
+ * @returns the metadata, and warnings about faults that were tolerated.
  * @throws ArtifactError naming `file` and the first field that is wrong.
  */
 export function readMetadata(bytes: Uint8Array, file: string): { metadata: Metadata; warnings: string[] } {
   const { value: fields, replaced } = parseJsonObject(bytes, file);
   const warnings =
-    replaced > 0 ? [`${file}: holds NaN or Infinity, which are not JSON; read as null (${replaced})`] : [];
+    replaced > 0
+      ? [`${file}: contains NaN or Infinity, which are not JSON; ${replaced} such values were read as null`]
+      : [];
   const metadata: Metadata = {
     modelVersion: versionField(fields, 'model_version', file),
     calibrationVersion: versionField(fields, 'calibration_version', file),
@@ -49,12 +52,12 @@ function versionField(fields: JsonObject, name: string, file: string): string {
 function featureNames(value: unknown, file: string): string[] {
   if (value === undefined) throw new ArtifactError(file, 'feature_names is missing');
   if (!Array.isArray(value) || value.length === 0)
-    throw new ArtifactError(file, 'feature_names is not a list of names');
+    throw new ArtifactError(file, 'feature_names is not a non-empty list of names');
   const names: unknown[] = value;
   const seen = new Set<string>();
   return names.map((name, i) => {
     if (typeof name !== 'string' || name === '') throw new ArtifactError(file, `feature_names[${i}] is not a name`);
-    if (seen.has(name)) throw new ArtifactError(file, `feature_names holds ${quote(name)} twice`);
+    if (seen.has(name)) throw new ArtifactError(file, `${quote(name)} appears twice in feature_names`);
     seen.add(name);
     return name;
   });

@@ -1,4 +1,5 @@
-/** An array type: one letter for the kind (bool, int, uint, float), the item size in bytes, and the byte order. */
+/** numpy's types and arrays, as far as calibrators use them. */
+/** An array's type: one letter for the kind (bool, int, uint, float), the item size in bytes, and the byte order. */
 export class Dtype {
   littleEndian = true;
 
@@ -49,8 +50,8 @@ export class Dtype {
 /**
  * An array as numpy stores it: packed items.
  *
- * Calibrators hold one-dimensional arrays, for which C and Fortran order are the same; arrays of more dimensions may
- * stand in attributes nobody reads, and are carried without being decoded.
+ * Calibrators use one-dimensional arrays, for which C and Fortran order are the same. Arrays of more dimensions may
+ * occur in attributes that are never read; they are kept undecoded.
  */
 export class NdArray {
   /** @throws RangeError when `data` is not exactly as long as `shape` and `dtype` say. */
@@ -61,9 +62,8 @@ export class NdArray {
   ) {
     const expected = byteLength(shape, dtype);
     if (data.byteLength !== expected) {
-      throw new RangeError(
-        `a numpy array of shape (${shape.join(', ')}) and type ${dtype.code} needs ${expected} bytes, not ${data.byteLength}`,
-      );
+      const array = `a numpy array of shape (${shape.join(', ')}) and type ${dtype.code}`;
+      throw new RangeError(`${array} needs ${expected} bytes, not ${data.byteLength}`);
     }
   }
 
@@ -76,7 +76,7 @@ export class NdArray {
   }
 }
 
-/** How many bytes an array takes; past 2^53 inexact, Infinity or NaN, which no file is long enough to match. */
+/** The size of an array in bytes; past 2^53 inexact, Infinity or NaN, which no file is long enough to match. */
 export function byteLength(shape: readonly number[], dtype: Dtype): number {
   return shape.reduce((product, size) => product * size, dtype.itemSize);
 }

@@ -1,3 +1,4 @@
+/** The allow-list of the pickle reader: the few globals that a calibrator may name, and what they do. */
 import { Dtype, NdArray } from './numpy.js';
 import {
   type ByteBudget,
@@ -39,7 +40,7 @@ export function allowedGlobal(name: string): PickleGlobal | undefined {
   return GLOBALS.get(name);
 }
 
-/** Does what BUILD does, `target.__setstate__(state)`, for the values that take a state. */
+/** Performs BUILD, `target.__setstate__(state)`, for the values that have a state. */
 export function setState(target: PickledValue, state: PickledValue): void {
   if (target instanceof PickledInstance) {
     if (!(state instanceof Map)) throw new PickleRefusal(`gives ${target.className} a state that is not a dict`);
@@ -55,8 +56,13 @@ export function setState(target: PickledValue, state: PickledValue): void {
   }
 }
 
-/** An array from shape, type, order and bytes as a pickle gives them. */
-export function arrayOf(shape: PickledValue, type: PickledValue, order: PickledValue, data: PickledValue): NdArray {
+/** Validates the parts of an array as a pickle gives them, and joins them. */
+export function arrayOf({
+  shape,
+  type,
+  order,
+  data,
+}: Readonly<Record<'shape' | 'type' | 'order' | 'data', PickledValue>>): NdArray {
   if (!(type instanceof Dtype) || !(data instanceof Uint8Array) || (order !== 'C' && order !== 'F'))
     throw malformed('numpy array');
   try {
@@ -110,14 +116,14 @@ function reconstruct(args: readonly PickledValue[]): UnfilledArray {
 function filledArray(state: PickledValue): NdArray {
   if (!(state instanceof PickledTuple) || state.items.length !== 5) throw malformed('numpy array');
   const [, shape, type, fortran, data] = state.items;
-  return arrayOf(shape, type, fortran === true || fortran === 1 ? 'F' : 'C', data);
+  return arrayOf({ shape, type, order: fortran === true || fortran === 1 ? 'F' : 'C', data });
 }
 
 /** `_frombuffer(buffer, dtype, shape, order)`: protocol 5, with the buffer inside the pickle. */
 function fromBuffer(args: readonly PickledValue[]): NdArray {
   const [data, type, shape, order] = args;
   if (args.length !== 4) throw malformed('numpy array');
-  return arrayOf(shape, type, order, data);
+  return arrayOf({ shape, type, order, data });
 }
 
 function scalar(args: readonly PickledValue[]): number | boolean {

@@ -1,8 +1,7 @@
+/** The values that the pickle reader builds, and its errors and limits. */
 import type { Dtype, NdArray } from './numpy.js';
 
-/**
- * What a pickle may build here: plain data, numpy arrays, and instances of the allowed classes with their attributes.
- */
+/** What a pickle may build: plain data, numpy arrays, and instances of the allowed classes with their attributes. */
 export type PickledValue =
   | null
   | boolean
@@ -32,7 +31,7 @@ export class PickledInstance {
   constructor(readonly className: string) {}
 }
 
-/** What `numpy._reconstruct` makes: an array whose shape, type and items come with the BUILD that follows. */
+/** The result of `numpy._reconstruct`: an array whose shape, type and items come with the BUILD that follows. */
 export class UnfilledArray {
   array: NdArray | undefined;
 }
@@ -49,17 +48,21 @@ export class PickleGlobal {
 /** Why a pickle is refused, without the file name, which the caller adds. */
 export class PickleRefusal extends Error {}
 
-/** Bytes that calls in a pickle may still allocate: without it a short file could encode one long string many times. */
+/** Limits the bytes that calls in a pickle allocate: otherwise a short file could encode one long string many times. */
 export class ByteBudget {
-  constructor(private left: number) {}
+  #left: number;
+
+  constructor(left: number) {
+    this.#left = left;
+  }
 
   spend(bytes: number): void {
-    this.left -= bytes;
-    if (this.left < 0) throw new PickleRefusal('expands to far more data than its size');
+    this.#left -= bytes;
+    if (this.#left < 0) throw new PickleRefusal('expands to far more data than its size');
   }
 }
 
-/** Names come from the file: one short line of plain characters, whatever they hold. */
+/** Makes a name that comes from the file one short line of plain characters. */
 export function printable(name: string): string {
   const plain = name.replaceAll(/[^\x21-\x7e]/g, '?');
   return plain.length > 120 ? `${plain.slice(0, 120)}...` : plain;

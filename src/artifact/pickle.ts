@@ -1,3 +1,4 @@
+/** A pickle reader that treats the file as data: it neither imports nor calls anything outside an allow-list. */
 import { ByteReader } from './byte-reader.js';
 import { byteLength, Dtype, type NdArray } from './numpy.js';
 import { allowedGlobal, arrayOf, isNdarrayClass, JOBLIB_ARRAY, setState, shapeOf } from './pickle-globals.js';
@@ -69,8 +70,8 @@ const OP = {
 const REFUSED: Readonly<Record<number, string>> = {
   0x50: 'a persistent id',
   0x51: 'a persistent id',
-  0x69: 'an instance by the old protocol',
-  0x6f: 'an instance by the old protocol',
+  0x69: 'an instance of the old protocol',
+  0x6f: 'an instance of the old protocol',
   0x82: 'the extension registry',
   0x83: 'the extension registry',
   0x84: 'the extension registry',
@@ -83,9 +84,9 @@ const REFUSED: Readonly<Record<number, string>> = {
  * Reads a pickle of protocols 2 to 5, or an uncompressed joblib dump (a pickle with arrays' items between its opcodes),
  * as data.
  *
- * The reader is a stack machine like Python's, but a global is only ever one of the few of pickle-globals.ts, so no
- * file can name, import or call anything else. It takes at most MAX_OPCODES steps and memory in proportion to `bytes`;
- * nothing in it recurses. What follows the end of the pickle is ignored, as Python does.
+ * The reader is a stack machine like Python's, but it accepts only the few globals of pickle-globals.ts, so no file can
+ * name, import or call anything else. It takes at most MAX_OPCODES steps and memory in proportion to `bytes`, and
+ * nothing in it recurses. Like Python, it ignores what follows the end of the pickle.
  * @returns the value that the pickle describes; arrays are views of `bytes`.
  * @throws PickleRefusal with what is refused or damaged.
  */
@@ -94,36 +95,37 @@ export function readPickle(bytes: Uint8Array): PickledValue {
 }
 
 class Unpickler {
-  private readonly reader: ByteReader;
-  private readonly budget: ByteBudget;
-  private readonly memo = new Map<number, PickledValue>();
-  private stack: PickledValue[] = [];
-  /** The stacks that were current when each open MARK was met. */
-  private readonly marked: PickledValue[][] = [];
+  readonly #reader: ByteReader;
+  readonly #budget: ByteBudget;
+  readonly #memo = new Map<number, PickledValue>();
+  #stack: PickledValue[] = [];
+  /** The stacks that the open MARKs saved. */
+  readonly #marked: PickledValue[][] = [];
 
   constructor(bytes: Uint8Array) {
-    this.reader = new ByteReader(bytes, (message) => new PickleRefusal(`is damaged: ${message}`));
-    this.budget = new ByteBudget(bytes.byteLength + ENCODE_SLACK);
+    this.#reader = new ByteReader(bytes, (message) => new PickleRefusal(`is damaged: ${message}`));
+    this.#budget = new ByteBudget(bytes.byteLength + ENCODE_SLACK);
   }
 
   run(): PickledValue {
-    if (this.reader.uint8() !== OP.PROTO) throw new PickleRefusal('is not a pickle of protocol 2 to 5');
-    const protocol = this.reader.uint8();
+    if (this.#reader.uint8() !== OP.PROTO) throw new PickleRefusal('is not a pickle of protocol 2 to 5');
+    const protocol = this.#reader.uint8();
     if (protocol < 2 || protocol > 5)
-      throw new PickleRefusal(`is a pickle of protocol ${protocol}, and only 2 to 5 are read`);
+      throw new PickleRefusal(`is a pickle of protocol ${protocol}; only 2 to 5 are supported`);
     for (let steps = 0; steps < MAX_OPCODES; steps++) {
-      const opcode = this.reader.uint8();
-      if (opcode === OP.STOP) return this.pop();
-      this.step(opcode);
+      const opcode = this.#reader.uint8();
+      if (opcode === OP.STOP) return this.#pop();
+      this.#step(opcode);
     }
-    throw new PickleRefusal(`has more than ${MAX_OPCODES} opcodes, and no calibrator needs as many`);
+    throw new PickleRefusal(`has more than ${MAX_OPCODES} opcodes; no calibrator needs as many`);
   }
 
-  private step(opcode: number): void {
-    const { reader, stack } = this;
+  #step(opcode: number): void {
+    const reader = this.#reader;
+    const stack = this.#stack;
     switch (opcode) {
       case OP.FRAME:
-        // Frames only tell a stream how much to read ahead.
+        // A frame only tells a stream how much to read ahead.
         reader.uint64();
         return;
       case OP.NONE:
@@ -145,19 +147,19 @@ class Unpickler {
         stack.push(reader.uint16());
         return;
       case OP.LONG1:
-        stack.push(this.long(reader.uint8()));
+        stack.push(this.#long(reader.uint8()));
         return;
       case OP.BINFLOAT:
         stack.push(reader.float64BigEndian());
         return;
       case OP.SHORT_BINUNICODE:
-        stack.push(this.text(reader.uint8()));
+        stack.push(this.#text(reader.uint8()));
         return;
       case OP.BINUNICODE:
-        stack.push(this.text(reader.uint32()));
+        stack.push(this.#text(reader.uint32()));
         return;
       case OP.BINUNICODE8:
-        stack.push(this.text(reader.uint64()));
+        stack.push(this.#text(reader.uint64()));
         return;
       case OP.SHORT_BINBYTES:
         stack.push(reader.bytes(reader.uint8()));
@@ -170,87 +172,87 @@ class Unpickler {
         stack.push(reader.bytes(reader.uint64()));
         return;
       case OP.BINPUT:
-        this.memo.set(reader.uint8(), this.top());
+        this.#memo.set(reader.uint8(), this.#top());
         return;
       case OP.LONG_BINPUT:
-        this.memo.set(reader.uint32(), this.top());
+        this.#memo.set(reader.uint32(), this.#top());
         return;
       case OP.MEMOIZE:
-        this.memo.set(this.memo.size, this.top());
+        this.#memo.set(this.#memo.size, this.#top());
         return;
       case OP.BINGET:
-        stack.push(this.recall(reader.uint8()));
+        stack.push(this.#recall(reader.uint8()));
         return;
       case OP.LONG_BINGET:
-        stack.push(this.recall(reader.uint32()));
+        stack.push(this.#recall(reader.uint32()));
         return;
       default:
-        this.stepContainer(opcode);
+        this.#stepContainer(opcode);
     }
   }
 
-  private stepContainer(opcode: number): void {
+  #stepContainer(opcode: number): void {
     switch (opcode) {
       case OP.MARK:
-        this.marked.push(this.stack);
-        this.stack = [];
+        this.#marked.push(this.#stack);
+        this.#stack = [];
         return;
       case OP.EMPTY_TUPLE:
-        this.stack.push(new PickledTuple([]));
+        this.#stack.push(new PickledTuple([]));
         return;
       case OP.TUPLE:
-        this.pushTuple(this.popMark());
+        this.#pushTuple(this.#popMark());
         return;
       case OP.TUPLE1:
       case OP.TUPLE2:
       case OP.TUPLE3:
-        this.pushTuple(this.popMany(opcode - OP.TUPLE1 + 1));
+        this.#pushTuple(this.#popMany(opcode - OP.TUPLE1 + 1));
         return;
       case OP.EMPTY_LIST:
-        this.stack.push([]);
+        this.#stack.push([]);
         return;
       case OP.APPEND:
-        this.append([this.pop()]);
+        this.#append([this.#pop()]);
         return;
       case OP.APPENDS:
-        this.append(this.popMark());
+        this.#append(this.#popMark());
         return;
       case OP.EMPTY_DICT:
-        this.stack.push(new Map());
+        this.#stack.push(new Map());
         return;
       case OP.SETITEM:
-        this.setItems(this.popMany(2));
+        this.#setItems(this.#popMany(2));
         return;
       case OP.SETITEMS:
-        this.setItems(this.popMark());
+        this.#setItems(this.#popMark());
         return;
       default:
-        this.stepObject(opcode);
+        this.#stepObject(opcode);
     }
   }
 
-  private stepObject(opcode: number): void {
+  #stepObject(opcode: number): void {
     switch (opcode) {
       case OP.GLOBAL:
-        this.pushGlobal(this.reader.line(), this.reader.line());
+        this.#pushGlobal(this.#reader.line(), this.#reader.line());
         return;
       case OP.STACK_GLOBAL: {
-        const [module, name] = this.popMany(2);
+        const [module, name] = this.#popMany(2);
         if (typeof module !== 'string' || typeof name !== 'string')
           throw new PickleRefusal('is damaged: a global has no name');
-        this.pushGlobal(module, name);
+        this.#pushGlobal(module, name);
         return;
       }
       case OP.REDUCE: {
-        const [callee, args] = this.popMany(2);
+        const [callee, args] = this.#popMany(2);
         if (!(callee instanceof PickleGlobal) || callee.call === undefined || !(args instanceof PickledTuple)) {
           throw new PickleRefusal(`calls ${nameOf(callee)}, which is not allowed`);
         }
-        this.stack.push(callee.call(args.items, this.budget));
+        this.#stack.push(callee.call(args.items, this.#budget));
         return;
       }
       case OP.NEWOBJ: {
-        const [type, args] = this.popMany(2);
+        const [type, args] = this.#popMany(2);
         if (
           !(type instanceof PickleGlobal) ||
           !type.instantiable ||
@@ -259,16 +261,16 @@ class Unpickler {
         ) {
           throw new PickleRefusal(`makes an instance of ${nameOf(type)}, which is not allowed`);
         }
-        this.stack.push(new PickledInstance(type.name));
+        this.#stack.push(new PickledInstance(type.name));
         return;
       }
       case OP.BUILD: {
-        const state = this.pop();
-        const target = this.top();
+        const state = this.#pop();
+        const target = this.#top();
         setState(target, state);
         if (target instanceof PickledInstance && target.className === JOBLIB_ARRAY) {
-          this.pop();
-          this.stack.push(this.joblibArray(target));
+          this.#pop();
+          this.#stack.push(this.#joblibArray(target));
         }
         return;
       }
@@ -277,7 +279,7 @@ class Unpickler {
         const code = `0x${opcode.toString(16).padStart(2, '0')}`;
         throw new PickleRefusal(
           refused === undefined
-            ? `has opcode ${code}, which is not read here`
+            ? `has opcode ${code}, which is not supported`
             : `uses ${refused}, which is not allowed`,
         );
       }
@@ -285,44 +287,44 @@ class Unpickler {
   }
 
   /**
-   * The items that joblib writes right after the BUILD of an array's wrapper: if `numpy_array_alignment_bytes` is set,
-   * one byte with the length of a padding and the padding, so that they can be mapped into memory; then the packed
+   * Reads the items that joblib writes right after the BUILD of an array's wrapper: if `numpy_array_alignment_bytes` is
+   * set, one byte with the length of a padding and the padding, so that they can be mapped into memory; then the packed
    * items.
    */
-  private joblibArray(wrapper: PickledInstance): NdArray {
+  #joblibArray(wrapper: PickledInstance): NdArray {
     const attribute = (name: string): PickledValue => wrapper.attributes?.get(name) ?? null;
     const type = attribute('dtype');
     const shape = attribute('shape');
     if (!isNdarrayClass(attribute('subclass')))
       throw new PickleRefusal(`has an array of class ${nameOf(attribute('subclass'))}, which is not allowed`);
     if (!(type instanceof Dtype)) throw new PickleRefusal('is damaged: a joblib array has no type');
-    if (attribute('numpy_array_alignment_bytes') !== null) this.reader.bytes(this.reader.uint8());
-    const data = this.reader.bytes(byteLength(shapeOf(shape), type));
-    return arrayOf(shape, type, attribute('order'), data);
+    if (attribute('numpy_array_alignment_bytes') !== null) this.#reader.bytes(this.#reader.uint8());
+    const data = this.#reader.bytes(byteLength(shapeOf(shape), type));
+    return arrayOf({ shape, type, order: attribute('order'), data });
   }
 
-  private pushGlobal(module: string, name: string): void {
+  #pushGlobal(module: string, name: string): void {
     const fullName = `${module}.${name}`;
     const global = allowedGlobal(fullName);
     if (global === undefined)
       throw new PickleRefusal(
         `refers to ${printable(fullName)}, and only IsotonicRegression and numpy arrays are allowed`,
       );
-    this.stack.push(global);
+    this.#stack.push(global);
   }
 
-  private pushTuple(items: PickledValue[]): void {
-    this.stack.push(new PickledTuple(items));
+  #pushTuple(items: PickledValue[]): void {
+    this.#stack.push(new PickledTuple(items));
   }
 
-  private append(items: readonly PickledValue[]): void {
-    const list = this.top();
+  #append(items: readonly PickledValue[]): void {
+    const list = this.#top();
     if (!Array.isArray(list)) throw new PickleRefusal('is damaged: it appends to what is not a list');
     for (const item of items) list.push(item);
   }
 
-  private setItems(items: readonly PickledValue[]): void {
-    const dict = this.top();
+  #setItems(items: readonly PickledValue[]): void {
+    const dict = this.#top();
     if (!(dict instanceof Map) || items.length % 2 !== 0)
       throw new PickleRefusal('is damaged: it sets items of what is not a dict');
     for (let i = 0; i < items.length; i += 2) {
@@ -332,38 +334,39 @@ class Unpickler {
     }
   }
 
-  private pop(): PickledValue {
-    return this.popMany(1)[0];
+  #pop(): PickledValue {
+    return this.#popMany(1)[0];
   }
 
-  private popMany(count: number): PickledValue[] {
-    if (this.stack.length < count) throw new PickleRefusal('is damaged: its stack runs empty');
-    return this.stack.splice(-count).map(filled);
+  #popMany(count: number): PickledValue[] {
+    if (this.#stack.length < count) throw new PickleRefusal('is damaged: its stack runs empty');
+    return this.#stack.splice(-count).map(filled);
   }
 
-  private popMark(): PickledValue[] {
-    const items = this.stack;
-    const outer = this.marked.pop();
+  #popMark(): PickledValue[] {
+    const items = this.#stack;
+    const outer = this.#marked.pop();
     if (outer === undefined) throw new PickleRefusal('is damaged: its stack has no mark');
-    this.stack = outer;
+    this.#stack = outer;
     return items.map(filled);
   }
 
-  private top(): PickledValue {
-    const value = this.stack.at(-1);
+  #top(): PickledValue {
+    const value = this.#stack.at(-1);
     if (value === undefined) throw new PickleRefusal('is damaged: its stack runs empty');
     return value;
   }
 
-  private recall(index: number): PickledValue {
-    const value = this.memo.get(index);
-    if (value === undefined) throw new PickleRefusal(`is damaged: it recalls value ${index}, which was never kept`);
+  #recall(index: number): PickledValue {
+    const value = this.#memo.get(index);
+    if (value === undefined)
+      throw new PickleRefusal(`is damaged: it reads memo entry ${index}, which was never written`);
     return value;
   }
 
-  private text(length: number): string {
+  #text(length: number): string {
     try {
-      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(this.reader.bytes(length));
+      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(this.#reader.bytes(length));
     } catch (cause) {
       if (!(cause instanceof TypeError)) throw cause;
       throw new PickleRefusal('is damaged: a text in it is not UTF-8', { cause });
@@ -371,21 +374,21 @@ class Unpickler {
   }
 
   /** A two's complement little-endian integer; sizes and flags only, so 8 bytes are enough. */
-  private long(length: number): number | bigint {
+  #long(length: number): number | bigint {
     if (length > 8) throw new PickleRefusal(`has an integer of ${length} bytes`);
     let value = 0n;
-    this.reader.bytes(length).forEach((byte, i) => (value |= BigInt(byte) << BigInt(8 * i)));
+    this.#reader.bytes(length).forEach((byte, i) => (value |= BigInt(byte) << BigInt(8 * i)));
     const signed = BigInt.asIntN(8 * length, value);
     const number = Number(signed);
     return Number.isSafeInteger(number) ? number : signed;
   }
 }
 
-/** A reconstructed array stands for its contents as soon as it has them. */
+/** Replaces a reconstructed array by its contents once it has them. */
 function filled(value: PickledValue): PickledValue {
   return value instanceof UnfilledArray ? (value.array ?? value) : value;
 }
 
 function nameOf(value: PickledValue): string {
-  return value instanceof PickleGlobal ? value.name : 'a value that is no class';
+  return value instanceof PickleGlobal ? value.name : 'a value that is not a class';
 }

@@ -1,3 +1,4 @@
+/** Reading of `calibrator.pkl`, a calibrator that scikit-learn fitted. */
 import { ArtifactError } from '../errors.js';
 import { calibratorFault, type IsotonicCalibrator } from './calibrator.js';
 import { decompress } from './joblib.js';
@@ -7,8 +8,8 @@ import { readPickle } from './pickle.js';
 import { type PickledDict, PickledInstance, PickleRefusal, type PickledValue } from './pickle-values.js';
 
 /**
- * A million float64 thresholds (an x and a y each): far more than any fit leaves, and few enough to decompress in
- * seconds at worst.
+ * Enough for a million float64 thresholds (an x and a y each), far more than any fit leaves, and little enough to
+ * decompress in seconds at worst.
  */
 const MAX_PICKLE_BYTES = 16 * 1024 * 1024;
 
@@ -17,8 +18,8 @@ const MAX_PICKLE_BYTES = 16 * 1024 * 1024;
  * is read as data, see `readPickle`.
  *
  * `out_of_bounds` must be 'clip'. With 'nan' (scikit-learn's default) a probability outside the thresholds has no
- * answer, and with 'raise' it is an error: a server may meet either on any request, so both are refused when the model
- * is loaded.
+ * score, and with 'raise' it is an error. Either could happen on any request, so both are refused when the model is
+ * loaded.
  * @throws ArtifactError naming `file` and what is wrong with it.
  */
 export function readPickledCalibrator(bytes: Uint8Array, file: string): IsotonicCalibrator {
@@ -66,7 +67,7 @@ function thresholds(attributes: PickledDict, name: string): NdArray {
   const value = attributes.get(name);
   if (value === undefined)
     throw new PickleRefusal(
-      `holds an IsotonicRegression without ${name}: it was never fitted, or by a scikit-learn before 0.24`,
+      `holds an IsotonicRegression without ${name}: it was never fitted, or was fitted by scikit-learn before 0.24`,
     );
   if (!(value instanceof NdArray) || value.shape.length !== 1 || value.dtype.kind !== 'f') {
     throw new PickleRefusal(`has a ${name} that is not a one-dimensional array of float32 or float64`);

@@ -1,17 +1,17 @@
 /**
- * The format of the audit trail: one JSON object a line, chained by hashes.
+ * The format of the audit trail: one JSON object per line, chained by hashes.
  *
  *   {"sequence":7,"time":"...","event":"swap","actor":"key:ops",...,"previous":"<hash of entry 6>","hash":"<SHA-256>"}
  *
- * `hash` is always the last member: the SHA-256 of the line's own bytes without it, that is of everything before
- * `,"hash"` and a closing brace. `previous` of the first entry is 64 zeros. So nothing can be changed, taken out, put
- * in or moved without breaking the chain at that entry, short of writing everything after it anew; against that, and
- * against cutting off the end, compare the newest hash with one kept elsewhere (the server's log carries each).
+ * `hash` is always the last member: the SHA-256 of the line without it, which is everything before `,"hash"` plus a
+ * closing brace. `previous` of the first entry is 64 zeros. So an entry that is changed, removed, inserted or moved
+ * breaks the chain at that entry, unless everything after it is rewritten. To detect a rewrite, or a truncated end,
+ * compare the newest hash with one kept elsewhere: the server's log has the hash of every entry.
  */
 import { createHash } from 'node:crypto';
 import { messageOf } from '../errors.js';
 
-/** What happened, who asked for it, and what became of it. */
+/** What happened, who requested it, and with which outcome. */
 export interface AuditEvent {
   readonly event: string;
   /** `key:ID`, `signal:SIGHUP`, `poll`, `start`, or `anonymous`. */
@@ -19,15 +19,14 @@ export interface AuditEvent {
   readonly outcome: 'done' | 'refused' | 'failed';
   readonly version?: string;
   readonly reason?: string;
-  /** Event-specific: checksums, shares, HTTP method and path. */
+  /** Specific to the event: checksums, shares, HTTP method and path. */
   readonly [detail: string]: unknown;
 }
 
-/** Where a chain stands. */
+/** The last entry of a chain. */
 export interface ChainEnd {
-  /** Entries so far. */
+  /** Its number, from 1; 0 in an empty chain. */
   readonly sequence: number;
-  /** Hash of the last one. */
   readonly hash: string;
 }
 
@@ -35,7 +34,7 @@ export const CHAIN_START: ChainEnd = { sequence: 0, hash: '0'.repeat(64) };
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
-/** The next entry of a chain as its line, without the line feed. */
+/** Writes the entry that follows `end` as a line, without the line feed. */
 export function chainEntry(
   end: ChainEnd,
   time: Date,
@@ -49,15 +48,13 @@ export function chainEntry(
 
 const HASHED = /^(.*),"hash":"([0-9a-f]{64})"\}$/s;
 
-/**
- * The end of the chain behind `line`, whatever came before it; or, as a text, what is wrong with the entry in itself.
- */
+/** Reads an entry and checks its own hash, but not its predecessor; returns a string that says what is wrong. */
 export function readEntry(
   line: string,
 ): { readonly end: ChainEnd; readonly previous: string; readonly time: string } | string {
   const [, start, hash] = HASHED.exec(line) ?? [];
   if (start === undefined || hash === undefined)
-    return 'it is not an audit entry (no JSON object that ends in its hash)';
+    return 'it is not an audit entry (a JSON object whose last member is its hash)';
   const body = `${start}}`;
   if (sha256(body) !== hash) return 'its contents do not match its hash';
   let entry: unknown;
@@ -68,16 +65,19 @@ export function readEntry(
   }
   const { sequence, previous, time } = entry as Readonly<Record<string, unknown>>;
   if (typeof sequence !== 'number' || typeof previous !== 'string' || typeof time !== 'string')
-    return 'it lacks sequence, time or previous';
+    return 'sequence, time or previous is missing';
   return { end: { sequence, hash }, previous, time };
 }
 
-/** The end of the chain behind `line` as the entry that follows `end`; or, as a text, why it does not follow. */
+/** Reads the entry that must follow `end`; returns a string that says why it does not. */
 export function followEntry(end: ChainEnd, line: string): { readonly end: ChainEnd; readonly time: string } | string {
   const entry = readEntry(line);
   if (typeof entry === 'string') return entry;
   if (entry.end.sequence !== end.sequence + 1)
-    return `its sequence is ${entry.end.sequence}, expected ${end.sequence + 1}: entries were taken out, put in or moved`;
+    return (
+      `its sequence is ${entry.end.sequence}, expected ${end.sequence + 1}: ` +
+      'entries were removed, inserted or moved'
+    );
   if (entry.previous !== end.hash) return 'it does not continue the entry before it: entries were replaced or moved';
   return { end: entry.end, time: entry.time };
 }

@@ -1,4 +1,4 @@
-/** The audit trail as it is written: to AUDIT_LOG, and every entry to the log as well. */
+/** Writes the audit trail: every entry goes to the log, and to the file AUDIT_LOG if it is set. */
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
@@ -8,30 +8,31 @@ import type { Logger } from '../telemetry/log.js';
 import { type AuditEvent, CHAIN_START, type ChainEnd, chainEntry, readEntry } from './chain.js';
 
 const LINE_FEED = 0x0a;
-/** More than any entry has. */
+/** How much of the end of a file is read to find its last entry: more than any entry has. */
 const TAIL_BYTES = 1 << 20;
 
 /**
- * Appends entries in the order of the calls, each on disk (fdatasync) before its promise resolves, and none of it on
- * this thread's time. A file belongs to one process.
+ * Appends entries in the order of the calls. Each is on disk (fdatasync) before its promise resolves; writing does not
+ * block this thread. A file must not be shared by two processes.
  */
 export class AuditTrail {
+  readonly #file: string | undefined;
+  readonly #logger: Logger;
   #end: ChainEnd = CHAIN_START;
   #handle: FileHandle | undefined;
   #written: Promise<void> = Promise.resolve();
-  /** Lines that are not on disk yet: after a failure, they go with the next entry. */
+  /** Lines that are not on disk yet: after a failure, they are written again with the next entry. */
   #waiting = '';
   /** Failed writes. */
   failures = 0;
 
   /**
    * @param file AUDIT_LOG; undefined: entries go to the log only
-   * @throws LightscoreError CONFIG_INVALID where the file cannot be continued
+   * @throws LightscoreError CONFIG_INVALID if the file cannot be continued
    */
-  constructor(
-    private readonly file: string | undefined,
-    private readonly logger: Logger,
-  ) {
+  constructor(file: string | undefined, logger: Logger) {
+    this.#file = file;
+    this.#logger = logger;
     if (file === undefined) return;
     const { end, torn } = continueFile(file);
     this.#end = end;
@@ -40,7 +41,7 @@ export class AuditTrail {
         event: 'audit_recovered',
         actor: 'start',
         outcome: 'done',
-        reason: 'the last entry was not written to its end; its bytes were taken away',
+        reason: 'the last entry was incomplete; its bytes were removed',
         ...torn,
       });
   }
@@ -50,23 +51,25 @@ export class AuditTrail {
     return this.#end;
   }
 
-  /** Resolves when the entry is on disk, or its failure in the log: nothing is held up by a full disk but the proof. */
+  /** Resolves when the entry is on disk, or a failed write is in the log: a full disk does not stop the server. */
   append(event: AuditEvent): Promise<void> {
     const { line, end } = chainEntry(this.#end, new Date(), event);
     this.#end = end;
-    const { file } = this;
-    // pino has members of its own by these names.
+    const file = this.#file;
+    // In the log, `event` is always "audit"; the name of the audit event is `audit`.
     const { event: audit, ...details } = event;
-    this.logger.info(
+    const subject = event.version === undefined ? audit : `${audit} ${event.version}`;
+    const outcome = event.reason === undefined ? event.outcome : `${event.outcome} (${event.reason})`;
+    this.#logger.info(
       { event: 'audit', audit, ...details, ...(file !== undefined && { sequence: end.sequence, hash: end.hash }) },
-      `audit: ${audit}${event.version === undefined ? '' : ` ${event.version}`} by ${event.actor}: ${event.outcome}${event.reason === undefined ? '' : ` (${event.reason})`}`,
+      `audit: ${subject} by ${event.actor}: ${outcome}`,
     );
     if (file === undefined) return Promise.resolve();
     this.#written = this.#written.then(() => this.#write(file, line));
     return this.#written;
   }
 
-  /** Every entry so far is on disk. */
+  /** Waits for the entries so far, then closes the file. */
   async close(): Promise<void> {
     await this.#written;
     await this.#handle?.close();
@@ -75,25 +78,25 @@ export class AuditTrail {
 
   async #write(file: string, line: string): Promise<void> {
     this.#waiting += `${line}\n`;
-    let whole: number | undefined;
+    let sizeBefore: number | undefined;
     try {
       this.#handle ??= await open(file, 'a', 0o640);
-      whole = (await this.#handle.stat()).size;
+      sizeBefore = (await this.#handle.stat()).size;
       await this.#handle.appendFile(this.#waiting);
       await this.#handle.datasync();
       this.#waiting = '';
     } catch (error) {
       this.failures++;
-      this.logger.error(
+      this.#logger.error(
         { event: 'audit_failed', err: error },
-        `${file}: the audit trail cannot be written; its entries wait, and are in this log`,
+        `${file}: cannot write the audit trail; its entries are in this log, and are written again with the next one`,
       );
-      await this.#takeBack(whole);
+      await this.#undoWrite(sizeBefore);
     }
   }
 
-  /** Takes away what a failed write has left behind, so that the lines can be written again as a whole. */
-  async #takeBack(size: number | undefined): Promise<void> {
+  /** Removes what a failed write has left in the file, so that its lines can be written again completely. */
+  async #undoWrite(size: number | undefined): Promise<void> {
     const handle = this.#handle;
     this.#handle = undefined;
     if (handle === undefined) return;
@@ -101,17 +104,17 @@ export class AuditTrail {
       if (size !== undefined) await handle.truncate(size);
       await handle.close();
     } catch (error) {
-      this.logger.error(
+      this.#logger.error(
         { event: 'audit_failed', err: error },
-        `${this.file}: the rest of a failed write could not be taken away`,
+        `${this.#file}: cannot remove the incomplete entry that a failed write has left`,
       );
     }
   }
 }
 
 /**
- * Where the chain of `file` stands. A last line without its end (the machine stopped while it was written, before
- * anything was told that it was done) is taken away.
+ * Finds the end of the chain in `file`, which is created if it does not exist. A last line without a line feed is
+ * removed: the machine stopped while it was written, so nobody has been told that the entry is on disk.
  */
 function continueFile(file: string): { end: ChainEnd; torn: { bytes: number; sha256: string } | undefined } {
   const invalid = (reason: string, cause?: unknown): LightscoreError =>
@@ -128,14 +131,15 @@ function continueFile(file: string): { end: ChainEnd; torn: { bytes: number; sha
     readSync(fd, tail, 0, tail.length, size - tail.length);
     const complete = tail.lastIndexOf(LINE_FEED) + 1;
     const rest = tail.subarray(complete);
-    if (rest.length === TAIL_BYTES) throw invalid('is no audit trail: its last line is too long');
+    if (rest.length === TAIL_BYTES) throw invalid('is not an audit trail: its last line is too long');
     let end = CHAIN_START;
     if (complete > 0) {
       const lastLine = tail.subarray(tail.lastIndexOf(LINE_FEED, complete - 2) + 1, complete - 1).toString('utf8');
       const entry = readEntry(lastLine);
       if (typeof entry === 'string')
         throw invalid(
-          `cannot be continued: its last entry is broken: ${entry}; move the file away (and see \`lightscore audit verify\`)`,
+          `cannot be continued: its last entry is broken: ${entry}; ` +
+            'move the file away, and check it with `lightscore audit verify`',
         );
       ({ end } = entry);
     }

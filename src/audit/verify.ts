@@ -1,4 +1,4 @@
-/** Proves the chain of an audit trail from its first entry to its last. */
+/** Verifies the chain of an audit trail from its first entry to its last. */
 import { createReadStream } from 'node:fs';
 import { LightscoreError } from '../errors.js';
 import { systemReason } from '../system-error.js';
@@ -6,23 +6,25 @@ import { CHAIN_START, type ChainEnd, followEntry } from './chain.js';
 
 export interface VerifiedTrail {
   readonly end: ChainEnd;
-  /** Times of the first and the last entry; undefined in an empty trail. */
+  /** The times of the first and the last entry; undefined in an empty trail. */
   readonly first: string | undefined;
   readonly last: string | undefined;
 }
 
-/**
- * @param head hash that must be that of the last entry, from elsewhere: proves that nothing was cut off
- * @throws LightscoreError AUDIT_BROKEN naming the first broken entry; CONFIG_INVALID where the file cannot be read
- */
-export async function verifyTrail(file: string, head?: string): Promise<VerifiedTrail> {
+export interface VerifyOptions {
+  /** The expected hash of the last entry, kept elsewhere: proves that no entries were removed from the end. */
+  readonly head?: string | undefined;
+}
+
+/** @throws LightscoreError AUDIT_BROKEN naming the first broken entry; CONFIG_INVALID if the file cannot be read */
+export async function verifyTrail(file: string, { head }: VerifyOptions = {}): Promise<VerifiedTrail> {
   let end = CHAIN_START;
   let first: string | undefined;
   let last: string | undefined;
   let number = 0;
   for await (const { text, complete } of lines(file)) {
     number++;
-    const entry = complete ? followEntry(end, text) : 'it was not written to its end (no line feed)';
+    const entry = complete ? followEntry(end, text) : 'it is incomplete (no line feed at its end)';
     if (typeof entry === 'string')
       throw new LightscoreError('AUDIT_BROKEN', `${file}: entry ${number} is broken: ${entry}`);
     ({ end } = entry);
@@ -32,13 +34,14 @@ export async function verifyTrail(file: string, head?: string): Promise<Verified
   if (head !== undefined && head.toLowerCase() !== end.hash) {
     throw new LightscoreError(
       'AUDIT_BROKEN',
-      `${file}: entry ${end.sequence}, the last, has hash ${end.hash}, not ${head}: entries behind it were cut off, or the trail was written anew`,
+      `${file}: entry ${end.sequence}, the last, has hash ${end.hash}, not ${head}: ` +
+        'later entries were removed, or the trail was rewritten',
     );
   }
   return { end, first, last };
 }
 
-/** latin1 keeps every byte apart, so that a line is hashed as the bytes it has. */
+/** Decodes a line of a file that was read as latin1, in which each byte is one character. */
 const fromLatin1 = (bytes: string): string => Buffer.from(bytes, 'latin1').toString('utf8');
 
 async function* lines(file: string): AsyncGenerator<{ readonly text: string; readonly complete: boolean }> {

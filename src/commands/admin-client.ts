@@ -1,4 +1,4 @@
-/** How the admin commands reach a server: LIGHTSCORE_URL and LIGHTSCORE_ADMIN_KEY. */
+/** The client of a server's admin routes, configured by LIGHTSCORE_URL and LIGHTSCORE_ADMIN_KEY. */
 import type { Command } from 'commander';
 import { DEFAULTS } from '../config/config.js';
 import { LightscoreError, messageOf } from '../errors.js';
@@ -7,7 +7,7 @@ const DEFAULT_URL = `http://localhost:${DEFAULTS.PORT}`;
 
 export const ADMIN_HELP = `
 Environment:
-  LIGHTSCORE_URL        server to talk to (${DEFAULT_URL})
+  LIGHTSCORE_URL        URL of the server (${DEFAULT_URL})
   LIGHTSCORE_ADMIN_KEY  one of its ADMIN_API_KEYS, without the id
 `;
 
@@ -18,8 +18,8 @@ export interface AdminChange {
 }
 
 /**
- * One call of an admin route.
- * @param path below /admin, with its slash
+ * Calls an admin route.
+ * @param path below /admin, with a leading slash
  * @throws LightscoreError CONFIG_INVALID without a key, SERVER_UNREACHABLE, SERVER_REFUSED with the server's own reason
  */
 export async function callAdmin<T>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: object): Promise<T> {
@@ -56,13 +56,13 @@ export async function callAdmin<T>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', pa
   const detail =
     typeof answer === 'object' && answer !== null && 'detail' in answer
       ? String(answer.detail)
-      : `it answered ${response.status}`;
+      : `the server answered ${response.status}`;
   const hint =
     response.status === 404 && detail.includes('/openapi.json') ? ' (is ADMIN_API_KEYS set on the server?)' : '';
   throw new LightscoreError('SERVER_REFUSED', `${base}: ${detail}${hint}`);
 }
 
-/** Makes a change and prints what became of it. */
+/** Makes a change and prints the server's answer. */
 export async function changeAndPrint(method: 'POST' | 'PUT' | 'DELETE', path: string, body?: object): Promise<void> {
   const { detail } = await callAdmin<AdminChange>(method, path, body);
   process.stdout.write(`${detail}\n`);

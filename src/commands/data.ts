@@ -1,3 +1,4 @@
+/** `lightscore data`: makes a synthetic training data set. */
 import { Command } from 'commander';
 import { LightscoreError } from '../errors.js';
 import { type DataFolder, openDataFolder } from '../train/data-folder.js';
@@ -7,11 +8,12 @@ import { decimal, whole } from '../train/figures.js';
 import { writeParquet } from '../train/parquet.js';
 
 const HELP = `
-The data set is synthetic: the 15 features of the fraud model and the label ${LABEL_NAME} (1 fraud, 0 legitimate), with the dependencies,
-missing values and noise such data have. It is for trying out training and for tests; a model for real use needs real applications.
+The data set is synthetic: the 15 features of the fraud model and the label ${LABEL_NAME} (1 fraud, 0 legitimate),
+with the dependencies, missing values and noise of such data. Use it to try out training and for tests; a model for
+real use needs real applications.
 
 Written to --out:
-  train.parquet, validation.parquet, test.parquet   70, 15 and 15% of the rows, each with the fraud rate asked for
+  train.parquet, validation.parquet, test.parquet   70, 15 and 15% of the rows, each with the given fraud rate
   ${DATA_SET_FILE}   the features and their meaning, the seed, and the best AUC that any model can reach
 
 The same rows, rate and seed give the same bytes, on any machine.
@@ -30,23 +32,15 @@ interface Options {
   readonly force: boolean;
 }
 
-/**
- * `lightscore data`: makes a training data set. Its action rejects with LightscoreError; results go to standard output,
- * progress to standard error.
- */
+/** Results go to standard output, progress to standard error. The command's action rejects with LightscoreError. */
 export function dataCommand(): Command {
   return new Command('data')
     .summary('make a synthetic training data set')
     .description('make a synthetic data set of auto-loan applications to train on, as parquet')
-    .option(
-      '--rows <n>',
-      'applications in the three files together, 1,000 to 2,000,000',
-      (text) => number('--rows', text),
-      50_000,
-    )
-    .option('--fraud-rate <share>', 'share of frauds, between 0 and 1', (text) => number('--fraud-rate', text), 0.032)
-    .option('--seed <n>', 'a whole number; another one gives other applications', (text) => number('--seed', text), 42)
-    .requiredOption('--out <folder>', 'folder or s3://bucket/prefix to write to, made where it does not exist')
+    .option('--rows <n>', 'applications in the three files together, 1,000 to 2,000,000', numberOf('--rows'), 50_000)
+    .option('--fraud-rate <share>', 'share of frauds, between 0 and 1', numberOf('--fraud-rate'), 0.032)
+    .option('--seed <n>', 'seed of the random numbers, an integer', numberOf('--seed'), 42)
+    .requiredOption('--out <folder>', 'folder or s3://bucket/prefix to write to; created if it does not exist')
     .option('--force', 'replace data in that folder that this command did not make', false)
     .addHelpText('after', HELP)
     .action(async ({ rows, fraudRate, seed, out, force }: Options) => {
@@ -58,26 +52,26 @@ export function dataCommand(): Command {
     });
 }
 
-function number(option: string, text: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value))
-    throw new LightscoreError('USAGE', `${option} must be a number, not "${text}"`);
-  return value;
+function numberOf(option: string): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === '' || !Number.isFinite(value))
+      throw new LightscoreError('USAGE', `${option} must be a number, not "${text}"`);
+    return value;
+  };
 }
 
-/** Data without our own `data_set.json` beside it may be somebody's real applications. */
+/** Refuses to overwrite data without a `data_set.json` of this command: they may be somebody's real applications. */
 async function refuseForeignData(folder: DataFolder, force: boolean): Promise<void> {
   if (force || (await folder.read(DATA_SET_FILE)) !== undefined) return;
   for (const name of SPLITS.flatMap((split) => [`${split}.parquet`, `${split}.csv`])) {
     if ((await folder.read(name)) === undefined) continue;
-    throw new LightscoreError(
-      'USAGE',
-      `${folder.location} holds a ${name} that this command did not make: choose another --out, or replace it with --force`,
-    );
+    const found = `${folder.location} holds a ${name} that this command did not make`;
+    throw new LightscoreError('USAGE', `${found}: choose another --out, or replace it with --force`);
   }
 }
 
-/** Writes the description last, so that where it is, the data are complete. Returns the size of each file in bytes. */
+/** Writes the description last: if it exists, the data are complete. @returns the size of each file in bytes */
 async function writeDataSet(folder: DataFolder, { tables, summary }: DataSet): Promise<number[]> {
   const wholeNumbers = new Set([...FEATURES.filter(({ kind }) => kind !== 'real').map(({ name }) => name), LABEL_NAME]);
   const sizes: number[] = [];
@@ -94,13 +88,16 @@ async function writeDataSet(folder: DataFolder, { tables, summary }: DataSet): P
 function describe({ summary }: DataSet, out: string, sizes: readonly number[]): string {
   const files = SPLITS.map((split, index) => {
     const { rows, frauds } = summary.splits[split];
-    return `  ${`${split}.parquet`.padEnd(20)} ${whole(rows).padStart(9)} rows ${whole(frauds).padStart(8)} frauds ${whole(Math.ceil(sizes[index] / 1000)).padStart(7)} kB`;
+    const kilobytes = whole(Math.ceil(sizes[index] / 1000)).padStart(7);
+    const counts = `${whole(rows).padStart(9)} rows ${whole(frauds).padStart(8)} frauds`;
+    return `  ${`${split}.parquet`.padEnd(20)} ${counts} ${kilobytes} kB`;
   });
   const { test } = summary.splits;
   return [
     `${whole(summary.rows)} applications, ${whole(summary.frauds)} of them frauds, in ${out} (seed ${summary.seed})`,
     ...files,
-    `Best any model can reach: AUC-ROC ${decimal(summary.bayes_auc_roc)} in the long run; on these test rows AUC-ROC ${decimal(test.best_auc_roc)}, AUC-PR ${decimal(test.best_auc_pr)}`,
+    `The best that any model can reach: AUC-ROC ${decimal(summary.bayes_auc_roc)} on average; ` +
+      `on these test rows AUC-ROC ${decimal(test.best_auc_roc)}, AUC-PR ${decimal(test.best_auc_pr)}`,
     '',
   ].join('\n');
 }

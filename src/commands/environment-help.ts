@@ -1,4 +1,4 @@
-/** What `lightscore serve --help` says of the environment; `config.ts` reads it. */
+/** The text of `lightscore serve --help` on environment variables, which `config/config.ts` reads. */
 import { DEFAULTS } from '../config/config.js';
 
 const ROWS: readonly (readonly [string, string])[] = [
@@ -11,10 +11,10 @@ const ROWS: readonly (readonly [string, string])[] = [
   ['MODEL_VERSION', 'version to serve (what current.json names, else the highest complete one)'],
   [
     'MODEL_POLL_SECONDS',
-    `seconds between two looks at the store for another version (${DEFAULTS.MODEL_POLL_SECONDS}: off; SIGHUP looks at once)`,
+    `seconds between checks for a new version (${DEFAULTS.MODEL_POLL_SECONDS}: off; SIGHUP checks at once)`,
   ],
-  ['MODEL_REQUIRE_CHECKSUMS', 'refuse artifacts without checksums in metadata.json (0)'],
-  ['MODEL_PUBLIC_KEY', 'Ed25519 key that metadata.sig must verify with (none)'],
+  ['MODEL_REQUIRE_CHECKSUMS', '1 refuses artifacts without checksums in metadata.json (0)'],
+  ['MODEL_PUBLIC_KEY', 'Ed25519 public key that must verify metadata.sig (none)'],
   [
     'CHALLENGER_VERSION, CHALLENGER_MODE',
     `version to run an experiment with, ab or shadow (none, ${DEFAULTS.CHALLENGER_MODE})`,
@@ -24,20 +24,20 @@ const ROWS: readonly (readonly [string, string])[] = [
   ['ACCEPTORS', `event loops that take connections, on one port (${DEFAULTS.ACCEPTORS})`],
   ['SCORING', `pool, auto or inline (${DEFAULTS.SCORING})`],
   ['API_KEYS', 'id:key or id:sha256:HEX, comma separated (none: scoring is open)'],
-  ['ADMIN_API_KEYS', 'the same for the admin routes (none: they do not exist)'],
+  ['ADMIN_API_KEYS', 'the same for the admin routes (none: they are disabled)'],
   ['AUDIT_LOG', 'file of the audit trail (none: its entries go to the log only)'],
-  ['RATE_LIMIT', `requests a second for each key, else address (${DEFAULTS.RATE_LIMIT}: off)`],
+  ['RATE_LIMIT', `requests a second for each key, or address if there is no key (${DEFAULTS.RATE_LIMIT}: off)`],
   ['TRUST_PROXY', `proxies in front that append to X-Forwarded-For (${DEFAULTS.TRUST_PROXY})`],
   ['TLS_CERT_FILE, TLS_KEY_FILE', 'PEM files; both or neither (none)'],
-  ['METRICS_AUTH', '/metrics asks for a key (0)'],
-  ['LOG_LEVEL', `(${DEFAULTS.LOG_LEVEL})`],
+  ['METRICS_AUTH', '1 requires a key for /metrics (0)'],
+  ['LOG_LEVEL', `lowest level that is logged (${DEFAULTS.LOG_LEVEL})`],
   ['PREDICTION_LOG_SAMPLE', `share of predictions logged (${DEFAULTS.PREDICTION_LOG_SAMPLE})`],
   ['MAX_BODY_BYTES, MAX_BATCH_ROWS', `limits of a request (${DEFAULTS.MAX_BODY_BYTES}, ${DEFAULTS.MAX_BATCH_ROWS})`],
   [
     'QUEUE_ROWS, REQUEST_TIMEOUT_MS',
-    `rows that may wait, and how long (${DEFAULTS.QUEUE_ROWS}, ${DEFAULTS.REQUEST_TIMEOUT_MS})`,
+    `rows that may wait for a worker, and for how many ms (${DEFAULTS.QUEUE_ROWS}, ${DEFAULTS.REQUEST_TIMEOUT_MS})`,
   ],
-  ['DRAIN_TIMEOUT_MS', `how long SIGTERM waits for accepted requests (${DEFAULTS.DRAIN_TIMEOUT_MS})`],
+  ['DRAIN_TIMEOUT_MS', `milliseconds that SIGTERM waits for accepted requests (${DEFAULTS.DRAIN_TIMEOUT_MS})`],
 ];
 
 export const ENVIRONMENT_HELP = `

@@ -19,22 +19,18 @@ export function experimentCommand(): Command {
   );
   command
     .command('show', { isDefault: true })
-    .description('show it')
+    .description('show the experiment')
     .action(async () => {
       const { experiment } = await callAdmin<Experiment>('GET', '/experiment');
-      process.stdout.write(
-        experiment === null
-          ? 'no experiment is running\n'
-          : `${experiment.challenger} against ${experiment.champion}: ${experiment.mode}, share ${experiment.share}, since ${experiment.started} by ${experiment.started_by}\n`,
-      );
+      process.stdout.write(experiment === null ? 'no experiment is running\n' : `${describe(experiment)}\n`);
     });
   command
     .command('start <version>')
-    .description('start it, or change mode and share of the one that runs')
+    .description('start an experiment, or change mode and share of the running one')
     .addOption(
       new Option(
         '--mode <mode>',
-        'ab: the challenger answers its share; shadow: it scores its share and nobody sees it',
+        'ab: the challenger answers its share; shadow: it scores its share, but clients do not see its scores',
       )
         .choices(['ab', 'shadow'])
         .default('ab'),
@@ -45,14 +41,19 @@ export function experimentCommand(): Command {
     );
   command
     .command('abort')
-    .description('end it; the champion answers everything again')
+    .description('end the experiment; the champion answers every request again')
     .action(() => changeAndPrint('DELETE', '/experiment'));
   return withAdminHelp(command);
+}
+
+function describe(experiment: NonNullable<Experiment['experiment']>): string {
+  const { challenger, champion, mode, share, started, started_by: startedBy } = experiment;
+  return `${challenger} against ${champion}: ${mode}, share ${share}, since ${started} by ${startedBy}`;
 }
 
 function parseShare(text: string): number {
   const share = Number(text);
   if (text.trim() === '' || !(share >= 0 && share <= 1))
-    throw new InvalidArgumentError('A number from 0 to 1, such as 0.1.');
+    throw new InvalidArgumentError('It must be a number from 0 to 1, such as 0.1.');
   return share;
 }

@@ -2,10 +2,11 @@
 import type { FeatureInspection, Inspection } from './inspection.js';
 
 const INDENT = ' '.repeat(12);
-/** Metadata longer than a line is for --json. */
-const MOST_FIELD = 100;
+/** Longer metadata is shortened; --json prints all of it. */
+const MAX_FIELD_LENGTH = 100;
+const MAX_FEATURE_ROWS = 200;
 
-/** A section for each part of the inspection, the longest, the features, last but for the warnings. */
+/** Describes each part of the inspection in a section; the features, the longest, come last but for the warnings. */
 export function describeInspection({
   model,
   trees,
@@ -22,20 +23,26 @@ export function describeInspection({
       `SHA-256 ${model.sha256}`,
     ]),
     section('Objective', [
-      `${model.objective}: ${model.outputs === 1 ? 'one score a row' : `${model.outputs} scores a row`}, transform ${model.transform}${model.average_output ? ', averaged over the iterations' : ''}`,
+      `${model.objective}: ${model.outputs === 1 ? 'one score a row' : `${model.outputs} scores a row`}, ` +
+        `transform ${model.transform}${model.average_output ? ', averaged over the iterations' : ''}`,
     ]),
     section('Trees', [
-      `${grouped(trees.count)} with ${grouped(trees.leaves)} leaves; at most ${trees.most_leaves} leaves and depth ${trees.most_depth}` +
-        `${trees.linear > 0 ? `; ${trees.linear} with linear leaves` : ''}${trees.single_leaf > 0 ? `; ${trees.single_leaf} of a single leaf` : ''}`,
+      `${grouped(trees.count)} with ${grouped(trees.leaves)} leaves; ` +
+        `at most ${trees.most_leaves} leaves and depth ${trees.most_depth}` +
+        (trees.linear > 0 ? `; ${trees.linear} with linear leaves` : '') +
+        (trees.single_leaf > 0 ? `; ${trees.single_leaf} of a single leaf` : ''),
     ]),
     section('Kernel', [
       `${run.strategy}: ${run.reason}`,
-      `image of ${grouped(run.image_bytes)} bytes, ${run.columns} columns${run.streams > 0 ? ` in ${run.streams} streams` : ''}; ${run.explainable ? 'TreeSHAP available' : 'no TreeSHAP'}`,
+      `image of ${grouped(run.image_bytes)} bytes, ` +
+        `${run.columns} columns${run.streams > 0 ? ` in ${run.streams} streams` : ''}; ` +
+        (run.explainable ? 'TreeSHAP available' : 'no TreeSHAP'),
     ]),
     section('Calibrator', [
       calibrator === null
         ? 'none'
-        : `isotonic (${calibrator.file}, ${calibrator.dtype}): ${calibrator.thresholds} thresholds from ${calibrator.x.join(' to ')}, scores from ${calibrator.y.join(' to ')}`,
+        : `isotonic (${calibrator.file}, ${calibrator.dtype}): ${calibrator.thresholds} thresholds ` +
+          `from ${calibrator.x.join(' to ')}, scores from ${calibrator.y.join(' to ')}`,
     ]),
     section(
       'Metadata',
@@ -58,8 +65,8 @@ export function describeInspection({
 }
 
 const CHECKSUM = {
-  matches: '(as metadata.json says)',
-  differs: '(NOT as metadata.json says)',
+  matches: '(matches metadata.json)',
+  differs: '(DIFFERS FROM metadata.json)',
   none: '(no checksum in metadata.json)',
 } as const;
 
@@ -68,25 +75,24 @@ function section(title: string, lines: readonly string[]): string {
 }
 
 function featureTable(features: readonly FeatureInspection[]): string[] {
-  const width = Math.max(4, ...features.slice(0, MOST_ROWS).map(({ name }) => name.length));
+  const width = Math.max(4, ...features.slice(0, MAX_FEATURE_ROWS).map(({ name }) => name.length));
   const ranked = features.toSorted((a, b) => b.importance - a.importance);
   return [
     `${grouped(features.length)}, by the number of their splits`,
-    ...ranked.slice(0, MOST_ROWS).map(({ name, importance, columns }) => {
+    ...ranked.slice(0, MAX_FEATURE_ROWS).map(({ name, importance, columns }) => {
       const kinds = columns.map(({ kind, slots, missing }) => `${kind}, ${slots} slots, missing ${missing}`);
-      return `${name.padEnd(width)} ${String(importance).padStart(7)}  ${kinds.length === 0 ? 'never split on' : kinds.join('; ')}`;
+      const how = kinds.length === 0 ? 'used by no split' : kinds.join('; ');
+      return `${name.padEnd(width)} ${String(importance).padStart(7)}  ${how}`;
     }),
-    ...(features.length > MOST_ROWS
-      ? [`... and ${grouped(features.length - MOST_ROWS)} more (--json prints all)`]
+    ...(features.length > MAX_FEATURE_ROWS
+      ? [`... and ${grouped(features.length - MAX_FEATURE_ROWS)} more (--json prints all)`]
       : []),
   ];
 }
-
-const MOST_ROWS = 200;
 
 const grouped = (count: number): string => count.toLocaleString('en-US');
 
 function shown(value: unknown): string {
   const text = typeof value === 'string' ? value : JSON.stringify(value);
-  return text.length > MOST_FIELD ? `${text.slice(0, MOST_FIELD)}...` : text;
+  return text.length > MAX_FIELD_LENGTH ? `${text.slice(0, MAX_FIELD_LENGTH)}...` : text;
 }

@@ -1,13 +1,13 @@
-/** `lightscore inspect`: what a model is, and how it would be run. */
+/** `lightscore inspect`: describes a model and how the kernel would run it. */
 import { Command } from 'commander';
 import { describeInspection } from './inspect-text.js';
 import { inspect } from './inspection.js';
 import { ModelFolder } from './model-folder.js';
 
 const HELP = `
-Printed are objective, trees, features with their importance, the strategy the kernel would take and why, the size of the
-compiled image, calibrator, metadata and checksums, then warnings: whatever would keep the model from being served, or
-deserves a look. A folder needs nothing but lightgbm_model.txt; a model text may be named itself.
+Prints objective, trees, features with their importance, the strategy that the kernel would choose and why, the size of
+the compiled image, calibrator, metadata and checksums, then warnings about anything that would keep the model from
+being served or that needs attention. The folder needs only lightgbm_model.txt; the path of a model text works too.
 
 Examples:
   $ lightscore inspect models/v1.0.0
@@ -17,8 +17,8 @@ Examples:
 
 export function inspectCommand(): Command {
   return new Command('inspect')
-    .summary('say what a model is')
-    .description('say what a model is and how it would be run')
+    .summary('describe a model')
+    .description('describe a model and how the kernel would run it')
     .argument('<model>', 'folder of one version, or a model text')
     .option('--json', 'print JSON', false)
     .addHelpText('after', HELP)

@@ -1,6 +1,6 @@
-/** What `lightscore inspect` finds out about a model, its files, and how the kernel would run it. */
+/** The inspection of a model: its trees, its files, and how the kernel would run it. */
 import type { IsotonicCalibrator } from '../artifact/calibrator.js';
-import { CALIBRATOR_FILES, METADATA_FILE, twoCalibrators } from '../artifact/files.js';
+import { CALIBRATOR_FILES, METADATA_FILE, MODEL_FILE, calibratorWarnings } from '../artifact/files.js';
 import type { Metadata } from '../artifact/metadata.js';
 import { ArtifactError } from '../errors.js';
 import { type Booster, type Tree, splitImportance } from '../model/booster.js';
@@ -11,9 +11,9 @@ import type { ModelFolder, ModelText } from './model-folder.js';
 
 export interface FeatureInspection {
   readonly name: string;
-  /** Splits with positive gain. */
+  /** Number of splits with positive gain. */
   readonly importance: number;
-  /** How its values become slots: none where no tree splits on it, two where trees split on it in both ways. */
+  /** How its values become slots: no column if no tree splits on it, two if trees split on it in both ways. */
   readonly columns: readonly { readonly kind: Column['kind']; readonly slots: number; readonly missing: string }[];
 }
 
@@ -62,30 +62,32 @@ export interface Inspection {
   readonly warnings: readonly string[];
 }
 
-/** @throws ArtifactError where there is no model; what is wrong with the files around it becomes a warning */
+/** @throws ArtifactError if there is no valid model; faults of the other files become warnings */
 export async function inspect(folder: ModelFolder): Promise<Inspection> {
   const warnings: string[] = [];
   const model = await folder.model();
-  const metadata = await warnedOf(warnings, async () => {
+  const metadata = await readOrWarn(warnings, async () => {
     const found = await folder.metadata();
     warnings.push(...(found?.warnings ?? []));
     return found?.metadata;
   });
   const calibrator =
-    folder.calibratorName === undefined ? undefined : await warnedOf(warnings, () => folder.calibrator());
-  const files = await fileSums(folder, metadata);
+    folder.calibratorName === undefined ? undefined : await readOrWarn(warnings, () => folder.calibrator());
+  const files = await verifyFiles(folder, metadata);
   warnings.push(
     ...files
       .filter(({ checksum }) => checksum === 'differs')
-      .map(({ name }) => `${folder.path(name)}: its SHA-256 is not the one in metadata.json; it would be refused`),
+      .map(
+        ({ name }) => `${folder.path(name)}: its SHA-256 is not the one in metadata.json; the server would refuse it`,
+      ),
   );
   warnings.push(
-    ...gaps(folder),
-    ...twoCalibrators(
+    ...missingFiles(folder),
+    ...calibratorWarnings(
       (name) => folder.names.includes(name),
       (name) => folder.path(name),
     ),
-    ...oddities(model.booster, metadata),
+    ...modelWarnings(model.booster, metadata),
   );
   return {
     ...describeBooster(folder.modelFile, model),
@@ -96,7 +98,7 @@ export async function inspect(folder: ModelFolder): Promise<Inspection> {
   };
 }
 
-async function warnedOf<T>(warnings: string[], read: () => Promise<T>): Promise<T | undefined> {
+async function readOrWarn<T>(warnings: string[], read: () => Promise<T>): Promise<T | undefined> {
   try {
     return await read();
   } catch (error) {
@@ -106,11 +108,10 @@ async function warnedOf<T>(warnings: string[], read: () => Promise<T>): Promise<
   }
 }
 
-async function fileSums(folder: ModelFolder, metadata: Metadata | undefined): Promise<Inspection['files']> {
+async function verifyFiles(folder: ModelFolder, metadata: Metadata | undefined): Promise<Inspection['files']> {
   const named = [...(metadata?.checksums?.keys() ?? [])];
   const names = folder.names.filter(
-    (name) =>
-      name === METADATA_FILE || name === 'lightgbm_model.txt' || name === folder.calibratorName || named.includes(name),
+    (name) => name === METADATA_FILE || name === MODEL_FILE || name === folder.calibratorName || named.includes(name),
   );
   return await Promise.all(
     names.toSorted().map(async (name) => {
@@ -125,36 +126,36 @@ async function fileSums(folder: ModelFolder, metadata: Metadata | undefined): Pr
   );
 }
 
-/** What a folder lacks to be served. A lone model text is not meant to be. */
-function gaps(folder: ModelFolder): string[] {
+/** Names the files that a folder lacks to be served; a model text alone is not meant to be served. */
+function missingFiles(folder: ModelFolder): string[] {
   if (folder.names.length === 0) return [];
   return [
     ...(folder.calibratorName === undefined
-      ? [`${folder.path(CALIBRATOR_FILES[1])} is missing, and so is calibrator.json: it cannot be served`]
+      ? [`${folder.path(CALIBRATOR_FILES[1])} is missing, and so is calibrator.json: the version cannot be served`]
       : []),
-    ...(folder.names.includes(METADATA_FILE) ? [] : [`${folder.path(METADATA_FILE)} is missing: it cannot be served`]),
+    ...(folder.names.includes(METADATA_FILE)
+      ? []
+      : [`${folder.path(METADATA_FILE)} is missing: the version cannot be served`]),
   ];
 }
 
-function oddities(booster: Booster, metadata: Metadata | undefined): string[] {
+function modelWarnings(booster: Booster, metadata: Metadata | undefined): string[] {
   const { outputs, featureNames, trees } = booster;
   const warnings: string[] = [];
   if (outputs > 1)
     warnings.push(
-      `the model has ${outputs} outputs: the server answers single-output models only; \`lightscore score\` scores it`,
+      `the model has ${outputs} outputs: the server serves single-output models only; use \`lightscore score\``,
     );
   if (trees.every((tree) => tree.leafCount === 1)) warnings.push('no tree splits: every row gets the same score');
   if (metadata === undefined) return warnings;
   if (metadata.featureNames.length !== featureNames.length) {
-    warnings.push(
-      `metadata.json lists ${metadata.featureNames.length} features, the model has ${featureNames.length}: it would be refused`,
-    );
+    const counts = `metadata.json lists ${metadata.featureNames.length} features, the model has ${featureNames.length}`;
+    warnings.push(`${counts}: the server would refuse the version`);
   } else if (!featureNames.every((name, i) => name === `Column_${i}` || name === metadata.featureNames[i])) {
-    warnings.push("metadata.json's feature names are not the model's; the model's rule");
+    warnings.push("metadata.json's feature names differ from the model's; the server uses the model's");
   }
-  for (const name of metadata.checksums === undefined ? [] : ['lightgbm_model.txt']) {
-    if (!metadata.checksums?.has(name)) warnings.push(`metadata.json has checksums, but none of ${name}`);
-  }
+  if (metadata.checksums?.has(MODEL_FILE) === false)
+    warnings.push(`metadata.json has checksums, but none of ${MODEL_FILE}`);
   return warnings;
 }
 
@@ -181,8 +182,8 @@ function describeBooster(
     trees: {
       count: trees.length,
       leaves: trees.reduce((sum, tree) => sum + tree.leafCount, 0),
-      most_leaves: mostOf(trees, (tree) => tree.leafCount),
-      most_depth: mostOf(trees, depth),
+      most_leaves: maxOf(trees, (tree) => tree.leafCount),
+      most_depth: maxOf(trees, depth),
       linear: trees.filter((tree) => tree.linear !== undefined).length,
       single_leaf: trees.filter((tree) => tree.leafCount === 1).length,
     },
@@ -213,27 +214,27 @@ function describeColumn(column: Column): FeatureInspection['columns'][number] {
   return { kind: column.kind, slots: column.slots, missing };
 }
 
-const mostOf = (trees: readonly Tree[], measure: (tree: Tree) => number): number =>
-  trees.reduce((most, tree) => Math.max(most, measure(tree)), 0);
+const maxOf = (trees: readonly Tree[], measure: (tree: Tree) => number): number =>
+  trees.reduce((max, tree) => Math.max(max, measure(tree)), 0);
 
-/** Splits on the longest way from the root to a leaf. */
+/** Number of splits on the longest path from the root to a leaf. */
 function depth(tree: Tree): number {
-  let most = 0;
+  let max = 0;
   const pending: [number, number][] = tree.leafCount === 1 ? [] : [[0, 1]];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const [node, level] = next;
-    most = Math.max(most, level);
+    max = Math.max(max, level);
     for (const child of [tree.leftChild[node], tree.rightChild[node]]) if (child >= 0) pending.push([child, level + 1]);
   }
-  return most;
+  return max;
 }
 
 function reasonOf({ trees }: Booster, applicable: readonly Strategy[]): string {
-  if (applicable.length > 1)
-    return `the preferred one of ${applicable.join(', ')} for trees of up to ${mostOf(trees, (tree) => tree.leafCount)} leaves`;
+  const size = `trees of up to ${maxOf(trees, (tree) => tree.leafCount)} leaves`;
+  if (applicable.length > 1) return `preferred among ${applicable.join(', ')} for ${size}`;
   if (trees.some((tree) => tree.linear !== undefined)) return 'leaves are linear models';
   if (trees.every((tree) => tree.leafCount === 1)) return 'no tree splits';
-  return `nothing else holds trees of up to ${mostOf(trees, (tree) => tree.leafCount)} leaves on these features`;
+  return `no other strategy supports ${size} on these features`;
 }
 
 function describeCalibrator(file: string, { x, y, precision }: IsotonicCalibrator): Inspection['calibrator'] {

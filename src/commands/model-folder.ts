@@ -1,4 +1,4 @@
-/** A model as the commands that work on one are given it: a version's folder, or just a model text. */
+/** The model that a command is given: the folder of a version, or only a model text. */
 import { constants } from 'node:buffer';
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -23,17 +23,17 @@ export interface ModelText {
 export class ModelFolder {
   private constructor(
     readonly folder: string,
-    /** Names of the files beside the model; empty where only a model text was given. */
+    /** Names of the files in the folder; empty if only a model text was given. */
     readonly names: readonly string[],
     /** Path of the model text. */
     readonly modelFile: string,
   ) {}
 
-  /** @throws ArtifactError where there is no model text */
+  /** @throws ArtifactError if there is no model text */
   static async open(path: string): Promise<ModelFolder> {
-    const found = await reached(path, stat(path));
+    const found = await withReason(path, stat(path));
     if (found.isFile()) return new ModelFolder(dirname(path), [], path);
-    const names = await reached(path, readdir(path));
+    const names = await withReason(path, readdir(path));
     const modelFile = join(path, MODEL_FILE);
     if (!names.includes(MODEL_FILE)) throw new ArtifactError(modelFile, `is missing${await versionsIn(path, names)}`);
     return new ModelFolder(path, names, modelFile);
@@ -43,29 +43,29 @@ export class ModelFolder {
     return join(this.folder, name);
   }
 
-  /** @param checksums from the metadata, where they are to be verified */
+  /** @param checksums of the metadata, to verify the text */
   async model(checksums?: Metadata['checksums']): Promise<ModelText> {
     const bytes = await read(this.modelFile, Math.min(ARTIFACT_LIMITS.model, constants.MAX_STRING_LENGTH));
     const sum = sha256(bytes);
     const expected = checksums?.get(MODEL_FILE);
-    if (expected !== undefined) verifyChecksum(sum, expected, this.modelFile);
+    if (expected !== undefined) verifyChecksum({ file: this.modelFile, actual: sum, expected });
     const text = new TextDecoder().decode(bytes);
     return { text, bytes: bytes.length, sha256: sum, booster: parseBooster(text, this.modelFile) };
   }
 
-  /** undefined where there is no metadata.json. @throws ArtifactError where it is wrong */
+  /** @returns undefined if there is no metadata.json. @throws ArtifactError if it is invalid */
   async metadata(): Promise<{ readonly metadata: Metadata; readonly warnings: readonly string[] } | undefined> {
     if (!this.names.includes(METADATA_FILE)) return undefined;
     const file = this.path(METADATA_FILE);
     return readMetadata(await read(file, ARTIFACT_LIMITS.metadata), file);
   }
 
-  /** Name of the calibrator's file: calibrator.json before calibrator.pkl, undefined where there is neither. */
+  /** The file name of the calibrator: calibrator.json before calibrator.pkl, undefined if there is neither. */
   get calibratorName(): (typeof CALIBRATOR_FILES)[number] | undefined {
     return CALIBRATOR_FILES.find((name) => this.names.includes(name));
   }
 
-  /** @throws ArtifactError where there is no calibrator, or a wrong one */
+  /** @throws ArtifactError if there is no calibrator, or an invalid one */
   async calibrator(checksums?: Metadata['checksums']): Promise<IsotonicCalibrator> {
     const name = this.calibratorName;
     if (name === undefined)
@@ -73,17 +73,17 @@ export class ModelFolder {
     const file = this.path(name);
     const bytes = await read(file, ARTIFACT_LIMITS.calibrator);
     const expected = checksums?.get(name);
-    if (expected !== undefined) verifyChecksum(sha256(bytes), expected, file);
+    if (expected !== undefined) verifyChecksum({ file, actual: sha256(bytes), expected });
     return name === 'calibrator.json' ? readCalibratorJson(bytes, file) : readPickledCalibrator(bytes, file);
   }
 
-  /** SHA-256 of a file beside the model, hexadecimal. */
+  /** Returns the SHA-256 of a file of the folder, hexadecimal. */
   async checksum(name: string): Promise<string> {
     return sha256(await read(this.path(name), ARTIFACT_LIMITS.model));
   }
 }
 
-/** A hint for whoever named the folder of all versions. */
+/** Returns a hint for a user who named the folder of all versions. */
 async function versionsIn(path: string, names: readonly string[]): Promise<string> {
   const versions: string[] = [];
   for (const name of names.toSorted()) {
@@ -99,17 +99,19 @@ async function versionsIn(path: string, names: readonly string[]): Promise<strin
 }
 
 async function read(file: string, maxBytes: number): Promise<Uint8Array> {
-  const { size } = await reached(file, stat(file));
+  const { size } = await withReason(file, stat(file));
   if (size > maxBytes) throw new ArtifactError(file, `has ${size} bytes, more than the limit of ${maxBytes}`);
-  return await reached(file, readFile(file));
+  return await withReason(file, readFile(file));
 }
 
-async function reached<T>(path: string, operation: Promise<T>): Promise<T> {
+/** @throws ArtifactError with the reason for which `operation` failed */
+async function withReason<T>(path: string, operation: Promise<T>): Promise<T> {
   try {
     return await operation;
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-    const reason = code === 'ENOENT' ? 'does not exist' : code === 'EACCES' ? 'may not be read' : messageOf(cause);
+    const reason =
+      code === 'ENOENT' ? 'does not exist' : code === 'EACCES' ? 'cannot be read: permission denied' : messageOf(cause);
     throw new ArtifactError(path, reason, { cause });
   }
 }

@@ -1,4 +1,4 @@
-/** `lightscore models`: the versions a server holds, and what can be done with each. */
+/** `lightscore models`: lists, loads, activates and deletes the versions of a running server. */
 import { Command } from 'commander';
 import { callAdmin, changeAndPrint, withAdminHelp } from './admin-client.js';
 
@@ -23,24 +23,24 @@ interface Models {
 
 export function modelsCommand(): Command {
   const command = new Command('models').description(
-    'list the versions that a running server holds; load, activate or delete one',
+    'list the versions that a running server has loaded; load, activate or delete one',
   );
   command
     .command('list', { isDefault: true })
-    .description('list them')
-    .option('--json', 'everything the server says, as JSON', false)
+    .description('list the versions')
+    .option('--json', "print the server's whole answer as JSON", false)
     .action(async ({ json }: { json: boolean }) => {
       const models = await callAdmin<Models>('GET', '/models');
       process.stdout.write(json ? `${JSON.stringify(models, undefined, 2)}\n` : table(models));
     });
   command
     .command('load <version>')
-    .description('load a version from the store and leave it warm')
+    .description('load a version from the store, without serving it')
     .action((version: string) => changeAndPrint('POST', `/models/${encodeURIComponent(version)}/load`));
   command
     .command('activate <version>')
-    .description('serve a version, loading it first where it is not warm')
-    .option('--allow-feature-change', 'also where it needs features that requests do not carry now', false)
+    .description('serve a version; load it first if necessary')
+    .option('--allow-feature-change', 'even if it needs features that requests do not contain now', false)
     .action((version: string, { allowFeatureChange }: { allowFeatureChange: boolean }) =>
       changeAndPrint(
         'POST',
@@ -49,7 +49,7 @@ export function modelsCommand(): Command {
     );
   command
     .command('delete <version>')
-    .description('free a version that serves nobody')
+    .description('free a version that is not in use')
     .action((version: string) => changeAndPrint('DELETE', `/models/${encodeURIComponent(version)}`));
   return withAdminHelp(command);
 }
@@ -75,7 +75,7 @@ function table({ models, under_way: underWay, named_by_store: named }: Models): 
       .trimEnd(),
   );
   for (const { version, reason } of models) if (reason !== null) lines.push(`${version} failed: ${reason}`);
-  if (underWay !== null) lines.push(`under way: ${underWay.what}, asked for by ${underWay.by}`);
-  if (named?.held_back === true) lines.push(`${named.version} is named by the store and held back since the rollback`);
+  if (underWay !== null) lines.push(`in progress: ${underWay.what}, requested by ${underWay.by}`);
+  if (named?.held_back === true) lines.push(`the store names ${named.version}, which is ignored since the rollback`);
   return `${lines.join('\n')}\n`;
 }

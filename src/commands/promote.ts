@@ -1,4 +1,4 @@
-/** `lightscore promote`: the challenger becomes the champion. */
+/** `lightscore promote`: makes the challenger the champion. */
 import { Command } from 'commander';
 import { changeAndPrint, withAdminHelp } from './admin-client.js';
 

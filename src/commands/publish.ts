@@ -1,3 +1,4 @@
+/** `lightscore publish`: uploads an artifact to an S3 bucket. */
 import { Command, Option } from 'commander';
 
 import { LightscoreError } from '../errors.js';
@@ -12,23 +13,22 @@ interface PublishFlags {
   readonly kmsKey?: string;
 }
 
-/** `lightscore publish`. */
 export function publishCommand(): Command {
   return new Command('publish')
     .summary('upload an artifact to an S3 bucket')
     .description('upload a trained model to an S3 bucket, where `lightscore serve` finds it')
     .argument('<folder>', 'folder of the artifact, named after its version, such as models/v1.2.0')
-    .requiredOption('--to <s3 address>', 'where the versions lie: s3://bucket/prefix')
+    .requiredOption('--to <s3 address>', 'location of the versions: s3://bucket/prefix')
     .option('--activate', 'make it the version to serve (writes current.json beside the versions)', false)
     .addOption(new Option('--sse <algorithm>', 'server-side encryption').choices(['AES256', 'aws:kms']))
     .option('--kms-key <id>', 'key for --sse aws:kms (default: the key of the bucket)')
     .addHelpText(
       'after',
       `
-The metadata goes last, so that a server polling the bucket sees the whole version or none. A published version is never
-overwritten. An upload that was cut off is resumed by running the same command again.
+The metadata is uploaded last, so that a server polling the bucket sees the whole version or none. A published version
+is never overwritten. To resume an interrupted upload, run the same command again.
 
-Credentials, region and endpoint are taken from where the AWS SDK finds them (AWS_REGION, AWS_ENDPOINT_URL_S3, ...).
+Credentials, region and endpoint are the AWS SDK's own settings (AWS_REGION, AWS_ENDPOINT_URL_S3, ...).
 
 Example:
   $ lightscore publish models/v1.2.0 --to s3://fraud-models/models --sse AES256 --activate

@@ -1,11 +1,13 @@
-/** `lightscore reload`: what SIGHUP does, with an answer. */
+/** `lightscore reload`: does what SIGHUP does, and prints the outcome. */
 import { Command } from 'commander';
 import { changeAndPrint, withAdminHelp } from './admin-client.js';
 
 export function reloadCommand(): Command {
   return withAdminHelp(
     new Command('reload')
-      .description('have a running server serve what MODEL_VERSION, current.json or the highest version names now')
+      .description(
+        'make a running server serve the version that MODEL_VERSION, current.json or the highest version now gives',
+      )
       .action(() => changeAndPrint('POST', '/reload')),
   );
 }

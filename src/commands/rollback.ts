@@ -1,4 +1,4 @@
-/** `lightscore rollback`: back to the version before, at once. */
+/** `lightscore rollback`: serves the previous version again, at once. */
 import { Command } from 'commander';
 import { changeAndPrint, withAdminHelp } from './admin-client.js';
 
@@ -6,7 +6,8 @@ export function rollbackCommand(): Command {
   return withAdminHelp(
     new Command('rollback')
       .description(
-        'have a running server serve the version before again; what the store names is ignored until it changes',
+        'make a running server serve the previous version again; it ignores the version that the store names ' +
+          'until that changes',
       )
       .action(() => changeAndPrint('POST', '/rollback')),
   );

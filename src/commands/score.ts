@@ -11,20 +11,21 @@ const HELP = `
 Rows are a JSON array; each row is an array of the model's features in its order, numbers or null for a missing value:
   [[53, 1, null], [47.5, 0, 2]]
 
-Printed is a JSON array with one element for each row:
-  (default)         the calibrated score: probability, then the calibrator of the folder; single-output models
-  --probability     the prediction: the probability of a binary model, what the objective predicts otherwise
+Prints a JSON array with one element for each row:
+  (default)         the calibrated score: probability, then the calibrator of the folder; single-output models only
+  --probability     the prediction: the probability for a binary model, otherwise what the objective predicts
   --raw             the raw score, bit for bit LightGBM's predict(raw_score=True)
-  --contributions   an array: TreeSHAP of each feature in raw-score space, then the expected value; they add up to the raw
-                    score. For several classes, class after class, as LightGBM's predict(pred_contrib=True). Beside --raw
-                    or --probability it prints the same: contributions are in raw-score space either way
-With several classes an element is an array of one number for each class. All but the calibrated score need nothing but
-lightgbm_model.txt in the folder. Numbers are printed with the digits that give the same double back.
+  --contributions   an array: TreeSHAP of each feature in raw-score space, then the expected value; they add up to the
+                    raw score. For several classes, class after class, like LightGBM's predict(pred_contrib=True).
+                    --raw and --probability do not change it: contributions are always in raw-score space
+For several classes an element is an array of one number per class. All but the calibrated score need only
+lightgbm_model.txt in the folder. Numbers are printed with the digits that identify their double.
 
 Examples:
   $ lightscore score --model models/v1.0.0 --rows rows.json
   $ lightscore score --model models/v1.0.0 --rows rows.json --raw > raw.json
-  $ echo '[[53,1,2,0,0,0,7,0.43,1,1,0.78,0.88,0.23,0.79,0]]' | lightscore score --model models/v1.0.0 --rows - --contributions
+  $ echo '[[53,1,2,0,0,0,7,0.43,1,1,0.78,0.88,0.23,0.79,0]]' | \\
+      lightscore score --model models/v1.0.0 --rows - --contributions
 `;
 
 interface Flags {
@@ -43,7 +44,7 @@ export function scoreCommand(): Command {
     .requiredOption('--rows <file>', 'JSON array of rows; - reads standard input')
     .addOption(new Option('--raw', 'raw scores').conflicts('probability'))
     .option('--probability', 'predictions, not calibrated')
-    .option('--contributions', 'contribution of each feature to the raw score; printed in place of scores')
+    .option('--contributions', 'contribution of each feature to the raw score, instead of scores')
     .addHelpText('after', HELP)
     .action(score);
 }
@@ -57,31 +58,33 @@ async function score(flags: Flags): Promise<void> {
   if (calibrated && outputs > 1) {
     throw new LightscoreError(
       'MODEL_UNSUPPORTED',
-      `${folder.modelFile}: the model has ${outputs} outputs, which no calibrator is for; add --probability or --raw`,
+      `${folder.modelFile}: the model has ${outputs} outputs and cannot be calibrated; add --probability or --raw`,
     );
   }
   if (calibrated && folder.calibratorName === undefined) {
+    const advice = 'add --probability or --raw for scores without calibration';
     throw new LightscoreError(
       'MODEL_UNSUPPORTED',
-      `${folder.folder} holds no calibrator.json or calibrator.pkl; add --probability or --raw for scores without calibration`,
+      `${folder.folder} holds no calibrator.json or calibrator.pkl; ${advice}`,
     );
   }
   const calibrator = calibrated ? await folder.calibrator(checksums) : undefined;
-  const rows = readRows(
-    flags.rows === '-' ? await readStandardInput() : await readRowsFile(flags.rows),
-    flags.rows === '-' ? 'standard input' : flags.rows,
+  const rows = readRows(flags.rows === '-' ? await readStandardInput() : await readRowsFile(flags.rows), {
+    source: flags.rows === '-' ? 'standard input' : flags.rows,
     featureCount,
-  );
+  });
 
   const scorer = new InProcessScorer(booster, { calibrator });
-  const progress = rowsDone(rows.length / featureCount);
-  if (flags.contributions) return print(scorer.contributions(rows, progress), outputs * (featureCount + 1), true);
+  const progress = terminalProgress(rows.length / featureCount);
+  if (flags.contributions)
+    return print(scorer.contributions(rows, progress), { width: outputs * (featureCount + 1), nested: true });
   const scores = scorer.score(rows, progress);
-  print(calibrated ? scores.calibrated : flags.raw ? scores.raw : scores.prediction, outputs, outputs > 1);
+  const numbers = calibrated ? scores.calibrated : flags.raw ? scores.raw : scores.prediction;
+  print(numbers, { width: outputs, nested: outputs > 1 });
 }
 
-/** On a terminal, how far it is, a few times a second; scoring does not let timers run. */
-function rowsDone(count: number): Progress | undefined {
+/** Reports progress a few times a second, on a terminal only; timers cannot do it, as scoring blocks the event loop. */
+function terminalProgress(count: number): Progress | undefined {
   if (!process.stderr.isTTY) return undefined;
   const report = progressReport(process.stderr);
   let shown = performance.now();
@@ -113,11 +116,14 @@ async function readStandardInput(): Promise<string> {
 }
 
 /**
- * @param source for errors
- * @returns [rows][features], NaN for missing
+ * @param source the name of the text in errors
+ * @returns [rows][features], NaN for a missing value
  * @throws LightscoreError DATA_INVALID naming `source` and the row
  */
-export function readRows(text: string, source: string, features: number): Float64Array {
+export function readRows(
+  text: string,
+  { source, featureCount }: { readonly source: string; readonly featureCount: number },
+): Float64Array {
   const refuse = (reason: string, cause?: unknown): never => {
     throw new LightscoreError('DATA_INVALID', `${source}: ${reason}`, { cause });
   };
@@ -129,31 +135,32 @@ export function readRows(text: string, source: string, features: number): Float6
     return refuse(`is not JSON (${messageOf(cause).replaceAll(/\s+/g, ' ')})`, cause);
   }
   if (!Array.isArray(list)) return refuse('is not a JSON array of rows');
-  const rows = new Float64Array(list.length * features);
+  const rows = new Float64Array(list.length * featureCount);
   for (const [r, row] of (list as readonly unknown[]).entries()) {
     if (!Array.isArray(row)) return refuse(`row ${r} is not an array of numbers`);
-    if (row.length !== features) return refuse(`row ${r} has ${row.length} values, the model has ${features} features`);
+    if (row.length !== featureCount)
+      return refuse(`row ${r} has ${row.length} values, the model has ${featureCount} features`);
     for (const [f, value] of (row as readonly unknown[]).entries()) {
       if (value !== null && typeof value !== 'number')
         return refuse(`row ${r}, value ${f} is ${JSON.stringify(value).slice(0, 40)}, expected a number or null`);
       // JSON.parse turns 1e999 into Infinity.
       if (value !== null && !Number.isFinite(value)) return refuse(`row ${r}, value ${f} is too large for a double`);
-      rows[r * features + f] = value ?? NaN;
+      rows[r * featureCount + f] = value ?? NaN;
     }
   }
   return rows;
 }
 
-/** Rows to a write: neither one long text for millions of them, nor a call for each. */
+/** Neither one long text for millions of rows, nor one write for each row. */
 const ROWS_PER_WRITE = 4096;
 
-/** Prints [rows][width] numbers as a JSON array of one element, or one array, for each row. */
-function print(numbers: Float64Array, width: number, nested: boolean): void {
+/** Prints [rows][width] numbers as a JSON array of one number, or one array if `nested`, for each row. */
+function print(numbers: Float64Array, { width, nested }: { readonly width: number; readonly nested: boolean }): void {
   const bad = numbers.findIndex((value) => !Number.isFinite(value));
   if (bad >= 0)
     throw new LightscoreError(
       'DATA_INVALID',
-      `row ${Math.floor(bad / width)} scores as ${numbers[bad]}, which JSON cannot hold`,
+      `the score of row ${Math.floor(bad / width)} is ${numbers[bad]}, which JSON cannot represent`,
     );
   const count = numbers.length / width;
   process.stdout.write('[');
@@ -168,5 +175,5 @@ function print(numbers: Float64Array, width: number, nested: boolean): void {
   process.stdout.write(count === 0 ? ']\n' : '\n]\n');
 }
 
-/** The shortest decimal that gives the same double back, the sign of zero included. */
+/** Returns the shortest decimal that identifies the double, including the sign of zero. */
 const decimal = (value: number): string => (Object.is(value, -0) ? '-0' : String(value));

@@ -1,4 +1,4 @@
-/** `lightscore serve`: the server, from the environment to the signals that end it. */
+/** `lightscore serve`: runs the server, from reading the environment to the signals that end it. */
 import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import { readConfig } from '../config/config.js';
@@ -8,8 +8,8 @@ import type { Logger } from '../telemetry/log.js';
 import { Server } from '../server.js';
 import { ENVIRONMENT_HELP } from './environment-help.js';
 
-/** How long the end of the process waits for the reader of the log. */
-const LOG_MS = 2000;
+/** How long a process that ends waits for its log to be written. */
+const LOG_TIMEOUT_MS = 2000;
 
 export function serveCommand(): Command {
   return new Command('serve')
@@ -21,9 +21,9 @@ export function serveCommand(): Command {
 async function serve(): Promise<void> {
   const { config, warnings } = readConfig(process.env);
   const { store } = config.models;
-  // A bucket that does not answer may do so later; a folder that is not there is a mistake.
+  // A bucket that does not answer may answer later; a missing folder is a mistake in the configuration.
   if (store.kind === 'folder' && !existsSync(store.folder))
-    throw new LightscoreError('CONFIG_INVALID', `MODEL_DIR: ${store.folder}: no such folder`);
+    throw new LightscoreError('CONFIG_INVALID', `MODEL_DIR: the folder ${store.folder} does not exist`);
   const transports = await chooseTransport(config.http);
   const server = new Server(config, transports);
   const { logger } = server.log;
@@ -34,17 +34,17 @@ async function serve(): Promise<void> {
   let exitCode = 0;
   const stop = (code: number): void => {
     exitCode = Math.max(exitCode, code);
-    // A terminal's Ctrl-C often arrives twice: from the terminal and from npm.
+    // SIGINT of Ctrl-C often arrives twice: from the terminal and from npm.
     if (stopping) return;
     stopping = true;
     server.drain().then(
       async () => {
-        if (await server.log.finish(LOG_MS)) process.exit(exitCode);
-        // A thread hangs in writing to a log that nobody reads, and `exit` would wait for it.
+        if (await server.log.finish(LOG_TIMEOUT_MS)) process.exit(exitCode);
+        // A thread is blocked on writing to a log that nobody reads, and `exit` would wait for it.
         process.kill(process.pid, 'SIGKILL');
       },
       (error: unknown) => {
-        logger.fatal({ event: 'drain_failed', err: error }, 'could not drain');
+        logger.fatal({ event: 'drain_failed', err: error }, 'draining failed');
         server.log.flush();
         process.exit(1);
       },
@@ -52,7 +52,7 @@ async function serve(): Promise<void> {
   };
   for (const name of ['SIGTERM', 'SIGINT'] as const) {
     process.on(name, (signal) => {
-      logger.info({ event: 'signal', signal }, `got ${signal}`);
+      logger.info({ event: 'signal', signal }, `received ${signal}`);
       stop(0);
     });
   }
@@ -63,34 +63,34 @@ async function serve(): Promise<void> {
     stop(1);
   });
   process.on('SIGHUP', (signal) => {
-    logger.info({ event: 'signal', signal }, `got ${signal}`);
+    logger.info({ event: 'signal', signal }, `received ${signal}`);
     void server.reload(`signal:${signal}`);
   });
 
   try {
     await server.listen();
     const { http, access } = config;
-    const origin = `${http.tls === undefined ? 'http' : 'https'}://${http.host === '0.0.0.0' || http.host === '::' ? 'localhost' : http.host}:${server.port}`;
+    const scheme = http.tls === undefined ? 'http' : 'https';
+    const host = http.host === '0.0.0.0' || http.host === '::' ? 'localhost' : http.host;
+    const origin = `${scheme}://${host}:${server.port}`;
     logger.info({ event: 'listening', url: origin, open: access.apiKeys.length === 0 }, `listening on ${origin}`);
     if (access.apiKeys.length === 0)
-      logger.warn({ event: 'open' }, 'no API_KEYS are set: anyone who reaches this port may score');
+      logger.warn({ event: 'open' }, 'API_KEYS is not set: anyone who can reach this port can score');
     await server.loadModel();
-    if (server.model !== undefined) greet(origin, server.model.card, access.apiKeys.length > 0);
+    if (server.model !== undefined) printGreeting(origin, server.model.card, access.apiKeys.length > 0);
   } catch (error) {
     await server.close();
     server.log.flush();
     if (error instanceof LightscoreError) throw error;
-    throw new LightscoreError('WORKER_FAILED', messageOf(error), {
-      cause: error,
-    });
+    throw new LightscoreError('WORKER_FAILED', messageOf(error), { cause: error });
   }
 }
 
 /**
- * For the person who started it; the log says the same as JSON. On standard error, so that the log stays
- * machine-readable.
+ * Tells the person who started the server what the log says as JSON. The text goes to standard error, so that the log
+ * on standard output stays machine-readable.
  */
-function greet(
+function printGreeting(
   origin: string,
   {
     modelVersion,
@@ -110,8 +110,10 @@ function greet(
   const key = needsKey ? ` -H 'X-API-Key: YOUR_KEY'` : '';
   const body =
     exampleRow.length <= 40 ? JSON.stringify({ features: exampleRow }) : `{"features": [${exampleRow.length} numbers]}`;
+  const size = `${trees} trees, ${featureNames.length} features`;
+  const model = `model ${modelVersion} (calibration ${calibrationVersion}, ${size})`;
   process.stderr.write(
-    `\nLightscore serves model ${modelVersion} (calibration ${calibrationVersion}, ${trees} trees, ${featureNames.length} features) on ${origin}\n` +
+    `\nLightscore serves ${model} on ${origin}\n` +
       `Try:   curl -s ${origin}/score -H 'Content-Type: application/json'${key} -d '${body}'\n` +
       `Docs:  ${origin}/docs\n\n`,
   );

@@ -1,7 +1,4 @@
-/**
- * `lightscore sign`: checksums and signature of a version, for servers with MODEL_REQUIRE_CHECKSUMS or
- * MODEL_PUBLIC_KEY.
- */
+/** `lightscore sign`: signs a version for servers with MODEL_PUBLIC_KEY, and writes its checksums. */
 import { readFile, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
@@ -13,37 +10,40 @@ import { ArtifactError, messageOf } from '../errors.js';
 
 export function signCommand(): Command {
   return new Command('sign')
-    .description("sign a version: metadata.sig over metadata.json, which holds every file's SHA-256")
+    .description("sign a version: write metadata.sig over metadata.json, which has every file's SHA-256")
     .argument('<folder>', 'folder of the version, such as models/v1.2.0')
     .requiredOption('--key <file>', 'Ed25519 private key, PEM')
-    .option('--checksums', 'first write the checksums of all files into metadata.json', false)
+    .option('--checksums', 'write the checksums of all files into metadata.json first', false)
     .addHelpText(
       'after',
       `
-Make a key pair once, and give servers the public one as MODEL_PUBLIC_KEY:
+Make a key pair once, and give servers the public key as MODEL_PUBLIC_KEY:
   $ openssl genpkey -algorithm ed25519 -out signing.pem
   $ openssl pkey -in signing.pem -pubout -out signing.pub.pem
   $ lightscore sign models/v1.2.0 --key signing.pem --checksums
 `,
     )
     .action(async (folder: string, { key, checksums }: { key: string; checksums: boolean }) => {
-      const signed = await signVersion(folder, key, checksums);
+      const signed = await signVersion(folder, { keyFile: key, writeChecksums: checksums });
       process.stdout.write(`${folder}: signed, with checksums of ${signed.join(', ')}\n`);
     });
 }
 
 /**
  * @returns names of the files that the signature covers
- * @throws ArtifactError where the version is incomplete or its checksums are wrong; LightscoreError CONFIG_INVALID for
+ * @throws ArtifactError if the version is incomplete or its checksums do not match; LightscoreError CONFIG_INVALID for
  * the key
  */
-export async function signVersion(folder: string, keyFile: string, writeChecksums: boolean): Promise<string[]> {
+export async function signVersion(
+  folder: string,
+  { keyFile, writeChecksums }: { readonly keyFile: string; readonly writeChecksums: boolean },
+): Promise<string[]> {
   const key = readPrivateKey(keyFile);
   const names = (await list(folder)).filter(
     (name) => name !== METADATA_FILE && name !== SIGNATURE_FILE && !name.startsWith('.'),
   );
   if (!isComplete([...names, METADATA_FILE]))
-    throw new ArtifactError(folder, 'is not a complete version: model and calibrator must be there');
+    throw new ArtifactError(folder, 'is not a complete version: it needs lightgbm_model.txt and a calibrator');
   const path = join(folder, METADATA_FILE);
   const sums = Object.fromEntries(
     await Promise.all(names.toSorted().map(async (name) => [name, sha256(await read(join(folder, name)))] as const)),
@@ -68,9 +68,10 @@ export async function signVersion(folder: string, keyFile: string, writeChecksum
   if (uncovered.length > 0)
     throw new ArtifactError(
       join(folder, uncovered[0]),
-      'has no checksum in metadata.json, so that a signature would not cover it (--checksums writes them)',
+      'has no checksum in metadata.json, so the signature would not cover it; --checksums writes one',
     );
-  // The signature first: until the new metadata.json is in place, the pair is wrong and refused, never half-right.
+  // Replaces the signature first: until the new metadata.json is in place, the two do not match, and servers refuse the
+  // version.
   await replace(join(folder, SIGNATURE_FILE), signMetadata(metadata, key));
   if (writeChecksums) await replace(path, metadata);
   return names;
@@ -85,9 +86,7 @@ async function read(path: string): Promise<Uint8Array> {
   try {
     return await readFile(path);
   } catch (error) {
-    throw new ArtifactError(path, `cannot be read: ${messageOf(error)}`, {
-      cause: error,
-    });
+    throw new ArtifactError(path, `cannot be read: ${messageOf(error)}`, { cause: error });
   }
 }
 
@@ -96,8 +95,6 @@ async function list(folder: string): Promise<string[]> {
     const entries = await readdir(folder, { withFileTypes: true });
     return entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name);
   } catch (error) {
-    throw new ArtifactError(folder, `cannot be read: ${messageOf(error)}`, {
-      cause: error,
-    });
+    throw new ArtifactError(folder, `cannot be read: ${messageOf(error)}`, { cause: error });
   }
 }

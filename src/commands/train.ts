@@ -1,3 +1,4 @@
+/** `lightscore train`: trains a model and writes its artifact. */
 import { readFile } from 'node:fs/promises';
 
 import { Command, InvalidArgumentError, Option } from 'commander';
@@ -14,6 +15,7 @@ import { readRival } from '../train/rival.js';
 import type { Imbalance } from '../train/roles.js';
 import { parseS3Address } from '../train/s3-address.js';
 import { isVersionName } from '../store/versions.js';
+import { systemReason } from '../system-error.js';
 
 interface TrainFlags {
   readonly data: string;
@@ -31,10 +33,7 @@ interface TrainFlags {
   readonly maxCalibrationErrorRise: number;
 }
 
-/**
- * `lightscore train`. The program it is added to must enable positional options, or its own `--version` would take this
- * one's.
- */
+/** The program must enable positional options; otherwise its own `--version` option would hide this command's. */
 export function trainCommand(): Command {
   return new Command('train')
     .summary('train a model and write its artifact')
@@ -42,10 +41,10 @@ export function trainCommand(): Command {
     .requiredOption('--data <folder>', 'folder or s3:// address with train, validation and test, each .parquet or .csv')
     .requiredOption('--version <version>', 'name of the new version, such as v1.2.0', parseVersion)
     .option('--out <folder>', 'folder of the versions', 'models')
-    .option('--params <file>', "JSON file of LightGBM parameters, over the fraud model's own")
+    .option('--params <file>', "JSON file of LightGBM parameters that override the fraud model's")
     .option(
       '--cv <folds>',
-      'first cross-validate with this many folds, and report mean and spread of the AUC',
+      'first cross-validate with this many folds, and report the mean and spread of the AUC',
       parseFolds,
       0,
     )
@@ -55,15 +54,15 @@ export function trainCommand(): Command {
         .default('none'),
     )
     .option('--label <column>', 'column with the label: 1 fraud, 0 legitimate', LABEL_NAME)
-    .option('--threads <count>', "LightGBM's threads; another number may change the model's last bits", parseCount, 1)
+    .option('--threads <count>', "LightGBM's threads; the number may affect the model's last bits", parseCount, 1)
     .option(
       '--force',
-      'train although checks of the data fail that can be waived, and replace an existing version',
+      'train even if checks of the data that can be waived fail, and replace an existing version',
       false,
     )
     .option(
       '--against <folder>',
-      'refuse the model if it is worse than this one, such as models/v1.1.0, on the same test split',
+      'refuse the new model if it is worse than this one, such as models/v1.1.0, on the same test split',
     )
     .option('--max-auc-drop <value>', 'limit of --against for AUC-ROC', parseLimit, GATE_LIMITS.aucRocDrop)
     .option('--max-auc-pr-drop <value>', 'limit of --against for AUC-PR', parseLimit, GATE_LIMITS.aucPrDrop)
@@ -76,11 +75,11 @@ export function trainCommand(): Command {
     .addHelpText(
       'after',
       `
-Stages: read, check, split, train (early stopping on the AUC of half of the validation split), calibrate (isotonic, on the
-other half), evaluate, self-check, write. The version is written complete or not at all. The first run builds LightGBM
-(about two minutes; needs cmake and a C++ compiler).
+Stages: read, check, split, train (early stopping on the AUC of half of the validation split), calibrate (isotonic, on
+the other half), evaluate, self-check, write. The version is written completely or not at all. The first run builds
+LightGBM (about two minutes; needs cmake, make and a C++ compiler).
 
-The same data, parameters and threads give the same bytes where SOURCE_DATE_EPOCH fixes the training date.
+The same data, parameters and threads give the same bytes if SOURCE_DATE_EPOCH fixes the training date.
 
 Examples:
   $ lightscore data --rows 50000 --seed 42 --out training_data/v1.0.0
@@ -95,7 +94,7 @@ async function runTrain(flags: TrainFlags): Promise<void> {
   if (parseS3Address(flags.out) !== undefined) {
     throw new LightscoreError(
       'USAGE',
-      `--out ${flags.out}: must be a folder; \`lightscore publish\` uploads what was trained`,
+      `--out ${flags.out}: must be a folder; upload the trained version with \`lightscore publish\``,
     );
   }
   const progress = progressReport(process.stderr);
@@ -125,7 +124,7 @@ async function runTrain(flags: TrainFlags): Promise<void> {
   process.stdout.write(`${folder}\n`);
 }
 
-/** Runs `work`; SIGINT and SIGTERM ask it to stop, so that it can leave nothing half-written. */
+/** Runs `work`; SIGINT and SIGTERM abort it, so that it can remove what it has partially written. */
 async function untilSignal<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const stop = new AbortController();
   const onSignal = (): void => stop.abort();
@@ -142,11 +141,7 @@ async function readParameters(file: string): Promise<unknown> {
   try {
     text = await readFile(file, 'utf8');
   } catch (cause) {
-    throw new LightscoreError(
-      'USAGE',
-      `--params ${file}: cannot be read (${cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)})`,
-      { cause },
-    );
+    throw new LightscoreError('USAGE', `--params ${file}: cannot be read: ${systemReason(cause)}`, { cause });
   }
   try {
     return JSON.parse(text);
@@ -155,9 +150,7 @@ async function readParameters(file: string): Promise<unknown> {
   }
 }
 
-/**
- * @param epoch SOURCE_DATE_EPOCH, seconds: the conventional way to make builds reproducible (reproducible-builds.org)
- */
+/** @param epoch SOURCE_DATE_EPOCH in seconds, the convention for reproducible builds (reproducible-builds.org) */
 function trainingDate(epoch: string | undefined): Date {
   if (epoch === undefined || epoch === '') return new Date();
   const date = new Date(/^\d{1,12}$/.test(epoch) ? Number(epoch) * 1000 : NaN);
@@ -175,27 +168,30 @@ function limitsOf({ maxAucDrop, maxAucPrDrop, maxCalibrationErrorRise }: TrainFl
 
 function parseVersion(text: string): string {
   if (!isVersionName(text))
-    throw new InvalidArgumentError('Letters, digits and ._+- after a first letter or digit, such as v1.2.0.');
+    throw new InvalidArgumentError(
+      'It must be letters, digits and ._+- after a first letter or digit, such as v1.2.0.',
+    );
   return text;
 }
 
 function parseFolds(text: string): number {
-  return parseWhole(text, 2, 100);
+  return parseInteger(text, { min: 2, max: 100 });
 }
 
 function parseCount(text: string): number {
-  return parseWhole(text, 1, 1024);
+  return parseInteger(text, { min: 1, max: 1024 });
 }
 
-function parseWhole(text: string, minimum: number, maximum: number): number {
+function parseInteger(text: string, { min, max }: { readonly min: number; readonly max: number }): number {
   const value = Number(text);
-  if (!/^\d+$/.test(text) || value < minimum || value > maximum)
-    throw new InvalidArgumentError(`A whole number from ${minimum} to ${maximum}.`);
+  if (!/^\d+$/.test(text) || value < min || value > max)
+    throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
   return value;
 }
 
 function parseLimit(text: string): number {
   const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('A number, such as 0.002.');
+  if (text.trim() === '' || !Number.isFinite(value))
+    throw new InvalidArgumentError('It must be a number, such as 0.002.');
   return value;
 }

@@ -1,7 +1,7 @@
-/** `lightscore verify`: whether the kernel and LightGBM itself agree on a model, bit for bit. */
+/** `lightscore verify`: compares the kernel with LightGBM itself on a model, bit for bit. */
 import { Command, InvalidArgumentError } from 'commander';
 import { LightscoreError } from '../errors.js';
-import { TOLERANCE, contributionError, mostUlpsApart } from '../model/agreement.js';
+import { TOLERANCE, contributionError, maxUlpsApart } from '../model/agreement.js';
 import type { Booster } from '../model/booster.js';
 import { applicableStrategies } from '../model/image.js';
 import type { Strategy } from '../model/strategies.js';
@@ -13,12 +13,13 @@ import { Random } from '../train/random.js';
 import { ModelFolder } from './model-folder.js';
 
 const HELP = `
-Every strategy that the kernel can run this model with scores rows made to catch a difference: first each value at which some
-split changes its mind (thresholds and their neighbours, zero, missing, infinities, categories in and out of every set), then
---rows random combinations of those values. LightGBM scores the same rows through its C API.
+Every strategy that can run this model in the kernel scores rows that are made to expose differences: first each value
+at which some split may change its direction (thresholds and their neighbours, zero, missing, infinities, categories
+inside and outside every set), then --rows random combinations of those values. LightGBM scores the same rows through
+its C API.
 
-Raw scores must be the same bit for bit, predictions within 2 units in the last place (exp is the C library's), contributions
-within 1e-12 of the largest of their row. Ends with exit code 1 where they are not.
+Raw scores must be equal bit for bit, predictions within 2 units in the last place (LightGBM uses the C library's exp),
+contributions within 1e-12 of the largest of their row. Otherwise the command ends with exit code 1.
 
 The first run builds LightGBM from the npm package's source (about two minutes; needs cmake, make and a C++ compiler).
 
@@ -28,11 +29,11 @@ Example:
 
 export function verifyCommand(): Command {
   return new Command('verify')
-    .summary('hold the kernel against LightGBM itself')
-    .description('say whether the kernel and LightGBM agree on a model, bit for bit')
+    .summary('compare the kernel with LightGBM itself')
+    .description('verify that the kernel and LightGBM agree on a model, bit for bit')
     .argument('<model>', 'folder of one version, or a model text')
-    .option('--rows <count>', 'random rows, beside one for each critical value', parseCount, 10_000)
-    .option('--seed <number>', 'other random rows', parseCount, 1)
+    .option('--rows <count>', 'number of random rows, in addition to one for each critical value', parseCount, 10_000)
+    .option('--seed <number>', 'seed of the random rows', parseCount, 1)
     .addHelpText('after', HELP)
     .action(verify);
 }
@@ -49,11 +50,10 @@ async function verify(path: string, { rows, seed }: { readonly rows: number; rea
   const progress = progressReport(process.stderr);
   const lightgbm = await openLightGBM((line) => progress.line(line));
   lightgbm.onLog((line) => progress.line(line));
-  process.stdout.write(
-    `${folder.modelFile}: ${booster.trees.length} trees, ${booster.featureCount} features, against LightGBM ${lightgbm.version}\n`,
-  );
+  const size = `${booster.trees.length} trees, ${booster.featureCount} features`;
+  process.stdout.write(`${folder.modelFile}: ${size}, against LightGBM ${lightgbm.version}\n`);
   const wrong: Strategy[] = [];
-  for (const verdict of compareWithLightGBM(lightgbm, booster, text, hostileRows(booster, rows, seed))) {
+  for (const verdict of compareWithLightGBM(lightgbm, booster, text, hostileRows(booster, { count: rows, seed }))) {
     process.stdout.write(`${describe(verdict)}\n`);
     if (!agrees(verdict)) wrong.push(verdict.strategy);
   }
@@ -62,8 +62,11 @@ async function verify(path: string, { rows, seed }: { readonly rows: number; rea
   process.stdout.write('The kernel and LightGBM agree bit for bit.\n');
 }
 
-/** Critical rows of the self-check, then random combinations of their values. [rows][features] */
-export function hostileRows(booster: Booster, count: number, seed: number): Float64Array {
+/** Returns the critical rows of the self-check, then `count` random combinations of their values. [rows][features] */
+export function hostileRows(
+  booster: Booster,
+  { count, seed }: { readonly count: number; readonly seed: number },
+): Float64Array {
   const { featureCount } = booster;
   const critical = criticalRows(booster);
   const rows = new Float64Array((critical.count + count) * featureCount);
@@ -74,29 +77,26 @@ export function hostileRows(booster: Booster, count: number, seed: number): Floa
   return rows;
 }
 
-/** LightGBM takes a millisecond or more to explain one. */
+/** Few, because LightGBM takes a millisecond or more to explain one row. */
 const EXPLAINED_ROWS = 32;
 
 export interface Verdict {
   readonly strategy: Strategy;
   readonly rows: number;
-  /** Raw scores that differ in any bit. */
+  /** Number of raw scores that differ in any bit. */
   readonly different: number;
-  /** The first of them. */
+  /** The first raw score that differs. */
   readonly example: { readonly row: number; readonly kernel: number; readonly lightgbm: number } | undefined;
   /** Largest distance of a prediction, in units in the last place. */
   readonly ulps: number;
-  /** Largest difference of a contribution, relative to the largest of its row; undefined where one side has none. */
+  /** Largest difference of a contribution, relative to the largest of its row; undefined if one side has none. */
   readonly contribution: number | undefined;
 }
 
 const agrees = ({ different, ulps, contribution }: Verdict): boolean =>
   different === 0 && ulps <= TOLERANCE.predictionUlps && !((contribution ?? 0) > TOLERANCE.contribution);
 
-/**
- * Scores `rows` with every strategy that `booster` can take, one after the other, and with LightGBM reading
- * `modelText`.
- */
+/** Scores `rows` with every strategy that can run `booster`, one after the other, and with LightGBM on `modelText`. */
 export function* compareWithLightGBM(
   lightgbm: LightGBM,
   booster: Booster,
@@ -107,15 +107,16 @@ export function* compareWithLightGBM(
   const native = lightgbm.load(modelText);
   try {
     if (native.featureCount !== featureCount || native.classCount !== outputs) {
+      const theirs = `${native.featureCount} features and ${native.classCount} outputs`;
       throw new LightscoreError(
         'SCORES_DIFFER',
-        `LightGBM reads ${native.featureCount} features and ${native.classCount} outputs, Lightscore ${featureCount} and ${outputs}`,
+        `LightGBM reads ${theirs}, Lightscore ${featureCount} features and ${outputs} outputs`,
       );
     }
     const raw = native.predictRaw(rows);
     const predictions = native.predict(rows);
     const sample = sampleRows(rows, featureCount);
-    // LightGBM explains no model that was trained with linear_tree, even where none of its trees is linear.
+    // LightGBM does not explain a model that was trained with linear_tree, even if none of its trees is linear.
     const linear = /^\[linear_tree: 1\]$/m.test(modelText);
     let contributions: Float64Array | undefined;
     for (const strategy of applicableStrategies(booster)) {
@@ -132,7 +133,7 @@ export function* compareWithLightGBM(
           first === undefined
             ? undefined
             : { row: Math.floor(first / outputs), kernel: scores.raw[first], lightgbm: raw[first] },
-        ulps: mostUlpsApart(predictions, scores.prediction),
+        ulps: maxUlpsApart(predictions, scores.prediction),
         contribution:
           contributions === undefined
             ? undefined
@@ -158,7 +159,8 @@ function describe({ strategy, rows, different, example, ulps, contribution }: Ve
   const raw =
     example === undefined
       ? `${count} rows, raw scores identical`
-      : `${different.toLocaleString('en-US')} raw scores of ${count} rows differ, first row ${example.row}: ${example.kernel}, LightGBM ${example.lightgbm}`;
+      : `${different.toLocaleString('en-US')} raw scores of ${count} rows differ, ` +
+        `first row ${example.row}: ${example.kernel}, LightGBM ${example.lightgbm}`;
   const predictions =
     ulps === 0
       ? 'predictions identical'

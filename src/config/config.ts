@@ -1,7 +1,10 @@
 /**
- * The configuration: the one place that reads the environment, and the one table of defaults.
+ * The server's settings: the only code that reads them from the environment, and the one table of their defaults.
+ * A variable that is blank counts as not set.
  *
- * A variable that is set to the empty string counts as not set.
+ * A few variables that are not settings of the server are read where they are used: AWS_* by `store/s3-client.ts` and
+ * the AWS SDK, CXX and PATH by `native/build.ts`, OMP_WAIT_POLICY by `native/library.ts`, SOURCE_DATE_EPOCH by
+ * `commands/train.ts`, LIGHTSCORE_URL and LIGHTSCORE_ADMIN_KEY by `commands/admin-client.ts`.
  */
 import { availableParallelism } from 'node:os';
 import { descriptorLimit } from './descriptor-limit.js';
@@ -9,15 +12,15 @@ import { type TlsFiles, checkTls } from './check-tls.js';
 import { misspelled } from './misspelled.js';
 import { Reader } from './reader.js';
 import { LightscoreError } from '../errors.js';
-import { CEILING } from '../contract/schemas.js';
+import { SCHEMA_LIMITS } from '../contract/schemas.js';
 import type { AccessKeys } from '../access/access-control.js';
 import type { ApiKey } from '../access/keys.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Scoring threads unless told otherwise: every acceptor's event loop has a core, workers have the others, and each
- * acceptor has a worker.
+ * The default of WORKERS: one core for each acceptor's event loop, the others for scoring threads, and at least one
+ * scoring thread for each acceptor.
  */
 function workersFor(acceptors: number): number {
   return Math.max(acceptors, availableParallelism() - acceptors);
@@ -67,7 +70,7 @@ const TRANSPORTS = ['auto', 'uws', 'node'] as const;
 const SCORINGS = ['pool', 'auto', 'inline'] as const;
 const CHALLENGER_MODES = ['ab', 'shadow'] as const;
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
-/** What Python's logging calls the same levels: the service replaced here took those names. */
+/** Python's names of the same levels: the Python service that this server replaces accepts them. */
 const PYTHON_LOG_LEVELS = { notset: 'trace', warning: 'warn', critical: 'fatal' } as const;
 
 export type TransportSetting = (typeof TRANSPORTS)[number];
@@ -77,9 +80,9 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 
 export interface Challenger {
   readonly version: string;
-  /** Share of the requests it takes part in: 0 to 1. */
+  /** Share of the requests that it scores: 0 to 1. */
   readonly share: number;
-  /** `ab`: it answers its share. `shadow`: it scores its share, and the champion answers. */
+  /** `ab`: the challenger answers its share. `shadow`: it scores its share, and the champion answers all requests. */
   readonly mode: ChallengerMode;
 }
 
@@ -89,7 +92,7 @@ export interface Config {
     readonly port: number;
     /** Address or host name to listen on. */
     readonly host: string;
-    /** Listening threads. */
+    /** Threads that accept connections. */
     readonly acceptors: number;
     /** What speaks HTTP: `uws` is uWebSockets.js, `node` Node's own server, `auto` the former where it loads. */
     readonly transport: TransportSetting;
@@ -113,11 +116,11 @@ export interface Config {
     readonly trustedProxies: number;
     /** Largest request body, in bytes. */
     readonly maxBodyBytes: number;
-    /** Most rows of one batch request. */
+    /** Maximum number of rows in one batch request. */
     readonly maxBatchRows: number;
-    /** How long a request may take from its last byte to its answer, in milliseconds. */
+    /** Maximum time from a request's last byte to its answer, in milliseconds. */
     readonly requestTimeoutMs: number;
-    /** How long a shutdown waits for accepted requests, in milliseconds. */
+    /** Maximum time that a shutdown waits for accepted requests, in milliseconds. */
     readonly drainTimeoutMs: number;
   };
   readonly access: {
@@ -135,17 +138,17 @@ export interface Config {
   };
   readonly models: {
     /**
-     * Where the artifacts are: a bucket where MODEL_S3_BUCKET is set, else a folder. The prefix is empty or ends in a
+     * Where the artifacts are: a bucket if MODEL_S3_BUCKET is set, otherwise a folder. The prefix is empty or ends in a
      * slash.
      */
     readonly store:
       | { readonly kind: 'folder'; readonly folder: string }
       | { readonly kind: 's3'; readonly bucket: string; readonly prefix: string };
-    /** The version to serve; undefined: what current.json names, else the highest. */
+    /** The version to serve; undefined: the one that current.json names, otherwise the highest. */
     readonly version: string | undefined;
-    /** Seconds between two looks at the store for another version; 0 is off. */
+    /** Seconds between two polls of the store for another version; 0 is off. */
     readonly pollSeconds: number;
-    /** Refuse an artifact whose metadata has no checksums. */
+    /** Whether an artifact whose metadata lacks a checksum of a file in use is refused. */
     readonly requireChecksums: boolean;
     /** Ed25519 public key (PEM) that every artifact must be signed with. */
     readonly publicKey: string | undefined;
@@ -153,9 +156,9 @@ export interface Config {
   };
   readonly scoring: {
     readonly mode: Scoring;
-    /** Scoring threads of all acceptors; each has one at least. */
+    /** Scoring threads of all acceptors together; each acceptor has at least one. */
     readonly workers: number;
-    /** Most rows that wait to be scored; more are refused with 503. */
+    /** Maximum number of rows that wait to be scored; further ones are refused with 503. */
     readonly queueRows: number;
   };
   readonly log: {
@@ -170,43 +173,53 @@ export interface Config {
 export interface Configuration {
   /** Deeply frozen. */
   readonly config: Config;
-  /** One line each: what was probably meant otherwise, but does not keep the server from starting. */
+  /** One line each: settings that are probably mistakes, but do not prevent the server from starting. */
   readonly warnings: readonly string[];
 }
 
 /**
- * Reads and checks the whole environment.
- *
- * @throws LightscoreError CONFIG_INVALID, whose message has one line for each mistake.
+ * Reads and checks all settings.
+ * @throws LightscoreError CONFIG_INVALID, whose message has one line for each mistake
  */
 export function readConfig(env: Environment): Configuration {
   const read = new Reader(env);
-  const acceptors = read.integer('ACCEPTORS', DEFAULTS.ACCEPTORS, 1, 64);
+  const acceptors = read.integer('ACCEPTORS', { fallback: DEFAULTS.ACCEPTORS, min: 1, max: 64 });
 
   const config: Config = {
     http: {
-      port: read.integer('PORT', DEFAULTS.PORT, 0, 65_535),
+      port: read.integer('PORT', { fallback: DEFAULTS.PORT, min: 0, max: 65_535 }),
       host: read.host('HOST', DEFAULTS.HOST),
       acceptors,
       transport: read.choice('TRANSPORT', TRANSPORTS, DEFAULTS.TRANSPORT),
-      maxConnections: read.integer('MAX_CONNECTIONS', defaultConnections(), 1, 10_000_000),
-      keepAliveMs: read.integer('KEEP_ALIVE_MS', DEFAULTS.KEEP_ALIVE_MS, 0, 3_600_000),
-      bodyTimeoutMs: read.integer('BODY_TIMEOUT_MS', DEFAULTS.BODY_TIMEOUT_MS, 1, 600_000),
-      bodyMinBytesPerSecond: read.integer(
-        'BODY_MIN_BYTES_PER_SECOND',
-        DEFAULTS.BODY_MIN_BYTES_PER_SECOND,
-        0,
-        1024 ** 3,
-      ),
+      maxConnections: read.integer('MAX_CONNECTIONS', { fallback: defaultConnections(), min: 1, max: 10_000_000 }),
+      keepAliveMs: read.integer('KEEP_ALIVE_MS', { fallback: DEFAULTS.KEEP_ALIVE_MS, min: 0, max: 3_600_000 }),
+      bodyTimeoutMs: read.integer('BODY_TIMEOUT_MS', { fallback: DEFAULTS.BODY_TIMEOUT_MS, min: 1, max: 600_000 }),
+      bodyMinBytesPerSecond: read.integer('BODY_MIN_BYTES_PER_SECOND', {
+        fallback: DEFAULTS.BODY_MIN_BYTES_PER_SECOND,
+        min: 0,
+        max: 1024 ** 3,
+      }),
       compress: read.flag('COMPRESS_RESPONSES', DEFAULTS.COMPRESS_RESPONSES),
-      maxHeaderBytes: read.integer('MAX_HEADER_BYTES', DEFAULTS.MAX_HEADER_BYTES, 1024, 1024 ** 2),
+      maxHeaderBytes: read.integer('MAX_HEADER_BYTES', {
+        fallback: DEFAULTS.MAX_HEADER_BYTES,
+        min: 1024,
+        max: 1024 ** 2,
+      }),
       tls: readTls(read),
       corsOrigins: read.origins('CORS_ORIGINS'),
-      trustedProxies: read.integer('TRUST_PROXY', DEFAULTS.TRUST_PROXY, 0, 16),
-      maxBodyBytes: read.integer('MAX_BODY_BYTES', DEFAULTS.MAX_BODY_BYTES, 1, 1024 ** 3),
-      maxBatchRows: read.integer('MAX_BATCH_ROWS', DEFAULTS.MAX_BATCH_ROWS, 1, CEILING.batchRows),
-      requestTimeoutMs: read.integer('REQUEST_TIMEOUT_MS', DEFAULTS.REQUEST_TIMEOUT_MS, 1, 600_000),
-      drainTimeoutMs: read.integer('DRAIN_TIMEOUT_MS', DEFAULTS.DRAIN_TIMEOUT_MS, 0, 600_000),
+      trustedProxies: read.integer('TRUST_PROXY', { fallback: DEFAULTS.TRUST_PROXY, min: 0, max: 16 }),
+      maxBodyBytes: read.integer('MAX_BODY_BYTES', { fallback: DEFAULTS.MAX_BODY_BYTES, min: 1, max: 1024 ** 3 }),
+      maxBatchRows: read.integer('MAX_BATCH_ROWS', {
+        fallback: DEFAULTS.MAX_BATCH_ROWS,
+        min: 1,
+        max: SCHEMA_LIMITS.batchRows,
+      }),
+      requestTimeoutMs: read.integer('REQUEST_TIMEOUT_MS', {
+        fallback: DEFAULTS.REQUEST_TIMEOUT_MS,
+        min: 1,
+        max: 600_000,
+      }),
+      drainTimeoutMs: read.integer('DRAIN_TIMEOUT_MS', { fallback: DEFAULTS.DRAIN_TIMEOUT_MS, min: 0, max: 600_000 }),
     },
     access: {
       apiKeys: read.keys('API_KEYS', 'API_KEYS_FILE'),
@@ -214,24 +227,28 @@ export function readConfig(env: Environment): Configuration {
       apiKeysFile: read.text('API_KEYS_FILE'),
       adminApiKeysFile: read.text('ADMIN_API_KEYS_FILE'),
       metricsAuth: read.flag('METRICS_AUTH', DEFAULTS.METRICS_AUTH),
-      rateLimit: read.integer('RATE_LIMIT', DEFAULTS.RATE_LIMIT, 0, 1_000_000),
+      rateLimit: read.integer('RATE_LIMIT', { fallback: DEFAULTS.RATE_LIMIT, min: 0, max: 1_000_000 }),
     },
     models: {
       store: readStore(read),
       version: read.version('MODEL_VERSION'),
-      pollSeconds: read.number('MODEL_POLL_SECONDS', DEFAULTS.MODEL_POLL_SECONDS, 0, 86_400),
+      pollSeconds: read.number('MODEL_POLL_SECONDS', { fallback: DEFAULTS.MODEL_POLL_SECONDS, min: 0, max: 86_400 }),
       requireChecksums: read.flag('MODEL_REQUIRE_CHECKSUMS', DEFAULTS.MODEL_REQUIRE_CHECKSUMS),
       publicKey: read.publicKey('MODEL_PUBLIC_KEY'),
       challenger: readChallenger(read),
     },
     scoring: {
       mode: read.choice('SCORING', SCORINGS, DEFAULTS.SCORING),
-      workers: read.integer('WORKERS', workersFor(acceptors), 1, 256),
-      queueRows: read.integer('QUEUE_ROWS', DEFAULTS.QUEUE_ROWS, 1, 10_000_000),
+      workers: read.integer('WORKERS', { fallback: workersFor(acceptors), min: 1, max: 256 }),
+      queueRows: read.integer('QUEUE_ROWS', { fallback: DEFAULTS.QUEUE_ROWS, min: 1, max: 10_000_000 }),
     },
     log: {
       level: read.choice('LOG_LEVEL', LOG_LEVELS, DEFAULTS.LOG_LEVEL, PYTHON_LOG_LEVELS),
-      predictionSample: read.number('PREDICTION_LOG_SAMPLE', DEFAULTS.PREDICTION_LOG_SAMPLE, 0, 1),
+      predictionSample: read.number('PREDICTION_LOG_SAMPLE', {
+        fallback: DEFAULTS.PREDICTION_LOG_SAMPLE,
+        min: 0,
+        max: 1,
+      }),
       auditFile: read.newFile('AUDIT_LOG'),
     },
   };
@@ -270,8 +287,9 @@ function readStore(read: Reader): Config['models']['store'] {
 function readChallenger(read: Reader): Challenger | undefined {
   const version = read.version('CHALLENGER_VERSION');
   const mode = read.choice('CHALLENGER_MODE', CHALLENGER_MODES, DEFAULTS.CHALLENGER_MODE);
-  // A shadow answers nobody: it scores everything unless told otherwise.
-  const share = read.number('CHALLENGER_SHARE', mode === 'shadow' ? 1 : DEFAULTS.CHALLENGER_SHARE, 0, 1);
+  // A challenger in shadow mode answers no request, so by default it scores all of them.
+  const fallback = mode === 'shadow' ? 1 : DEFAULTS.CHALLENGER_SHARE;
+  const share = read.number('CHALLENGER_SHARE', { fallback, min: 0, max: 1 });
   if (!read.isSet('CHALLENGER_VERSION')) {
     for (const name of ['CHALLENGER_SHARE', 'CHALLENGER_MODE'] as const) {
       if (read.isSet(name)) read.mistake(`${name} is set, but CHALLENGER_VERSION is not: there is no challenger`);
@@ -280,23 +298,25 @@ function readChallenger(read: Reader): Challenger | undefined {
   return version === undefined ? undefined : { version, share, mode };
 }
 
-/** What no variable tells on its own. */
+/** Checks the settings that depend on each other. */
 function checkTogether({ access, http, models, scoring }: Config, read: Reader): void {
   const { challenger, version } = models;
   if (challenger !== undefined && challenger.version === version)
     read.mistake(`CHALLENGER_VERSION is ${challenger.version}, the same as MODEL_VERSION`);
   if (challenger !== undefined && challenger.share === 0)
-    read.warnings.push(`the challenger ${challenger.version} takes part in no request: CHALLENGER_SHARE is 0`);
+    read.warnings.push(`the challenger ${challenger.version} scores no requests: CHALLENGER_SHARE is 0`);
   checkKeysDiffer(access, read);
   if (access.metricsAuth && access.apiKeys.length + access.adminApiKeys.length === 0)
     read.mistake('METRICS_AUTH is 1, but neither API_KEYS nor ADMIN_API_KEYS is set: nobody could read the metrics');
   if (scoring.workers < http.acceptors)
     read.warnings.push(
-      `WORKERS (${scoring.workers}) is less than ACCEPTORS (${http.acceptors}): there are ${http.acceptors} scoring threads, one for each acceptor`,
+      `WORKERS (${scoring.workers}) is less than ACCEPTORS (${http.acceptors}): ` +
+        `there are ${http.acceptors} scoring threads, one for each acceptor`,
     );
   if (scoring.queueRows < http.maxBatchRows) {
     read.warnings.push(
-      `QUEUE_ROWS (${scoring.queueRows}) is less than MAX_BATCH_ROWS (${http.maxBatchRows}): larger batches than the queue are always refused`,
+      `QUEUE_ROWS (${scoring.queueRows}) is less than MAX_BATCH_ROWS (${http.maxBatchRows}): ` +
+        'batches larger than the queue are always refused',
     );
   }
 }
@@ -306,7 +326,8 @@ function checkKeysDiffer(access: AccessKeys, read: Reader): void {
     const same = access.apiKeys.find((key) => key.digest.equals(digest));
     if (same !== undefined)
       read.mistake(
-        `ADMIN_API_KEYS: the key of ${JSON.stringify(id)} is also ${JSON.stringify(same.id)} of API_KEYS: admin keys must be keys of their own`,
+        `ADMIN_API_KEYS: the key of ${JSON.stringify(id)} is also the key of ${JSON.stringify(same.id)} in API_KEYS: ` +
+          'administration needs a different key',
       );
   }
 }
@@ -328,7 +349,7 @@ export function rereadKeys({ apiKeys, adminApiKeys, apiKeysFile, adminApiKeysFil
 }
 
 function deepFreeze<T extends object>(value: T): T {
-  // A Buffer cannot be frozen; the digests of keys are the only ones.
+  // A Buffer cannot be frozen; the digests of keys are the only Buffers here.
   for (const part of Object.values(value))
     if (typeof part === 'object' && part !== null && !Buffer.isBuffer(part)) deepFreeze(part);
   return Object.freeze(value);

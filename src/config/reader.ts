@@ -1,3 +1,4 @@
+/** Reads and checks single environment variables: numbers, choices, files, keys. */
 import { createPublicKey } from 'node:crypto';
 import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { isIP } from 'node:net';
@@ -6,12 +7,19 @@ import { keyDigest, type ApiKey } from '../access/keys.js';
 import type { Variable } from './misspelled.js';
 import { quote } from '../quote.js';
 
-/** A shorter API key draws a warning. */
-const SHORT_KEY = 16;
+/** API keys of fewer characters cause a warning. */
+const MIN_KEY_LENGTH = 16;
+
+/** A number's default and bounds, both inclusive. */
+export interface NumberRange {
+  readonly fallback: number;
+  readonly min: number;
+  readonly max: number;
+}
 
 /**
- * Reads variables one by one. A wrong value is noted as a mistake, and the default stands in for it so that reading
- * goes on to the next. No line repeats the value of a secret.
+ * Reads variables one by one. A wrong value is recorded as a mistake and replaced by the default, so that one run
+ * reports all mistakes. No line repeats the value of a secret.
  */
 export class Reader {
   /** One line each. */
@@ -24,7 +32,7 @@ export class Reader {
     this.#env = env;
   }
 
-  /** One line each, though a path may have line ends in it. */
+  /** Records a mistake as one line: control characters, which a path may contain, are escaped. */
   mistake(line: string): undefined {
     this.mistakes.push(line.replaceAll(/\p{Cc}/gu, (control) => JSON.stringify(control).slice(1, -1)));
   }
@@ -39,61 +47,61 @@ export class Reader {
     return this.text(name) !== undefined;
   }
 
-  integer(name: Variable, otherwise: number, least: number, most: number): number {
+  integer(name: Variable, { fallback, min, max }: NumberRange): number {
     const value = this.text(name);
-    if (value === undefined) return otherwise;
+    if (value === undefined) return fallback;
     const number = /^\d{1,15}$/.test(value) ? Number(value) : NaN;
-    if (number >= least && number <= most) return number;
-    this.mistake(`${name} must be a whole number from ${least} to ${most}, not ${quote(value)}`);
-    return otherwise;
+    if (number >= min && number <= max) return number;
+    this.mistake(`${name} must be a whole number from ${min} to ${max}, not ${quote(value)}`);
+    return fallback;
   }
 
-  number(name: Variable, otherwise: number, least: number, most: number): number {
+  number(name: Variable, { fallback, min, max }: NumberRange): number {
     const value = this.text(name);
-    if (value === undefined) return otherwise;
+    if (value === undefined) return fallback;
     const number = /^(\d+\.?\d*|\.\d+)(e-?\d+)?$/i.test(value) ? Number(value) : NaN;
-    if (number >= least && number <= most) return number;
-    this.mistake(`${name} must be a number from ${least} to ${most}, not ${quote(value)}`);
-    return otherwise;
+    if (number >= min && number <= max) return number;
+    this.mistake(`${name} must be a number from ${min} to ${max}, not ${quote(value)}`);
+    return fallback;
   }
 
-  flag(name: Variable, otherwise: boolean): boolean {
+  flag(name: Variable, fallback: boolean): boolean {
     const value = this.text(name)?.toLowerCase();
-    if (value === undefined) return otherwise;
+    if (value === undefined) return fallback;
     if (['1', 'true', 'yes', 'on'].includes(value)) return true;
     if (!['0', 'false', 'no', 'off'].includes(value)) this.mistake(`${name} must be 0 or 1, not ${quote(value)}`);
     return false;
   }
 
-  /** One of `choices`, in any case. `aliases` are further names, in lower case, for some of them. */
+  /** One of `choices`, in upper or lower case. `aliases` maps other names, in lower case, to choices. */
   choice<T extends string>(
     name: Variable,
     choices: readonly T[],
-    otherwise: T,
+    fallback: T,
     aliases: Readonly<Record<string, T>> = {},
   ): T {
     const value = this.text(name)?.toLowerCase();
-    if (value === undefined) return otherwise;
+    if (value === undefined) return fallback;
     const chosen =
       choices.find((choice) => choice === value) ?? (Object.hasOwn(aliases, value) ? aliases[value] : undefined);
     if (chosen !== undefined) return chosen;
     this.mistake(`${name} must be one of ${choices.join(', ')}, not ${quote(value)}`);
-    return otherwise;
+    return fallback;
   }
 
-  host(name: Variable, otherwise: string): string {
+  host(name: Variable, fallback: string): string {
     const value = this.text(name);
-    if (value === undefined) return otherwise;
+    if (value === undefined) return fallback;
     const isHostName =
       value.length <= 253 &&
       /^[a-z\d_]([a-z\d_-]*[a-z\d_])?(\.[a-z\d_]([a-z\d_-]*[a-z\d_])?)*\.?$/i.test(value) &&
       !/^[\d.]+$/.test(value);
     if (isIP(value) !== 0 || isHostName) return value;
     this.mistake(`${name} must be an IP address or a host name, not ${quote(value)}`);
-    return otherwise;
+    return fallback;
   }
 
-  /** The name of a version: one path segment, as it becomes part of a path or an object key. */
+  /** The name of a version: one path segment, because it becomes part of a path or an object key. */
   version(name: Variable): string | undefined {
     const value = this.text(name);
     if (value === undefined || /^[a-z\d][\w.+-]{0,127}$/i.test(value)) return value;
@@ -111,9 +119,9 @@ export class Reader {
     return this.mistake(`${name} must be the name of a bucket${hint}, not ${quote(value)}`);
   }
 
-  /** A key prefix: empty (written as "/"), or without a leading and with one closing slash. */
-  prefix(name: Variable, otherwise: string): string {
-    const value = (this.text(name) ?? otherwise).replace(/^\/+/, '').replace(/\/+$/, '');
+  /** A prefix of object keys: empty (set as "/"), or without a leading slash and with one trailing slash. */
+  prefix(name: Variable, fallback: string): string {
+    const value = (this.text(name) ?? fallback).replace(/^\/+/, '').replace(/\/+$/, '');
     return value === '' ? '' : `${value}/`;
   }
 
@@ -124,7 +132,7 @@ export class Reader {
     return reason === undefined ? path : this.mistake(`${name}: ${path}: ${reason}`);
   }
 
-  /** A file that need not be there, but whose folder must. */
+  /** A file that need not exist, in a folder that must. */
   newFile(name: Variable): string | undefined {
     const path = this.text(name);
     if (path === undefined) return undefined;
@@ -141,9 +149,9 @@ export class Reader {
     const reason = inline ? undefined : unreadable(value);
     if (reason !== undefined) return this.mistake(`${name}: ${value}: ${reason}`);
     const place = inline ? name : `${name}: ${value}`;
-    // Environment files often carry line ends as the two characters "\n".
+    // Environment files often contain line ends as the two characters "\n".
     const pem = inline ? value.replaceAll('\\n', '\n') : readFileSync(value, 'utf8');
-    if (pem.includes('PRIVATE KEY')) return this.mistake(`${place}: is a private key; give the server the public one`);
+    if (pem.includes('PRIVATE KEY')) return this.mistake(`${place}: is a private key; set the public key instead`);
     try {
       const type = createPublicKey(pem).asymmetricKeyType;
       return type === 'ed25519' ? pem : this.mistake(`${place}: is not an Ed25519 key, but ${type ?? 'another'}`);
@@ -170,7 +178,7 @@ export class Reader {
     const keys: ApiKey[] = [];
     for (const [index, entry] of list.map((each) => each.trim()).entries()) {
       if (entry === '') continue;
-      const key = this.#key(name, entry, index + 1);
+      const key = this.#key(name, { entry, position: index + 1 });
       if (key === undefined) continue;
       if (keys.some(({ id }) => id === key.id)) this.mistake(`${name}: the id ${quote(key.id)} appears twice`);
       const same = keys.find(({ digest }) => digest.equals(key.digest));
@@ -193,8 +201,8 @@ export class Reader {
     });
   }
 
-  #key(name: Variable, entry: string, position: number): ApiKey | undefined {
-    // What is not well-formed may be a bare key: it is named by its position only.
+  #key(name: Variable, { entry, position }: { entry: string; position: number }): ApiKey | undefined {
+    // A malformed entry may be a bare key, so the message gives its position only.
     const [, id, secret] = /^([^:]*):(.*)$/s.exec(entry) ?? [];
     if (id === undefined || secret === undefined)
       return this.mistake(`${name}: entry ${position} must be id:key or id:sha256:HEX`);
@@ -208,15 +216,16 @@ export class Reader {
     }
     if (!/^[\x21-\x7e]{1,1024}$/.test(secret))
       return this.mistake(`${name}: the key of ${quote(id)} must be 1 to 1024 visible ASCII characters`);
-    if (secret.length < SHORT_KEY)
+    if (secret.length < MIN_KEY_LENGTH)
       this.warnings.push(
-        `${name}: the key of ${quote(id)} has only ${secret.length} characters: ${SHORT_KEY} or more resist guessing`,
+        `${name}: the key of ${quote(id)} has only ${secret.length} characters: ` +
+          `${MIN_KEY_LENGTH} or more resist guessing`,
       );
     return { id, digest: keyDigest(secret) };
   }
 }
 
-/** Why a file cannot be read; undefined where it can. */
+/** Why a file cannot be read; undefined if it can. */
 function unreadable(path: string): string | undefined {
   if (!existsSync(path)) return 'no such file';
   if (!statSync(path).isFile()) return 'is not a file';

@@ -1,11 +1,10 @@
-/**
- * The `/docs` page: the routes, a form to try them, and what each problem means. It loads nothing but `/openapi.json`.
- */
+/** The `/docs` page: the routes, a form to try them, and all problems. It loads nothing but `/openapi.json`. */
 import { createHash } from 'node:crypto';
 import { SCRIPT } from './docs/script.js';
 import { STYLE } from './docs/style.js';
 import { problemAnchor, PROBLEMS, type ProblemCode } from './problem.js';
 import { DEFAULT_TOP_K, MAX_TOP_K } from './query.js';
+import { SCHEMA_LIMITS } from './schemas.js';
 import { escapeHtml } from '../html.js';
 
 export interface DocsPage {
@@ -15,7 +14,8 @@ export interface DocsPage {
 
 function problemRow(code: ProblemCode): string {
   const { status, title, detail } = PROBLEMS[code];
-  return `<div id="${problemAnchor(code)}"><dt>${status}</dt><dd>${escapeHtml(title)}</dd><dd class="quiet">${escapeHtml(detail)}</dd></div>`;
+  const explanation = `<dd>${escapeHtml(title)}</dd><dd class="quiet">${escapeHtml(detail)}</dd>`;
+  return `<div id="${problemAnchor(code)}"><dt>${status}</dt>${explanation}</div>`;
 }
 
 const codes = Object.keys(PROBLEMS).filter((code): code is ProblemCode => code in PROBLEMS);
@@ -42,24 +42,30 @@ const html = `<!doctype html>
 <form class="card" id="score-form">
 <div id="fields"></div>
 <div class="options">
-<div id="id-field"><label for="request-id">request_id</label><input id="request-id" maxlength="256" autocomplete="off"></div>
-<div><label for="top-k">Top features</label><input id="top-k" type="number" min="1" max="${MAX_TOP_K}" value="${DEFAULT_TOP_K}" required></div>
-<div><label for="key">API key, if the server asks for one</label><input id="key" type="password" autocomplete="off"></div>
+<div id="id-field"><label for="request-id">request_id</label>
+<input id="request-id" maxlength="${SCHEMA_LIMITS.requestIdLength}" autocomplete="off"></div>
+<div><label for="top-k">Top features</label>
+<input id="top-k" type="number" min="1" max="${MAX_TOP_K}" value="${DEFAULT_TOP_K}" required></div>
+<div><label for="key">API key, if the server requires one</label>
+<input id="key" type="password" autocomplete="off"></div>
 <label class="row"><input id="shap" type="checkbox"> Rank by exact SHAP</label>
 </div>
 <button id="score-button" disabled>Score</button>
 </form>
-<section class="card" aria-label="Answer" aria-live="polite" id="answer"><p class="quiet">The answer will be here.</p></section>
+<section class="card" aria-label="Answer" aria-live="polite" id="answer">
+<p class="quiet">The answer appears here.</p></section>
 </div>
 <h2>Routes</h2>
 <div class="card" id="routes"></div>
 <h2 id="problems">Problems</h2>
-<p class="quiet">Every refusal is <code>application/problem+json</code> (RFC 9457). Its <code>type</code> leads to one of these.</p>
+<p class="quiet">Every error response is <code>application/problem+json</code> (RFC 9457).
+Its <code>type</code> is a link to one of these entries.</p>
 <dl class="card problems">
 ${codes.map(problemRow).join('\n')}
 </dl>
 </main>
-<footer><noscript>Trying routes needs JavaScript. </noscript>The contract for machines: <a href="/openapi.json">/openapi.json</a></footer>
+<footer><noscript>The form needs JavaScript. </noscript>
+OpenAPI document: <a href="/openapi.json">/openapi.json</a></footer>
 <script>${SCRIPT}</script>
 </body>
 </html>
@@ -67,7 +73,7 @@ ${codes.map(problemRow).join('\n')}
 
 const sha256 = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 
-// Nothing may run, load or embed but what is above, and requests go to this server only.
+// The page runs only its own script and style, loads nothing from elsewhere, and calls only this server.
 const contentSecurityPolicy = [
   "default-src 'none'",
   `script-src ${sha256(SCRIPT)}`,
@@ -79,7 +85,7 @@ const contentSecurityPolicy = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** The page is the same for every model: what differs comes from `/openapi.json`. */
+/** The page is the same for every model; what depends on the model comes from `/openapi.json`. */
 export const DOCS_PAGE: DocsPage = {
   html,
   headers: [

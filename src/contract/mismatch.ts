@@ -1,16 +1,14 @@
-/** One clear sentence for what `JSON.parse` or a compiled validator found wrong with a body. */
+/** Explains in one sentence what `JSON.parse` or a compiled validator found wrong with a body. */
 import type { ProblemOptions } from './problem.js';
-import type { ProblemPlace } from './schemas.js';
+import { type BodyError, scoreRequestSchema } from './schemas.js';
 import type { SchemaMismatch } from './validators.generated.js';
 import { quote } from '../quote.js';
 
-/** Text of the client's own that is repeated to it is cut to this many UTF-16 code units. */
-const QUOTED_LENGTH = 64;
+/** A field name of more UTF-16 code units is not repeated in a pointer; `quote` cuts it in a message. */
+const MAX_POINTER_NAME = 64;
 
-/**
- * The pointer in words: "" is "The body", "/features/3" is "features[3]", "/17/request_id" is "Item 17: request_id".
- */
-export function placeInWords(pointer: string): string {
+/** A pointer in words: "" is "The body", "/features/3" is "features[3]", "/17/request_id" is "Item 17: request_id". */
+export function describePointer(pointer: string): string {
   const parts = pointer.split('/').slice(1);
   const item = parts.length > 0 && /^\d+$/.test(parts[0]) ? parts.shift() : undefined;
   const field = parts.length > 1 ? `${parts[0]}[${parts[1]}]` : parts[0];
@@ -44,24 +42,24 @@ function kindOf(value: unknown): string {
   return WITH_ARTICLE[typeof value];
 }
 
-function describe({ instancePath, keyword, params }: SchemaMismatch, body: unknown): ProblemPlace {
-  const place = placeInWords(instancePath);
+function describe({ instancePath, keyword, params }: SchemaMismatch, body: unknown, fields: string): BodyError {
+  const place = describePointer(instancePath);
   switch (keyword) {
     case 'required':
       return {
         pointer: `${instancePath}/${String(params['missingProperty'])}`,
-        detail: `${placeInWords(`${instancePath}/${String(params['missingProperty'])}`)} is missing`,
+        detail: `${describePointer(`${instancePath}/${String(params['missingProperty'])}`)} is missing`,
       };
     case 'additionalProperties': {
       const name = String(params['additionalProperty']);
-      // A name too long to repeat is pointed at by its object.
+      // If the name is too long, the pointer names the object that has the field.
       const pointer =
-        name.length > QUOTED_LENGTH
+        name.length > MAX_POINTER_NAME
           ? instancePath
           : `${instancePath}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
       return {
         pointer,
-        detail: `${place} has an unknown field ${quote(name)}; the fields are features, feature_names and request_id`,
+        detail: `${place} has an unknown field ${quote(name)}; the fields are ${fields}`,
       };
     }
     case 'type': {
@@ -86,23 +84,31 @@ function describe({ instancePath, keyword, params }: SchemaMismatch, body: unkno
 }
 
 /**
- * What an INVALID_BODY problem says of a mismatch.
+ * Explains a schema mismatch, for an INVALID_BODY problem.
  *
- * @param errors the validator's `errors`, right after it answered false.
- * @param body what it was given.
+ * @param errors the validator's `errors`, right after it returned false
+ * @param body the value that was validated
+ * @param schema of the object whose fields are listed if one is unknown
  */
-export function explainMismatch(errors: readonly SchemaMismatch[] | null | undefined, body: unknown): ProblemOptions {
-  const places = (errors ?? []).map((mismatch) => describe(mismatch, body));
-  return places.length > 0 ? { detail: places[0].detail, errors: places } : {};
+export function explainMismatch(
+  errors: readonly SchemaMismatch[] | null | undefined,
+  body: unknown,
+  schema: { readonly properties: object } = scoreRequestSchema,
+): ProblemOptions {
+  const fields = Object.keys(schema.properties)
+    .join(', ')
+    .replace(/, (?=[^,]*$)/, ' and ');
+  const bodyErrors = (errors ?? []).map((mismatch) => describe(mismatch, body, fields));
+  return bodyErrors.length > 0 ? { detail: bodyErrors[0].detail, errors: bodyErrors } : {};
 }
 
 /**
- * What a MALFORMED_JSON problem says of a body that is not JSON.
+ * Explains why a body is not JSON, for a MALFORMED_JSON problem.
  *
  * V8's own message quotes the body and changes between versions, so only the position is taken from it.
  *
- * @param text the body.
- * @param error what `JSON.parse` threw.
+ * @param text the body
+ * @param error what `JSON.parse` threw
  */
 export function explainMalformedJson(text: string, error: unknown): ProblemOptions {
   if (text.trim() === '') return { detail: 'The body is empty.' };

@@ -1,42 +1,39 @@
-/** The admin routes in the OpenAPI document, where the server has them. */
+/** The admin routes in the OpenAPI document, and the schemas that only they use. */
+import { type JsonObject, type Paths, answer, ref, refusals, requestBody, security } from './openapi-parts.js';
 import type { ProblemCode } from './problem.js';
 import { experimentRequestSchema } from './schemas.js';
 
-type JsonObject = { readonly [key: string]: unknown };
-
-/** How the document writes references, answers and refusals. */
-export interface DocumentParts {
-  readonly ref: (name: string) => JsonObject;
-  readonly answer: (description: string, mediaType: string, schema: JsonObject, example?: unknown) => JsonObject;
-  readonly refusals: (codes: readonly ProblemCode[]) => JsonObject;
-}
-
 const versionOrNull = (description: string) => ({ type: ['string', 'null'], description });
+
+/** The versions that have a role, in the answers of several routes. */
+const ROLES = {
+  champion: versionOrNull('The version that answers requests.'),
+  previous: versionOrNull('The version that a rollback activates.'),
+  challenger: versionOrNull('The challenger of the current experiment.'),
+};
 
 const changeSchema = {
   type: 'object',
-  description: 'What became of a change.',
+  description: 'The outcome of a change.',
   required: ['outcome', 'version', 'detail', 'champion', 'previous', 'challenger'],
   properties: {
     outcome: {
       type: 'string',
       enum: ['loaded', 'activated', 'unchanged', 'held', 'deleted', 'started', 'ended'],
-      description: 'held: the store still names what was rolled back from.',
+      description: 'held: nothing changed, because the store still names the same version as at the last rollback.',
     },
     version: { type: 'string' },
-    detail: { type: 'string', description: 'The same in words.' },
-    champion: versionOrNull('Answers requests.'),
-    previous: versionOrNull('Where a rollback goes.'),
-    challenger: versionOrNull('Of the experiment that runs.'),
+    detail: { type: 'string', description: 'The outcome in words.' },
+    ...ROLES,
   },
 };
 
 const experimentSchema = {
   type: ['object', 'null'],
-  description: 'The experiment that runs.',
+  description: 'The current experiment; null if none is running.',
   required: ['champion', 'challenger', 'mode', 'share', 'started', 'started_by'],
   properties: {
-    champion: versionOrNull('Answers the rest.'),
+    champion: versionOrNull('The version that answers the other requests.'),
     challenger: { type: 'string' },
     mode: { type: 'string', enum: ['ab', 'shadow'] },
     share: { type: 'number', minimum: 0, maximum: 1 },
@@ -45,61 +42,62 @@ const experimentSchema = {
   },
 };
 
-const modelsSchema = {
+const modelSchema = {
   type: 'object',
-  description: 'What the server holds.',
-  required: ['champion', 'previous', 'challenger', 'experiment', 'under_way', 'named_by_store', 'models'],
+  required: ['version', 'state', 'role', 'generation', 'files'],
   properties: {
-    champion: versionOrNull('Answers requests.'),
-    previous: versionOrNull('Where a rollback goes.'),
-    challenger: versionOrNull('Of the experiment that runs.'),
-    experiment: { $ref: '#/components/schemas/Experiment' },
-    under_way: { type: ['object', 'null'], description: 'The load that runs: what, and by whom.' },
-    named_by_store: {
+    version: { type: 'string' },
+    state: { type: 'string', enum: ['loading', 'verified', 'warm', 'active', 'draining', 'retired', 'failed'] },
+    role: { type: ['string', 'null'], enum: ['champion', 'previous', 'challenger', null] },
+    reason: { type: ['string', 'null'], description: 'Why the load failed.' },
+    generation: { type: 'integer', description: 'Number of the load, counted from the start of the process.' },
+    loaded_by: { type: 'string' },
+    load_started: { type: 'string', description: 'ISO 8601, UTC.' },
+    load_ms: { type: ['integer', 'null'], description: 'Milliseconds from the request until it was warm.' },
+    model_version: { type: ['string', 'null'] },
+    calibration_version: { type: ['string', 'null'] },
+    feature_set_version: { type: ['string', 'null'] },
+    features: { type: ['integer', 'null'] },
+    trees: { type: ['integer', 'null'] },
+    strategy: { type: ['string', 'null'] },
+    memory_bytes: {
+      type: ['integer', 'null'],
+      description: 'Bytes of shared memory: the image, the text of its answers and its idle lanes.',
+    },
+    signed: { type: ['boolean', 'null'], description: 'Whether its signature was verified.' },
+    files: {
+      type: 'array',
+      description: 'For each file its name, size, SHA-256, and whether metadata.json lists its checksum.',
+      items: { type: 'object' },
+    },
+    self_check_rows: {
       type: ['object', 'null'],
       description:
-        'What MODEL_VERSION, current.json or the highest version named at the last look, and whether it is held back since a rollback.',
-    },
-    models: {
-      type: 'array',
-      description: 'Every load of a version, oldest first.',
-      items: {
-        type: 'object',
-        required: ['version', 'state', 'role', 'generation', 'files'],
-        properties: {
-          version: { type: 'string' },
-          state: { type: 'string', enum: ['loading', 'verified', 'warm', 'active', 'draining', 'retired', 'failed'] },
-          role: { type: ['string', 'null'], enum: ['champion', 'previous', 'challenger', null] },
-          reason: { type: ['string', 'null'], description: 'Why it failed.' },
-          generation: { type: 'integer', description: 'Counts the loads of this process.' },
-          loaded_by: { type: 'string' },
-          load_started: { type: 'string', description: 'ISO 8601, UTC.' },
-          load_ms: { type: ['integer', 'null'], description: 'From the request until it was warm.' },
-          model_version: { type: ['string', 'null'] },
-          calibration_version: { type: ['string', 'null'] },
-          feature_set_version: { type: ['string', 'null'] },
-          features: { type: ['integer', 'null'] },
-          trees: { type: ['integer', 'null'] },
-          strategy: { type: ['string', 'null'] },
-          memory_bytes: { type: ['integer', 'null'], description: 'Shared memory: the image and its idle lanes.' },
-          signed: { type: ['boolean', 'null'], description: 'Its signature was verified.' },
-          files: {
-            type: 'array',
-            description: 'Name, size, SHA-256, and whether metadata.json vouches for it.',
-            items: { type: 'object' },
-          },
-          self_check_rows: {
-            type: ['object', 'null'],
-            description:
-              'Rows on which the kernel agreed bit for bit with the plain tree walk, the trainer (self_check.json) and native LightGBM.',
-          },
-        },
-      },
+        'Number of rows on which the kernel agreed bit for bit with the plain tree walk, ' +
+        'with the trainer (self_check.json) and with native LightGBM.',
     },
   },
 };
 
-/** By name; only where there are admin routes. */
+const modelsSchema = {
+  type: 'object',
+  description: 'The versions that the server has loaded.',
+  required: ['champion', 'previous', 'challenger', 'experiment', 'under_way', 'named_by_store', 'models'],
+  properties: {
+    ...ROLES,
+    experiment: { $ref: '#/components/schemas/Experiment' },
+    under_way: { type: ['object', 'null'], description: 'The load that is running: what it is, and who asked for it.' },
+    named_by_store: {
+      type: ['object', 'null'],
+      description:
+        'The version that MODEL_VERSION, current.json or the highest version named at the last check of the store, ' +
+        'and whether it is held back since a rollback.',
+    },
+    models: { type: 'array', description: 'All loads of versions, oldest first.', items: modelSchema },
+  },
+};
+
+/** The schemas by name. The document has them only if the admin routes exist. */
 export const ADMIN_SCHEMAS: Readonly<Record<string, object>> = {
   ModelChange: changeSchema,
   Experiment: experimentSchema,
@@ -107,21 +105,35 @@ export const ADMIN_SCHEMAS: Readonly<Record<string, object>> = {
   Models: modelsSchema,
 };
 
-const CHANGE = {
-  outcome: 'activated',
-  version: 'v1.1.0',
-  detail: 'v1.1.0 is served',
-  champion: 'v1.1.0',
-  previous: 'v1.0.0',
-  challenger: null,
-};
-const EXPERIMENT = {
+const EXPERIMENT_EXAMPLE = {
   champion: 'v1.0.0',
   challenger: 'v1.1.0',
   mode: 'ab',
   share: 0.1,
   started: '2026-01-15T10:00:00.000Z',
   started_by: 'key:ops',
+};
+
+/** The answer of every route that changes something. */
+const CHANGED = answer({
+  description: 'The change was made, or nothing had to change.',
+  schema: ref('ModelChange'),
+  example: {
+    outcome: 'activated',
+    version: 'v1.1.0',
+    detail: 'v1.1.0 is served',
+    champion: 'v1.1.0',
+    previous: 'v1.0.0',
+    challenger: null,
+  },
+});
+
+const VERSION = {
+  name: 'version',
+  in: 'path',
+  required: true,
+  description: 'The name of the version: its folder in the store.',
+  schema: { type: 'string' },
 };
 
 const COMMON = ['UNAUTHENTICATED', 'FORBIDDEN', 'METHOD_NOT_ALLOWED', 'RATE_LIMITED', 'INTERNAL'] as const;
@@ -133,157 +145,143 @@ const LOADING = [
   'STORE_UNREACHABLE',
 ] as const;
 
-export function adminPaths({
-  ref,
-  answer,
-  refusals,
-}: DocumentParts): Readonly<Record<string, Readonly<Record<string, JsonObject>>>> {
-  const security = [{ apiKey: [] }, { bearer: [] }];
-  const operation = (
-    operationId: string,
-    summary: string,
-    description: string,
-    codes: readonly ProblemCode[],
-    answered: JsonObject,
-    rest: JsonObject = {},
-  ): JsonObject => ({
+interface OperationOptions {
+  readonly summary: string;
+  readonly description: string;
+  /** Problems besides those of every admin route. */
+  readonly codes: readonly ProblemCode[];
+  /** CHANGED if absent. */
+  readonly answered?: JsonObject;
+  readonly parameters?: readonly JsonObject[];
+  readonly requestBody?: JsonObject;
+}
+
+function operation(operationId: string, options: OperationOptions): JsonObject {
+  const { summary, description, codes, answered = CHANGED, ...rest } = options;
+  return {
     operationId,
     tags: ['administration'],
     summary,
     description,
-    security,
+    security: security(true),
     ...rest,
     responses: { ...answered, ...refusals([...codes, ...COMMON]) },
-  });
-  const changed = answer(
-    'The change was made, or nothing had to change.',
-    'application/json',
-    ref('ModelChange'),
-    CHANGE,
-  );
-  const version = {
-    name: 'version',
-    in: 'path',
-    required: true,
-    description: "The version's folder in the store.",
-    schema: { type: 'string' },
   };
+}
+
+function modelPaths(): Paths {
+  const models = answer({
+    description: 'The versions.',
+    schema: ref('Models'),
+    example: {
+      champion: 'v1.0.0',
+      previous: null,
+      challenger: null,
+      experiment: null,
+      under_way: null,
+      named_by_store: null,
+      models: [],
+    },
+  });
   const allowFeatureChange = {
     name: 'allow_feature_change',
     in: 'query',
-    description: '1: also where the version needs features that requests do not carry now.',
+    description: '1: activate the version even if it needs features that requests do not carry now.',
     schema: { type: 'string', enum: ['0', '1'] },
   };
-  const body = {
-    requestBody: {
-      required: true,
-      content: {
-        'application/json': {
-          schema: ref('ExperimentRequest'),
-          example: { version: 'v1.1.0', mode: 'ab', share: 0.1 },
-        },
-      },
-    },
-  };
-  const shown = answer(
-    'The experiment.',
-    'application/json',
-    { type: 'object', required: ['experiment'], properties: { experiment: ref('Experiment') } },
-    { experiment: EXPERIMENT },
-  );
-  const held = answer('The versions.', 'application/json', ref('Models'), {
-    champion: 'v1.0.0',
-    previous: null,
-    challenger: null,
-    experiment: null,
-    under_way: null,
-    named_by_store: null,
-    models: [],
-  });
   return {
     '/admin/models': {
-      get: operation(
-        'models',
-        'What the server holds',
-        'Every version with its state, role, checksums and memory.',
-        [],
-        held,
-      ),
+      get: operation('models', {
+        summary: 'List the loaded versions',
+        description: 'Every version with its state, role, checksums and memory.',
+        codes: [],
+        answered: models,
+      }),
     },
     '/admin/models/{version}': {
-      delete: operation(
-        'deleteModel',
-        'Free a version',
-        'Only where it serves nobody.',
-        ['VERSION_NOT_FOUND', 'LOAD_IN_PROGRESS', 'MODEL_CONFLICT', 'DRAINING'],
-        changed,
-        { parameters: [version] },
-      ),
+      delete: operation('deleteModel', {
+        summary: 'Unload a version',
+        description: 'Frees the memory of a version that is not serving.',
+        codes: ['VERSION_NOT_FOUND', 'LOAD_IN_PROGRESS', 'MODEL_CONFLICT', 'DRAINING'],
+        parameters: [VERSION],
+      }),
     },
     '/admin/models/{version}/load': {
-      post: operation(
-        'loadModel',
-        'Load a version',
-        'Fetches, verifies and warms it, and leaves it ready. Answers when that is done.',
-        [...LOADING, 'DRAINING'],
-        changed,
-        { parameters: [version] },
-      ),
+      post: operation('loadModel', {
+        summary: 'Load a version',
+        description: 'Fetches, verifies and warms up a version without serving it. Answers when that is done.',
+        codes: [...LOADING, 'DRAINING'],
+        parameters: [VERSION],
+      }),
     },
     '/admin/models/{version}/activate': {
-      post: operation(
-        'activateModel',
-        'Serve a version',
-        'At once where it is warm, else after loading it.',
-        ['INVALID_QUERY', ...LOADING, 'DRAINING'],
-        changed,
-        { parameters: [version, allowFeatureChange] },
-      ),
-    },
-    '/admin/reload': {
-      post: operation(
-        'reload',
-        'Serve what is named now',
-        'What MODEL_VERSION, current.json or the highest version names; the same as SIGHUP.',
-        [...LOADING, 'DRAINING'],
-        changed,
-      ),
-    },
-    '/admin/rollback': {
-      post: operation(
-        'rollback',
-        'Serve the version before',
-        'At once. What the store names is ignored until it changes.',
-        ['MODEL_CONFLICT', 'DRAINING'],
-        changed,
-      ),
-    },
-    '/admin/experiment': {
-      get: operation('experiment', 'The experiment that runs', 'null where none does.', [], shown),
-      put: operation(
-        'startExperiment',
-        'Start or change an experiment',
-        'Requests are drawn by their X-Experiment-Key, else by their request_id: the same key goes the same way.',
-        ['MALFORMED_JSON', 'INVALID_BODY', 'BODY_TIMEOUT', 'BODY_TOO_LARGE', ...LOADING, 'DRAINING'],
-        changed,
-        body,
-      ),
-      delete: operation(
-        'abortExperiment',
-        'End the experiment',
-        'The champion answers everything again.',
-        ['MODEL_CONFLICT', 'DRAINING'],
-        changed,
-      ),
-    },
-    '/admin/experiment/promote': {
-      post: operation(
-        'promote',
-        'Promote the challenger',
-        'It becomes the champion, and the experiment ends.',
-        ['MODEL_CONFLICT', 'DRAINING'],
-        changed,
-      ),
+      post: operation('activateModel', {
+        summary: 'Serve a version',
+        description: 'Takes effect at once if the version is warm; otherwise it is loaded first.',
+        codes: ['INVALID_QUERY', ...LOADING, 'DRAINING'],
+        parameters: [VERSION, allowFeatureChange],
+      }),
     },
   };
+}
+
+function changePaths(): Paths {
+  return {
+    '/admin/reload': {
+      post: operation('reload', {
+        summary: 'Serve the version that settings and store name',
+        description: 'That is MODEL_VERSION, current.json or the highest version. SIGHUP does the same.',
+        codes: [...LOADING, 'DRAINING'],
+      }),
+    },
+    '/admin/rollback': {
+      post: operation('rollback', {
+        summary: 'Serve the previous version',
+        description: 'Takes effect at once. The version that the store names is ignored until the store names another.',
+        codes: ['MODEL_CONFLICT', 'DRAINING'],
+      }),
+    },
+  };
+}
+
+function experimentPaths(): Paths {
+  const experiment = answer({
+    description: 'The experiment.',
+    schema: { type: 'object', required: ['experiment'], properties: { experiment: ref('Experiment') } },
+    example: { experiment: EXPERIMENT_EXAMPLE },
+  });
+  return {
+    '/admin/experiment': {
+      get: operation('experiment', {
+        summary: 'The current experiment',
+        description: 'null if none is running.',
+        codes: [],
+        answered: experiment,
+      }),
+      put: operation('startExperiment', {
+        summary: 'Start or change an experiment',
+        description:
+          'Requests are assigned by their X-Experiment-Key, or else by their request_id: ' +
+          'the same key is always assigned to the same model.',
+        codes: ['MALFORMED_JSON', 'INVALID_BODY', 'BODY_TIMEOUT', 'BODY_TOO_LARGE', ...LOADING, 'DRAINING'],
+        requestBody: requestBody('ExperimentRequest', { version: 'v1.1.0', mode: 'ab', share: 0.1 }),
+      }),
+      delete: operation('abortExperiment', {
+        summary: 'End the experiment',
+        description: 'The champion answers all requests again.',
+        codes: ['MODEL_CONFLICT', 'DRAINING'],
+      }),
+    },
+    '/admin/experiment/promote': {
+      post: operation('promote', {
+        summary: 'Promote the challenger',
+        description: 'The challenger becomes the champion, and the experiment ends.',
+        codes: ['MODEL_CONFLICT', 'DRAINING'],
+      }),
+    },
+  };
+}
+
+export function adminPaths(): Paths {
+  return { ...modelPaths(), ...changePaths(), ...experimentPaths() };
 }

@@ -1,6 +1,7 @@
-/** The OpenAPI 3.1 document of the routes, made from the schemas that the validators are compiled from. */
+/** The OpenAPI 3.1 document of the routes, built from the same schemas as the validators. */
 import { ADMIN_SCHEMAS, adminPaths } from './openapi-admin.js';
-import { problemAnchor, problemDetails, PROBLEMS, type ProblemCode } from './problem.js';
+import { type JsonObject, type Paths, answer, ref, refusals, requestBody, security } from './openapi-parts.js';
+import type { ProblemCode } from './problem.js';
 import { DEFAULT_TOP_K, MAX_TOP_K } from './query.js';
 import {
   healthSchema,
@@ -16,35 +17,33 @@ import {
   type ScoreResponse,
 } from './schemas.js';
 
-type JsonObject = { readonly [key: string]: unknown };
-
 export interface OpenApiDocument extends JsonObject {
   readonly openapi: '3.1.0';
-  readonly paths: Readonly<Record<string, Readonly<Record<string, JsonObject>>>>;
+  readonly paths: Paths;
 }
 
 /** A model and one real answer of it, for the examples. */
 export interface ExampleModel {
   readonly modelVersion: string;
   readonly calibrationVersion: string;
-  /** In the model's own order. */
+  /** In the model's order. */
   readonly featureNames: readonly string[];
-  /** A row of it in the same order; zeros where absent. */
+  /** The example row, in the same order; zeros if absent. */
   readonly features?: readonly (number | null)[];
-  /** What it answers for `features`; absent: the answer has no example. */
+  /** The answer to `features`; without it the answers have no example. */
   readonly response?: ScoreResponse;
 }
 
 export interface OpenApiOptions {
-  /** Of this server. */
+  /** Version of the server. */
   readonly version: string;
-  /** The model that is served; absent: none is yet, and the requests have no example. */
+  /** The model that is served; without one the requests have no example. */
   readonly model?: ExampleModel;
-  /** API_KEYS is set: scoring asks for a key. */
+  /** API_KEYS is set: scoring requires a key. */
   readonly scoringNeedsKey: boolean;
-  /** METRICS_AUTH is set: so does /metrics. */
+  /** METRICS_AUTH is set: /metrics requires a key. */
   readonly metricsNeedsKey: boolean;
-  /** ADMIN_API_KEYS is set: there are admin routes. */
+  /** ADMIN_API_KEYS is set: the admin routes exist. */
   readonly administered?: boolean;
 }
 
@@ -63,9 +62,7 @@ const NAME_OF = new Map<unknown, string>(
   Object.entries({ ...SCHEMAS, ...ADMIN_SCHEMAS }).map(([name, schema]) => [schema, name]),
 );
 
-const ref = (name: string): JsonObject => ({ $ref: `#/components/schemas/${name}` });
-
-/** A copy in which every schema that has a name of its own is a reference to it. */
+/** Copies a value; in the copy, references replace the schemas that have a name. */
 function withReferences(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   const name = NAME_OF.get(value);
@@ -78,61 +75,25 @@ function partsWithReferences(schema: object): JsonObject {
   return Object.fromEntries(Object.entries(schema).map(([key, part]) => [key, withReferences(part)]));
 }
 
-const EXAMPLE_ID = 'b7c1f0a2-4d5e-4f60-8a9b-0c1d2e3f4a5b';
-
-const ANSWER_HEADERS: Readonly<Record<number, JsonObject>> = {
-  401: { 'WWW-Authenticate': { description: 'The Bearer scheme.', schema: { type: 'string' } } },
-  405: { Allow: { description: 'The methods of the route.', schema: { type: 'string' } } },
-  429: { 'Retry-After': { description: 'Seconds to wait.', schema: { type: 'integer', minimum: 1 } } },
-  503: { 'Retry-After': { description: 'Seconds to wait.', schema: { type: 'integer', minimum: 1 } } },
-};
-
-/** Responses by status, each with one example for every problem that has it. */
-function refusals(codes: readonly ProblemCode[]): JsonObject {
-  const statuses = [...new Set(codes.map((code) => PROBLEMS[code].status))];
-  return Object.fromEntries(
-    statuses.map((status) => {
-      const kinds = codes.filter((code) => PROBLEMS[code].status === status);
-      const examples = Object.fromEntries(
-        kinds.map((code) => [
-          problemAnchor(code),
-          { summary: PROBLEMS[code].title, value: problemDetails(code, { requestId: EXAMPLE_ID }) },
-        ]),
-      );
-      const response = {
-        description: kinds.map((code) => PROBLEMS[code].title).join('; '),
-        ...(status in ANSWER_HEADERS && { headers: ANSWER_HEADERS[status] }),
-        content: { 'application/problem+json': { schema: ref('Problem'), examples } },
-      };
-      return [String(status), response];
-    }),
-  );
-}
-
-function answer(description: string, mediaType: string, schema: JsonObject, example?: unknown): JsonObject {
-  return { 200: { description, content: { [mediaType]: { schema, ...(example !== undefined && { example }) } } } };
-}
-
 const KEY_REFUSALS = ['UNAUTHENTICATED', 'FORBIDDEN'] as const;
 
 const SCORING_REFUSALS = [
-  ...([
-    'MALFORMED_JSON',
-    'INVALID_BODY',
-    'INVALID_QUERY',
-    'FEATURE_COUNT',
-    'FEATURE_NAMES',
-    'EXPLAIN_UNSUPPORTED',
-  ] as const),
-  ...([
-    'METHOD_NOT_ALLOWED',
-    'BODY_TIMEOUT',
-    'BODY_TOO_LARGE',
-    'UNSUPPORTED_MEDIA_TYPE',
-    'RATE_LIMITED',
-    'INTERNAL',
-  ] as const),
-  ...(['NOT_READY', 'OVERLOADED', 'DEADLINE_EXCEEDED', 'DRAINING'] as const),
+  'MALFORMED_JSON',
+  'INVALID_BODY',
+  'INVALID_QUERY',
+  'FEATURE_COUNT',
+  'FEATURE_NAMES',
+  'EXPLAIN_UNSUPPORTED',
+  'METHOD_NOT_ALLOWED',
+  'BODY_TIMEOUT',
+  'BODY_TOO_LARGE',
+  'UNSUPPORTED_MEDIA_TYPE',
+  'RATE_LIMITED',
+  'INTERNAL',
+  'NOT_READY',
+  'OVERLOADED',
+  'DEADLINE_EXCEEDED',
+  'DRAINING',
 ] as const;
 
 const SCORING_PARAMETERS = [
@@ -140,33 +101,26 @@ const SCORING_PARAMETERS = [
     name: 'explain',
     in: 'query',
     description:
-      'shap: rank the top features by their exact SHAP value instead of |value x importance|, and answer that value, signed, as the contribution.',
+      'shap: rank the top features by their exact SHAP value instead of |value x importance|, ' +
+      'and return the signed SHAP value as the contribution.',
     schema: { type: 'string', enum: ['shap'] },
   },
   {
     name: 'top_k',
     in: 'query',
-    description: 'How many top features to answer.',
+    description: 'How many top features the answer lists.',
     schema: { type: 'integer', minimum: 1, maximum: MAX_TOP_K, default: DEFAULT_TOP_K },
   },
+  {
+    name: 'X-Experiment-Key',
+    in: 'header',
+    description:
+      'Identifies the subject of the request, for example an applicant. ' +
+      'During an experiment, the same model answers all requests with the same key. ' +
+      'If absent, the request_id is used instead.',
+    schema: { type: 'string' },
+  },
 ] as const;
-
-const EXPERIMENT_KEY = {
-  name: 'X-Experiment-Key',
-  in: 'header',
-  description:
-    'Whom the row is about, an applicant say: while an experiment runs, the same key is answered by the same model. Absent: the request_id takes its place.',
-  schema: { type: 'string' },
-} as const;
-
-const security = (needsKey: boolean): readonly JsonObject[] => (needsKey ? [{ apiKey: [] }, { bearer: [] }] : []);
-
-function body(schema: string, example: unknown): JsonObject {
-  return {
-    required: true,
-    content: { 'application/json': { schema: ref(schema), ...(example !== undefined && { example }) } },
-  };
-}
 
 function exampleRequest(model: ExampleModel): ScoreRequest {
   return {
@@ -176,18 +130,58 @@ function exampleRequest(model: ExampleModel): ScoreRequest {
   };
 }
 
-/** The document of a server as it is configured, with the served model's features as the example. */
-export function openApiDocument({
-  version,
-  model,
-  scoringNeedsKey,
-  metricsNeedsKey,
-  administered = false,
-}: OpenApiOptions): OpenApiDocument {
+function scoringPaths({ model, scoringNeedsKey }: OpenApiOptions): Paths {
   const request = model && exampleRequest(model);
   const response = model?.response;
-  const scoring = (codes: readonly ProblemCode[]) => refusals(scoringNeedsKey ? [...KEY_REFUSALS, ...codes] : codes);
-  const probe = { tags: ['operation'], security: [] };
+  const common = { tags: ['scoring'], security: security(scoringNeedsKey), parameters: SCORING_PARAMETERS };
+  const problems = (codes: readonly ProblemCode[]): JsonObject =>
+    refusals(scoringNeedsKey ? [...KEY_REFUSALS, ...codes] : codes);
+  return {
+    '/score': {
+      post: {
+        operationId: 'score',
+        summary: 'Score one row',
+        description: 'The calibrated probability of one row, with the features that contribute most.',
+        ...common,
+        requestBody: requestBody('ScoreRequest', request),
+        responses: {
+          ...answer({ description: 'The score.', schema: ref('ScoreResponse'), example: response }),
+          ...problems(SCORING_REFUSALS),
+        },
+      },
+    },
+    '/score_batch': {
+      post: {
+        operationId: 'scoreBatch',
+        summary: 'Score many rows',
+        description:
+          'The answers have the order of the rows. ' +
+          'If a row is invalid, the problem names its index and no row is scored.',
+        ...common,
+        requestBody: requestBody('ScoreBatchRequest', request && [request]),
+        responses: {
+          ...answer({
+            description: 'The scores.',
+            schema: ref('ScoreBatchResponse'),
+            example: response && [response],
+          }),
+          ...problems(['BATCH_TOO_LARGE', ...SCORING_REFUSALS]),
+        },
+      },
+    },
+  };
+}
+
+/** An operation without a key and without parameters. */
+function openOperation(
+  operationId: string,
+  text: { readonly summary: string; readonly description?: string },
+  responses: JsonObject,
+): JsonObject {
+  return { operationId, ...text, tags: ['operation'], security: [], responses };
+}
+
+function probePaths({ model }: OpenApiOptions): Paths {
   const health: Health = {
     status: 'healthy',
     model_loaded: model !== undefined,
@@ -195,121 +189,118 @@ export function openApiDocument({
     calibration_version: model?.calibrationVersion ?? null,
     timestamp: '2026-01-15T10:00:00.000Z',
   };
+  const ready = {
+    summary: 'Whether the server accepts requests',
+    description: 'The server is not ready before a model is loaded and while it shuts down.',
+  };
+  return {
+    '/healthz': {
+      get: openOperation(
+        'health',
+        { summary: 'Which model is served' },
+        {
+          ...answer({ description: 'The state of the server.', schema: ref('Health'), example: health }),
+          ...refusals(['METHOD_NOT_ALLOWED']),
+        },
+      ),
+    },
+    '/livez': {
+      get: openOperation(
+        'live',
+        { summary: 'Whether the process is alive' },
+        {
+          ...answer({
+            description: 'The process is alive.',
+            schema: ref('ProbeStatus'),
+            example: { status: 'alive' },
+          }),
+          ...refusals(['METHOD_NOT_ALLOWED']),
+        },
+      ),
+    },
+    '/readyz': {
+      get: openOperation('ready', ready, {
+        ...answer({
+          description: 'The server accepts requests.',
+          schema: ref('ProbeStatus'),
+          example: { status: 'ready' },
+        }),
+        ...refusals(['METHOD_NOT_ALLOWED', 'NOT_READY', 'DRAINING']),
+      }),
+    },
+  };
+}
 
+function metricsPaths({ metricsNeedsKey }: OpenApiOptions): Paths {
+  return {
+    '/metrics': {
+      get: {
+        operationId: 'metrics',
+        tags: ['operation'],
+        summary: 'Prometheus metrics',
+        security: security(metricsNeedsKey),
+        responses: {
+          ...answer({
+            description: 'The metrics, in the text format of Prometheus.',
+            mediaType: 'text/plain',
+            schema: { type: 'string' },
+          }),
+          ...refusals([...(metricsNeedsKey ? KEY_REFUSALS : []), 'METHOD_NOT_ALLOWED']),
+        },
+      },
+    },
+  };
+}
+
+function documentPaths(): Paths {
+  return {
+    '/openapi.json': {
+      get: openOperation(
+        'openapi',
+        { summary: 'This document' },
+        {
+          ...answer({ description: 'OpenAPI 3.1.', schema: { type: 'object' } }),
+          ...refusals(['METHOD_NOT_ALLOWED']),
+        },
+      ),
+    },
+    '/docs': {
+      get: openOperation(
+        'docs',
+        { summary: 'A page to try the routes' },
+        {
+          ...answer({ description: 'The page.', mediaType: 'text/html', schema: { type: 'string' } }),
+          ...refusals(['METHOD_NOT_ALLOWED']),
+        },
+      ),
+    },
+  };
+}
+
+function describeServer(model: ExampleModel | undefined): string {
+  const purpose = 'Calibrated scores of a LightGBM model.';
+  if (model === undefined) return purpose;
+  return `${purpose} It serves model ${model.modelVersion} with ${model.featureNames.length} features.`;
+}
+
+/** Builds the document of a server with this configuration; the examples have the features of the served model. */
+export function openApiDocument(options: OpenApiOptions): OpenApiDocument {
+  const { version, model, administered = false } = options;
+  const schemas = Object.entries({ ...SCHEMAS, ...(administered && ADMIN_SCHEMAS) });
   return {
     openapi: '3.1.0',
-    info: {
-      title: 'Lightscore',
-      version,
-      description: `Calibrated scores of a LightGBM model.${model ? ` It serves model ${model.modelVersion}, of ${model.featureNames.length} features.` : ''}`,
-    },
+    info: { title: 'Lightscore', version, description: describeServer(model) },
     servers: [{ url: '/' }],
     tags: [{ name: 'scoring' }, { name: 'operation' }, ...(administered ? [{ name: 'administration' }] : [])],
     paths: {
-      '/score': {
-        post: {
-          operationId: 'score',
-          tags: ['scoring'],
-          summary: 'Score one row',
-          description: 'The calibrated probability of one row, with the features that contribute most.',
-          security: security(scoringNeedsKey),
-          parameters: [...SCORING_PARAMETERS, EXPERIMENT_KEY],
-          requestBody: body('ScoreRequest', request),
-          responses: {
-            ...answer('The score.', 'application/json', ref('ScoreResponse'), response),
-            ...scoring(SCORING_REFUSALS),
-          },
-        },
-      },
-      '/score_batch': {
-        post: {
-          operationId: 'scoreBatch',
-          tags: ['scoring'],
-          summary: 'Score many rows',
-          description: 'Answers in the order of the rows. A bad row names its index, and then nothing is scored.',
-          security: security(scoringNeedsKey),
-          parameters: [...SCORING_PARAMETERS, EXPERIMENT_KEY],
-          requestBody: body('ScoreBatchRequest', request && [request]),
-          responses: {
-            ...answer('The scores.', 'application/json', ref('ScoreBatchResponse'), response && [response]),
-            ...scoring(['BATCH_TOO_LARGE', ...SCORING_REFUSALS]),
-          },
-        },
-      },
-      '/healthz': {
-        get: {
-          operationId: 'health',
-          summary: 'Which model is served',
-          ...probe,
-          responses: {
-            ...answer('The state of the server.', 'application/json', ref('Health'), health),
-            ...refusals(['METHOD_NOT_ALLOWED']),
-          },
-        },
-      },
-      '/livez': {
-        get: {
-          operationId: 'live',
-          summary: 'Whether the process is alive',
-          ...probe,
-          responses: {
-            ...answer('The process is alive.', 'application/json', ref('ProbeStatus'), { status: 'alive' }),
-            ...refusals(['METHOD_NOT_ALLOWED']),
-          },
-        },
-      },
-      '/readyz': {
-        get: {
-          operationId: 'ready',
-          summary: 'Whether it takes requests',
-          description: 'Not before a model is warm, and not while the server shuts down.',
-          ...probe,
-          responses: {
-            ...answer('The server takes requests.', 'application/json', ref('ProbeStatus'), { status: 'ready' }),
-            ...refusals(['METHOD_NOT_ALLOWED', 'NOT_READY', 'DRAINING']),
-          },
-        },
-      },
-      '/metrics': {
-        get: {
-          operationId: 'metrics',
-          tags: ['operation'],
-          summary: 'Prometheus metrics',
-          security: security(metricsNeedsKey),
-          responses: {
-            ...answer('The metrics, in the text format of Prometheus.', 'text/plain', { type: 'string' }),
-            ...refusals([...(metricsNeedsKey ? KEY_REFUSALS : []), 'METHOD_NOT_ALLOWED']),
-          },
-        },
-      },
-      '/openapi.json': {
-        get: {
-          operationId: 'openapi',
-          summary: 'This document',
-          ...probe,
-          responses: {
-            ...answer('OpenAPI 3.1.', 'application/json', { type: 'object' }),
-            ...refusals(['METHOD_NOT_ALLOWED']),
-          },
-        },
-      },
-      '/docs': {
-        get: {
-          operationId: 'docs',
-          summary: 'A page to try the routes',
-          ...probe,
-          responses: { ...answer('The page.', 'text/html', { type: 'string' }), ...refusals(['METHOD_NOT_ALLOWED']) },
-        },
-      },
-      ...(administered && adminPaths({ ref, answer, refusals })),
+      ...scoringPaths(options),
+      ...probePaths(options),
+      ...metricsPaths(options),
+      ...documentPaths(),
+      ...(administered && adminPaths()),
     },
     components: {
-      schemas: Object.fromEntries(
-        Object.entries({ ...SCHEMAS, ...(administered && ADMIN_SCHEMAS) }).map(([name, schema]) => [
-          name,
-          partsWithReferences(schema),
-        ]),
-      ),
+      schemas: Object.fromEntries(schemas.map(([name, schema]) => [name, partsWithReferences(schema)])),
       securitySchemes: {
         apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
         bearer: { type: 'http', scheme: 'bearer', description: 'The same key as in X-API-Key.' },

@@ -1,19 +1,19 @@
 /**
- * Every refusal of the HTTP front end: one table, one way to write it down as RFC 9457 problem details.
+ * The table of all problems that the server answers with, and their form as RFC 9457 problem details.
  *
- * `type` is a relative reference to the place in the `/docs` page that explains the problem; the page and the OpenAPI
- * document list the rows of this table. Nothing internal (paths, stacks, versions of libraries) ever enters a `detail`.
+ * A problem's `type` is a relative reference to its entry in the `/docs` page; the page and the OpenAPI document list
+ * the rows of this table. A `detail` never contains internals such as paths, stacks or versions of libraries.
  */
-import type { ProblemDetails, ProblemPlace } from './schemas.js';
+import type { ProblemDetails, BodyError } from './schemas.js';
 
 interface ProblemKind {
   readonly status: number;
   readonly title: string;
-  /** The `detail` where the caller has none of its own; also the explanation in the documentation. */
+  /** The default `detail`, and the explanation in the documentation. */
   readonly detail: string;
-  /** Default of the `Retry-After` header, in seconds; absent where trying again does not help. */
+  /** Default of the `Retry-After` header, in seconds; absent if a retry does not help. */
   readonly retryAfterSeconds?: number;
-  /** The rest of the request is not going to be read, so the connection has to be closed behind the answer. */
+  /** The rest of the request will not be read, so the connection must be closed after the answer. */
   readonly closesConnection?: true;
 }
 
@@ -35,17 +35,17 @@ export const PROBLEMS = {
   FEATURE_COUNT: {
     status: 400,
     title: 'Wrong number of features',
-    detail: 'The number of features is not the one the model expects.',
+    detail: 'The request has a different number of features than the model expects.',
   },
   FEATURE_NAMES: {
     status: 400,
     title: 'Wrong feature names',
-    detail: "A feature name is unknown, missing or repeated; each of the model's names belongs there once.",
+    detail: "A feature name is unknown, missing or repeated. Send each of the model's names exactly once.",
   },
   EXPLAIN_UNSUPPORTED: {
     status: 400,
     title: 'Explanation not available',
-    detail: 'The served model has no SHAP values: they are not defined for linear trees.',
+    detail: 'SHAP values are not available for the served model: they are not defined for linear trees.',
   },
   UNAUTHENTICATED: {
     status: 401,
@@ -60,12 +60,12 @@ export const PROBLEMS = {
   NOT_FOUND: {
     status: 404,
     title: 'No such route',
-    detail: 'There is nothing at this path; /openapi.json lists the routes.',
+    detail: 'There is no route at this path; /openapi.json lists the routes.',
   },
   METHOD_NOT_ALLOWED: {
     status: 405,
     title: 'Method not allowed',
-    detail: 'This route has no such method; the Allow header lists those it has.',
+    detail: 'This route does not support the method; the Allow header lists those that it supports.',
   },
   VERSION_NOT_FOUND: {
     status: 404,
@@ -75,12 +75,12 @@ export const PROBLEMS = {
   LOAD_IN_PROGRESS: {
     status: 409,
     title: 'Load in progress',
-    detail: 'Another version is being loaded; one load runs at a time.',
+    detail: 'Another version is being loaded, and only one load can run at a time. Try again when it is done.',
   },
   MODEL_CONFLICT: {
     status: 409,
     title: 'Change not possible now',
-    detail: 'The versions that are held do not allow this change.',
+    detail: 'This change is not possible with the versions that are loaded now.',
   },
   BODY_TIMEOUT: {
     status: 408,
@@ -118,41 +118,41 @@ export const PROBLEMS = {
   MODEL_REFUSED: {
     status: 422,
     title: 'Version refused',
-    detail: 'The version cannot be served; what served before goes on.',
+    detail: 'The version cannot be served; the current model keeps serving.',
   },
   RATE_LIMITED: {
     status: 429,
     title: 'Too many requests',
-    detail: 'The rate limit is used up; wait as long as Retry-After says.',
+    detail: 'The rate limit is exceeded. Wait for the number of seconds in Retry-After.',
     retryAfterSeconds: 1,
   },
   INTERNAL: {
     status: 500,
     title: 'Internal error',
-    detail: "The request could not be answered; the server's log says why, under this request_id.",
+    detail: "The request failed because of an internal error. The server's log has the cause under this request_id.",
   },
   STORE_UNREACHABLE: {
     status: 502,
     title: 'Artifact store unreachable',
-    detail: 'The artifact store did not answer; what served before goes on.',
+    detail: 'The artifact store did not answer; the current model keeps serving.',
   },
-  NOT_READY: { status: 503, title: 'Not ready', detail: 'No model is ready to score yet.', retryAfterSeconds: 1 },
+  NOT_READY: { status: 503, title: 'Not ready', detail: 'No model is loaded yet.', retryAfterSeconds: 1 },
   OVERLOADED: {
     status: 503,
     title: 'Overloaded',
-    detail: 'The queue of rows waiting to be scored is full.',
+    detail: 'The queue of rows that wait to be scored is full.',
     retryAfterSeconds: 1,
   },
   DEADLINE_EXCEEDED: {
     status: 503,
     title: 'Deadline exceeded',
-    detail: 'The request waited too long to be scored, and was given up.',
+    detail: 'The request waited too long for a free worker and was not scored.',
     retryAfterSeconds: 1,
   },
   DRAINING: {
     status: 503,
     title: 'Shutting down',
-    detail: 'This server is shutting down and takes no new requests.',
+    detail: 'This server is shutting down and accepts no new requests.',
     retryAfterSeconds: 1,
   },
 } as const satisfies Record<string, ProblemKind>;
@@ -178,31 +178,31 @@ const REASONS: Readonly<Record<number, string>> = {
 };
 
 export interface ProblemOptions {
-  /** What was wrong with this request; the kind's own sentence where absent. */
+  /** What is wrong with this request; the problem's default if absent. */
   readonly detail?: string;
   readonly requestId?: string;
   /** Of the request's `traceparent`. */
   readonly traceId?: string;
-  readonly errors?: readonly ProblemPlace[];
-  /** `Retry-After`, in whole seconds; the kind's own where absent. */
+  readonly errors?: readonly BodyError[];
+  /** `Retry-After`, in whole seconds; the problem's default if absent. */
   readonly retryAfterSeconds?: number;
   /** The methods of the route, for the `Allow` header of METHOD_NOT_ALLOWED. */
   readonly allow?: readonly string[];
-  /** UNAUTHENTICATED: a key was sent, and it is none of ours. */
+  /** UNAUTHENTICATED: the request has a key, but an unknown one. */
   readonly keyRejected?: boolean;
-  /** The connection stays, though problems of this kind usually close it. */
+  /** The connection stays open, although problems of this kind usually close it. */
   readonly keepsConnection?: boolean;
 }
 
-/** A refusal, ready to be written. */
+/** A problem as an HTTP response. */
 export interface Problem {
   readonly code: ProblemCode;
   readonly status: number;
-  /** Status code and reason phrase, as an HTTP/1.1 status line has them. */
+  /** Status code and reason phrase of the HTTP/1.1 status line. */
   readonly statusLine: string;
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly body: string;
-  /** Close the connection behind the answer. */
+  /** The connection must be closed after the answer. */
   readonly closesConnection: boolean;
 }
 
@@ -211,7 +211,7 @@ export function problemAnchor(code: ProblemCode): string {
   return code.toLowerCase().replaceAll('_', '-');
 }
 
-/** The problem details of a refusal. */
+/** Returns the problem details, the body of the response. */
 export function problemDetails(code: ProblemCode, options: ProblemOptions = {}): ProblemDetails {
   const kind: ProblemKind = PROBLEMS[code];
   return {
@@ -225,7 +225,7 @@ export function problemDetails(code: ProblemCode, options: ProblemOptions = {}):
   };
 }
 
-/** A refusal with its status line, its headers and its body. */
+/** Returns the response with status line, headers and body. */
 export function problem(code: ProblemCode, options: ProblemOptions = {}): Problem {
   const kind: ProblemKind = PROBLEMS[code];
   const headers: [string, string][] = [
@@ -236,7 +236,7 @@ export function problem(code: ProblemCode, options: ProblemOptions = {}): Proble
   if (retryAfter !== undefined) headers.push(['Retry-After', String(retryAfter)]);
   if (code === 'UNSUPPORTED_ENCODING') headers.push(['Accept-Encoding', 'gzip, deflate, br']);
   if (options.allow) headers.push(['Allow', options.allow.join(', ')]);
-  // RFC 6750, section 3: no error code where the request carried no credentials.
+  // RFC 6750, section 3: there is no error code if the request has no credentials.
   if (kind.status === 401)
     headers.push([
       'WWW-Authenticate',

@@ -2,34 +2,34 @@
 import type { ProblemOptions } from './problem.js';
 import { quote } from '../quote.js';
 
-/** How the top features of an answer are chosen. */
+/** How the top features of an answer are ranked. */
 export interface ScoreQuery {
-  /** `importance`: by |value x split importance|. `shap`: by the size of the exact SHAP value. */
+  /** `importance`: by |value x split importance|. `shap`: by the absolute value of the exact SHAP value. */
   readonly explain: 'importance' | 'shap';
-  /** How many of them, at most. */
+  /** The maximum number of top features. */
   readonly topK: number;
 }
 
 export const DEFAULT_TOP_K = 3;
 
-/** Ceiling of `top_k`; a model with fewer features answers with all it has. */
+/** Maximum of `top_k`; for a model with fewer features, the answer has all of them. */
 export const MAX_TOP_K = 1000;
 
-/** Of every request without a query, this very object. */
+/** The parameters of a request without a query; `parseScoreQuery` then returns this very object, not a copy. */
 export const DEFAULT_QUERY: ScoreQuery = Object.freeze({ explain: 'importance', topK: DEFAULT_TOP_K });
 
 /**
- * Reads the query of a scoring request.
+ * Parses the query of a scoring request.
  *
- * @param query what follows the `?`, undecoded; empty without one.
- * @returns the parameters, or what an INVALID_QUERY problem says.
+ * @param query the text after the `?`, undecoded; empty without one
+ * @returns the parameters, or the options of an INVALID_QUERY problem
  */
 export function parseScoreQuery(query: string): ScoreQuery | ProblemOptions {
   if (query === '') return DEFAULT_QUERY;
   let { explain, topK } = DEFAULT_QUERY;
   const seen = new Set<string>();
   for (const [name, value] of new URLSearchParams(query)) {
-    if (seen.has(name)) return { detail: `query parameter ${quote(name)} is given twice` };
+    if (seen.has(name)) return { detail: `query parameter ${quote(name)} appears twice` };
     seen.add(name);
     if (name === 'explain') {
       if (value !== 'shap') return { detail: `explain must be shap, not ${quote(value)}` };

@@ -1,28 +1,28 @@
 /**
  * The JSON Schemas (2020-12) of every HTTP body. The validators of `validators.generated.js` and the OpenAPI document
- * are both made from these constants, so neither can drift from the other.
+ * are both generated from these constants, so they cannot diverge.
  *
- * What depends on the served model (how many features, which names) is checked in code, not here. The limits here are
- * hard ceilings that no setting can lift; MAX_BODY_BYTES and MAX_BATCH_ROWS are the limits an operator sets below them.
+ * What depends on the served model, the number and names of its features, is checked in code. The limits here are
+ * fixed; operators set lower ones with MAX_BODY_BYTES and MAX_BATCH_ROWS.
  */
 
-/** Hard ceilings of a request. Lengths of strings are counted in UTF-16 code units. */
-export const CEILING = {
-  /** Items of one `features` or `feature_names`. */
+/** Fixed limits on a request. Lengths of strings count UTF-16 code units. */
+export const SCHEMA_LIMITS = {
+  /** Items of `features` and of `feature_names`. */
   features: 100_000,
-  /** Items of one batch; MAX_BATCH_ROWS cannot exceed it. */
+  /** Rows of a batch; MAX_BATCH_ROWS cannot exceed it. */
   batchRows: 100_000,
   featureNameLength: 256,
   requestIdLength: 256,
 } as const;
 
-/** Body of `POST /score`, and item of `POST /score_batch`, once validated. */
+/** The validated body of `POST /score`, and each item of `POST /score_batch`. */
 export interface ScoreRequest {
   /** Raw feature values; null is a missing value. Every number is finite. */
   readonly features: readonly (number | null)[];
-  /** Names of `features`, in the same order. Absent: the model's own order. */
+  /** Names of `features`, in the same order. If absent, the features are in the model's order. */
   readonly feature_names?: readonly string[];
-  /** The caller's own identifier, echoed in the answer. */
+  /** The client's identifier of the row, repeated in the answer. */
   readonly request_id?: string;
 }
 
@@ -38,14 +38,14 @@ export interface TopFeature {
 export interface ScoreResponse {
   /** Calibrated probability, 0 to 1. */
   readonly confidence_score: number;
-  /** By falling |contribution|. */
+  /** Sorted by |contribution|, largest first. */
   readonly top_features: readonly TopFeature[];
   readonly model_version: string;
   readonly calibration_version: string;
   /** Whole milliseconds. */
   readonly inference_time_ms: number;
   readonly request_id: string;
-  /** Only with `explain=shap`: the raw score of an average row, to which the contributions of all features add. */
+  /** Only with `explain=shap`: the mean raw score of the training rows. With all contributions it sums to the score. */
   readonly expected_value?: number;
 }
 
@@ -59,21 +59,21 @@ export interface Health {
   readonly timestamp: string;
 }
 
-/** Answer of `GET /livez` and, once a model is warm, of `GET /readyz` (whose refusal is a problem). */
+/** Answer of `GET /livez`, and of `GET /readyz` if the server is ready; otherwise that answers with a problem. */
 export interface ProbeStatus {
   readonly status: 'alive' | 'ready';
 }
 
-/** One place of a request body that is wrong. */
-export interface ProblemPlace {
-  /** JSON Pointer (RFC 6901) into the body: "" is the whole body, "/17/features/3" the fourth feature of item 17. */
+/** An error in a request body. */
+export interface BodyError {
+  /** JSON Pointer (RFC 6901) to the invalid part: "" is the body, "/17/features/3" the fourth feature of item 17. */
   readonly pointer: string;
   readonly detail: string;
 }
 
-/** Body of every refusal: RFC 9457 problem details, `application/problem+json`. */
+/** Body of every error response: RFC 9457 problem details, `application/problem+json`. */
 export interface ProblemDetails {
-  /** Relative to the request: a place in the `/docs` page that explains this kind of problem. */
+  /** Relative URL of the entry in the `/docs` page that explains this kind of problem. */
   readonly type: string;
   readonly title: string;
   readonly status: number;
@@ -81,7 +81,7 @@ export interface ProblemDetails {
   readonly request_id?: string;
   /** Of the request's `traceparent`: 32 hexadecimal digits. */
   readonly trace_id?: string;
-  readonly errors?: readonly ProblemPlace[];
+  readonly errors?: readonly BodyError[];
 }
 
 const text = (description: string) => ({ type: 'string', description }) as const;
@@ -94,31 +94,32 @@ export const scoreRequestSchema = {
   properties: {
     features: {
       type: 'array',
-      description: 'Raw feature values, as many as the model has. null is a missing value.',
-      maxItems: CEILING.features,
-      // A union of types costs 3.5 ns an item in compiled code; anyOf and oneOf cost 20.
+      description: 'Raw feature values, one for each feature of the model. null is a missing value.',
+      maxItems: SCHEMA_LIMITS.features,
+      // In compiled code, a union of types costs 3.5 ns per item; anyOf and oneOf cost 20.
       items: { type: ['number', 'null'] },
     },
     feature_names: {
       type: 'array',
       description:
-        "The names of `features`, in the same order. Any order of the model's names is accepted. Absent: the model's own order.",
-      maxItems: CEILING.features,
-      items: { type: 'string', maxLength: CEILING.featureNameLength },
+        "The names of `features`, in the same order. Any order of the model's names is accepted. " +
+        "If absent, the features are in the model's order.",
+      maxItems: SCHEMA_LIMITS.features,
+      items: { type: 'string', maxLength: SCHEMA_LIMITS.featureNameLength },
     },
     request_id: {
       type: 'string',
-      description: "The caller's own identifier, echoed in the answer. Absent: the server makes one.",
-      maxLength: CEILING.requestIdLength,
+      description: "The client's identifier of the row, repeated in the answer. If absent, the server creates one.",
+      maxLength: SCHEMA_LIMITS.requestIdLength,
     },
   },
 } as const;
 
 export const scoreBatchRequestSchema = {
   type: 'array',
-  description: 'Rows to score, answered in the same order. One bad row refuses the whole batch.',
+  description: 'Rows to score, answered in the same order. If one row is invalid, the whole batch is refused.',
   minItems: 1,
-  maxItems: CEILING.batchRows,
+  maxItems: SCHEMA_LIMITS.batchRows,
   items: scoreRequestSchema,
 } as const;
 
@@ -127,7 +128,7 @@ export const topFeatureSchema = {
   required: ['feature_name', 'feature_value', 'importance', 'contribution'],
   properties: {
     feature_name: { type: 'string' },
-    feature_value: { type: ['number', 'null'], description: 'The value sent; null where it was missing.' },
+    feature_value: { type: ['number', 'null'], description: 'The value in the request; null if it was missing.' },
     importance: {
       type: 'number',
       minimum: 0,
@@ -156,19 +157,24 @@ export const scoreResponseSchema = {
     top_features: { type: 'array', description: 'The largest contributions first.', items: topFeatureSchema },
     model_version: text('The version that answered.'),
     calibration_version: text("The version of that model's calibrator."),
-    inference_time_ms: { type: 'integer', minimum: 0, description: 'Whole milliseconds.' },
-    request_id: text("The request's own, or one the server made."),
+    inference_time_ms: {
+      type: 'integer',
+      minimum: 0,
+      description: 'Whole milliseconds from the arrival of the body to its score.',
+    },
+    request_id: text('The request_id of the request, or one that the server created.'),
     expected_value: {
       type: 'number',
       description:
-        'Only with explain=shap: the raw score of an average row. It and the SHAP values of all features add up to the raw score.',
+        "Only with explain=shap: the model's mean raw score over its training rows. " +
+        'Together with the SHAP values of all features, it adds up to the raw score of the row.',
     },
   },
 } as const;
 
 export const scoreBatchResponseSchema = {
   type: 'array',
-  description: 'One answer a row, in the order of the request.',
+  description: 'One answer per row, in the order of the request.',
   items: scoreResponseSchema,
 } as const;
 
@@ -195,15 +201,18 @@ export const problemSchema = {
   description: 'RFC 9457 problem details.',
   required: ['type', 'title', 'status', 'detail'],
   properties: {
-    type: { type: 'string', description: 'The kind of problem: a place in the /docs page that explains it.' },
+    type: {
+      type: 'string',
+      description: 'The kind of problem, as the relative URL of its explanation in the /docs page.',
+    },
     title: text('The kind of problem in words; the same for every problem of this type.'),
     status: { type: 'integer', minimum: 400, maximum: 599 },
-    detail: text('What was wrong with this request.'),
-    request_id: text("The request's own, where it could be read, or one the server made; it is in the server's log."),
-    trace_id: text("Of the request's traceparent header, where it has one."),
+    detail: text('What is wrong with this request.'),
+    request_id: text('The request_id of the request if it could be read, or one that the server created.'),
+    trace_id: text('The trace id of the traceparent header, if the request has one.'),
     errors: {
       type: 'array',
-      description: 'Which places of the body are wrong.',
+      description: 'The invalid parts of the body.',
       items: {
         type: 'object',
         required: ['pointer', 'detail'],
@@ -216,7 +225,7 @@ export const problemSchema = {
   },
 } as const;
 
-/** Body of `PUT /admin/experiment`, once validated. */
+/** The validated body of `PUT /admin/experiment`. */
 export interface ExperimentRequest {
   readonly version: string;
   readonly mode: 'ab' | 'shadow';
@@ -225,22 +234,23 @@ export interface ExperimentRequest {
 
 export const experimentRequestSchema = {
   type: 'object',
-  description: 'The experiment that should run.',
+  description: 'The experiment to run.',
   additionalProperties: false,
   required: ['version', 'mode', 'share'],
   properties: {
-    version: { type: 'string', maxLength: 128, description: "The challenger's version, by its folder's name." },
+    version: { type: 'string', maxLength: 128, description: "The challenger's version: the name of its folder." },
     mode: {
       type: 'string',
       enum: ['ab', 'shadow'],
       description:
-        'ab: the challenger answers its share. shadow: the champion answers all, and the challenger scores its share as well.',
+        'ab: the challenger answers its share of the requests. ' +
+        'shadow: the champion answers all requests, and the challenger scores its share of them as well.',
     },
     share: { type: 'number', minimum: 0, maximum: 1, description: 'Share of the requests, 0 to 1.' },
   },
 } as const;
 
-/** The bodies a client sends, by the name of their compiled validator. */
+/** The schemas of the bodies that clients send, by the names of their compiled validators. */
 export const REQUEST_SCHEMAS = {
   validateScoreRequest: scoreRequestSchema,
   validateScoreBatchRequest: scoreBatchRequestSchema,

@@ -1,6 +1,7 @@
+/** The types of `validators.generated.js`. */
 import type { ExperimentRequest, ScoreRequest } from './schemas.js';
 
-/** Where and why a body does not match its schema; ajv's `ErrorObject`, as far as it is used. */
+/** Why a part of a body does not match its schema: the fields of ajv's `ErrorObject` that are used. */
 export interface SchemaMismatch {
   /** JSON Pointer into the body. */
   readonly instancePath: string;
@@ -8,7 +9,7 @@ export interface SchemaMismatch {
   readonly params: Readonly<Record<string, unknown>>;
 }
 
-/** A compiled schema. After a `false`, and until the next call, `errors` holds the first mismatch. */
+/** A compiled schema. After it has returned false, `errors` holds the first mismatch until the next call. */
 export interface Validator<T> {
   (body: unknown): body is T;
   readonly errors?: readonly SchemaMismatch[] | null;

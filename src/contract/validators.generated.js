@@ -1,7 +1,7 @@
-// Made by compile-validators.ts from schemas.ts: do not edit.
+/** Validators of request bodies, generated from schemas.ts by compile-validators.ts. Do not edit. */
 "use strict";
 export const validateScoreRequest = validate20;
-const schema31 = {"$id":"validateScoreRequest","type":"object","description":"One row to score.","additionalProperties":false,"required":["features"],"properties":{"features":{"type":"array","description":"Raw feature values, as many as the model has. null is a missing value.","maxItems":100000,"items":{"type":["number","null"]}},"feature_names":{"type":"array","description":"The names of `features`, in the same order. Any order of the model's names is accepted. Absent: the model's own order.","maxItems":100000,"items":{"type":"string","maxLength":256}},"request_id":{"type":"string","description":"The caller's own identifier, echoed in the answer. Absent: the server makes one.","maxLength":256}}};
+const schema31 = {"$id":"validateScoreRequest","type":"object","description":"One row to score.","additionalProperties":false,"required":["features"],"properties":{"features":{"type":"array","description":"Raw feature values, one for each feature of the model. null is a missing value.","maxItems":100000,"items":{"type":["number","null"]}},"feature_names":{"type":"array","description":"The names of `features`, in the same order. Any order of the model's names is accepted. If absent, the features are in the model's order.","maxItems":100000,"items":{"type":"string","maxLength":256}},"request_id":{"type":"string","description":"The client's identifier of the row, repeated in the answer. If absent, the server creates one.","maxLength":256}}};
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="validateScoreRequest" */;
@@ -149,7 +149,7 @@ return errors === 0;
 validate20.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 export const validateScoreBatchRequest = validate21;
-const schema32 = {"$id":"validateScoreBatchRequest","type":"array","description":"Rows to score, answered in the same order. One bad row refuses the whole batch.","minItems":1,"maxItems":100000,"items":{"type":"object","description":"One row to score.","additionalProperties":false,"required":["features"],"properties":{"features":{"type":"array","description":"Raw feature values, as many as the model has. null is a missing value.","maxItems":100000,"items":{"type":["number","null"]}},"feature_names":{"type":"array","description":"The names of `features`, in the same order. Any order of the model's names is accepted. Absent: the model's own order.","maxItems":100000,"items":{"type":"string","maxLength":256}},"request_id":{"type":"string","description":"The caller's own identifier, echoed in the answer. Absent: the server makes one.","maxLength":256}}}};
+const schema32 = {"$id":"validateScoreBatchRequest","type":"array","description":"Rows to score, answered in the same order. If one row is invalid, the whole batch is refused.","minItems":1,"maxItems":100000,"items":{"type":"object","description":"One row to score.","additionalProperties":false,"required":["features"],"properties":{"features":{"type":"array","description":"Raw feature values, one for each feature of the model. null is a missing value.","maxItems":100000,"items":{"type":["number","null"]}},"feature_names":{"type":"array","description":"The names of `features`, in the same order. Any order of the model's names is accepted. If absent, the features are in the model's order.","maxItems":100000,"items":{"type":"string","maxLength":256}},"request_id":{"type":"string","description":"The client's identifier of the row, repeated in the answer. If absent, the server creates one.","maxLength":256}}}};
 
 function validate21(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="validateScoreBatchRequest" */;
@@ -327,7 +327,7 @@ return errors === 0;
 validate21.evaluated = {"items":true,"dynamicProps":false,"dynamicItems":false};
 
 export const validateExperimentRequest = validate22;
-const schema33 = {"$id":"validateExperimentRequest","type":"object","description":"The experiment that should run.","additionalProperties":false,"required":["version","mode","share"],"properties":{"version":{"type":"string","maxLength":128,"description":"The challenger's version, by its folder's name."},"mode":{"type":"string","enum":["ab","shadow"],"description":"ab: the challenger answers its share. shadow: the champion answers all, and the challenger scores its share as well."},"share":{"type":"number","minimum":0,"maximum":1,"description":"Share of the requests, 0 to 1."}}};
+const schema33 = {"$id":"validateExperimentRequest","type":"object","description":"The experiment to run.","additionalProperties":false,"required":["version","mode","share"],"properties":{"version":{"type":"string","maxLength":128,"description":"The challenger's version: the name of its folder."},"mode":{"type":"string","enum":["ab","shadow"],"description":"ab: the challenger answers its share of the requests. shadow: the champion answers all requests, and the challenger scores its share of them as well."},"share":{"type":"number","minimum":0,"maximum":1,"description":"Share of the requests, 0 to 1."}}};
 
 function validate22(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="validateExperimentRequest" */;

@@ -22,7 +22,7 @@ export class AccessGate {
   refuseScoring(exchange: Exchange, head: RequestHead): boolean {
     const control = this.#control;
     if (control.isOpen) return false;
-    const presented = control.asksForKey ? keyOf(head) : '';
+    const presented = control.requiresKey ? keyOf(head) : '';
     const refusal = control.scoring(presented, () => this.address(exchange, head));
     if (refusal === undefined) return false;
     exchange.refuse(refusal.code, refusal.options);

@@ -1,3 +1,4 @@
+/** Stages 1 and 2 of a load: reads all files of a version from the store and verifies them. */
 import type { KeyObject } from 'node:crypto';
 import { ArtifactError, LightscoreError } from '../errors.js';
 import { type ArtifactStore, filesFingerprint, type StoredFile } from '../store/store.js';
@@ -9,19 +10,20 @@ import {
   MODEL_FILE,
   SELF_CHECK_FILE,
   SIGNATURE_FILE,
-  twoCalibrators,
+  calibratorWarnings,
 } from '../artifact/files.js';
 import { sha256, verifyChecksum, verifyMetadata } from '../artifact/integrity.js';
 import { type Metadata, readMetadata } from '../artifact/metadata.js';
 import { readPickledCalibrator } from '../artifact/scikit-learn.js';
 import { quote } from '../quote.js';
 
-/** The most bytes a file may have. */
+/** The maximum size of each file, in bytes. */
 export interface ArtifactLimits {
+  /** The limit of `metadata.sig`, too. */
   readonly metadata: number;
   readonly model: number;
   readonly calibrator: number;
-  /** Any other file that is read: the self-check, and what the checksums name. */
+  /** The limit of any other file that is read: `self_check.json`, and files that have a checksum. */
   readonly other: number;
 }
 
@@ -35,14 +37,14 @@ export const ARTIFACT_LIMITS: ArtifactLimits = {
 };
 
 export interface FetchOptions {
-  /** MODEL_REQUIRE_CHECKSUMS: metadata.json must have a checksum of every file that is used. */
+  /** MODEL_REQUIRE_CHECKSUMS: metadata.json must have a checksum of every file in use. */
   readonly requireChecksums?: boolean;
-  /** MODEL_PUBLIC_KEY: metadata.sig must sign metadata.json, which must have a checksum of every file that is used. */
+  /** MODEL_PUBLIC_KEY: metadata.sig must sign metadata.json, which must have a checksum of every file in use. */
   readonly publicKey?: KeyObject;
   readonly limits?: Partial<ArtifactLimits>;
 }
 
-/** A file that was read and, where metadata.json has its checksum, verified. */
+/** A file that was read and, if metadata.json has its checksum, verified. */
 export interface ArtifactFile {
   readonly name: string;
   readonly size: number;
@@ -50,78 +52,52 @@ export interface ArtifactFile {
   readonly verified: boolean;
 }
 
-/** One version, read whole and verified; the model's text is not parsed yet. */
+/** One version, read completely and verified; the model text is not parsed yet. */
 export interface Artifact {
-  /** The folder's name, which is how the version is asked for; `metadata.modelVersion` is what answers carry. */
+  /** The folder's name, by which the version is requested; answers carry `metadata.modelVersion`. */
   readonly version: string;
   readonly modelText: Uint8Array;
-  /** In lower-case hexadecimal. */
+  /** Lower-case hexadecimal. */
   readonly modelSha256: string;
-  /** For messages about the model's text: where it was read from. */
+  /** Where the model text was read from, for messages about it. */
   readonly modelFile: string;
   readonly calibrator: IsotonicCalibrator;
   readonly metadata: Metadata;
   readonly metadataFile: string;
-  /** The bytes of self_check.json, where there is one. */
+  /** The bytes of self_check.json; undefined if the version has none. */
   readonly selfCheck: Uint8Array | undefined;
   readonly files: readonly ArtifactFile[];
   readonly signed: boolean;
-  /** Equal to `filesFingerprint(await store.files(version))` as long as nothing of the version changes. */
+  /** Equals `filesFingerprint(await store.files(version))` until a file of the version changes. */
   readonly fingerprint: string;
   readonly warnings: readonly string[];
 }
 
 /**
- * Reads and verifies one version: metadata first, which is written last and so tells that the version is complete, then
- * its signature, the model, the calibrator and every file it has a checksum of.
+ * Reads and verifies one version: first its metadata, which is written last and so shows that the version is complete,
+ * then the signature, the model, the calibrator and every other file that has a checksum.
  *
- * The files are those of one listing of the store: one that changes, comes or goes meanwhile is an error, so that no
- * artifact is put together from two.
- * @throws LightscoreError VERSION_NOT_FOUND, STORE_UNREACHABLE; ArtifactError naming the file and the reason.
+ * All files are from one listing of the store. A file that is changed, added or removed in the meantime is an error, so
+ * that no artifact mixes two states of a version.
+ * @throws LightscoreError VERSION_NOT_FOUND, STORE_UNREACHABLE; ArtifactError naming the file and the reason
  */
 export async function fetchArtifact(
   store: ArtifactStore,
   version: string,
   options: FetchOptions = {},
 ): Promise<Artifact> {
-  if (!isVersionName(version)) {
-    throw new LightscoreError(
-      'VERSION_NOT_FOUND',
-      `${store.location}: ${quote(version)} cannot be the name of a version`,
-    );
-  }
-  const listed = await store.files(version);
-  if (listed.length === 0)
-    throw new LightscoreError('VERSION_NOT_FOUND', `${store.location}: there is no version ${version}`);
-  const folder = new VersionFolder(store, version, listed, { ...ARTIFACT_LIMITS, ...options.limits });
-
-  const metadataBytes = await folder.read(
-    METADATA_FILE,
-    folder.limits.metadata,
-    'is missing, so the version is incomplete (metadata.json is written last)',
-  );
-  const { metadata, warnings } = readMetadata(metadataBytes, folder.path(METADATA_FILE));
-  if (options.publicKey !== undefined) {
-    const signature = await folder.read(
-      SIGNATURE_FILE,
-      folder.limits.metadata,
-      'is missing, but MODEL_PUBLIC_KEY asks for a signature',
-    );
-    verifyMetadata(metadataBytes, signature, options.publicKey, folder.path(SIGNATURE_FILE));
-  }
-  const calibratorFile = CALIBRATOR_FILES.find((name) => folder.has(name));
-  if (calibratorFile === undefined)
-    throw new ArtifactError(folder.path(CALIBRATOR_FILES[1]), 'is missing, and so is calibrator.json');
+  const folder = await openVersion(store, version, { ...ARTIFACT_LIMITS, ...options.limits });
+  const { metadata, warnings } = await fetchMetadata(folder, options.publicKey);
+  const calibratorFile = findCalibrator(folder);
   warnings.push(
-    ...twoCalibrators(
+    ...calibratorWarnings(
       (name) => folder.has(name),
       (name) => folder.path(name),
     ),
   );
   const extra = [SELF_CHECK_FILE].filter((name) => folder.has(name));
-  const used = [MODEL_FILE, calibratorFile, ...extra];
   const strict = options.requireChecksums === true || options.publicKey !== undefined;
-  warnings.push(...checkCoverage(metadata, used, folder, strict));
+  warnings.push(...checkCoverage(metadata, [MODEL_FILE, calibratorFile, ...extra], folder, strict));
 
   const modelText = await folder.read(MODEL_FILE, folder.limits.model, 'is missing');
   const calibratorBytes = await folder.read(calibratorFile, folder.limits.calibrator, 'is missing');
@@ -141,8 +117,9 @@ export async function fetchArtifact(
   await folder.checkUnchanged();
 
   if (metadata.modelVersion !== version) {
+    const name = quote(metadata.modelVersion);
     warnings.push(
-      `${folder.path(METADATA_FILE)}: model_version is ${quote(metadata.modelVersion)} in the folder of ${version}; answers carry the former`,
+      `${folder.path(METADATA_FILE)}: model_version is ${name} in the folder of ${version}; answers carry ${name}`,
     );
   }
   if (modelText.byteLength === 0) throw new ArtifactError(folder.path(MODEL_FILE), 'is empty');
@@ -157,14 +134,50 @@ export async function fetchArtifact(
     selfCheck,
     files,
     signed: options.publicKey !== undefined,
-    fingerprint: filesFingerprint(listed),
+    fingerprint: folder.fingerprint,
     warnings,
   };
 }
 
+/** @throws LightscoreError VERSION_NOT_FOUND, STORE_UNREACHABLE */
+async function openVersion(store: ArtifactStore, version: string, limits: ArtifactLimits): Promise<VersionFolder> {
+  if (!isVersionName(version)) {
+    throw new LightscoreError('VERSION_NOT_FOUND', `${store.location}: ${quote(version)} is not a valid version name`);
+  }
+  const listed = await store.files(version);
+  if (listed.length === 0)
+    throw new LightscoreError('VERSION_NOT_FOUND', `${store.location}: there is no version ${version}`);
+  return new VersionFolder({ store, version, listed, limits });
+}
+
+/** Reads the metadata and, if there is a public key, verifies its signature before it is used. */
+async function fetchMetadata(
+  folder: VersionFolder,
+  publicKey: KeyObject | undefined,
+): Promise<ReturnType<typeof readMetadata>> {
+  const limit = folder.limits.metadata;
+  const incomplete = 'is missing, so the version is incomplete (metadata.json is written last)';
+  const bytes = await folder.read(METADATA_FILE, limit, incomplete);
+  const metadata = readMetadata(bytes, folder.path(METADATA_FILE));
+  if (publicKey !== undefined) {
+    const unsigned = 'is missing, but MODEL_PUBLIC_KEY requires a signature';
+    const signature = await folder.read(SIGNATURE_FILE, limit, unsigned);
+    verifyMetadata({ metadata: bytes, signature }, publicKey, folder.path(SIGNATURE_FILE));
+  }
+  return metadata;
+}
+
+function findCalibrator(folder: VersionFolder): (typeof CALIBRATOR_FILES)[number] {
+  const found = CALIBRATOR_FILES.find((name) => folder.has(name));
+  if (found === undefined)
+    throw new ArtifactError(folder.path(CALIBRATOR_FILES[1]), 'is missing, and so is calibrator.json');
+  return found;
+}
+
 /**
- * Whether metadata.json has the checksums of the files used: an error where that is demanded, else a warning where it
- * has only some.
+ * Checks that metadata.json has the checksums of the files in use.
+ * @returns a warning for each file without one, if other files have checksums
+ * @throws ArtifactError if `strict` and a file has none
  */
 function checkCoverage(metadata: Metadata, used: readonly string[], folder: VersionFolder, strict: boolean): string[] {
   const uncovered = used.filter((name) => metadata.checksums?.has(name) !== true);
@@ -176,50 +189,67 @@ function checkCoverage(metadata: Metadata, used: readonly string[], folder: Vers
     : uncovered.map((name) => `${folder.path(name)}: has no checksum in metadata.json`);
 }
 
-/** The files of one version as they were listed, and those of them that have been read. */
-class VersionFolder {
-  private readonly bytes = new Map<string, Uint8Array>();
+interface ListedVersion {
+  readonly store: ArtifactStore;
+  readonly version: string;
+  readonly listed: readonly StoredFile[];
+  readonly limits: ArtifactLimits;
+}
 
-  constructor(
-    private readonly store: ArtifactStore,
-    private readonly version: string,
-    private readonly listed: readonly StoredFile[],
-    readonly limits: ArtifactLimits,
-  ) {}
+/** The files of one version as they were listed, and the contents of those that have been read. */
+class VersionFolder {
+  readonly limits: ArtifactLimits;
+  readonly #store: ArtifactStore;
+  readonly #version: string;
+  readonly #listed: readonly StoredFile[];
+  readonly #contents = new Map<string, Uint8Array>();
+
+  constructor({ store, version, listed, limits }: ListedVersion) {
+    this.limits = limits;
+    this.#store = store;
+    this.#version = version;
+    this.#listed = listed;
+  }
+
+  get fingerprint(): string {
+    return filesFingerprint(this.#listed);
+  }
 
   path(name: string): string {
-    return `${this.store.location}/${this.version}/${name}`;
+    return `${this.#store.location}/${this.#version}/${name}`;
   }
 
   has(name: string): boolean {
-    return this.listed.some((file) => file.name === name);
+    return this.#listed.some((file) => file.name === name);
   }
 
   wasRead(name: string): boolean {
-    return this.bytes.has(name);
+    return this.#contents.has(name);
   }
 
+  /** @param missing the reason of the error if there is no such file */
   async read(name: string, maxBytes: number, missing: string): Promise<Uint8Array> {
-    const file = this.listed.find((candidate) => candidate.name === name);
+    const file = this.#listed.find((candidate) => candidate.name === name);
     if (file === undefined) throw new ArtifactError(this.path(name), missing);
-    const bytes = await this.store.read(this.version, file, maxBytes);
-    this.bytes.set(name, bytes);
+    const bytes = await this.#store.read(this.#version, file, maxBytes);
+    this.#contents.set(name, bytes);
     return bytes;
   }
 
+  /** Verifies the files that have been read and have a checksum; lists all that have been read. */
   verified(checksums: Metadata['checksums']): ArtifactFile[] {
-    return [...this.bytes].map(([name, bytes]) => {
+    return [...this.#contents].map(([name, bytes]) => {
       const actual = sha256(bytes);
       const expected = checksums?.get(name);
-      if (expected !== undefined) verifyChecksum(actual, expected, this.path(name));
+      if (expected !== undefined) verifyChecksum({ file: this.path(name), actual, expected });
       return { name, size: bytes.byteLength, sha256: actual, verified: expected !== undefined };
     });
   }
 
   async checkUnchanged(): Promise<void> {
-    const now = await this.store.files(this.version);
-    if (filesFingerprint(now) !== filesFingerprint(this.listed)) {
-      throw new ArtifactError(`${this.store.location}/${this.version}`, 'changed while it was being read');
+    const now = await this.#store.files(this.#version);
+    if (filesFingerprint(now) !== this.fingerprint) {
+      throw new ArtifactError(`${this.#store.location}/${this.#version}`, 'changed while it was being read');
     }
   }
 }

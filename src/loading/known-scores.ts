@@ -1,8 +1,8 @@
-/** Scores that an image is held against. */
+/** The scores that a new image is compared with. */
 
-/** Rows and what somebody else made of them. */
+/** Rows and the raw scores that another scorer gives them. */
 export interface KnownScores {
-  /** For messages: whose scores they are. */
+  /** The other scorer, for messages. */
   readonly by: string;
   /** [count][features] */
   readonly rows: Float64Array;

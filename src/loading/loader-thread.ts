@@ -1,4 +1,4 @@
-/** The loader's thread: runs one load at a time, and gets its memory from the main thread. */
+/** The loader's thread: runs one load at a time, in shared memory that the main thread allocates for it. */
 import { setImmediate } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
 import { ArtifactError, LightscoreError } from '../errors.js';
@@ -7,7 +7,7 @@ import { openStore } from '../store/open.js';
 import type { LoadResult, LoadTask, LoadWorkerData, MemoryRequest, Refusal } from './messages.js';
 import { prepareImage } from './pipeline.js';
 
-/** @returns what the thread runs for each task */
+/** @returns the function that the thread runs for each task */
 export function loaderThread({
   module,
   memory,
@@ -36,7 +36,7 @@ function refusal(error: unknown, version: string): Refusal {
     return { code: error.code, message: error.message, file: error.file, reason: error.reason };
   }
   if (error instanceof LightscoreError) return { code: error.code, message: error.message };
-  // A limit of the image's layout.
+  // The model exceeds a limit of the image's layout.
   if (error instanceof RangeError) {
     const message = `${version}: ${error.message}`;
     return { code: 'ARTIFACT_INVALID', message, file: version, reason: error.message };
@@ -44,14 +44,14 @@ function refusal(error: unknown, version: string): Refusal {
   throw error;
 }
 
-/** The address of `bytes` of shared memory for this thread to write. */
+/** Asks the main thread to allocate shared memory; returns its address. */
 async function requestMemory(port: MessagePort, memory: WebAssembly.Memory, bytes: number): Promise<number> {
   const request: MemoryRequest = { bytes };
   const address = await new Promise<number>((resolve) => {
     port.once('message', resolve);
     port.postMessage(request);
   });
-  // Another thread's growth of the memory shows here once this thread has come round its event loop.
+  // If another thread has grown the memory, `buffer` shows the new size only after a turn of this thread's event loop.
   while (memory.buffer.byteLength < address + bytes) await setImmediate();
   return address;
 }

@@ -1,31 +1,33 @@
 /**
- * The thread that loads models (`workers/load.ts`): started when there is one to load, at a lower priority than
- * scoring, and let go after.
+ * Runs loads on a thread of their own (`workers/load.ts`), which starts when a model is to be loaded, runs at a lower
+ * priority than scoring, and ends when it has been idle.
  */
 import { fileURLToPath } from 'node:url';
 import { MessageChannel } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { Config } from '../config/config.js';
 import { ArtifactError, LightscoreError, messageOf } from '../errors.js';
-import type { LoadResult, LoadTask, LoadWorkerData, LoadedImage, MemoryRequest } from './messages.js';
 import type { SharedScoringResources } from '../scoring/kernel.js';
+import type { Regions } from '../scoring/memory.js';
+import type { LoadResult, LoadTask, LoadWorkerData, LoadedImage, MemoryRequest } from './messages.js';
 
 const IDLE_MS = 5000;
 /**
- * Added to the thread's niceness where the system allows it: the least there is. At 10 a load moved the 99th percentile
- * of the event-loop delay from 1.5 to 4 ms on two idle cores, at 19 to 2.2; on cores that scoring keeps busy a load
- * takes seconds, and may.
+ * Added to the thread's niceness if the system allows it: 19 is the lowest priority there is. On two idle cores, a load
+ * raises the 99th percentile of the event-loop delay from 1.5 to 4 ms at a niceness of 10, and to 2.2 ms at 19. On cores
+ * that scoring keeps busy a load takes seconds, which is acceptable.
  */
 const NICENESS = 19;
 
 export class ModelLoader {
+  readonly #memory: Regions;
+  readonly #models: Config['models'];
   readonly #piscina: Piscina;
   #loads = 0;
 
-  constructor(
-    private readonly resources: SharedScoringResources,
-    private readonly models: Config['models'],
-  ) {
+  constructor(resources: SharedScoringResources, models: Config['models']) {
+    this.#memory = resources.memory;
+    this.#models = models;
     const workerData: LoadWorkerData = {
       module: resources.module,
       memory: resources.memory.memory,
@@ -43,28 +45,28 @@ export class ModelLoader {
   }
 
   /**
-   * @returns a verified image in shared memory, which is the caller's to free
-   * @throws ArtifactError, LightscoreError VERSION_NOT_FOUND, STORE_UNREACHABLE, MODEL_UNSUPPORTED (no room),
-   * WORKER_FAILED; no memory is kept then
+   * @returns a verified image in shared memory, which the caller must free
+   * @throws ArtifactError, LightscoreError VERSION_NOT_FOUND, STORE_UNREACHABLE, MODEL_UNSUPPORTED (not enough memory),
+   * WORKER_FAILED; a failed load leaves no memory allocated
    */
   async load(version: string): Promise<LoadedImage> {
-    const { memory } = this.resources;
+    const memory = this.#memory;
     const { port1, port2 } = new MessageChannel();
-    const given = new Set<number>();
+    const allocated = new Set<number>();
     const abort = new AbortController();
     let outOfMemory: unknown;
     port1.on('message', ({ bytes }: MemoryRequest) => {
       try {
         const address = memory.allocate(bytes);
-        given.add(address);
+        allocated.add(address);
         port1.postMessage(address);
       } catch (error) {
         outOfMemory = error;
         abort.abort();
       }
     });
-    const { requireChecksums, publicKey } = this.models;
-    const task: LoadTask = { version, requireChecksums, publicKey, hurried: this.#loads++ === 0, port: port2 };
+    const { requireChecksums, publicKey } = this.#models;
+    const task: LoadTask = { version, requireChecksums, publicKey, isFirst: this.#loads++ === 0, port: port2 };
     try {
       const result = await this.#run(task, abort.signal);
       if ('refused' in result) {
@@ -73,13 +75,13 @@ export class ModelLoader {
           ? new ArtifactError(file, reason)
           : new LightscoreError(code, message);
       }
-      given.delete(result.loaded.image);
+      allocated.delete(result.loaded.image);
       return result.loaded;
     } catch (error) {
       throw outOfMemory ?? error;
     } finally {
       port1.close();
-      for (const address of given) memory.free(address);
+      for (const address of allocated) memory.free(address);
     }
   }
 
@@ -95,7 +97,7 @@ export class ModelLoader {
     }
   }
 
-  /** Threads alive now. */
+  /** The threads that are alive: one at most. */
   get threads(): readonly { terminate(): Promise<number> }[] {
     return this.#piscina.threads;
   }

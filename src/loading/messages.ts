@@ -1,4 +1,4 @@
-/** What travels between the main thread and the loader's thread. */
+/** The messages between the main thread and the loader's thread. */
 import type { MessagePort } from 'node:worker_threads';
 import type { LaneShape } from '../model/image.js';
 import type { Strategy } from '../model/strategies.js';
@@ -18,9 +18,12 @@ export interface LoadTask {
   readonly requireChecksums: boolean;
   /** MODEL_PUBLIC_KEY, PEM. */
   readonly publicKey: string | undefined;
-  /** Nothing serves yet: what can run side by side does. Later loads keep to one core. */
-  readonly hurried: boolean;
-  /** Gets MemoryRequests, answers with addresses: the main thread alone hands out memory. */
+  /**
+   * The first load of the process runs its parts in parallel, as no model serves yet. Later loads run them one after
+   * another and so occupy one core.
+   */
+  readonly isFirst: boolean;
+  /** Sends MemoryRequests and receives addresses: only the main thread allocates shared memory. */
   readonly port: MessagePort;
 }
 
@@ -28,15 +31,15 @@ export interface MemoryRequest {
   readonly bytes: number;
 }
 
-/** Rows on which the kernel agreed bit for bit with each of them; 0 where it could not be asked. */
+/** Rows that the kernel and each other scorer score alike, bit for bit; 0 if a scorer is not available. */
 export interface SelfCheckRows {
   readonly treeWalk: number;
-  /** Of self_check.json. */
+  /** Rows of self_check.json. */
   readonly trainer: number;
   readonly native: number;
 }
 
-/** A verified image, and what is known of the version. */
+/** A verified image, and the facts about its version. */
 export interface LoadedImage {
   readonly card: ModelCard;
   readonly strategy: Strategy;
@@ -44,7 +47,7 @@ export interface LoadedImage {
   /** Address in the shared memory. */
   readonly image: number;
   readonly imageBytes: number;
-  /** Raw score of the card's example row, by the plain tree walk. */
+  /** The plain tree walk's raw score of the card's example row. */
   readonly exampleRaw: number;
   readonly files: readonly ArtifactFile[];
   readonly signed: boolean;
@@ -54,8 +57,8 @@ export interface LoadedImage {
 }
 
 /**
- * Errors lose their class on the way between threads, so a refusal travels as a value. `file` and `reason` are an
- * ArtifactError's.
+ * An error as plain data, because errors lose their class when they are sent between threads. `file` and `reason` are
+ * those of an ArtifactError.
  */
 export interface Refusal {
   readonly code: ErrorCode;

@@ -1,18 +1,22 @@
-/** What a version says of itself once its text has been parsed. */
+/** Makes the card of a model, the facts that answers and admin routes show, from its metadata and its parsed text. */
 import { ArtifactError } from '../errors.js';
 import { type Booster, splitImportance } from '../model/booster.js';
 import { exampleRow } from '../model/critical-rows.js';
 import type { ModelCard } from '../scoring/model-card.js';
 import type { Artifact } from './fetch.js';
 
-/** @throws ArtifactError where the metadata has another number of features than the model */
+/** @throws ArtifactError if metadata and model have different numbers of features */
 export function cardOf({ version, metadata, metadataFile, modelSha256 }: Artifact, booster: Booster): ModelCard {
   return {
     version,
     modelVersion: metadata.modelVersion,
     calibrationVersion: metadata.calibrationVersion,
     featureSetVersion: metadata.featureSetVersion,
-    featureNames: featureNames(metadataFile, booster.featureNames, metadata.featureNames),
+    featureNames: featureNames({
+      file: metadataFile,
+      ofModel: booster.featureNames,
+      ofMetadata: metadata.featureNames,
+    }),
     importance: Array.from(splitImportance(booster)),
     exampleRow: exampleRow(booster),
     objective: booster.objective.name,
@@ -22,11 +26,18 @@ export function cardOf({ version, metadata, metadataFile, modelSha256 }: Artifac
   };
 }
 
+interface NameSources {
+  /** For messages. */
+  readonly file: string;
+  readonly ofModel: readonly string[];
+  readonly ofMetadata: readonly string[];
+}
+
 /**
- * The model's own names rule; where it was trained without names, LightGBM calls them Column_0, Column_1, ... and
- * metadata's are used.
+ * The names in the model text take precedence. LightGBM writes Column_0, Column_1, ... if the model was trained without
+ * names; the names in the metadata are used instead of these.
  */
-function featureNames(file: string, ofModel: readonly string[], ofMetadata: readonly string[]): readonly string[] {
+function featureNames({ file, ofModel, ofMetadata }: NameSources): readonly string[] {
   if (ofMetadata.length !== ofModel.length) {
     const counts = `${ofMetadata.length} names, but the model has ${ofModel.length} features`;
     throw new ArtifactError(file, `feature_names has ${counts}`);

@@ -1,4 +1,4 @@
-/** Native LightGBM as one of the scorers that a new image is held against, where it is built. */
+/** Native LightGBM, if it is built, as one of the scorers that a new image is compared with. */
 import { type ChildProcess, type ForkOptions, fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
@@ -6,7 +6,7 @@ import type { NativeAnswer, NativeModel, NativeRows } from '../native/score-proc
 import { ArtifactError, LightscoreError } from '../errors.js';
 import type { KnownScores } from './known-scores.js';
 
-/** Whether a native LightGBM stands ready; nothing is built for this. */
+/** Whether native LightGBM is already built; it is never built for a load. */
 async function builtLightGBM(): Promise<boolean> {
   const { findLightGBMSource } = await import('../native/build.js');
   try {
@@ -17,23 +17,30 @@ async function builtLightGBM(): Promise<boolean> {
   }
 }
 
-/** LightGBM may take this long before it counts as stuck. */
+/** The process is killed after this time. */
 const NATIVE_TIMEOUT_MS = 120_000;
 
-/** What native LightGBM makes of rows; undefined where it is not built (it is a development dependency). Asked once. */
+/** Scores rows with native LightGBM, once; undefined if it is not built, as it is a development dependency. */
 export type NativeScores = (rows: Float64Array, count: number) => Promise<KnownScores | undefined>;
 
+export interface NativeCheck {
+  readonly modelText: string;
+  /** The model's file, for messages. */
+  readonly file: string;
+  /** Ends the process. */
+  readonly signal: AbortSignal;
+}
+
 /**
- * Starts native LightGBM on a model, in a process of its own: a text that LightGBM cannot read ends the process that it
- * runs in.
- * @param signal ends it
- * @returns a function that throws ArtifactError where LightGBM refuses the model
+ * Starts native LightGBM on a model, in a process of its own, because a text that LightGBM cannot read ends the process
+ * that it runs in.
+ * @returns a function that throws ArtifactError if LightGBM refuses the model
  */
-export function startNative(modelText: string, file: string, signal: AbortSignal): NativeScores {
+export function startNative({ modelText, file, signal }: NativeCheck): NativeScores {
   const started = builtLightGBM().then((isBuilt) =>
     isBuilt && !signal.aborted ? new NativeProcess(modelText, signal) : undefined,
   );
-  // What goes wrong is told to whoever asks; a load that ends before it does is nobody's failure.
+  // A failure reaches the caller that asks for scores. If the load ends before that, the failure does not matter.
   started.catch(() => {});
   return async (rows, count) => {
     const answer = await (await started)?.scores(rows);
@@ -48,8 +55,8 @@ class NativeProcess {
   readonly #answer: Promise<NativeAnswer>;
 
   constructor(modelText: string, signal: AbortSignal) {
-    // One thread: with the helpers of another V8 both cores of a small machine would be busy, and the event loop would
-    // wait for them.
+    // Single-threaded: the helper threads of a second V8 would occupy both cores of a small machine, and delay the
+    // event loop.
     const options: ForkOptions = {
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
@@ -58,11 +65,11 @@ class NativeProcess {
       signal,
     };
     this.#child = fork(new URL('../../workers/native-scores.js', import.meta.url), options);
-    // As the loader itself: scoring comes first.
+    // The process runs at a low priority, like the loader itself, so that scoring comes first.
     if (this.#child.pid !== undefined) setPriority(this.#child.pid, constants.priority.PRIORITY_LOW);
     this.#answer = new Promise((resolve) => {
       this.#child.once('message', (message) => resolve(message as NativeAnswer));
-      // Every one: being ended is an error too.
+      // `on`, not `once`: when the signal ends the process, that is reported as a further error.
       this.#child.on('error', (error) => resolve({ refused: error.message }));
       this.#child.once('exit', (code, ended) =>
         resolve({ refused: `LightGBM ended with ${ended ?? `exit code ${code}`} on this model` }),
@@ -76,7 +83,7 @@ class NativeProcess {
     return this.#answer;
   }
 
-  /** Where the process ends before it has read everything, its exit tells. */
+  /** Ignores a failed send: if the process ends before it has read everything, its exit is the answer. */
   #send(message: NativeModel | NativeRows): void {
     if (this.#child.connected) this.#child.send(message, () => {});
   }

@@ -1,15 +1,15 @@
 /**
- * Loading a version, stage by stage. Nothing of a version that fails a stage is kept, and nothing that serves is
- * touched.
+ * Loads a version, stage by stage. A version that fails a stage is discarded, and the models that serve are not
+ * affected.
  *
- *     1. fetch       fetch.ts            one listing of the store, each file within its limits
+ *     1. fetch       fetch.ts            one listing of the store, each file within its limit
  *     2. verify      fetch.ts            signature, checksums, metadata, calibrator
  *     3. parse       model/parse.ts      the model text to a booster
  *     4. compile     model/image.ts      the booster to an image in shared memory
  *     5. self-check  self-check.ts       the kernel against other scorers, bit for bit
- *     6. warm up     warm-up.ts          a row through every worker
+ *     6. warm up     warm-up.ts          one row through every worker
  *
- * `prepareImage` runs stages 1 to 5 on the loader's thread (`loader-thread.ts`), `loadModel` asks for them and runs
+ * `prepareImage` runs stages 1 to 5 on the loader's thread (`loader-thread.ts`). `loadModel` requests them and runs
  * stage 6 on the main thread.
  */
 import { createPublicKey } from 'node:crypto';
@@ -29,25 +29,25 @@ import { checkImage } from './self-check.js';
 import { type WarmingScorer, warmUp } from './warm-up.js';
 import { startNative } from './native-check.js';
 
-/** What the loader's thread works with. */
+/** What stages 1 to 5 need, on the loader's thread. */
 export interface LoaderResources {
   readonly memory: WebAssembly.Memory;
   readonly kernels: Kernels;
   readonly store: ArtifactStore;
-  /** The address of `bytes` of shared memory for this thread to write. */
+  /** Allocates shared memory for this thread to write, and returns its address. */
   readonly allocate: (bytes: number) => Promise<number>;
-  /** Ends with the load. */
+  /** Aborted when the load ends. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Stages 1 to 5.
- * @throws ArtifactError, LightscoreError VERSION_NOT_FOUND, STORE_UNREACHABLE; RangeError where the model is larger
- * than an image's fields can say
+ * Runs stages 1 to 5.
+ * @throws ArtifactError, LightscoreError VERSION_NOT_FOUND, STORE_UNREACHABLE; RangeError if the model is too large for
+ * the fields of an image
  */
 export async function prepareImage(task: LoadTask, resources: LoaderResources): Promise<LoadedImage> {
   const { kernels, memory, signal } = resources;
-  const { version, requireChecksums, publicKey, hurried } = task;
+  const { version, requireChecksums, publicKey, isFirst } = task;
 
   const artifact = await fetchArtifact(resources.store, version, {
     requireChecksums,
@@ -56,7 +56,7 @@ export async function prepareImage(task: LoadTask, resources: LoaderResources): 
 
   const file = artifact.modelFile;
   const modelText = new TextDecoder().decode(artifact.modelText);
-  const early = hurried ? startNative(modelText, file, signal) : undefined;
+  const early = isFirst ? startNative({ modelText, file, signal }) : undefined;
   const booster = parseBooster(modelText, file);
   if (booster.outputs !== 1) {
     const reason = `the model has ${booster.outputs} outputs; only single-output models can be served`;
@@ -76,11 +76,12 @@ export async function prepareImage(task: LoadTask, resources: LoaderResources): 
     shape,
     memory,
     allocate: resources.allocate,
-    // A later load starts LightGBM only now, as it keeps to one core.
-    native: early ?? startNative(modelText, file, signal),
+    // A later load starts LightGBM only now, so that it occupies one core at a time.
+    native: early ?? startNative({ modelText, file, signal }),
   });
 
-  // A typed row, as those of the self-check: a walk that has met both kinds of arrays makes an object of every value.
+  // A typed array, like the rows of the self-check: once the walk has read both kinds of array, V8 allocates an object
+  // for every value.
   const [exampleRaw] = rawScores(booster, Float64Array.from(exampleRow(booster)));
   const { files, signed, fingerprint, warnings } = artifact;
   return {
@@ -99,10 +100,10 @@ export async function prepareImage(task: LoadTask, resources: LoaderResources): 
 }
 
 /**
- * All stages.
+ * Runs all stages.
  * @param onVerified called between self-check and warm-up
- * @returns a model that the pool has scored with, and what is known of its version
- * @throws what `ModelLoader.load` throws; ArtifactError where the pool does not score as the loader did
+ * @returns a model that every worker has scored with, and the facts about its version
+ * @throws what `ModelLoader.load` throws; ArtifactError if a worker's score differs from the loader's
  */
 export async function loadModel(
   version: string,

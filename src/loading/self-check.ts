@@ -1,7 +1,7 @@
 /**
- * The gate in front of every version: the kernel scores rows whose raw scores are known from elsewhere, and must agree
- * bit for bit. What it is held against: the plain tree walk on rows of the model's own thresholds, always; the
- * trainer's own LightGBM where the artifact carries `self_check.json`; native LightGBM where it is built.
+ * Checks every version before it serves: the kernel scores rows whose raw scores other scorers have computed, and must
+ * agree bit for bit. The other scorers are the plain tree walk, on rows at the model's own thresholds; the trainer's
+ * LightGBM, if the artifact has a `self_check.json`; and native LightGBM, if it is built.
  */
 import { MODEL_FILE, SELF_CHECK_FILE } from '../artifact/files.js';
 import { ArtifactError } from '../errors.js';
@@ -16,10 +16,10 @@ import type { SelfCheckRows } from './messages.js';
 import type { NativeScores } from './native-check.js';
 import { readSelfCheck } from './trainer-check.js';
 
-/** Rows of the lane for the self-check. */
+/** Capacity, in rows, of the lane that the self-check scores in. */
 const CHECK_ROWS = 128;
 
-/** An image in shared memory, and what it was compiled from. */
+/** An image in shared memory, and the artifact that it was compiled from. */
 export interface UncheckedImage {
   readonly artifact: Artifact;
   readonly booster: Booster;
@@ -28,15 +28,15 @@ export interface UncheckedImage {
   readonly image: number;
   readonly shape: LaneShape;
   readonly memory: WebAssembly.Memory;
-  /** The address of `bytes` of shared memory. */
+  /** Allocates shared memory and returns its address. */
   readonly allocate: (bytes: number) => Promise<number>;
   readonly native: NativeScores;
 }
 
 /**
- * Holds an image against every scorer there is.
- * @returns on how many rows each of them agreed
- * @throws ArtifactError with the first row that differs by a bit
+ * Compares an image with every available scorer.
+ * @returns the number of rows that were compared with each
+ * @throws ArtifactError naming the first row whose scores differ
  */
 export async function checkImage(unchecked: UncheckedImage): Promise<SelfCheckRows> {
   const { artifact, booster, kernel, image, shape, memory, allocate } = unchecked;
@@ -44,7 +44,7 @@ export async function checkImage(unchecked: UncheckedImage): Promise<SelfCheckRo
   const plan = planLane(shape, CHECK_ROWS, 'score');
   const lane = new Lane(plan, { memory }, await allocate(plan.bytes));
   const check = (known: KnownScores): number => {
-    verifyKernel(kernel, image, lane, known, file);
+    compareScores({ kernel, image, lane, file }, known);
     return known.count;
   };
 
@@ -59,13 +59,18 @@ export async function checkImage(unchecked: UncheckedImage): Promise<SelfCheckRo
   return { treeWalk, trainer, native: native === undefined ? 0 : check(native) };
 }
 
-/**
- * @param image address of a single-output model's image
- * @param lane a score lane of that model, free to use
- * @param file names the model in the error
- * @throws ArtifactError with the first row that differs by a bit
- */
-export function verifyKernel(kernel: BoundKernel, image: number, lane: Lane, known: KnownScores, file: string): void {
+interface KernelOnImage {
+  readonly kernel: BoundKernel;
+  /** Address of the image of a single-output model. */
+  readonly image: number;
+  /** A score lane of that model. */
+  readonly lane: Lane;
+  /** The model's file, for messages. */
+  readonly file: string;
+}
+
+/** @throws ArtifactError naming the first row whose scores differ */
+function compareScores({ kernel, image, lane, file }: KernelOnImage, known: KnownScores): void {
   const { capacity, features } = lane.plan;
   for (let start = 0; start < known.count; start += capacity) {
     const count = Math.min(capacity, known.count - start);

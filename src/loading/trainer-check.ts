@@ -1,14 +1,14 @@
-/** `self_check.json`: rows with the raw scores that the trainer's own LightGBM gave them. */
+/** Reads `self_check.json`: rows, and the raw scores that the trainer's own LightGBM gives them. */
 import { parseJsonObject } from '../artifact/json.js';
 import { ArtifactError } from '../errors.js';
 import type { KnownScores } from './known-scores.js';
 
-const MOST_KNOWN_ROWS = 100_000;
+const MAX_ROWS = 100_000;
 
 /**
- * `self_check.json`: `{feature_names, rows, raw_score}`, where a cell is a number, null for missing, "inf" or "-inf".
- * @param featureNames the model's, which the file must have in the same order
- * @throws ArtifactError naming `file` and what is wrong
+ * Reads `{feature_names, rows, raw_score}`, where a cell is a number, null for a missing value, "inf" or "-inf".
+ * @param featureNames the model's; if the file has `feature_names`, they must be the same in the same order
+ * @throws ArtifactError naming `file` and the reason
  */
 export function readSelfCheck(bytes: Uint8Array, file: string, featureNames: readonly string[]): KnownScores {
   const { value } = parseJsonObject(bytes, file);
@@ -21,14 +21,14 @@ export function readSelfCheck(bytes: Uint8Array, file: string, featureNames: rea
       names.every((name, i) => name === featureNames[i])
     )
   ) {
-    throw new ArtifactError(file, "feature_names are not the model's");
+    throw new ArtifactError(file, 'feature_names differ from those of the model');
   }
   const rows: unknown = value['rows'];
   const raw: unknown = value['raw_score'];
   if (!Array.isArray(rows) || !Array.isArray(raw) || rows.length !== raw.length)
     throw new ArtifactError(file, 'rows and raw_score must be lists of the same length');
-  if (rows.length === 0 || rows.length > MOST_KNOWN_ROWS)
-    throw new ArtifactError(file, `has ${rows.length} rows; expected 1 to ${MOST_KNOWN_ROWS}`);
+  if (rows.length === 0 || rows.length > MAX_ROWS)
+    throw new ArtifactError(file, `has ${rows.length} rows; expected 1 to ${MAX_ROWS}`);
   const width = featureNames.length;
   const values = new Float64Array(rows.length * width);
   rows.forEach((row: unknown, r) => {

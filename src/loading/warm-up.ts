@@ -1,6 +1,6 @@
 /**
- * The last stage of a load: one row through every worker. The first batch of a new model then finds its lane laid out,
- * and the way to a worker and back is known to work.
+ * The last stage of a load sends one row through every worker. The first batch of a new model then finds a lane that is
+ * already laid out, and every worker is known to score.
  */
 import { ArtifactError, LightscoreError } from '../errors.js';
 import type { SharedScoringResources } from '../scoring/kernel.js';
@@ -8,10 +8,10 @@ import type { Scorer } from '../scoring/pool.js';
 import type { ServedModel } from '../scoring/served-model.js';
 import type { LoadedImage } from './messages.js';
 
-/** Scores the example row. */
+/** What scores the example row: the pool of workers, or the inline scorer. */
 export type WarmingScorer = Scorer & Pick<SharedScoringResources, 'memory'>;
 
-/** @throws ArtifactError where a worker scores the example row in another way than the plain tree walk */
+/** @throws ArtifactError if a worker's score of the example row differs from that of the plain tree walk */
 export async function warmUp(model: ServedModel, loaded: LoadedImage, pool: WarmingScorer): Promise<void> {
   await Promise.all(Array.from({ length: pool.workers }, () => scoreExample(model, loaded, pool)));
 }
@@ -19,7 +19,7 @@ export async function warmUp(model: ServedModel, loaded: LoadedImage, pool: Warm
 async function scoreExample(model: ServedModel, { card, exampleRaw }: LoadedImage, pool: WarmingScorer): Promise<void> {
   const lane = model.takeLane('score');
   if (lane === undefined) {
-    throw new LightscoreError('MODEL_UNSUPPORTED', `${card.version}: no room in the shared memory for a batch`);
+    throw new LightscoreError('MODEL_UNSUPPORTED', `${card.version}: not enough shared memory for a batch`);
   }
   try {
     lane.rows.set(card.exampleRow);

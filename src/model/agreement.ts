@@ -1,6 +1,8 @@
+/** How close scores must come to LightGBM's own, and how their distance is measured. */
+
 /**
- * How close scores come to LightGBM's own. Raw scores have the same bits or are wrong; predictions go through `exp`,
- * whose last bits are the C library's; contributions are long sums whose order is not LightGBM's.
+ * Raw scores have the same bits or are wrong. Predictions go through `exp`, whose last bits depend on the C library.
+ * Contributions are long sums, added in another order than LightGBM's.
  */
 export const TOLERANCE = { predictionUlps: 2, contribution: 1e-12 } as const;
 
@@ -10,10 +12,10 @@ export const firstDifference = (expected: Float64Array, actual: Float64Array): n
     ? expected.findIndex((value, i) => !Object.is(value, actual[i]))
     : Math.min(expected.length, actual.length);
 
-/** The largest distance of two elements, in units in the last place; Infinity where only one is NaN. */
-export function mostUlpsApart(expected: Float64Array, actual: Float64Array): number {
+/** The largest distance between two elements, in units in the last place; Infinity where only one is NaN. */
+export function maxUlpsApart(expected: Float64Array, actual: Float64Array): number {
   if (expected.length !== actual.length) return Infinity;
-  return expected.reduce((most, value, i) => Math.max(most, ulpsApart(value, actual[i])), 0);
+  return expected.reduce((max, value, i) => Math.max(max, ulpsApart(value, actual[i])), 0);
 }
 
 const double = new Float64Array(1);
@@ -23,26 +25,26 @@ const bits = new BigInt64Array(double.buffer);
 export function ulpsApart(a: number, b: number): number {
   if (a === b || (Number.isNaN(a) && Number.isNaN(b))) return 0;
   if (Number.isNaN(a) || Number.isNaN(b)) return Infinity;
-  const apart = place(a) - place(b);
+  const apart = rank(a) - rank(b);
   return Number(apart < 0n ? -apart : apart);
 }
 
-/** Place of a double among all in ascending order; 0 and -0 share theirs. */
-function place(x: number): bigint {
+/** Rank of a double among all doubles in ascending order; 0 and -0 have the same rank. */
+function rank(x: number): bigint {
   double[0] = x;
   return bits[0] < 0n ? -(bits[0] & 0x7fff_ffff_ffff_ffffn) : bits[0];
 }
 
 /**
- * The largest difference of two [rows][outputs][features + 1] lists of contributions, relative to the largest
+ * The largest difference between two [rows][outputs][features + 1] lists of contributions, relative to the largest
  * contribution (or the expected value) of the row's output. A contribution is a sum over all leaves of terms of either
- * sign, so its rounding error, LightGBM's as much as ours, scales with the terms and not with what is left of them:
- * relative to itself, one that cancels to almost nothing has no digit right.
+ * sign, so its rounding error, LightGBM's as much as ours, scales with the terms and not with their sum: a contribution
+ * that cancels to almost nothing may have no correct digit relative to itself.
  */
 export function contributionError(expected: Float64Array, actual: Float64Array, featureCount: number): number {
   if (expected.length !== actual.length) return Infinity;
   const width = featureCount + 1;
-  let most = 0;
+  let max = 0;
   for (let start = 0; start < expected.length; start += width) {
     let largest = 0;
     let apart = 0;
@@ -51,8 +53,8 @@ export function contributionError(expected: Float64Array, actual: Float64Array, 
       apart = Math.max(apart, Math.abs(expected[i] - actual[i]));
     }
     for (let i = start; i < start + width; i++) largest = Math.max(largest, Math.abs(expected[i]));
-    // A NaN on one side only is no small difference.
-    if (!(apart === 0)) most = Math.max(most, Number.isNaN(apart) ? Infinity : apart / largest);
+    // A NaN on one side only counts as an infinite difference.
+    if (!(apart === 0)) max = Math.max(max, Number.isNaN(apart) ? Infinity : apart / largest);
   }
-  return most;
+  return max;
 }

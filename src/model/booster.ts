@@ -1,6 +1,6 @@
 /**
- * A LightGBM booster as read from its model text, in plain values: what every strategy compiles from, and what the
- * plain tree walk evaluates. Source: LightGBM `tree.h`, `gbdt_model_text.cpp` (v2 to v4 of the format).
+ * A LightGBM booster as read from its model text, in plain values: every strategy is compiled from it, and the plain
+ * tree walk evaluates it. Source: LightGBM `tree.h`, `gbdt_model_text.cpp` (v2 to v4 of the format).
  */
 
 /** LightGBM's kZeroThreshold, the float 1e-35f as a double: every |x| at or below it is zero to LightGBM. */
@@ -9,7 +9,7 @@ export const ZERO_THRESHOLD = 1.0000000180025095e-35;
 /** How a node treats missing values (bits 2-3 of `decision_type`). */
 export const Missing = { none: 0, zero: 1, nan: 2 } as const;
 
-/** What turns raw scores into predictions (LightGBM's `ConvertOutput`). */
+/** The function that turns raw scores into predictions (LightGBM's `ConvertOutput`). */
 export type Transform = 'identity' | 'sigmoid' | 'softmax' | 'exp' | 'log1p_exp' | 'signed_square';
 
 export interface Objective {
@@ -24,9 +24,9 @@ export interface Objective {
 export interface LinearLeaves {
   /** [leafCount] */
   readonly constants: Float64Array;
-  /** Per leaf, the features it multiplies, in LightGBM's order of addition. */
+  /** Per leaf, the features of its terms, in LightGBM's order of addition. */
   readonly features: readonly Int32Array[];
-  /** Per leaf, their coefficients. */
+  /** Per leaf, the coefficients of its terms. */
   readonly coefficients: readonly Float64Array[];
 }
 
@@ -48,11 +48,11 @@ export interface Tree {
   readonly splitGain: Float64Array;
   /** [leafCount] */
   readonly leafValue: Float64Array;
-  /** [leafCount] training rows in each leaf; undefined where the text does not carry them (no TreeSHAP then). */
+  /** [leafCount] training rows in each leaf; undefined where the text does not have them (no TreeSHAP then). */
   readonly leafRows: Float64Array | undefined;
-  /** [leafCount - 1] */
+  /** [leafCount - 1] training rows in each node; undefined where the text does not have them. */
   readonly nodeRows: Float64Array | undefined;
-  /** Category set i is the bits of words catBoundaries[i] .. catBoundaries[i + 1] of catBits. */
+  /** Category set i is the bits of catBits' words from catBoundaries[i] up to, not including, catBoundaries[i + 1]. */
   readonly catBoundaries: Int32Array;
   readonly catBits: Uint32Array;
   readonly linear: LinearLeaves | undefined;

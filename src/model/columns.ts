@@ -4,11 +4,10 @@
  *
  * A numerical column's slot is the number of its cuts below the value, where the cuts are all thresholds that any node
  * compares the feature with. LightGBM zeroes |x| <= 1e-35f before the walk; instead of the values, the cuts are moved
- * (to just below
- * -1e-35f, or to 1e-35f), which decides every value alike and costs nothing per row. Missing values get a slot of their
- * own where a node tells them from zero. A feature with more thresholds than a slot can count has several columns, each
- * for a stretch of them. A categorical column's slot is a group of categories that no node tells apart; 0 is all
- * others.
+ * (just below minus 1e-35f, or to 1e-35f), which gives the same decision for every value and costs nothing per row.
+ * Missing values get a slot of their own where a node treats them otherwise than zero. A feature with more thresholds
+ * than a slot can count has several columns, each for a range of them. A categorical column's slot is a group of
+ * categories that no node tells apart; slot 0 is all others.
  */
 import {
   type Booster,
@@ -20,12 +19,12 @@ import {
   missingType,
 } from './booster.js';
 
-/** The largest double below -1e-35f: what is not above it is below LightGBM's zero. */
+/** The largest double below -1e-35f: to LightGBM, a value is negative where it is at most this. */
 const BELOW_ZERO_THRESHOLD = -1.0000000180025096e-35;
 
-/** Most thresholds of one column: slots, and the ends that missing values are moved to, are 16-bit numbers. */
-const MOST_CUTS = 0x8000;
-/** Most categories and groups that a table is built for. */
+/** Thresholds of one column: slots, and the ends that missing values are moved to, are 16-bit numbers. */
+const MAX_CUTS = 0x8000;
+/** The largest table of categories and of groups that is built. */
 const LIMITS = { categories: 1 << 22, groups: 0xffff } as const;
 
 interface ColumnOf<Kind> {
@@ -39,16 +38,16 @@ export interface NumericalColumn extends ColumnOf<'numerical'> {
   /** Ascending, distinct. */
   readonly cuts: Float64Array;
   readonly zeroSlot: number;
-  /** Slot of a missing value: the last one, or zero's where no node tells them apart. */
+  /** Slot of a missing value: the last one, or zero's where no node tells the two apart. */
   readonly missingSlot: number;
 }
 
 export interface CategoricalColumn extends ColumnOf<'categorical'> {
   /** Category -> slot; categories past its end are slot 0. */
   readonly groups: Uint16Array;
-  /** The different category sets of its nodes. */
+  /** The distinct category sets of its nodes. */
   readonly sets: readonly Uint32Array[];
-  /** [sets][slots] 1 where a value of the slot is in the set. */
+  /** [sets][slots] 1 where the slot's categories are in the set. */
   readonly members: readonly Uint8Array[];
 }
 
@@ -57,19 +56,19 @@ export type Column = NumericalColumn | CategoricalColumn;
 /** A numerical column as some of its nodes see it: where missing values and zero go. */
 export interface View {
   readonly column: number;
-  /** 'value': compared like any other (missing values as zero). */
+  /** 'value' is compared like any other value (a missing one as zero). */
   readonly missing: 'left' | 'right' | 'value';
   readonly zero: 'left' | 'right' | 'value';
 }
 
-/** How nodes decide. Tree t's are numbered from first[t] on, in plain arrays: a thousand trees have 30,000. */
+/** The decisions of all nodes, tree by tree, in plain arrays because a thousand trees have 30,000 nodes. */
 export interface Decisions {
-  /** By tree, in training order. */
+  /** [trees] The index of each tree's first decision, in training order. */
   readonly first: Int32Array;
   readonly column: Int32Array;
-  /** Numerical: the view. Categorical: index in the column's `sets`; members go left. */
+  /** For a numerical node the view; for a categorical one the index in the column's `sets`: members go left. */
   readonly view: Int32Array;
-  /** Numerical: slots up to it go left. */
+  /** For a numerical node the last slot that goes left. */
   readonly cut: Int32Array;
 }
 
@@ -80,9 +79,37 @@ export interface Columns {
   readonly decisions: Decisions;
 }
 
-/** @throws RangeError where categories are too many for a table */
+/** What all nodes together ask of each feature. */
+interface FeatureUses {
+  readonly numerical: ReadonlyMap<number, NumericalUse>;
+  readonly categorical: ReadonlyMap<number, SetCollection>;
+}
+
+interface NumericalUse {
+  readonly cuts: Set<number>;
+  /** Whether some node treats missing values, or zero, in a way of its own. */
+  missing: boolean;
+  zero: boolean;
+}
+
+/** The columns of all features, with what finds a node's column again. */
+interface FeatureColumns {
+  readonly columns: readonly Column[];
+  /** Per numerical feature, its first column and the last cut of each of its columns. */
+  readonly ranges: ReadonlyMap<number, { readonly first: number; readonly ends: Float64Array }>;
+  /** Per categorical feature, its column. */
+  readonly categorical: ReadonlyMap<number, number>;
+}
+
+/** @throws RangeError where a feature has too many categories for a table */
 export function buildColumns(booster: Booster): Columns {
-  const numerical = new Map<number, { cuts: Set<number>; missing: boolean; zero: boolean }>();
+  const uses = collectUses(booster);
+  const features = columnsOfFeatures(uses);
+  return { columns: features.columns, ...decide(booster, uses, features) };
+}
+
+function collectUses(booster: Booster): FeatureUses {
+  const numerical = new Map<number, NumericalUse>();
   const categorical = new Map<number, SetCollection>();
   for (const tree of booster.trees) {
     for (let node = 0; node < tree.leafCount - 1; node++) {
@@ -100,26 +127,37 @@ export function buildColumns(booster: Booster): Columns {
       if (missingType(tree, node) === Missing.zero) seen.zero = true;
     }
   }
+  return { numerical, categorical };
+}
 
+function columnsOfFeatures(uses: FeatureUses): FeatureColumns {
   const columns: Column[] = [];
-  const stretches = new Map<number, { first: number; ends: Float64Array }>();
-  for (const [feature, { cuts, missing, zero }] of inOrder(numerical)) {
-    const sorted = Float64Array.from(cuts).toSorted();
+  const ranges = new Map<number, { first: number; ends: Float64Array }>();
+  for (const [feature, use] of inOrder(uses.numerical)) {
+    const sorted = Float64Array.from(use.cuts).toSorted();
     const first = columns.length;
     const ends: number[] = [];
-    for (let start = 0; start < sorted.length; start += MOST_CUTS) {
-      const stretch = sorted.subarray(start, start + MOST_CUTS);
-      ends.push(stretch[stretch.length - 1]);
-      columns.push(numericalColumn(feature, stretch, missing, zero));
+    for (let start = 0; start < sorted.length; start += MAX_CUTS) {
+      const range = sorted.subarray(start, start + MAX_CUTS);
+      ends.push(range[range.length - 1]);
+      columns.push(numericalColumn(feature, range, use));
     }
-    stretches.set(feature, { first, ends: Float64Array.from(ends) });
+    ranges.set(feature, { first, ends: Float64Array.from(ends) });
   }
-  const firstCategorical = new Map<number, number>();
-  for (const [feature, sets] of inOrder(categorical)) {
-    firstCategorical.set(feature, columns.length);
+  const categorical = new Map<number, number>();
+  for (const [feature, sets] of inOrder(uses.categorical)) {
+    categorical.set(feature, columns.length);
     columns.push(categoricalColumn(feature, sets.sets));
   }
+  return { columns, ranges, categorical };
+}
 
+/** Finds every node's column, view and cut; views are numbered as nodes first ask for them. */
+function decide(
+  booster: Booster,
+  uses: FeatureUses,
+  { columns, ranges, categorical }: FeatureColumns,
+): Omit<Columns, 'columns'> {
   const views: View[] = [];
   const viewIndex = new Map<number, number>();
   const total = booster.trees.reduce((sum, { leafCount }) => sum + leafCount - 1, 0);
@@ -129,14 +167,14 @@ export function buildColumns(booster: Booster): Columns {
     view: new Int32Array(total),
     cut: new Int32Array(total),
   };
-  const decide = (tree: Tree, node: number, at: number): void => {
+  const decideNode = (tree: Tree, node: number, at: number): void => {
     const feature = tree.splitFeature[node];
     if (isCategorical(tree, node)) {
-      decisions.column[at] = firstCategorical.get(feature) as number;
-      decisions.view[at] = (categorical.get(feature) as SetCollection).indexOf(categorySet(tree, node));
+      decisions.column[at] = categorical.get(feature) as number;
+      decisions.view[at] = (uses.categorical.get(feature) as SetCollection).indexOf(categorySet(tree, node));
       return;
     }
-    const { first, ends } = stretches.get(feature) as { first: number; ends: Float64Array };
+    const { first, ends } = ranges.get(feature) as { first: number; ends: Float64Array };
     const threshold = snapToZero(tree.threshold[node]);
     const column = first + countBelow(ends, threshold);
     const type = missingType(tree, node);
@@ -158,9 +196,9 @@ export function buildColumns(booster: Booster): Columns {
   let at = 0;
   booster.trees.forEach((tree, t) => {
     decisions.first[t] = at;
-    for (let node = 0; node < tree.leafCount - 1; node++) decide(tree, node, at++);
+    for (let node = 0; node < tree.leafCount - 1; node++) decideNode(tree, node, at++);
   });
-  return { columns, views, decisions };
+  return { views, decisions };
 }
 
 const inOrder = <T>(map: ReadonlyMap<number, T>): [number, T][] => [...map].toSorted(([a], [b]) => a - b);
@@ -184,11 +222,10 @@ function countBelow(cuts: Float64Array, value: number): number {
   return low;
 }
 
-/** @param zero zero gets a slot of its own */
-function numericalColumn(feature: number, stretch: Float64Array, missing: boolean, zero: boolean): NumericalColumn {
-  const cuts = zero
-    ? Float64Array.from(new Set([...stretch, BELOW_ZERO_THRESHOLD, ZERO_THRESHOLD])).toSorted()
-    : stretch;
+/** @param range the thresholds that this column has of its feature's */
+function numericalColumn(feature: number, range: Float64Array, { missing, zero }: NumericalUse): NumericalColumn {
+  // Two cuts around zero give zero a slot of its own.
+  const cuts = zero ? Float64Array.from(new Set([...range, BELOW_ZERO_THRESHOLD, ZERO_THRESHOLD])).toSorted() : range;
   const zeroSlot = countBelow(cuts, 0);
   return {
     kind: 'numerical',
@@ -206,7 +243,7 @@ export function categorySet(tree: Tree, node: number): Uint32Array {
   return tree.catBits.subarray(tree.catBoundaries[set], tree.catBoundaries[set + 1]);
 }
 
-/** Different category sets, found again by their bits. */
+/** Distinct category sets, looked up by their bits. */
 class SetCollection {
   readonly sets: Uint32Array[] = [];
   readonly #index = new Map<string, number>();
@@ -225,12 +262,11 @@ class SetCollection {
 
 /** Splits the categories into groups, set by set: two categories share a group where every set has both or neither. */
 function categoricalColumn(feature: number, sets: readonly Uint32Array[]): CategoricalColumn {
-  // At least category 0, which every value above -1 and below 1 is: the kernel looks it up even where all sets are
-  // empty.
-  const categories = sets.reduce((most, set) => Math.max(most, set.length * 32), 1);
+  // Category 0 (every value above -1 and below 1) always exists: the kernel looks it up even where all sets are empty.
+  const categories = sets.reduce((max, set) => Math.max(max, set.length * 32), 1);
   if (categories > LIMITS.categories)
     throw new RangeError(
-      `feature ${feature} has categories up to ${categories}; ${LIMITS.categories} is the most that can be served`,
+      `feature ${feature} has categories up to ${categories - 1}; at most ${LIMITS.categories} of them are supported`,
     );
   const groups = new Uint32Array(categories);
   let count = 1;
@@ -242,7 +278,7 @@ function categoricalColumn(feature: number, sets: readonly Uint32Array[]): Categ
       groups[category] = group;
     }
   }
-  // Splitting leaves numbers unused; slots are counted afresh, 0 for the categories of no set.
+  // Splitting leaves some group numbers unused, so slots are numbered anew; slot 0 is the categories in no set.
   const slotOf = new Map<number, number>([[0, 0]]);
   const slots = new Uint16Array(categories);
   const anyMember = [-1];
@@ -256,7 +292,7 @@ function categoricalColumn(feature: number, sets: readonly Uint32Array[]): Categ
   }
   if (slotOf.size > LIMITS.groups)
     throw new RangeError(
-      `feature ${feature} has ${slotOf.size} groups of categories; ${LIMITS.groups} is the most that can be served`,
+      `feature ${feature} has ${slotOf.size} groups of categories; at most ${LIMITS.groups} are supported`,
     );
   const members = sets.map((set) => Uint8Array.from(anyMember, (category) => (inSet(set, category) ? 1 : 0)));
   return { kind: 'categorical', feature, groups: slots, sets, members, slots: slotOf.size };
@@ -280,6 +316,6 @@ export function specialSides(
   cut: number,
 ): { readonly zero: boolean; readonly missing: boolean } {
   const zeroLeft = zero === 'value' ? zeroSlot <= cut : zero === 'left';
-  // Where they share a slot no node has missing values of its own.
+  // Where the two share a slot, no node treats missing values in a way of its own.
   return { zero: zeroLeft, missing: missing === 'value' || missingSlot === zeroSlot ? zeroLeft : missing === 'left' };
 }

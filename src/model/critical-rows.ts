@@ -1,7 +1,7 @@
 /**
- * Rows that put every split of a booster to the test: each feature steps through its own critical values (each side of
- * each threshold, zero and LightGBM's zero threshold, missing, infinities, categories in and out of every set), all
- * features at once.
+ * Rows that test every split of a booster: each feature steps through its own critical values (each side of each
+ * threshold, zero and LightGBM's zero threshold, missing, infinities, categories in and out of every set), all features
+ * at once.
  */
 import { type Booster, ZERO_THRESHOLD, isCategorical } from './booster.js';
 import { categorySet } from './columns.js';
@@ -31,13 +31,13 @@ const SPECIAL = [
   5e-324,
 ];
 const CATEGORIES = [NaN, -1, -0.5, 0, 0.5, 1e9, 3e9, Infinity];
-/** Splits of a very large model are sampled, evenly. */
-const MOST_ROWS = 2048;
+/** The critical values of a very large model are sampled evenly, down to this many rows. */
+const MAX_ROWS = 2048;
 
-export function criticalRows(booster: Booster, mostRows = MOST_ROWS): CriticalRows {
+export function criticalRows(booster: Booster, maxRows = MAX_ROWS): CriticalRows {
   const values = criticalValues(booster);
   const { featureCount, outputs } = booster;
-  const count = Math.min(mostRows, values.reduce((most, list) => Math.max(most, list.length), 0) * 2);
+  const count = Math.min(maxRows, values.reduce((max, list) => Math.max(max, list.length), 0) * 2);
   const rows = new Float64Array(count * featureCount);
   const raw = new Float64Array(count * outputs);
   for (let r = 0; r < count; r++) {
@@ -53,7 +53,7 @@ export function criticalRows(booster: Booster, mostRows = MOST_ROWS): CriticalRo
   return { rows, raw, count };
 }
 
-/** Per feature, the values at which some split changes its mind, and their neighbours. */
+/** Per feature, the values at which the outcome of some split changes, and their neighbours. */
 function criticalValues(booster: Booster): Float64Array[] {
   const values = Array.from({ length: booster.featureCount }, () => new Set<number>(SPECIAL));
   for (const tree of booster.trees) {
@@ -72,11 +72,14 @@ function criticalValues(booster: Booster): Float64Array[] {
       });
     }
   }
-  // A set takes -0 for 0.
+  // A Set does not tell -0 from 0, so -0 is added here.
   return values.map((list) => Float64Array.from([...list, -0]));
 }
 
-/** A row amid each feature's thresholds, rounded as a person would write it; 0 for features without splits. */
+/**
+ * A row of each feature's median threshold, rounded as a person would write it; 0 for features without numerical
+ * splits.
+ */
 export function exampleRow(booster: Booster): number[] {
   const thresholds = Array.from({ length: booster.featureCount }, () => new Set<number>());
   for (const tree of booster.trees) {
@@ -102,7 +105,7 @@ export function neighbour(value: number, direction: 1 | -1): number {
   bits.setFloat64(0, value);
   const low = bits.getInt32(4);
   bits.setInt32(4, low + step);
-  // Past the end of the lower half the upper one carries, or lends.
+  // Where the lower half wraps around, the upper half takes the carry or the borrow.
   if (low === (step > 0 ? -1 : 0)) bits.setInt32(0, bits.getInt32(0) + step);
   return bits.getFloat64(0);
 }

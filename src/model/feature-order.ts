@@ -1,14 +1,15 @@
-/** In which order features stand: those of a model against those of requests. */
+/** The order of features: a model's own against that of requests. */
 
 /**
- * Where each feature of the model stands in a request: `features[order[i]]` is the model's feature i.
- * Null: the request is in the model's own order. Never written to after it was handed out, so a batch may keep it.
+ * The position of each feature of the model in a request: `features[order[i]]` is the model's feature i.
+ * Null means that the request is in the model's own order. An order is never changed once it is handed out, so a batch
+ * may keep it.
  */
 export type FeatureOrder = Uint32Array | null;
 
 /**
- * Where each of a model's features stands among the names that requests come by.
- * @returns null where they are the same in the same order; undefined where one of them is not there
+ * The position of each of a model's features among the names that requests use.
+ * @returns null where both are the same names in the same order; undefined where requests lack one of the features
  */
 export function columnsOf(modelNames: readonly string[], requestNames: readonly string[]): FeatureOrder | undefined {
   if (sameNames(modelNames, requestNames)) return null;
@@ -22,15 +23,18 @@ export function columnsOf(modelNames: readonly string[], requestNames: readonly 
   return columns;
 }
 
-/** Turns orders of requests by their own names into orders by the features of a model that has other columns. */
+/** Composes the order of a request with the columns of a model that names its features in another order. */
 export class ColumnOrders {
+  readonly #columns: Uint32Array;
   #last: { readonly order: Uint32Array; readonly composed: Uint32Array } | undefined;
 
-  constructor(private readonly columns: Uint32Array) {}
+  constructor(columns: Uint32Array) {
+    this.#columns = columns;
+  }
 
   of(order: FeatureOrder): FeatureOrder {
-    if (order === null) return this.columns;
-    if (this.#last?.order !== order) this.#last = { order, composed: this.columns.map((column) => order[column]) };
+    if (order === null) return this.#columns;
+    if (this.#last?.order !== order) this.#last = { order, composed: this.#columns.map((column) => order[column]) };
     return this.#last.composed;
   }
 }

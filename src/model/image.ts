@@ -1,7 +1,6 @@
 /**
- * Compiles a booster into its image, the bytes that the kernel reads. The layout is drawn in
- * `workers/kernel/layout.ts`. The stages: columns (values to slots) and views, nodes, the mask tables where the
- * strategy has them, the explanation.
+ * Compiles a booster into its image, the bytes that the kernel reads. `workers/kernel/layout.ts` defines the layout.
+ * The stages: columns (values to slots) and views, nodes, the mask tables where the strategy has them, the explanation.
  */
 import * as L from '../../workers/kernel/layout.js';
 import type { IsotonicCalibrator } from '../artifact/calibrator.js';
@@ -11,7 +10,7 @@ import { columnSection, placeViews } from './sections/columns.js';
 import { type ExplainShape, explanationSection, isExplainable } from './sections/explanation.js';
 import { nodeSection } from './sections/nodes.js';
 import { scoreSection } from './sections/scores.js';
-import { Plan, Sheet } from './sections/sheet.js';
+import { ImagePlan, ImageWriter } from './sections/image-writer.js';
 import { paddedTrees, streamSection } from './sections/streams.js';
 import type { Strategy } from './strategies.js';
 import { fitsMask, planStreams, tableBytes } from './streams.js';
@@ -19,7 +18,7 @@ import { fitsMask, planStreams, tableBytes } from './streams.js';
 /** 32-bit words of a mask. */
 const WORDS: Readonly<Record<Strategy, number>> = { mask32: 1, mask64: 2, walk: 0 };
 
-/** Past these a row's streams are no longer a short straight read, and the walk is faster. */
+/** Beyond these limits, the streams of a row are no longer a short sequential read, and the walk is faster. */
 const MASK_LIMITS = { tableBytes: 64 * 2 ** 20, streams: 40 } as const;
 
 interface ImageFacts {
@@ -33,10 +32,10 @@ export interface Image extends ImageFacts {
   readonly bytes: Uint8Array;
 }
 
-/** An image of which everything is known but its bytes. */
+/** An image that is planned in full, with its bytes still to be written. */
 export interface PlannedImage extends ImageFacts {
   readonly byteLength: number;
-  /** Writes it to `byteLength` bytes whose address is a multiple of IMAGE_ALIGNMENT, whatever they held before. */
+  /** Writes the image to `byteLength` bytes whose address is a multiple of IMAGE_ALIGNMENT; clears them first. */
   write(bytes: Uint8Array): void;
 }
 
@@ -66,7 +65,7 @@ export function applicableStrategies(booster: Booster, columns: Columns = buildC
 /**
  * @param calibrator of a single-output model; without one the calibrated score is the prediction
  * @param strategy one of `applicableStrategies`; by default the preferred one
- * @throws RangeError where the model is larger than the image's fields can say
+ * @throws RangeError where the model is too large for the image's fields
  */
 export function planImage(booster: Booster, calibrator?: IsotonicCalibrator, strategy?: Strategy): PlannedImage {
   const columns = buildColumns(booster);
@@ -74,7 +73,7 @@ export function planImage(booster: Booster, calibrator?: IsotonicCalibrator, str
   const words = WORDS[chosen];
   const streams = words === 0 ? [] : planStreams(columns.columns);
   const places = placeViews(columns);
-  const plan = new Plan(L.HEADER_BYTES);
+  const plan = new ImagePlan(L.HEADER_BYTES);
   const writers = [
     columnSection(plan, columns, places, streams, paddedTrees(booster) * booster.outputs * words * 4),
     scoreSection(plan, booster, calibrator),
@@ -96,9 +95,9 @@ export function planImage(booster: Booster, calibrator?: IsotonicCalibrator, str
     },
     write(bytes) {
       bytes.fill(0);
-      const sheet = new Sheet(bytes);
-      sheet.i32(L.HEADER_MAGIC, L.MAGIC);
-      for (const write of writers) write(sheet);
+      const writer = new ImageWriter(bytes);
+      writer.i32(L.HEADER_MAGIC, L.MAGIC);
+      for (const write of writers) write(writer);
     },
   };
 }

@@ -1,8 +1,10 @@
-/** Gauss-Legendre rule of `points` points on 0..1: exact for polynomials of degree 2 * points - 1. */
+/** Gauss-Legendre quadrature, which integrates the polynomials of TreeSHAP. */
+
+/** The rule of `points` points on 0..1: exact for polynomials of degree up to 2 * points - 1. */
 export function gaussLegendre(points: number): { readonly points: Float64Array; readonly weights: Float64Array } {
   const rule = { points: new Float64Array(points), weights: new Float64Array(points) };
   for (let i = 0; i < points; i++) {
-    // Newton's method on the Legendre polynomial from Tricomi's estimate of its i-th root.
+    // Newton's method finds the i-th root of the Legendre polynomial, starting from Tricomi's estimate.
     let x = Math.cos((Math.PI * (i + 0.75)) / (points + 0.5));
     let slope = 1;
     for (let round = 0; round < 20; round++) {

@@ -1,3 +1,3 @@
-/** How a row is brought through the trees. Every strategy gives the same bits. */
+/** The ways to evaluate the trees on a row. Every strategy gives the same bits. */
 export const STRATEGIES = ['mask32', 'mask64', 'walk'] as const;
 export type Strategy = (typeof STRATEGIES)[number];

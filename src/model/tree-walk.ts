@@ -1,8 +1,8 @@
 /**
- * The plain tree walk: LightGBM's decision rules, node by node, straight from the model text's own numbers. It shares
- * nothing with the compiled image, so that agreement between the two means something. Source: `tree.h`
- * (NumericalDecision, CategoricalDecision), `c_api.cpp` (zeroing of tiny values in dense rows), `gbdt_prediction.cpp`,
- * the objectives' ConvertOutput.
+ * The plain tree walk: LightGBM's decision rules, node by node, on the model text's own numbers. It shares no code with
+ * the compiled image, so that agreement between the two is evidence. Source: `tree.h` (NumericalDecision,
+ * CategoricalDecision), `c_api.cpp` (zeroing of tiny values in dense rows), `gbdt_prediction.cpp`, the objectives'
+ * ConvertOutput.
  */
 import {
   type Booster,
@@ -21,8 +21,7 @@ const zeroed = (value: number): number => (Math.abs(value) <= ZERO_THRESHOLD ? 0
 export function goesLeft(tree: Tree, node: number, value: number): boolean {
   let x = zeroed(value);
   if (isCategorical(tree, node)) {
-    // int(x) truncates towards zero, so -0.5 is category 0; what an int cannot hold becomes a negative number in
-    // LightGBM.
+    // int(x) truncates towards zero, so -0.5 is category 0; a value too large for an int becomes negative in LightGBM.
     if (Number.isNaN(x) || x <= -1 || x >= 2 ** 31) return false;
     const category = Math.trunc(x);
     const set = tree.threshold[node];
@@ -58,14 +57,14 @@ function leafOutput(tree: Tree, leaf: number, row: ArrayLike<number>): number {
 export function rawScores(booster: Booster, row: ArrayLike<number>): Float64Array {
   const scores = new Float64Array(booster.outputs);
   const { trees, outputs } = booster;
-  // By index: the pairs that entries() makes are 200 MB of garbage in a self-check of 1,000 trees.
+  // Indexed, because the pairs that entries() makes are 200 MB of garbage in a self-check of 1,000 trees.
   for (let t = 0; t < trees.length; t++) scores[t % outputs] += leafOutput(trees[t], findLeaf(trees[t], row), row);
   return scores;
 }
 
 /**
- * [outputs] predictions from raw scores, with `Math.exp` (V8's; its last bit may differ from libm's, which the kernel
- * uses).
+ * [outputs] predictions from raw scores, with V8's `Math.exp`, whose last bit may differ from that of the kernel's
+ * (musl's).
  */
 export function predictions(booster: Booster, raw: ArrayLike<number>): Float64Array {
   const x = Float64Array.from(raw, (score) => (booster.averageOutput ? score / iterationCount(booster) : score));

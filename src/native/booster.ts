@@ -1,3 +1,4 @@
+/** A native LightGBM booster: training, prediction and its text. */
 import type { Dataset } from './dataset.js';
 import { NativeHandle, NativeOwner } from './handle.js';
 import { cString, FLOAT64, type Library, type Pointer } from './library.js';
@@ -24,112 +25,112 @@ export class Booster extends NativeOwner {
   /** Scores per row: 1, or the number of classes. */
   readonly classCount: number;
 
-  private constructor(
-    handle: NativeHandle,
-    private readonly library: Library,
-  ) {
+  readonly #library: Library;
+
+  private constructor(handle: NativeHandle, library: Library) {
     super(handle);
-    this.featureCount = this.getInt('LGBM_BoosterGetNumFeature');
-    this.classCount = this.getInt('LGBM_BoosterGetNumClasses');
+    this.#library = library;
+    this.featureCount = this.#getInt('LGBM_BoosterGetNumFeature');
+    this.classCount = this.#getInt('LGBM_BoosterGetNumClasses');
   }
 
   /** @throws LightscoreError NATIVE_FAILED if LightGBM refuses the text */
   static load(library: Library, modelText: string): Booster {
     const out = new BigUint64Array(1);
     library.call('LGBM_BoosterLoadModelFromString', cString(modelText), new Int32Array(1), out);
-    return Booster.own(library, out[0]);
+    return Booster.#own(library, out[0]);
   }
 
-  /** A booster without trees yet, to be trained with `update`. */
+  /** Creates a booster without trees, to be trained with `update`. */
   static forTraining(library: Library, train: Dataset, parameters: Parameters): Booster {
     const out = new BigUint64Array(1);
     library.call('LGBM_BoosterCreate', train.handle.address, parameterString(parameters), out);
-    const booster = Booster.own(library, out[0]);
+    const booster = Booster.#own(library, out[0]);
     booster.handle.keep(train.handle);
     return booster;
   }
 
-  private static own(library: Library, pointer: Pointer): Booster {
+  static #own(library: Library, pointer: Pointer): Booster {
     return new Booster(
       new NativeHandle(pointer, (address) => library.call('LGBM_BoosterFree', address), 'booster'),
       library,
     );
   }
 
-  /** Adds validation data, which `evaluate` then numbers from 1 in the order of adding (0 is the training data). */
+  /** Adds validation data, which `evaluate` numbers from 1 in the order of addition (0 is the training data). */
   addValidation(dataset: Dataset): void {
-    this.library.call('LGBM_BoosterAddValidData', this.handle.address, dataset.handle.address);
+    this.#library.call('LGBM_BoosterAddValidData', this.handle.address, dataset.handle.address);
     this.handle.keep(dataset.handle);
   }
 
-  /** One boosting iteration. True when no tree could be split any more: training is over. */
+  /** Runs one boosting iteration. @returns true when no tree could be split any more: training is over */
   update(): boolean {
-    return this.getInt('LGBM_BoosterUpdateOneIter') !== 0;
+    return this.#getInt('LGBM_BoosterUpdateOneIter') !== 0;
   }
 
-  /** Takes the last iteration back. */
+  /** Removes the last iteration. */
   rollback(): void {
-    this.library.call('LGBM_BoosterRollbackOneIter', this.handle.address);
+    this.#library.call('LGBM_BoosterRollbackOneIter', this.handle.address);
   }
 
   /**
-   * Puts the trees of `other` before this booster's own: continued training, where this one was trained from the
-   * other's raw scores.
+   * Inserts the trees of `other` before this booster's own. This completes continued training, in which this booster
+   * starts from the raw scores of `other`.
    */
   mergeBefore(other: Booster): void {
-    this.library.call('LGBM_BoosterMerge', this.handle.address, other.handle.address);
+    this.#library.call('LGBM_BoosterMerge', this.handle.address, other.handle.address);
   }
 
   get iterations(): number {
-    return this.getInt('LGBM_BoosterGetCurrentIteration');
+    return this.#getInt('LGBM_BoosterGetCurrentIteration');
   }
 
   get treesPerIteration(): number {
-    return this.getInt('LGBM_BoosterNumModelPerIteration');
+    return this.#getInt('LGBM_BoosterNumModelPerIteration');
   }
 
   /** The metrics in force, in the order of `evaluate`. */
   metricNames(): string[] {
-    return this.names('LGBM_BoosterGetEvalNames', this.getInt('LGBM_BoosterGetEvalCounts'));
+    return this.#names('LGBM_BoosterGetEvalNames', this.#getInt('LGBM_BoosterGetEvalCounts'));
   }
 
   featureNames(): string[] {
-    return this.names('LGBM_BoosterGetFeatureNames', this.featureCount);
+    return this.#names('LGBM_BoosterGetFeatureNames', this.featureCount);
   }
 
-  /** One value per metric on training data (0) or on the n-th validation data. */
+  /** Returns one value per metric, on training data (0) or on the n-th validation data. */
   evaluate(dataset: number): Float64Array {
-    const results = new Float64Array(this.getInt('LGBM_BoosterGetEvalCounts'));
-    this.library.call('LGBM_BoosterGetEval', this.handle.address, dataset, new Int32Array(1), results);
+    const results = new Float64Array(this.#getInt('LGBM_BoosterGetEvalCounts'));
+    this.#library.call('LGBM_BoosterGetEval', this.handle.address, dataset, new Int32Array(1), results);
     return results;
   }
 
-  /** Raw scores, `classCount` per row, of rows laid out row after row. */
+  /** Returns raw scores, `classCount` per row, of row-major rows. */
   predictRaw(rows: Float64Array, options?: PredictOptions): Float64Array {
-    return this.run('raw', rows, options);
+    return this.#run('raw', rows, options);
   }
 
-  /** Scores after the objective's transform (probabilities for `binary`), `classCount` per row. */
+  /** Returns scores after the objective's transform (probabilities for `binary`), `classCount` per row. */
   predict(rows: Float64Array, options?: PredictOptions): Float64Array {
-    return this.run('normal', rows, options);
+    return this.#run('normal', rows, options);
   }
 
-  /** SHAP values, `classCount * (featureCount + 1)` per row; the last of each is the expected value. */
+  /** Returns SHAP values, `classCount * (featureCount + 1)` per row; the last of each class is the expected value. */
   contributions(rows: Float64Array, options?: PredictOptions): Float64Array {
-    return this.run('contributions', rows, options);
+    return this.#run('contributions', rows, options);
   }
 
-  /** The leaf each tree ends in, one number per tree and row. */
+  /** Returns the index of the leaf that each row reaches, one number per tree and row. */
   leaves(rows: Float64Array, options?: PredictOptions): Float64Array {
-    return this.run('leaf', rows, options);
+    return this.#run('leaf', rows, options);
   }
 
-  /** LightGBM's fastest way to score one row, on one thread: its set-up is done here, once. */
+  /** Prepares LightGBM's fastest way to score one row, on one thread. */
   singleRowFast(kind: Prediction = 'raw'): SingleRowPredictor {
-    return SingleRowPredictor.create(this.library, this, PREDICTION[kind]);
+    return SingleRowPredictor.create(this.#library, this, PREDICTION[kind]);
   }
 
-  /** The text of the model, as `Booster.save_model` writes it. `importance` is the kind listed at its end. */
+  /** Returns the text of the model, as `Booster.save_model` writes it; `importance` is the kind listed at its end. */
   saveModelToString(
     options: {
       readonly startIteration?: number;
@@ -139,7 +140,7 @@ export class Booster extends NativeOwner {
   ): string {
     const length = new BigInt64Array(1);
     const save = (text: Buffer) =>
-      this.library.call(
+      this.#library.call(
         'LGBM_BoosterSaveModelToString',
         this.handle.address,
         options.startIteration ?? 0,
@@ -158,10 +159,10 @@ export class Booster extends NativeOwner {
     return text.toString('utf8', 0, Number(length[0]) - 1);
   }
 
-  /** One value per feature: how often it splits, or the gain of its splits summed. */
+  /** Returns one value per feature: its number of splits, or the total gain of its splits. */
   featureImportance(kind: 'split' | 'gain', iterations = 0): Float64Array {
     const results = new Float64Array(this.featureCount);
-    this.library.call(
+    this.#library.call(
       'LGBM_BoosterFeatureImportance',
       this.handle.address,
       iterations,
@@ -171,13 +172,13 @@ export class Booster extends NativeOwner {
     return results;
   }
 
-  private run(kind: Prediction, rows: Float64Array, options: PredictOptions = {}): Float64Array {
+  #run(kind: Prediction, rows: Float64Array, options: PredictOptions = {}): Float64Array {
     const count = rows.length / this.featureCount;
     if (!Number.isInteger(count)) throw new Error(`${rows.length} values are not whole rows of ${this.featureCount}`);
     if (count === 0) return new Float64Array(0);
     const { startIteration = 0, iterations = -1, parameters = ONE_THREAD } = options;
     const length = new BigInt64Array(1);
-    this.library.call(
+    this.#library.call(
       'LGBM_BoosterCalcNumPredict',
       this.handle.address,
       count,
@@ -187,7 +188,7 @@ export class Booster extends NativeOwner {
       length,
     );
     const results = new Float64Array(Number(length[0]));
-    this.library.call(
+    this.#library.call(
       'LGBM_BoosterPredictForMat',
       this.handle.address,
       rows,
@@ -205,7 +206,7 @@ export class Booster extends NativeOwner {
     return results;
   }
 
-  private getInt(
+  #getInt(
     name:
       | 'LGBM_BoosterGetNumFeature'
       | 'LGBM_BoosterGetNumClasses'
@@ -215,19 +216,19 @@ export class Booster extends NativeOwner {
       | 'LGBM_BoosterGetEvalCounts',
   ): number {
     const out = new Int32Array(1);
-    this.library.call(name, this.handle.address, out);
+    this.#library.call(name, this.handle.address, out);
     return out[0];
   }
 
-  private names(name: 'LGBM_BoosterGetEvalNames' | 'LGBM_BoosterGetFeatureNames', count: number): string[] {
+  #names(name: 'LGBM_BoosterGetEvalNames' | 'LGBM_BoosterGetFeatureNames', count: number): string[] {
     if (count === 0) return [];
     const longest = new BigUint64Array(1);
     const read = (capacity: number) => {
-      // Large enough that V8 keeps it outside its own heap: its address must stay valid.
+      // At this size V8 allocates the memory outside its own heap; the address must stay valid.
       const text = Buffer.alloc(Math.max(count * capacity, 4096));
-      const start = this.library.address(text);
+      const start = this.#library.address(text);
       const addresses = BigUint64Array.from({ length: count }, (_, index) => start + BigInt(index * capacity));
-      this.library.call(name, this.handle.address, count, new Int32Array(1), capacity, longest, addresses);
+      this.#library.call(name, this.handle.address, count, new Int32Array(1), capacity, longest, addresses);
       return Array.from({ length: count }, (_, index) =>
         text.toString('utf8', index * capacity, text.indexOf(0, index * capacity)),
       );
@@ -238,20 +239,24 @@ export class Booster extends NativeOwner {
 }
 
 /**
- * See {@link Booster.singleRowFast}. One at a time per booster: LightGBM keeps the latest set-up in the booster itself.
+ * See {@link Booster.singleRowFast}. A booster has at most one at a time: LightGBM keeps the latest one's configuration
+ * in the booster itself.
  */
 export class SingleRowPredictor extends NativeOwner {
-  private readonly length = new BigInt64Array(1);
-  private readonly address: Pointer;
+  readonly #length = new BigInt64Array(1);
+  readonly #address: Pointer;
+
+  readonly #library: Library;
 
   private constructor(
     handle: NativeHandle,
-    private readonly library: Library,
+    library: Library,
     /** The scores of the last row. */
     readonly results: Float64Array,
   ) {
     super(handle);
-    this.address = handle.address;
+    this.#library = library;
+    this.#address = handle.address;
   }
 
   static create(library: Library, booster: Booster, kind: number): SingleRowPredictor {
@@ -279,11 +284,11 @@ export class SingleRowPredictor extends NativeOwner {
   }
 
   /**
-   * Scores one row of the booster's `featureCount` values into `results`; returns the first. Must not be called after
+   * Scores one row of `featureCount` values into `results` and returns the first score. Must not be called after
    * `free`.
    */
   predict(row: Float64Array): number {
-    this.library.predictSingleRowFast(this.address, row, this.length, this.results);
+    this.#library.predictSingleRowFast(this.#address, row, this.#length, this.results);
     return this.results[0];
   }
 }

@@ -1,3 +1,4 @@
+/** A lock file between processes that build LightGBM; a lock whose holder has died is taken over. */
 import { randomUUID } from 'node:crypto';
 import { link, mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -5,8 +6,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 const HEARTBEAT_MS = 2_000;
 /**
- * A holder on another host (or in another container) cannot be asked, so it counts as gone when its heartbeat stops for
- * this long.
+ * A process on another host (or in another container) cannot be probed, so a holder counts as dead when its heartbeat
+ * stops for this long.
  */
 const STALE_MS = 30_000;
 const POLL_MS = 250;
@@ -21,9 +22,9 @@ interface Holder {
 /**
  * Runs `work` while holding the lock file `path`; waits for another holder, and takes over from one that has died.
  *
- * `work` gets a fresh folder of its own beside the lock file. The folder goes when the work ends, or when the next
- * process finds that its owner died. Taking over is not free of races (two may find the same dead holder), so `work`
- * must stay correct, if wasteful, when run twice at once.
+ * `work` gets a fresh folder of its own beside the lock file. The folder is removed when the work ends, or when the
+ * next process finds that its owner died. Taking over is not free of races (two processes may find the same dead
+ * holder), so `work` must stay correct, if wasteful, when it runs twice at once.
  */
 export async function withBuildLock(
   path: string,
@@ -44,7 +45,7 @@ export async function withBuildLock(
   }
   const heartbeat = setInterval(() => {
     const now = new Date();
-    // A lock file that has vanished under its holder is no reason to stop the build.
+    // The build continues if its lock file disappears: `work` is correct without the lock.
     utimes(path, now, now).catch(() => clearInterval(heartbeat));
   }, HEARTBEAT_MS);
   const folder = folderOf(path, holder);
@@ -63,7 +64,7 @@ function folderOf(path: string, holder: Holder): string {
 }
 
 async function take(path: string, holder: Holder): Promise<boolean> {
-  // Written aside and linked into place, so that nobody ever reads half a lock file.
+  // Writing another file and linking it keeps every reader from seeing a partial lock file.
   const aside = `${folderOf(path, holder)}.new`;
   await writeFile(aside, JSON.stringify(holder));
   try {
@@ -94,7 +95,7 @@ async function discard(path: string, abandoned: Holder): Promise<void> {
   try {
     await rename(path, aside);
     const moved: Holder = JSON.parse(await readFile(aside, 'utf8'));
-    // Another process may have taken over since: what was moved away is then its fresh lock, and goes back.
+    // Another process may have taken over in the meantime; then the moved file is its fresh lock and must be put back.
     if (moved.id !== abandoned.id) await link(aside, path);
     else await rm(folderOf(path, abandoned), { recursive: true, force: true });
   } catch (error) {

@@ -1,3 +1,4 @@
+/** Building LightGBM's shared library from the source in the npm package `lightgbm`. */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createWriteStream, existsSync, readFileSync } from 'node:fs';
@@ -10,7 +11,7 @@ import { createInterface } from 'node:readline';
 import { LightscoreError, messageOf } from '../errors.js';
 import { withBuildLock } from './build-lock.js';
 
-/** LightGBM's C++ source as the npm package `lightgbm` carries it, and the place its library is built to. */
+/** LightGBM's C++ source in the npm package `lightgbm`, and the path of the library that is built from it. */
 export interface LightGBMSource {
   readonly folder: string;
   /** LightGBM's own version, such as `4.1.0.99`. */
@@ -41,7 +42,7 @@ export function findLightGBMSource(): LightGBMSource {
   }
   const folder = join(dirname(manifest), 'dependencies/LightGBM');
   const versionFile = join(folder, 'VERSION.txt');
-  if (!existsSync(versionFile)) throw unavailable(`${folder} holds no LightGBM source`);
+  if (!existsSync(versionFile)) throw unavailable(`${folder} does not contain LightGBM's source`);
   const version = readFileSync(versionFile, 'utf8').trim();
   const hash = createHash('sha256')
     .update(JSON.stringify([readFileSync(manifest, 'utf8'), version, CMAKE_OPTIONS]))
@@ -55,7 +56,7 @@ export function findLightGBMSource(): LightGBMSource {
   };
 }
 
-/** What a build needs and this machine lacks, as one line; undefined if nothing. Looks only, changes nothing. */
+/** Lists in one line what a build needs and this machine lacks; undefined if nothing. Changes nothing. */
 export function missingForBuild(): string | undefined {
   const cxx = process.env['CXX'];
   const missing = [
@@ -71,10 +72,11 @@ export function missingForBuild(): string | undefined {
 }
 
 /**
- * The path of LightGBM's shared library, built first if it is not there (about two minutes on two cores, once).
+ * Returns the path of LightGBM's shared library, and builds it first if it does not exist (about two minutes on two
+ * cores, once).
  *
- * Built in a folder of its own and renamed into place, under a lock: a reader sees all of it or none, and two processes
- * never build at once.
+ * The build runs under a lock, in a folder of its own, whose result is renamed into place: a reader sees all of it or
+ * none, and two processes build at once only if both take over the lock of the same dead process.
  * @param progress receives one plain line at a time
  * @throws LightscoreError NATIVE_UNAVAILABLE naming what is missing or why the build failed
  */
@@ -89,7 +91,7 @@ export async function buildLightGBM(
   try {
     await mkdir(dirname(target), { recursive: true });
   } catch (error) {
-    throw unavailable(`cannot write to ${dirname(target)}: ${reason(error)}`, error);
+    throw unavailable(`cannot write to ${dirname(target)}: ${messageOf(error)}`, error);
   }
   await withBuildLock(`${target}.lock`, progress, async (folder) => {
     if (!existsSync(source.library)) await build(source, folder, progress);
@@ -103,41 +105,39 @@ async function build(source: LightGBMSource, folder: string, progress: (line: st
   const started = Date.now();
   progress(`building LightGBM ${source.version} (once, about two minutes on two cores; log in ${log})`);
   const output = join(folder, 'library');
-  await run(
-    'cmake',
-    ['-S', source.folder, '-B', folder, `-DCMAKE_LIBRARY_OUTPUT_DIRECTORY=${output}`, ...CMAKE_OPTIONS],
+  await runCMake(['-S', source.folder, '-B', folder, `-DCMAKE_LIBRARY_OUTPUT_DIRECTORY=${output}`, ...CMAKE_OPTIONS], {
     log,
-    'w',
-  );
+    flags: 'w',
+  });
   let shown = 0;
-  await run(
-    'cmake',
-    ['--build', folder, '--target', '_lightgbm', '--config', 'Release', '--parallel', String(availableParallelism())],
+  const parallel = ['--parallel', String(availableParallelism())];
+  await runCMake(['--build', folder, '--target', '_lightgbm', '--config', 'Release', ...parallel], {
     log,
-    'a',
-    (line) => {
+    flags: 'a',
+    onLine: (line) => {
       const percent = Number(/^\[\s*(\d+)%\]/.exec(line)?.[1] ?? 0);
       if (percent < shown + 10 || percent >= 100) return;
       shown = percent - (percent % 10);
       progress(`building LightGBM: ${shown}%`);
     },
-  );
+  });
   await rename(output, target).catch((error: unknown) => {
     if (!existsSync(source.library)) throw error;
   });
   progress(`built LightGBM in ${((Date.now() - started) / 1000).toFixed(0)} s`);
 }
 
-/** Runs one step of the build, its output in `log`; the error of a failed step is the first line that names one. */
-async function run(
-  command: string,
-  args: readonly string[],
-  log: string,
-  flags: 'w' | 'a',
-  onLine?: (line: string) => void,
-): Promise<void> {
+interface StepOutput {
+  /** The path of the file that the output goes to. */
+  readonly log: string;
+  readonly flags: 'w' | 'a';
+  readonly onLine?: (line: string) => void;
+}
+
+/** Runs one step of the build. The error of a failed step quotes the first line of output that reports an error. */
+async function runCMake(args: readonly string[], { log, flags, onLine }: StepOutput): Promise<void> {
   const file = createWriteStream(log, { flags });
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn('cmake', args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let firstError: string | undefined;
   let errorHeading = false;
   for (const stream of [child.stdout, child.stderr]) {
@@ -158,9 +158,9 @@ async function run(
     child.once('close', (code, signal) =>
       done(code === 0 ? undefined : signal === null ? `exit code ${code}` : `ended by ${signal}`),
     );
-  }).catch((error: unknown) => reason(error));
+  }).catch((error: unknown) => messageOf(error));
   await new Promise<void>((done) => file.end(done));
-  if (exit !== undefined) throw unavailable(`the build failed: ${firstError ?? `${command}: ${exit}`} (log in ${log})`);
+  if (exit !== undefined) throw unavailable(`the build failed: ${firstError ?? `cmake: ${exit}`} (log in ${log})`);
 }
 
 function resolvePackage(name: string): string | undefined {
@@ -179,10 +179,6 @@ function onPath(program: string): boolean {
     folders.some((folder) => suffixes.some((suffix) => existsSync(join(folder, program + suffix)))) &&
     spawnSync(program, ['--version'], { stdio: 'ignore' }).error === undefined
   );
-}
-
-function reason(error: unknown): string {
-  return messageOf(error);
 }
 
 function unavailable(what: string, cause?: unknown): LightscoreError {

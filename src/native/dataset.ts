@@ -1,39 +1,43 @@
+/** A native LightGBM data set: binned features with labels, weights and initial scores. */
 import { NativeHandle, NativeOwner } from './handle.js';
-import { FLOAT32, FLOAT64, INT32, type Library } from './library.js';
+import { FLOAT32, FLOAT64, INT32, type Library, type Pointer } from './library.js';
 import { type Parameters, parameterString } from './parameters.js';
 
 export interface DatasetSource {
   /**
-   * `rows * columns` numbers; NaN is a missing value. LightGBM bins them into memory of its own, so they need not be
-   * kept.
+   * Holds `rows * columns` numbers; NaN is a missing value. LightGBM bins them into memory of its own, so the caller
+   * need not keep them.
    */
   readonly values: Float64Array;
   readonly rows: number;
-  /** `row`: row after row (default); `column`: column after column. */
+  /** `row` is row-major (default), `column` is column-major. */
   readonly order?: 'row' | 'column';
   readonly featureNames?: readonly string[];
-  /** One per row, as are weights; LightGBM keeps both as 32-bit floats. */
+  /** One label per row, like the weights; LightGBM stores both as 32-bit floats. */
   readonly label?: ArrayLike<number>;
   readonly weight?: ArrayLike<number>;
-  /** Raw scores to start from: one per row, or class after class for multiclass. */
+  /** Raw scores to start from: one per row; for several classes, all rows of one class after another. */
   readonly initScore?: Float64Array;
   /** Rows in each query, in order, for ranking objectives. */
   readonly group?: ArrayLike<number>;
-  /** Validation data must be binned like the training data. */
+  /** The training data, if these are validation data: both must have the same bins. */
   readonly reference?: Dataset;
-  /** Such as `max_bin`, `categorical_feature`; must agree with the booster's. */
+  /** Parameters such as `max_bin` and `categorical_feature`; they must agree with the booster's. */
   readonly parameters?: Parameters;
 }
 
 /** Binned training or validation data. */
 export class Dataset extends NativeOwner {
+  readonly #library: Library;
+
   private constructor(
     handle: NativeHandle,
-    private readonly library: Library,
+    library: Library,
     readonly rows: number,
     readonly columns: number,
   ) {
     super(handle);
+    this.#library = library;
   }
 
   /** @throws LightscoreError NATIVE_FAILED with LightGBM's reason */
@@ -53,7 +57,7 @@ export class Dataset extends NativeOwner {
       source.reference?.handle.address ?? null,
       out,
     );
-    const dataset = Dataset.own(library, out, rows, columns);
+    const dataset = Dataset.#own(library, out[0], { rows, columns });
     if (source.reference) dataset.handle.keep(source.reference.handle);
     if (source.featureNames)
       library.call(
@@ -62,17 +66,17 @@ export class Dataset extends NativeOwner {
         source.featureNames,
         source.featureNames.length,
       );
-    if (source.label) dataset.setField('label', Float32Array.from(source.label), FLOAT32);
-    if (source.weight) dataset.setField('weight', Float32Array.from(source.weight), FLOAT32);
-    if (source.initScore) dataset.setField('init_score', source.initScore, FLOAT64);
-    if (source.group) dataset.setField('group', Int32Array.from(source.group), INT32);
+    if (source.label) dataset.#setField('label', Float32Array.from(source.label), FLOAT32);
+    if (source.weight) dataset.#setField('weight', Float32Array.from(source.weight), FLOAT32);
+    if (source.initScore) dataset.#setField('init_score', source.initScore, FLOAT64);
+    if (source.group) dataset.#setField('group', Int32Array.from(source.group), INT32);
     return dataset;
   }
 
-  /** The given rows (ascending indices), binned as here, with their labels and weights: for cross-validation. */
+  /** Returns the given rows (ascending indices) with the same bins, labels and weights: for cross-validation. */
   subset(rows: Int32Array, parameters: Parameters = {}): Dataset {
     const out = new BigUint64Array(1);
-    this.library.call(
+    this.#library.call(
       'LGBM_DatasetGetSubset',
       this.handle.address,
       rows,
@@ -80,21 +84,21 @@ export class Dataset extends NativeOwner {
       parameterString(parameters),
       out,
     );
-    const dataset = Dataset.own(this.library, out, rows.length, this.columns);
+    const dataset = Dataset.#own(this.#library, out[0], { rows: rows.length, columns: this.columns });
     dataset.handle.keep(this.handle);
     return dataset;
   }
 
-  private static own(library: Library, out: BigUint64Array, rows: number, columns: number): Dataset {
-    return new Dataset(
-      new NativeHandle(out[0], (pointer) => library.call('LGBM_DatasetFree', pointer), 'data set'),
-      library,
-      rows,
-      columns,
-    );
+  static #own(
+    library: Library,
+    pointer: Pointer,
+    { rows, columns }: { readonly rows: number; readonly columns: number },
+  ): Dataset {
+    const handle = new NativeHandle(pointer, (address) => library.call('LGBM_DatasetFree', address), 'data set');
+    return new Dataset(handle, library, rows, columns);
   }
 
-  private setField(field: string, data: Float32Array | Float64Array | Int32Array, type: number): void {
-    this.library.call('LGBM_DatasetSetField', this.handle.address, field, data, data.length, type);
+  #setField(field: string, data: Float32Array | Float64Array | Int32Array, type: number): void {
+    this.#library.call('LGBM_DatasetSetField', this.handle.address, field, data, data.length, type);
   }
 }

@@ -1,3 +1,4 @@
+/** LightGBM's shared library and the functions of its C API, called through koffi. */
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 
@@ -6,19 +7,19 @@ import { LightscoreError, messageOf } from '../errors.js';
 /** An address inside the library; koffi represents pointers as BigInt. */
 export type Pointer = bigint;
 
-/** What may be passed where the C API takes an address: memory owned by JavaScript, an address, or null. */
+/** The arguments for an address of the C API: memory owned by JavaScript, an address, or null. */
 export type Memory = NodeJS.ArrayBufferView | Pointer | null;
 
 export const FLOAT32 = 0;
 export const FLOAT64 = 1;
 export const INT32 = 2;
 
-/** Where in LightGBM's source a check failed, at the end of its message: nothing a user could act on. */
+/** Matches the source location at the end of LightGBM's messages, which a user cannot act on. */
 const SOURCE_PLACE = / at \S+, line \d+ *\.?\s*$/;
 
 /**
- * Terminated, and in memory of its own: koffi copies `str` arguments to a block of 1 MiB, which a model's text
- * outgrows.
+ * Copies text to memory of its own, terminated by a zero: koffi copies `str` arguments to a block of 1 MiB, and a
+ * model's text may be larger.
  */
 export function cString(text: string): Buffer {
   return Buffer.from(`${text}\0`, 'utf8');
@@ -27,14 +28,15 @@ export function cString(text: string): Buffer {
 /**
  * The functions of LightGBM's C API that this project calls, with the types of `c_api.h` (4.1).
  *
- * Addresses are `void *` throughout, so that typed arrays are handed over without a copy. Each returns 0, or -1 with
- * the reason in `LGBM_GetLastError`.
+ * All addresses are `void *`, so that typed arrays are passed without a copy. Each function returns 0, or -1 with the
+ * reason in `LGBM_GetLastError`.
  */
 const SIGNATURES = {
   LGBM_RegisterLogCallback: 'int LGBM_RegisterLogCallback(void *callback)',
   LGBM_DumpParamAliases: 'int LGBM_DumpParamAliases(int64_t capacity, void *length, void *text)',
   LGBM_DatasetCreateFromMat:
-    'int LGBM_DatasetCreateFromMat(void *data, int type, int32_t rows, int32_t columns, int rowMajor, str parameters, void *reference, void *out)',
+    'int LGBM_DatasetCreateFromMat(void *data, int type, int32_t rows, int32_t columns, int rowMajor, ' +
+    'str parameters, void *reference, void *out)',
   LGBM_DatasetGetSubset:
     'int LGBM_DatasetGetSubset(void *dataset, void *rows, int32_t count, str parameters, void *out)',
   LGBM_DatasetSetFeatureNames: 'int LGBM_DatasetSetFeatureNames(void *dataset, const char **names, int count)',
@@ -52,22 +54,28 @@ const SIGNATURES = {
   LGBM_BoosterNumModelPerIteration: 'int LGBM_BoosterNumModelPerIteration(void *booster, void *out)',
   LGBM_BoosterGetEvalCounts: 'int LGBM_BoosterGetEvalCounts(void *booster, void *out)',
   LGBM_BoosterGetEvalNames:
-    'int LGBM_BoosterGetEvalNames(void *booster, int capacity, void *count, size_t nameCapacity, void *longest, void *names)',
+    'int LGBM_BoosterGetEvalNames(void *booster, int capacity, void *count, size_t nameCapacity, ' +
+    'void *longest, void *names)',
   LGBM_BoosterGetFeatureNames:
-    'int LGBM_BoosterGetFeatureNames(void *booster, int capacity, void *count, size_t nameCapacity, void *longest, void *names)',
+    'int LGBM_BoosterGetFeatureNames(void *booster, int capacity, void *count, size_t nameCapacity, ' +
+    'void *longest, void *names)',
   LGBM_BoosterGetEval: 'int LGBM_BoosterGetEval(void *booster, int dataset, void *count, void *results)',
   LGBM_BoosterGetNumFeature: 'int LGBM_BoosterGetNumFeature(void *booster, void *out)',
   LGBM_BoosterCalcNumPredict:
-    'int LGBM_BoosterCalcNumPredict(void *booster, int rows, int kind, int startIteration, int iterations, void *length)',
+    'int LGBM_BoosterCalcNumPredict(void *booster, int rows, int kind, int startIteration, int iterations, ' +
+    'void *length)',
   LGBM_BoosterPredictForMat:
-    'int LGBM_BoosterPredictForMat(void *booster, void *data, int type, int32_t rows, int32_t columns, int rowMajor, int kind, int startIteration, int iterations, str parameters, void *length, void *results)',
+    'int LGBM_BoosterPredictForMat(void *booster, void *data, int type, int32_t rows, int32_t columns, ' +
+    'int rowMajor, int kind, int startIteration, int iterations, str parameters, void *length, void *results)',
   LGBM_BoosterPredictForMatSingleRowFastInit:
-    'int LGBM_BoosterPredictForMatSingleRowFastInit(void *booster, int kind, int startIteration, int iterations, int type, int32_t columns, str parameters, void *out)',
+    'int LGBM_BoosterPredictForMatSingleRowFastInit(void *booster, int kind, int startIteration, int iterations, ' +
+    'int type, int32_t columns, str parameters, void *out)',
   LGBM_BoosterPredictForMatSingleRowFast:
     'int LGBM_BoosterPredictForMatSingleRowFast(void *config, void *row, void *length, void *results)',
   LGBM_FastConfigFree: 'int LGBM_FastConfigFree(void *config)',
   LGBM_BoosterSaveModelToString:
-    'int LGBM_BoosterSaveModelToString(void *booster, int startIteration, int iterations, int importance, int64_t capacity, void *length, void *text)',
+    'int LGBM_BoosterSaveModelToString(void *booster, int startIteration, int iterations, int importance, ' +
+    'int64_t capacity, void *length, void *text)',
   LGBM_BoosterFeatureImportance:
     'int LGBM_BoosterFeatureImportance(void *booster, int iterations, int kind, void *results)',
 } as const;
@@ -77,7 +85,7 @@ export type FunctionName = keyof typeof SIGNATURES;
 export interface Library {
   /** @throws LightscoreError NATIVE_FAILED with LightGBM's own reason where the function returns non-zero */
   call(name: FunctionName, ...args: readonly (Memory | number | string | readonly string[])[]): void;
-  /** The same without a check of the result or any wrapper, for a loop whose time is measured. */
+  /** Calls the C function without a check of the result or any wrapper, for a loop whose time is measured. */
   readonly predictSingleRowFast: (
     config: Pointer,
     row: Float64Array,
@@ -85,7 +93,7 @@ export interface Library {
     results: Float64Array,
   ) => number;
   address(memory: NodeJS.ArrayBufferView): Pointer;
-  /** LightGBM's messages (level and text on one line) go to `listener` from now on, on this thread. */
+  /** Sends LightGBM's messages (level and text on one line) on this thread to `listener`. */
   onLog(listener: (line: string) => void): void;
 }
 
@@ -99,17 +107,17 @@ export interface Library {
  */
 export async function loadLibrary(path: string): Promise<Library> {
   const koffi = await importKoffi();
-  // GNU OpenMP's threads spin for milliseconds at every barrier by default. On cores that others use too, that made
-  // training on two threads 20 times slower; with a short spin 3 to 5 times faster than that, and on idle cores 5%
-  // slower. Read when the library is loaded.
+  // By default GNU OpenMP's threads spin for milliseconds at every barrier. On cores that other processes use too, that
+  // makes training on two threads 20 times slower; a short spin is 3 to 5 times faster than that, and 5% slower on idle
+  // cores. OpenMP reads the variable when the library is loaded.
   if (process.env['OMP_WAIT_POLICY'] === undefined) process.env['GOMP_SPINCOUNT'] ??= '3000';
   let native: ReturnType<typeof koffi.load>;
   try {
     native = koffi.load(path);
   } catch (error) {
     const reason = messageOf(error);
-    const advice = existsSync(path) ? ` (remove ${dirname(path)} to have it built again)` : '';
-    throw new LightscoreError('NATIVE_UNAVAILABLE', `native LightGBM does not load: ${reason}${advice}`, {
+    const advice = existsSync(path) ? ` (remove ${dirname(path)} to build it again)` : '';
+    throw new LightscoreError('NATIVE_UNAVAILABLE', `native LightGBM cannot be loaded: ${reason}${advice}`, {
       cause: error,
     });
   }

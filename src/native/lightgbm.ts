@@ -1,3 +1,4 @@
+/** Native LightGBM: the entry to this folder. */
 import { Booster } from './booster.js';
 import { buildLightGBM, findLightGBMSource } from './build.js';
 import { Dataset, type DatasetSource } from './dataset.js';
@@ -10,62 +11,66 @@ export type { Parameters, ParameterValue } from './parameters.js';
 
 /** LightGBM itself, called through its C API. */
 export class LightGBM {
+  readonly #library: Library;
+
   constructor(
-    private readonly library: Library,
-    /** Such as `4.1.0.99`. */
+    library: Library,
+    /** A version such as `4.1.0.99`. */
     readonly version: string,
-  ) {}
+  ) {
+    this.#library = library;
+  }
 
   /** @throws LightscoreError NATIVE_FAILED if LightGBM refuses the text */
   load(modelText: string): Booster {
-    // LightGBM takes tree_sizes for offsets without looking, and dies where an edit or other line ends made them wrong.
-    // Without the line it reads one tree after the other.
-    return Booster.load(this.library, modelText.replace(/^tree_sizes=[^\n]*\n/m, ''));
+    // LightGBM uses tree_sizes as offsets without checking them, and crashes if an edit or other line endings made them
+    // wrong. Without the line it reads one tree after the other.
+    return Booster.load(this.#library, modelText.replace(/^tree_sizes=[^\n]*\n/m, ''));
   }
 
   dataset(source: DatasetSource): Dataset {
-    return Dataset.create(this.library, source);
+    return Dataset.create(this.#library, source);
   }
 
   /**
-   * A booster to train on `train`. Its own parameters and the data set's must agree (`max_bin`, `categorical_feature`,
-   * ...).
+   * Creates a booster to train on `train`. Its parameters must agree with the data set's (`max_bin`,
+   * `categorical_feature`, ...).
    */
   booster(train: Dataset, parameters: Parameters): Booster {
-    return Booster.forTraining(this.library, train, parameters);
+    return Booster.forTraining(this.#library, train, parameters);
   }
 
-  /** Every parameter that LightGBM knows, with its other names. */
+  /** Returns every parameter that LightGBM knows, with its aliases. */
   parameterAliases(): Record<string, string[]> {
     const length = new BigInt64Array(1);
     let text: Buffer = Buffer.alloc(1 << 16);
-    this.library.call('LGBM_DumpParamAliases', text.length, length, text);
+    this.#library.call('LGBM_DumpParamAliases', text.length, length, text);
     if (Number(length[0]) > text.length) {
       text = Buffer.alloc(Number(length[0]));
-      this.library.call('LGBM_DumpParamAliases', text.length, length, text);
+      this.#library.call('LGBM_DumpParamAliases', text.length, length, text);
     }
     const aliases: Record<string, string[]> = JSON.parse(text.toString('utf8', 0, Number(length[0]) - 1));
     return aliases;
   }
 
   /**
-   * Where LightGBM's own messages go, a line at a time; standard error until this is called. `verbosity=-1` silences
-   * most.
+   * Sends LightGBM's own messages to `listener`, a line at a time; the default is standard error. `verbosity=-1`
+   * silences most of them.
    */
   onLog(listener: (line: string) => void): void {
-    this.library.onLog(listener);
+    this.#library.onLog(listener);
   }
 }
 
 let opened: Promise<LightGBM> | undefined;
 
 /**
- * The one LightGBM of this thread, built first where it has not been (see {@link buildLightGBM}).
+ * Returns the one LightGBM of this thread, and builds it first if necessary (see {@link buildLightGBM}).
  * @param progress receives the build's progress, one plain line at a time; standard error by default
  * @throws LightscoreError NATIVE_UNAVAILABLE naming what is missing
  */
 export async function openLightGBM(progress?: (line: string) => void): Promise<LightGBM> {
-  // A failure is not kept: what was missing may be installed by the next call.
+  // A failure is not cached: what was missing may be installed before the next call.
   opened ??= open(progress).catch((error: unknown) => {
     opened = undefined;
     throw error;

@@ -1,3 +1,4 @@
+/** LightGBM's parameters, in the form that its C API takes. */
 import { LightscoreError } from '../errors.js';
 
 export type ParameterValue = string | number | boolean | readonly (string | number)[];
@@ -6,8 +7,9 @@ export type ParameterValue = string | number | boolean | readonly (string | numb
 export type Parameters = Readonly<Record<string, ParameterValue>>;
 
 /**
- * The `key=value key=value` form that the C API takes.
- * @throws LightscoreError USAGE for a name or value with a space in it: LightGBM would read it as two parameters
+ * Returns the `key=value key=value` form that the C API takes.
+ * @throws LightscoreError USAGE for a name or value that contains whitespace, which LightGBM would read as two
+ * parameters, and for a name that is empty or contains "="
  */
 export function parameterString(parameters: Parameters): string {
   return Object.entries(parameters)
@@ -16,7 +18,8 @@ export function parameterString(parameters: Parameters): string {
       if (/\s/.test(name + text) || name === '' || name.includes('=')) {
         throw new LightscoreError(
           'USAGE',
-          `LightGBM parameter ${JSON.stringify(name)}: names and values may hold no space and no "="`,
+          `LightGBM parameter ${JSON.stringify(name)}: the name must not be empty or contain "=", ` +
+            'and neither name nor value may contain whitespace',
         );
       }
       return `${name}=${text}`;

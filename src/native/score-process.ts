@@ -1,14 +1,14 @@
-/** A process of its own for native LightGBM: reads one model text, then rows, answers with its raw scores, and ends. */
+/** The child process for native LightGBM: it receives a model text and then rows, sends raw scores, and exits. */
 import { once } from 'node:events';
 import { LightscoreError } from '../errors.js';
 import { openLightGBM } from './lightgbm.js';
 
-/** The first message. */
+/** The first message to the process. */
 export interface NativeModel {
   readonly modelText: string;
 }
 
-/** The second. */
+/** The second message to the process. */
 export interface NativeRows {
   /** [rows][features] */
   readonly rows: Float64Array;
@@ -19,10 +19,10 @@ export type NativeAnswer =
   | { readonly refused: string }
   | { readonly unavailable: true };
 
-/** Serves the parent process once. */
+/** Answers the parent process once. */
 export function runScoreProcess(): void {
   process.once('message', (model) => {
-    // Rows may come while the model is read.
+    // The rows may arrive while the model is being read.
     const rows = once(process, 'message');
     answer(model as NativeModel, rows).then(
       (answered) => process.send?.(answered, () => process.disconnect()),
@@ -33,11 +33,11 @@ export function runScoreProcess(): void {
   });
 }
 
-async function answer({ modelText }: NativeModel, coming: Promise<readonly unknown[]>): Promise<NativeAnswer> {
+async function answer({ modelText }: NativeModel, message: Promise<readonly unknown[]>): Promise<NativeAnswer> {
   try {
     const lightgbm = await openLightGBM();
     const booster = lightgbm.load(modelText);
-    const [{ rows }] = (await coming) as readonly [NativeRows];
+    const [{ rows }] = (await message) as readonly [NativeRows];
     return { raw: booster.predictRaw(rows), version: lightgbm.version };
   } catch (error) {
     if (!(error instanceof LightscoreError)) throw error;

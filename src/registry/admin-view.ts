@@ -1,28 +1,33 @@
-/** What `/admin/models` and `/admin/experiment` show of the registry. */
+/** The registry as JSON, in the answers of `/admin/models` and `/admin/experiment`. */
 import type { ModelVersion } from './model-version.js';
 import type { ModelRegistry, RunningExperiment } from './registry.js';
 import type { VersionSource } from './source.js';
 
-/** Metadata and checksums of one version, as JSON. */
+function roleOf(entry: ModelVersion, { champion, experiment, previous }: ModelRegistry): string | null {
+  if (entry === champion) return 'champion';
+  if (entry === experiment?.challenger) return 'challenger';
+  return entry === previous ? 'previous' : null;
+}
+
+/** State, metadata and checksums of one version. */
 function modelView(entry: ModelVersion, registry: ModelRegistry): object {
-  const { loaded, model } = entry;
-  const card = loaded?.card;
   return {
     version: entry.version,
     state: entry.state,
-    role:
-      entry === registry.champion
-        ? 'champion'
-        : entry === registry.experiment?.challenger
-          ? 'challenger'
-          : entry === registry.previous
-            ? 'previous'
-            : null,
+    role: roleOf(entry, registry),
     reason: entry.reason ?? null,
     generation: entry.generation,
     loaded_by: entry.actor,
     load_started: entry.startedAt.toISOString(),
     load_ms: entry.loadMs ?? null,
+    ...artifactView(entry),
+  };
+}
+
+/** What is known of a version once its artifact is loaded; null or empty before. */
+function artifactView({ loaded, model }: ModelVersion): object {
+  const card = loaded?.card;
+  return {
     model_version: card?.modelVersion ?? null,
     calibration_version: card?.calibrationVersion ?? null,
     feature_set_version: card?.featureSetVersion ?? null,

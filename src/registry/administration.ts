@@ -1,6 +1,6 @@
 /**
- * The registry's changes as admin routes ask for them, each call with the id of its key in the audit trail. It stands
- * where the registry does; the calls come from `AdminRoutes` of this thread or of another one.
+ * Carries out the calls of the admin routes, and records each with the id of its key in the audit trail. It runs on the
+ * registry's thread; the calls come from the admin routes of this thread or of an acceptor's.
  */
 import type { AuditTrail } from '../audit/trail.js';
 import { LightscoreError, messageOf } from '../errors.js';
@@ -10,27 +10,27 @@ import { isVersionName } from '../store/versions.js';
 import { experimentView, modelsView } from './admin-view.js';
 import { explainMalformedJson, explainMismatch } from '../contract/mismatch.js';
 import type { ProblemCode, ProblemOptions } from '../contract/problem.js';
-import type { ExperimentRequest } from '../contract/schemas.js';
+import { type ExperimentRequest, experimentRequestSchema } from '../contract/schemas.js';
 import { validateExperimentRequest } from '../contract/validators.generated.js';
 import { quote } from '../quote.js';
 
-/** A call with a valid admin key. Plain data, so that it can travel between threads. */
+/** A call with a valid admin key. It is plain data, so that it can be sent between threads. */
 export interface AdminCall {
   readonly method: string;
-  /** As in the table of routes, `/admin/models/:version`. */
+  /** The pattern of the route, `/admin/models/:version`. */
   readonly route: string;
   readonly actor: string;
   readonly path: string;
   readonly address: string;
   /** Undecoded, without the question mark. */
   readonly query: string;
-  /** The `:version` of the path; empty where it has none. */
+  /** The `:version` in the path; empty if the route has none. */
   readonly version: string;
-  /** Of routes that take one. */
+  /** Undefined for routes without a body. */
   readonly body: { readonly text: string } | { readonly refused: ProblemCode } | undefined;
 }
 
-/** Plain data, too; `fault` is what the log gets to see. */
+/** The answer to a call, as plain data. A `fault` is an internal error, which goes to the log and not to the client. */
 export type AdminAnswer =
   | { readonly json: string }
   | { readonly refused: ProblemCode; readonly options: ProblemOptions }
@@ -45,7 +45,7 @@ export interface Administrator {
   noteRefused(call: RefusedCall): void;
 }
 
-/** @returns what the answer's JSON is made of */
+/** Returns the value of the answer's JSON. */
 type Action = (call: AdminCall) => object | Promise<object>;
 
 class Refused extends Error {
@@ -58,37 +58,41 @@ class Refused extends Error {
 }
 
 /**
- * Refused calls that are written down in a minute; the rest are counted. An audit trail must not be filled by whoever
- * finds the port.
+ * How many calls without a valid key are recorded per minute; further ones are only counted. Otherwise anyone who
+ * reaches the port could fill the audit trail.
  */
-const NOTED_PER_MINUTE = 60;
+const MAX_RECORDED_PER_MINUTE = 60;
 
 export class Administration implements Administrator {
+  readonly #models: ModelRegistry;
+  readonly #audit: AuditTrail;
+  readonly #isDraining: () => boolean;
   readonly #actions: ReadonlyMap<string, Action>;
-  #noted = 0;
-  #unnoted = 0;
+  /** Calls without a valid key: recorded in this minute, and not recorded since the last entry. */
+  #recorded = 0;
+  #unrecorded = 0;
   #minute = 0;
 
-  constructor(
-    private readonly models: ModelRegistry,
-    source: VersionSource,
-    private readonly audit: AuditTrail,
-    private readonly draining: () => boolean,
-  ) {
+  constructor(models: ModelRegistry, source: VersionSource, audit: AuditTrail, isDraining: () => boolean) {
+    this.#models = models;
+    this.#audit = audit;
+    this.#isDraining = isDraining;
     this.#actions = new Map<string, Action>([
       ['GET /admin/models', () => modelsView(models, source)],
       [
         'DELETE /admin/models/:version',
-        ({ version, actor }) => this.#change(models.remove(versionName(version), actor)),
+        ({ version, actor }) => this.#change(models.remove(versionName(version), { actor })),
       ],
       [
         'POST /admin/models/:version/load',
-        ({ version, actor }) => this.#change(models.load(versionName(version), actor)),
+        ({ version, actor }) => this.#change(models.load(versionName(version), { actor })),
       ],
       [
         'POST /admin/models/:version/activate',
-        ({ version, actor, query }) =>
-          this.#change(models.activate(versionName(version), actor, allowsFeatureChange(query))),
+        ({ version, actor, query }) => {
+          const allowFeatureChange = allowsFeatureChange(query);
+          return this.#change(models.activate(versionName(version), { actor, allowFeatureChange }));
+        },
       ],
       ['POST /admin/reload', ({ actor }) => this.#change(models.reload(actor))],
       ['POST /admin/rollback', ({ actor }) => this.#change(models.rollback(actor))],
@@ -106,14 +110,14 @@ export class Administration implements Administrator {
     try {
       const action = this.#actions.get(`${method} ${route}`);
       if (action === undefined) throw new RangeError(`there is no ${method} ${route}`);
-      if (this.draining() && method !== 'GET') throw new Refused('DRAINING');
+      if (this.#isDraining() && method !== 'GET') throw new Refused('DRAINING');
       answer = { json: JSON.stringify(await action(call)) };
     } catch (error) {
       refusal = refusalOf(error);
       const { code, options } = refusal;
       answer = code === 'INTERNAL' ? { fault: error, options } : { refused: code, options };
     }
-    await this.audit.append({
+    await this.#audit.append({
       event: 'admin_call',
       actor,
       method,
@@ -129,14 +133,14 @@ export class Administration implements Administrator {
     const minute = Math.floor(Date.now() / 60_000);
     if (minute !== this.#minute) {
       this.#minute = minute;
-      this.#noted = 0;
+      this.#recorded = 0;
     }
-    if (this.#noted >= NOTED_PER_MINUTE) {
-      this.#unnoted++;
+    if (this.#recorded >= MAX_RECORDED_PER_MINUTE) {
+      this.#unrecorded++;
       return;
     }
-    this.#noted++;
-    void this.audit.append({
+    this.#recorded++;
+    void this.#audit.append({
       event: 'admin_call',
       actor: 'anonymous',
       method,
@@ -144,13 +148,13 @@ export class Administration implements Administrator {
       address,
       outcome: 'refused',
       reason: 'no valid admin key',
-      ...(this.#unnoted > 0 && { refused_without_entry: this.#unnoted }),
+      ...(this.#unrecorded > 0 && { refused_without_entry: this.#unrecorded }),
     });
-    this.#unnoted = 0;
+    this.#unrecorded = 0;
   }
 
   async #change(change: Promise<Change>): Promise<object> {
-    const { models } = this;
+    const models = this.#models;
     return {
       ...(await change),
       champion: models.champion?.version ?? null,
@@ -170,14 +174,14 @@ function experimentOf({ body: sent }: AdminCall): ExperimentRequest {
     throw new Refused('MALFORMED_JSON', explainMalformedJson(text, error));
   }
   if (!validateExperimentRequest(body))
-    throw new Refused('INVALID_BODY', explainMismatch(validateExperimentRequest.errors, body));
+    throw new Refused('INVALID_BODY', explainMismatch(validateExperimentRequest.errors, body, experimentRequestSchema));
   versionName(body.version);
   return body;
 }
 
 function versionName(version: string): string {
   if (isVersionName(version)) return version;
-  throw new Refused('VERSION_NOT_FOUND', { detail: `${quote(version)} cannot be the name of a version` });
+  throw new Refused('VERSION_NOT_FOUND', { detail: `${quote(version)} is not a valid version name` });
 }
 
 function allowsFeatureChange(query: string): boolean {
@@ -194,7 +198,7 @@ function allowsFeatureChange(query: string): boolean {
 
 function refusalOf(error: unknown): Refused {
   if (error instanceof Refused) return error;
-  // An administrator is told which file and why; scoring clients never see these.
+  // These details name files and reasons. Only administrators see them, never scoring clients.
   const detail = messageOf(error);
   if (!(error instanceof LightscoreError)) return new Refused('INTERNAL');
   switch (error.code) {

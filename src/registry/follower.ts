@@ -1,6 +1,6 @@
 /**
- * Follows the store: the first load, with patience; the challenger of the settings; and the regular look for something
- * new.
+ * Follows the artifact store: makes the first load, retrying while the store is unreachable; starts the challenger that
+ * the settings name; and checks the store regularly for another version.
  */
 import type { Config } from '../config/config.js';
 import { LightscoreError, messageOf } from '../errors.js';
@@ -9,68 +9,75 @@ import type { Metrics } from '../telemetry/metrics.js';
 import { type ModelRegistry, isRefusal } from './registry.js';
 import type { VersionSource } from './source.js';
 
-const RETRY_MS = { first: 500, most: 15_000 } as const;
-/** Servers that were started together spread their looks at the store by this share of the interval, either way. */
+const RETRY_MS = { initial: 500, max: 15_000 } as const;
+/** Varies the polling interval by up to this share, so that servers which started together do not poll together. */
 const JITTER = 0.1;
 
-export class StoreFollower {
-  readonly #stopped = new AbortController();
-  /** What the last look found and needs no second try. */
-  #settled = '';
+export interface FollowerParts {
+  readonly models: Config['models'];
+  readonly registry: ModelRegistry;
+  readonly source: VersionSource;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}
 
-  constructor(
-    private readonly models: Config['models'],
-    private readonly registry: ModelRegistry,
-    private readonly source: VersionSource,
-    private readonly metrics: Metrics,
-    private readonly logger: Logger,
-  ) {}
+export class StoreFollower {
+  readonly #parts: FollowerParts;
+  readonly #stopped = new AbortController();
+  /** What the last check found, if it needs no further attempt. */
+  #handled = '';
+
+  constructor(parts: FollowerParts) {
+    this.#parts = parts;
+  }
 
   /**
-   * Serves the version that settings and store name. A store that cannot be reached is tried again until it can, or
-   * until `stop`.
-   * @throws ArtifactError, LightscoreError VERSION_NOT_FOUND: trying again would not help
+   * Serves the version that settings and store name. Retries while the store is unreachable, until `stop`.
+   * @throws ArtifactError, LightscoreError VERSION_NOT_FOUND if a retry would not help
    */
   async start(): Promise<void> {
-    await this.#patiently(async () => {
-      if (this.registry.serving === undefined) await this.registry.reload('start');
+    const { models, registry } = this.#parts;
+    await this.#withRetries(async () => {
+      if (registry.serving === undefined) await registry.reload('start');
     });
-    this.#settle();
-    if (this.models.challenger !== undefined) void this.#startChallenger(this.models.challenger);
-    if (this.models.pollSeconds > 0) void this.#poll(this.models.pollSeconds);
+    this.#markHandled();
+    if (models.challenger !== undefined) void this.#startChallenger(models.challenger);
+    if (models.pollSeconds > 0) void this.#poll(models.pollSeconds);
   }
 
   stop(): void {
     this.#stopped.abort();
   }
 
-  /** A challenger that cannot be had is no reason not to serve. */
+  /** Without its challenger the server still serves the champion, so a failure is only logged. */
   async #startChallenger(challenger: NonNullable<Config['models']['challenger']>): Promise<void> {
+    const { logger, registry } = this.#parts;
     try {
-      await this.#patiently(async () => {
-        await this.registry.startExperiment(challenger, 'start');
+      await this.#withRetries(async () => {
+        await registry.startExperiment(challenger, 'start');
       });
     } catch (error) {
-      this.logger.error(
+      logger.error(
         { event: 'challenger_failed', version: challenger.version, err: error },
-        `the challenger ${challenger.version} does not run: ${messageOf(error)}`,
+        `the challenger ${challenger.version} could not be started: ${messageOf(error)}`,
       );
     }
   }
 
-  async #patiently(attempt: () => Promise<void>): Promise<void> {
-    for (let wait: number = RETRY_MS.first; !this.#stopped.signal.aborted; wait = Math.min(2 * wait, RETRY_MS.most)) {
+  async #withRetries(attempt: () => Promise<void>): Promise<void> {
+    const { initial, max } = RETRY_MS;
+    for (let wait: number = initial; !this.#stopped.signal.aborted; wait = Math.min(2 * wait, max)) {
       try {
-        // The attempt is audited, so it is not made again before the store answers: an outage is one entry, not one
-        // every 15 s.
-        if (wait > RETRY_MS.first) await this.source.look();
+        // Each attempt is audited. So it is repeated only when the store answers again: an outage makes one entry, not
+        // one every 15 s.
+        if (wait > initial) await this.#parts.source.refresh();
         await attempt();
         return;
       } catch (error) {
-        const waits =
+        const isTemporary =
           error instanceof LightscoreError && (error.code === 'STORE_UNREACHABLE' || error.code === 'LOAD_IN_PROGRESS');
-        if (!waits || this.#stopped.signal.aborted) throw error;
-        this.logger.error(
+        if (!isTemporary || this.#stopped.signal.aborted) throw error;
+        this.#parts.logger.error(
           { event: error.code === 'STORE_UNREACHABLE' ? 'store_unreachable' : 'load_in_progress', retry_ms: wait },
           error.message,
         );
@@ -82,42 +89,44 @@ export class StoreFollower {
   async #poll(seconds: number): Promise<void> {
     while (!this.#stopped.signal.aborted) {
       await this.#pause(seconds * 1000 * (1 + JITTER * (2 * Math.random() - 1)));
-      if (!this.#stopped.signal.aborted) await this.#look();
+      if (!this.#stopped.signal.aborted) await this.#check();
     }
   }
 
   /**
-   * Follows what the store names, where that has changed since the last look: so an operator's own choice stands until
-   * then. What was refused is not tried again as long as nothing changes; what failed is.
+   * Serves the version that the store names, if that has changed since the last check; so a version that an operator
+   * activated stays active until then. A refused version is not tried again until something changes; a failed load is.
    */
-  async #look(): Promise<void> {
-    if (this.registry.busy !== undefined) return;
+  async #check(): Promise<void> {
+    const { logger, metrics, registry, source } = this.#parts;
+    if (registry.busy !== undefined) return;
     try {
-      const named = await this.source.look();
+      const named = await source.refresh();
       const found = `${named.naming}\n${named.fingerprint}`;
-      if (found === this.#settled) return;
+      if (found === this.#handled) return;
       if (!named.complete) {
-        // On its way: metadata.json comes last.
-        this.logger.warn(
+        // The upload is not finished: metadata.json is written last.
+        logger.warn(
           { event: 'version_incomplete', version: named.version },
           `${named.version} is named but not complete yet`,
         );
-        this.#settled = found;
+        this.#handled = found;
         return;
       }
-      await this.registry.follow(named, 'poll');
-      this.#settled = found;
+      await registry.follow(named, 'poll');
+      this.#handled = found;
     } catch (error) {
       if (this.#stopped.signal.aborted) return;
-      this.metrics.pollFailed();
-      if (isRefusal(error) && !(error instanceof LightscoreError && error.code === 'LOAD_IN_PROGRESS')) this.#settle();
-      this.logger.error({ event: 'poll_failed', err: error }, `looking for another version: ${messageOf(error)}`);
+      metrics.pollFailed();
+      const isLoading = error instanceof LightscoreError && error.code === 'LOAD_IN_PROGRESS';
+      if (isRefusal(error) && !isLoading) this.#markHandled();
+      logger.error({ event: 'poll_failed', err: error }, `could not update from the store: ${messageOf(error)}`);
     }
   }
 
-  #settle(): void {
-    const { latest } = this.source;
-    if (latest !== undefined) this.#settled = `${latest.naming}\n${latest.fingerprint}`;
+  #markHandled(): void {
+    const { latest } = this.#parts.source;
+    if (latest !== undefined) this.#handled = `${latest.naming}\n${latest.fingerprint}`;
   }
 
   #pause(milliseconds: number): Promise<void> {

@@ -1,30 +1,30 @@
-/** A version as the registry keeps it: where it stands between the store and its end. */
+/** A version in the registry, with its state from the first request to load it until its memory is freed. */
 import type { ServedModel } from '../scoring/served-model.js';
 import type { LoadedImage } from '../loading/messages.js';
 
 /**
  *     loading -> verified -> warm <-> active      active: champion or challenger
  *        |          |          '-> draining -> retired
- *        '----------'-> failed                   draining: its last batches are on the way
+ *        '----------'-> failed                   draining: its last batches are in flight
  */
 export type ModelState = 'loading' | 'verified' | 'warm' | 'active' | 'draining' | 'retired' | 'failed';
 
 export class ModelVersion {
   state: ModelState = 'loading';
-  /** Why it failed. */
+  /** Why the load failed. */
   reason: string | undefined;
   readonly startedAt = new Date();
   readonly #started = performance.now();
-  /** From the request to the store until it was warm. */
+  /** Milliseconds from the start of the load until it was warm. */
   loadMs: number | undefined;
   loaded: LoadedImage | undefined;
   model: ServedModel | undefined;
-  /** Once it was champion: what requests without names carry then. */
+  /** The features of requests while it is champion, or was; undefined if it never was. */
   requestNames: readonly string[] | undefined;
-  /** Asked for by name and not live yet: stays in memory until it is used or deleted. */
+  /** Loaded for later use: it stays in memory without a role until it is used or deleted. */
   staged = false;
 
-  /** @param generation counts the loads of this process: the same version may be loaded again */
+  /** @param generation number of the load in this process; the same version may be loaded several times */
   constructor(
     readonly generation: number,
     readonly version: string,
@@ -47,12 +47,12 @@ export class ModelVersion {
     this.reason = reason;
   }
 
-  /** In memory, and able to serve at once. */
+  /** Whether it can serve at once. */
   get isReady(): boolean {
     return this.state === 'warm' || this.state === 'active';
   }
 
-  /** @param whenRetired called when its last batch has returned and its memory is free */
+  /** @param whenRetired called when its last batch has returned and its memory is freed */
   retire(whenRetired: () => void): void {
     this.state = 'draining';
     this.model?.retire(() => {

@@ -1,11 +1,11 @@
 /**
- * The models of this server: champion, previous, challenger and what stands ready, and the changes between them.
- * Loading happens elsewhere (`model/load.ts`); every change of what serves is one assignment of `#serving`, on this
+ * The models of this server (champion, previous, challenger and others that are loaded) and the changes between them.
+ * `loading/pipeline.ts` loads them. Every change of the models that serve is one assignment of `#serving`, on this
  * thread.
  *
- * Loads go one at a time: a second one is told so. What needs no load (rollback, activating what is warm, promotion,
- * ending an experiment) is never held up by one, and a load that was to end in a swap gives way to such a decision made
- * meanwhile.
+ * Only one load runs at a time; a second request to load is refused. Changes that need no load (rollback, activation of
+ * a warm version, promotion, end of an experiment) never wait for one. If the served version changes during a load, the
+ * loaded version does not replace it.
  */
 import type { AuditEvent } from '../audit/chain.js';
 import type { AuditTrail } from '../audit/trail.js';
@@ -13,9 +13,11 @@ import type { Challenger } from '../config/config.js';
 import { LightscoreError, messageOf } from '../errors.js';
 import { type WarmingScorer } from '../loading/warm-up.js';
 import type { ModelLoader } from '../loading/loader.js';
+import type { LoadedImage } from '../loading/messages.js';
+import type { ServedModel } from '../scoring/served-model.js';
 import type { Logger } from '../telemetry/log.js';
 import type { Metrics, SwapKind } from '../telemetry/metrics.js';
-import { listed, missingNames, requestNamesAfter } from './features.js';
+import { listNames, missingNames, requestNamesAfter } from './features.js';
 import { ModelVersion } from './model-version.js';
 import type { Serving } from './serving.js';
 import type { NamedVersion, VersionSource } from './source.js';
@@ -26,16 +28,16 @@ export interface RegistryParts {
   readonly loader: ModelLoader;
   readonly pool: WarmingScorer;
   /**
-   * Lets acceptors of other threads know what answers now; resolves when all of them do as told. Absent: they look at
-   * `serving`.
+   * Sends `serving` to acceptors on other threads; resolves when all of them use it. Absent if there are none, and the
+   * acceptor reads `serving`.
    */
-  readonly spread?: (serving: Serving) => Promise<void>;
+  readonly propagate?: (serving: Serving) => Promise<void>;
   readonly audit: AuditTrail;
   readonly metrics: Metrics;
   readonly logger: Logger;
 }
 
-/** What became of a change that was not refused. */
+/** The outcome of a change that was not refused. */
 export interface Change {
   readonly outcome: 'loaded' | 'activated' | 'unchanged' | 'held' | 'deleted' | 'started' | 'ended';
   readonly version: string;
@@ -50,32 +52,54 @@ export interface RunningExperiment {
   readonly actor: string;
 }
 
-/** Most versions in memory at once. */
-const MOST_READY = 8;
-/** Most entries of versions that are no longer in memory. */
-const MOST_PAST = 20;
+/** Who asked for a change: `key:ID`, `signal:SIGHUP`, `poll` or `start`. */
+interface RequestedBy {
+  readonly actor: string;
+}
+
+interface ActivateOptions extends RequestedBy {
+  /** Serve the version even if it needs features that requests do not carry now. */
+  readonly allowFeatureChange?: boolean;
+}
+
+interface SwapOptions extends ActivateOptions {
+  readonly kind: SwapKind;
+}
+
+/** An operation of which only one can run at a time. */
+interface ExclusiveOperation extends RequestedBy {
+  readonly what: string;
+}
+
+/** Limit on versions in memory. */
+const MAX_READY = 8;
+/** Limit on entries of versions that are no longer in memory. */
+const MAX_PAST = 20;
 
 export class ModelRegistry {
+  readonly #parts: RegistryParts;
   #serving: Serving | undefined;
-  /** Until every acceptor answers by `#serving`. */
-  #spread: Promise<void> | undefined;
+  /** Resolves when every acceptor uses `#serving`. */
+  #propagated: Promise<void> | undefined;
   #champion: ModelVersion | undefined;
   #previous: ModelVersion | undefined;
-  /** The version that was rolled back from: warm until the next swap. */
-  #left: ModelVersion | undefined;
-  /** Just loaded, and about to get its role. */
+  /** The champion before the last rollback; it stays warm until the next swap. */
+  #rolledBack: ModelVersion | undefined;
+  /** The version that was just loaded and has no role yet. */
   #candidate: ModelVersion | undefined;
   #experiment: RunningExperiment | undefined;
   /** Oldest first. */
   #versions: ModelVersion[] = [];
   #generation = 0;
-  /** Counts swaps. */
-  #decisions = 0;
-  #busy: { readonly what: string; readonly actor: string } | undefined;
+  /** Number of swaps so far. */
+  #swaps = 0;
+  #busy: ExclusiveOperation | undefined;
 
-  constructor(private readonly parts: RegistryParts) {}
+  constructor(parts: RegistryParts) {
+    this.#parts = parts;
+  }
 
-  /** What answers now; undefined until a model is warm. */
+  /** The models that answer now; undefined until the first one is loaded. */
   get serving(): Serving | undefined {
     return this.#serving;
   }
@@ -84,7 +108,7 @@ export class ModelRegistry {
     return this.#champion;
   }
 
-  /** Where `rollback` goes. */
+  /** The version that `rollback` activates. */
   get previous(): ModelVersion | undefined {
     return this.#previous;
   }
@@ -97,86 +121,79 @@ export class ModelRegistry {
     return this.#versions;
   }
 
-  /** The load or look at the store that is under way. */
-  get busy(): { readonly what: string; readonly actor: string } | undefined {
+  /** The operation that is in progress and does not allow another one, such as a load. */
+  get busy(): ExclusiveOperation | undefined {
     return this.#busy;
   }
 
-  /**
-   * Loads and serves what the settings and the store name now, unless it is served already or held back by a rollback.
-   */
+  /** Loads and serves the version that settings and store name now, unless it is already served, or held back. */
   reload(actor: string): Promise<Change> {
     return this.#audited({ event: 'reload', actor }, () =>
-      this.#exclusively('a reload', actor, async () => {
-        const decisions = this.#decisions;
-        return this.#follow(await this.parts.source.look(), actor, decisions);
+      this.#exclusively({ what: 'a reload', actor }, async () => {
+        const swaps = this.#swaps;
+        return this.#follow(await this.#parts.source.refresh(), actor, swaps);
       }),
     );
   }
 
-  /** Serves what `named` says; for whoever has looked already. */
+  /** Like `reload`, for a caller that has just read what is named. */
   follow(named: NamedVersion, actor: string): Promise<Change> {
-    const decisions = this.#decisions;
+    const swaps = this.#swaps;
     return this.#audited({ event: 'reload', actor, version: named.version }, () =>
-      this.#exclusively(`a reload of ${named.version}`, actor, () => this.#follow(named, actor, decisions)),
+      this.#exclusively({ what: `a reload of ${named.version}`, actor }, () => this.#follow(named, actor, swaps)),
     );
   }
 
-  async #follow(named: NamedVersion, actor: string, decisions: number): Promise<Change> {
-    const { version, fingerprint, by } = named;
+  async #follow(named: NamedVersion, actor: string, swaps: number): Promise<Change> {
+    const { version, fingerprint } = named;
     const champion = this.#champion;
     if (champion?.version === version && champion.loaded?.fingerprint === fingerprint)
-      return { outcome: 'unchanged', version, detail: `${version} is served already` };
-    if (this.parts.source.isHeld(named)) {
-      return {
-        outcome: 'held',
-        version,
-        detail: `${version} is still what ${by === 'pointer' ? 'current.json' : by === 'setting' ? 'MODEL_VERSION' : 'the store'} names since the rollback: name another version, or activate it`,
-      };
+      return { outcome: 'unchanged', version, detail: `${version} is already served` };
+    if (this.#parts.source.isHeld(named)) {
+      const place = { pointer: 'current.json', setting: 'MODEL_VERSION', highest: 'the store' }[named.by];
+      const reason = `${version} is held back, because ${place} has named it since before the rollback`;
+      return { outcome: 'held', version, detail: `${reason}: name another version there, or activate ${version}` };
     }
-    const candidate = this.#ready(version, fingerprint) ?? (await this.#load(version, actor));
-    this.#giveWay(candidate, decisions);
-    this.#swap(candidate, 'reload', actor, false);
+    const candidate = this.#ready(version, fingerprint) ?? (await this.#load(version, { actor }));
+    this.#checkNoSwapSince(swaps, candidate);
+    this.#swap(candidate, { kind: 'reload', actor });
     return { outcome: 'activated', version, detail: `${version} is served` };
   }
 
-  /** Loads a version, and leaves it warm. */
-  load(version: string, actor: string): Promise<Change> {
+  /** Loads a version without serving it. */
+  load(version: string, { actor }: RequestedBy): Promise<Change> {
     return this.#audited({ event: 'stage', actor, version }, () =>
-      this.#exclusively(`a load of ${version}`, actor, async () => {
-        const held = this.#ready(version, await this.parts.source.fingerprint(version));
-        if (held !== undefined)
+      this.#exclusively({ what: `a load of ${version}`, actor }, async () => {
+        const ready = this.#ready(version, await this.#parts.source.fingerprint(version));
+        if (ready !== undefined)
           return {
             outcome: 'unchanged',
             version,
-            detail: held === this.#champion ? `${version} is served already` : `${version} is in memory already`,
+            detail: ready === this.#champion ? `${version} is already served` : `${version} is already loaded`,
           };
-        const entry = await this.#load(version, actor);
+        const entry = await this.#load(version, { actor });
         entry.staged = true;
-        return { outcome: 'loaded', version, detail: `${version} is warm: activate it when it should serve` };
+        return { outcome: 'loaded', version, detail: `${version} is warm: activate it to serve it` };
       }),
     );
   }
 
-  /**
-   * Serves a version, loading it first where it is not warm.
-   * @param allowFeatureChange also where it asks requests for features that they do not carry now
-   */
-  activate(version: string, actor: string, allowFeatureChange = false): Promise<Change> {
-    const decisions = this.#decisions;
+  /** Serves a version; if it is not warm, loads it first. */
+  activate(version: string, { actor, allowFeatureChange = false }: ActivateOptions): Promise<Change> {
+    const swaps = this.#swaps;
     return this.#audited({ event: 'activate', actor, version }, () =>
-      this.#withReady(version, actor, (candidate) => {
+      this.#withReady(version, { actor }, (candidate) => {
         if (candidate === this.#champion)
-          return { outcome: 'unchanged', version, detail: `${version} is served already` };
-        this.#giveWay(candidate, decisions);
-        this.#swap(candidate, 'activate', actor, allowFeatureChange);
-        if (this.parts.source.held === version) this.parts.source.release();
+          return { outcome: 'unchanged', version, detail: `${version} is already served` };
+        this.#checkNoSwapSince(swaps, candidate);
+        this.#swap(candidate, { kind: 'activate', actor, allowFeatureChange });
+        if (this.#parts.source.held === version) this.#parts.source.release();
         return { outcome: 'activated', version, detail: `${version} is served` };
       }),
     );
   }
 
-  /** Back to the version before, at once; what the store names now is ignored until it changes. */
+  /** Serves the previous version at once. The version that is named now is held back until the naming changes. */
   rollback(actor: string): Promise<Change> {
     return this.#audited({ event: 'rollback', actor, version: this.#previous?.version ?? '' }, () => {
       const from = this.#champion;
@@ -184,11 +201,11 @@ export class ModelRegistry {
       if (from === undefined || to?.model === undefined) {
         throw new LightscoreError(
           'MODEL_CONFLICT',
-          'there is no previous version to go back to: activate the version that should serve',
+          'there is no previous version to go back to: activate a version instead',
         );
       }
-      this.parts.source.holdExcept(to.version);
-      this.#swap(to, 'rollback', actor, true);
+      this.#parts.source.holdExcept(to.version);
+      this.#swap(to, { kind: 'rollback', actor });
       return {
         outcome: 'activated',
         version: to.version,
@@ -197,53 +214,51 @@ export class ModelRegistry {
     });
   }
 
-  /** Frees a version that serves nobody, or forgets one that failed. */
-  remove(version: string, actor: string): Promise<Change> {
+  /** Frees a version that is not serving, and removes the entries of loads that failed or were freed. */
+  remove(version: string, { actor }: RequestedBy): Promise<Change> {
     return this.#audited({ event: 'delete', actor, version }, () => {
       const entries = this.#versions.filter((entry) => entry.version === version);
-      if (entries.length === 0) throw new LightscoreError('VERSION_NOT_FOUND', `no version ${version} is held`);
+      if (entries.length === 0) throw new LightscoreError('VERSION_NOT_FOUND', `version ${version} is not loaded`);
       const idle = entries.filter(({ state }) => state === 'warm' || state === 'failed' || state === 'retired');
       if (idle.length === 0) {
         if (entries.some(({ state }) => state === 'loading' || state === 'verified'))
           throw new LightscoreError('LOAD_IN_PROGRESS', `${version} is being loaded`);
-        throw new LightscoreError(
-          'MODEL_CONFLICT',
-          `${version} is serving: ${this.#experiment?.challenger.version === version ? 'end the experiment' : 'activate another version'} first`,
-        );
+        const isChallenger = this.#experiment?.challenger.version === version;
+        const remedy = isChallenger ? 'end the experiment' : 'activate another version';
+        throw new LightscoreError('MODEL_CONFLICT', `${version} is serving: ${remedy} first`);
       }
       if (this.#candidate !== undefined && idle.includes(this.#candidate))
         throw new LightscoreError('LOAD_IN_PROGRESS', `${version} is being loaded`);
       for (const entry of idle) {
         if (entry === this.#previous) this.#previous = undefined;
-        if (entry === this.#left) this.#left = undefined;
+        if (entry === this.#rolledBack) this.#rolledBack = undefined;
         if (entry.state === 'warm') this.#retire(entry);
       }
-      // What still drains shows until its last batch is back.
+      // An entry that drains stays listed until its last batch has returned.
       this.#versions = this.#versions.filter((entry) => !idle.includes(entry) || entry.state === 'draining');
-      return { outcome: 'deleted', version, detail: `${version} is no longer held` };
+      return { outcome: 'deleted', version, detail: `${version} was removed` };
     });
   }
 
-  /**
-   * Starts an experiment, or changes mode and share of the one that runs; another challenger replaces the one before.
-   */
+  /** Starts an experiment, or changes mode, share or challenger of the current one. */
   startExperiment({ version, mode, share }: Challenger, actor: string): Promise<Change> {
     return this.#audited({ event: 'experiment', actor, version, mode, share }, () =>
-      this.#withReady(version, actor, (challenger) => {
+      this.#withReady(version, { actor }, (challenger) => {
         const champion = this.#champion;
-        if (champion?.model === undefined) throw new LightscoreError('MODEL_CONFLICT', 'no champion is served yet');
+        if (champion?.model === undefined) throw new LightscoreError('MODEL_CONFLICT', 'no model is served yet');
         if (challenger === champion)
           throw new LightscoreError('MODEL_CONFLICT', `${version} is the champion: it cannot be its own challenger`);
         const missing = missingNames(challenger.loaded?.card.featureNames ?? [], champion.model.card.featureNames);
         if (missing.length > 0) {
           throw new LightscoreError(
             'MODEL_CONFLICT',
-            `${version} needs features that requests for ${champion.version} do not carry: ${listed(missing)}`,
+            `${version} needs features that requests for ${champion.version} do not carry: ${listNames(missing)}`,
           );
         }
         const before = this.#experiment?.challenger;
         const same = before === challenger ? this.#experiment : undefined;
-        if (before !== undefined && before !== challenger) this.#endExperiment('replaced by another challenger', actor);
+        if (before !== undefined && before !== challenger)
+          this.#endExperiment({ reason: 'replaced by another challenger', actor });
         this.#experiment = { challenger, mode, share, startedAt: same?.startedAt ?? new Date(), actor };
         this.#publish();
         return {
@@ -258,12 +273,12 @@ export class ModelRegistry {
     );
   }
 
-  /** The challenger becomes the champion. */
+  /** Makes the challenger the champion, which ends the experiment. */
   promote(actor: string): Promise<Change> {
     return this.#audited({ event: 'promote', actor, version: this.#experiment?.challenger.version ?? '' }, () => {
       if (this.#experiment === undefined) throw new LightscoreError('MODEL_CONFLICT', 'no experiment is running');
       const { challenger } = this.#experiment;
-      this.#swap(challenger, 'promote', actor, false);
+      this.#swap(challenger, { kind: 'promote', actor });
       return {
         outcome: 'activated',
         version: challenger.version,
@@ -272,7 +287,7 @@ export class ModelRegistry {
     });
   }
 
-  /** The champion answers everything again. */
+  /** Ends the experiment: the champion answers all requests again. */
   abortExperiment(actor: string): Promise<Change> {
     return this.#audited({ event: 'abort', actor, version: this.#experiment?.challenger.version ?? '' }, () => {
       if (this.#experiment === undefined) throw new LightscoreError('MODEL_CONFLICT', 'no experiment is running');
@@ -280,13 +295,13 @@ export class ModelRegistry {
       this.#experiment = undefined;
       this.#publish();
       this.#retireUnused();
-      return { outcome: 'ended', version, detail: `the experiment with ${version} is over` };
+      return { outcome: 'ended', version, detail: `the experiment with ${version} has ended` };
     });
   }
 
   /**
-   * The newest entry of a version that can serve at once; with the fingerprint, only where the store still has the same
-   * files.
+   * Returns the newest entry of a version that can serve at once. With a fingerprint, only an entry that was loaded from
+   * files with that fingerprint counts.
    */
   #ready(version: string, fingerprint?: string): ModelVersion | undefined {
     return this.#versions.findLast(
@@ -297,18 +312,19 @@ export class ModelRegistry {
     );
   }
 
-  /** Runs `use` with a version that is warm, or once it has been loaded, in the same turn. */
-  async #withReady(version: string, actor: string, use: (entry: ModelVersion) => Change): Promise<Change> {
+  /** Calls `use` with the entry of a version: at once if it is warm, otherwise when it is loaded, in the same turn. */
+  async #withReady(version: string, { actor }: RequestedBy, use: (entry: ModelVersion) => Change): Promise<Change> {
     const ready = this.#ready(version);
-    return ready === undefined
-      ? this.#exclusively(`a load of ${version}`, actor, async () => use(await this.#load(version, actor)))
-      : use(ready);
+    if (ready !== undefined) return use(ready);
+    return this.#exclusively({ what: `a load of ${version}`, actor }, async () =>
+      use(await this.#load(version, { actor })),
+    );
   }
 
-  async #load(version: string, actor: string): Promise<ModelVersion> {
-    const { audit, loader, logger, metrics, pool } = this.parts;
+  async #load(version: string, { actor }: RequestedBy): Promise<ModelVersion> {
+    const { audit, loader, metrics, pool } = this.#parts;
     const ready = this.#versions.filter(({ isReady }) => isReady);
-    if (ready.length >= MOST_READY)
+    if (ready.length >= MAX_READY)
       throw new LightscoreError('MODEL_CONFLICT', `${ready.length} versions are in memory already: delete one first`);
     const entry = new ModelVersion(++this.#generation, version, actor);
     this.#versions.push(entry);
@@ -317,42 +333,7 @@ export class ModelRegistry {
       entry.warm(model);
       this.#candidate = entry;
       metrics.loaded(entry.loadMs ?? 0);
-      for (const warning of loaded.warnings) logger.warn({ event: 'artifact_warning' }, warning);
-      const { card } = model;
-      const checksums = Object.fromEntries(loaded.files.map(({ name, sha256 }) => [name, sha256]));
-      void audit.append({
-        event: 'load',
-        actor,
-        outcome: 'done',
-        version,
-        model_version: card.modelVersion,
-        generation: entry.generation,
-        checksums,
-      });
-      void audit.append({
-        event: 'verify',
-        actor,
-        outcome: 'done',
-        version,
-        signed: loaded.signed,
-        checksums_verified: loaded.files.filter(({ verified }) => verified).map(({ name }) => name),
-        self_check_rows: loaded.selfCheck,
-      });
-      logger.info(
-        {
-          event: 'model_loaded',
-          version,
-          actor,
-          model_version: card.modelVersion,
-          calibration_version: card.calibrationVersion,
-          trees: card.trees,
-          strategy: model.strategy,
-          image_bytes: model.imageBytes,
-          sha256: card.modelSha256,
-          ms: entry.loadMs,
-        },
-        `model ${card.modelVersion} is warm`,
-      );
+      this.#recordLoad(entry, model, loaded);
       return entry;
     } catch (error) {
       const reason = messageOf(error);
@@ -364,83 +345,142 @@ export class ModelRegistry {
     }
   }
 
-  /**
-   * @throws LightscoreError MODEL_CONFLICT where somebody else has changed what serves since `decisions`; the candidate
-   * stays warm
-   */
-  #giveWay(candidate: ModelVersion, decisions: number): void {
-    if (this.#decisions === decisions) return;
-    candidate.staged = true;
-    throw new LightscoreError(
-      'MODEL_CONFLICT',
-      `${candidate.version} is warm, but what serves was changed meanwhile: activate it if it is still wanted`,
+  #recordLoad({ version, actor, generation, loadMs }: ModelVersion, model: ServedModel, loaded: LoadedImage): void {
+    const { audit, logger } = this.#parts;
+    const { card } = model;
+    for (const warning of loaded.warnings) logger.warn({ event: 'artifact_warning' }, warning);
+    void audit.append({
+      event: 'load',
+      actor,
+      outcome: 'done',
+      version,
+      model_version: card.modelVersion,
+      generation,
+      checksums: Object.fromEntries(loaded.files.map(({ name, sha256 }) => [name, sha256])),
+    });
+    void audit.append({
+      event: 'verify',
+      actor,
+      outcome: 'done',
+      version,
+      signed: loaded.signed,
+      checksums_verified: loaded.files.filter(({ verified }) => verified).map(({ name }) => name),
+      self_check_rows: loaded.selfCheck,
+    });
+    logger.info(
+      {
+        event: 'model_loaded',
+        version,
+        actor,
+        model_version: card.modelVersion,
+        calibration_version: card.calibrationVersion,
+        trees: card.trees,
+        strategy: model.strategy,
+        image_bytes: model.imageBytes,
+        sha256: card.modelSha256,
+        ms: loadMs,
+      },
+      `model ${card.modelVersion} is warm`,
     );
   }
 
-  /** `candidate` answers from here on. */
-  #swap(candidate: ModelVersion, kind: SwapKind, actor: string, allowFeatureChange: boolean): void {
-    const { audit, logger, metrics } = this.parts;
+  /**
+   * @param swaps the number of swaps when the change was requested
+   * @throws LightscoreError MODEL_CONFLICT if there was another swap since; the candidate stays warm
+   */
+  #checkNoSwapSince(swaps: number, candidate: ModelVersion): void {
+    if (this.#swaps === swaps) return;
+    candidate.staged = true;
+    throw new LightscoreError(
+      'MODEL_CONFLICT',
+      `${candidate.version} is warm, but the served version changed meanwhile: activate it if you still want it`,
+    );
+  }
+
+  /** Makes `candidate` the champion. */
+  #swap(candidate: ModelVersion, options: SwapOptions): void {
+    const { kind, actor, allowFeatureChange = false } = options;
     const { model } = candidate;
     if (model === undefined) throw new LightscoreError('MODEL_CONFLICT', `${candidate.version} is no longer in memory`);
     const before = this.#champion;
-    // Going back must always be possible, to requests as they were then.
-    const kept = kind === 'rollback' ? candidate.requestNames : undefined;
-    const { names, byName } =
-      kept === undefined
-        ? requestNamesAfter(candidate.version, model.card.featureNames, this.#serving?.requestNames, allowFeatureChange)
-        : { names: kept, byName: false };
-    if (byName)
-      logger.warn(
-        { event: 'features_by_name', version: candidate.version },
-        `${candidate.version} has its features in another order than requests carry them, or fewer: until the next start they are found by the names of the model before`,
-      );
-    candidate.requestNames = names;
+    candidate.requestNames = this.#requestNamesFor(candidate, model, {
+      isRollback: kind === 'rollback',
+      allowFeatureChange,
+    });
     candidate.staged = false;
-    this.#decisions++;
+    this.#swaps++;
     this.#champion = candidate;
-    // Going back twice must not bring the bad version back.
+    // After a rollback there is no previous version, so that a second rollback cannot bring the bad version back.
     this.#previous = kind === 'rollback' ? undefined : before;
-    this.#left = kind === 'rollback' ? before : undefined;
+    this.#rolledBack = kind === 'rollback' ? before : undefined;
     const experiment = this.#experiment;
     if (experiment !== undefined) {
       const missing = missingNames(experiment.challenger.loaded?.card.featureNames ?? [], model.card.featureNames);
       if (experiment.challenger === candidate)
-        this.#endExperiment(kind === 'promote' ? 'promoted' : 'its challenger is the champion now', actor);
+        this.#endExperiment({ reason: kind === 'promote' ? 'promoted' : 'its challenger is the champion now', actor });
       else if (missing.length > 0)
-        this.#endExperiment(`${candidate.version} does without features of the challenger: ${listed(missing)}`, actor);
+        this.#endExperiment({
+          reason: `${candidate.version} lacks features of the challenger: ${listNames(missing)}`,
+          actor,
+        });
     }
     this.#publish();
+    this.#recordSwap(candidate, model, { kind, actor, from: before?.version });
+    this.#retireUnused();
+  }
+
+  /** Returns what requests carry when `candidate` serves. */
+  #requestNamesFor(
+    candidate: ModelVersion,
+    model: ServedModel,
+    { isRollback, allowFeatureChange }: { readonly isRollback: boolean; readonly allowFeatureChange: boolean },
+  ): readonly string[] {
+    // A rollback must always be possible, so it restores what requests carried then.
+    if (isRollback && candidate.requestNames !== undefined) return candidate.requestNames;
+    const { names, byName } = requestNamesAfter({
+      version: candidate.version,
+      needed: model.card.featureNames,
+      current: this.#serving?.requestNames,
+      allowChange: isRollback || allowFeatureChange,
+    });
+    if (byName)
+      this.#parts.logger.warn(
+        { event: 'features_by_name', version: candidate.version },
+        `${candidate.version} has fewer features than requests carry, or another order: until the next start, ` +
+          'requests without names are read in the order of the model before it',
+      );
+    return names;
+  }
+
+  #recordSwap(
+    { version, generation }: ModelVersion,
+    { card }: ServedModel,
+    { kind, actor, from }: { readonly kind: SwapKind; readonly actor: string; readonly from: string | undefined },
+  ): void {
+    const { audit, logger, metrics } = this.#parts;
     metrics.swapped(kind);
     void audit.append({
       event: 'swap',
       actor,
       outcome: 'done',
-      version: candidate.version,
+      version,
       kind,
-      from: before?.version ?? null,
-      model_version: model.card.modelVersion,
-      generation: candidate.generation,
-      sha256: model.card.modelSha256,
+      from: from ?? null,
+      model_version: card.modelVersion,
+      generation,
+      sha256: card.modelSha256,
     });
     logger.info(
-      {
-        event: 'model_active',
-        version: candidate.version,
-        kind,
-        actor,
-        from: before?.version,
-        model_version: model.card.modelVersion,
-      },
-      `model ${model.card.modelVersion} answers from here on`,
+      { event: 'model_active', version, kind, actor, from, model_version: card.modelVersion },
+      `model ${card.modelVersion} is served from now on`,
     );
-    this.#retireUnused();
   }
 
-  #endExperiment(reason: string, actor: string): void {
+  #endExperiment({ reason, actor }: { readonly reason: string; readonly actor: string }): void {
     const ended = this.#experiment;
     this.#experiment = undefined;
     if (ended !== undefined)
-      void this.parts.audit.append({
+      void this.#parts.audit.append({
         event: 'experiment_end',
         actor,
         outcome: 'done',
@@ -449,7 +489,7 @@ export class ModelRegistry {
       });
   }
 
-  /** The assignment that all requests from here on see. */
+  /** Assigns `#serving`, which all later requests use, and sends it to the acceptors on other threads. */
   #publish(): void {
     const champion = this.#champion;
     if (champion?.model === undefined) return;
@@ -466,36 +506,37 @@ export class ModelRegistry {
           ? { challenger, mode: running.mode, share: running.share }
           : undefined,
     };
-    this.#spread = this.parts.spread?.(this.#serving);
+    this.#propagated = this.#parts.propagate?.(this.#serving);
   }
 
-  /** What has no role, and was not loaded by name to get one. */
+  /** Frees the versions that have no role and were not loaded for later use. */
   #retireUnused(): void {
-    const roles = new Set([this.#champion, this.#previous, this.#left, this.#candidate, this.#experiment?.challenger]);
+    const challenger = this.#experiment?.challenger;
+    const used = new Set([this.#champion, this.#previous, this.#rolledBack, this.#candidate, challenger]);
     for (const entry of this.#versions)
-      if (entry.state === 'warm' && !entry.staged && !roles.has(entry)) this.#retire(entry);
+      if (entry.state === 'warm' && !entry.staged && !used.has(entry)) this.#retire(entry);
     this.#forgetPast();
   }
 
   #retire(entry: ModelVersion): void {
     entry.retire(() =>
-      this.parts.logger.info(
+      this.#parts.logger.info(
         { event: 'model_retired', version: entry.version, generation: entry.generation },
-        `model ${entry.version} (load ${entry.generation}) is out of memory`,
+        `the memory of model ${entry.version} (load ${entry.generation}) is freed`,
       ),
     );
   }
 
   #forgetPast(): void {
     const past = this.#versions.filter(({ state }) => state === 'retired' || state === 'failed');
-    const forgotten = new Set(past.slice(0, Math.max(0, past.length - MOST_PAST)));
+    const forgotten = new Set(past.slice(0, Math.max(0, past.length - MAX_PAST)));
     if (forgotten.size > 0) this.#versions = this.#versions.filter((entry) => !forgotten.has(entry));
   }
 
-  async #exclusively<T>(what: string, actor: string, run: () => Promise<T>): Promise<T> {
+  async #exclusively<T>(operation: ExclusiveOperation, run: () => Promise<T>): Promise<T> {
     if (this.#busy !== undefined)
       throw new LightscoreError('LOAD_IN_PROGRESS', `${this.#busy.what} (${this.#busy.actor}) is under way`);
-    this.#busy = { what, actor };
+    this.#busy = operation;
     try {
       return await run();
     } finally {
@@ -504,16 +545,16 @@ export class ModelRegistry {
     }
   }
 
-  /** Runs a change and resolves when its end, good or bad, is in the audit trail. */
+  /** Runs a change and resolves when its outcome, or its failure, is in the audit trail. */
   async #audited(
     event: Omit<AuditEvent, 'outcome'> & { readonly event: string; readonly actor: string },
     run: () => Change | Promise<Change>,
   ): Promise<Change> {
-    const { audit } = this.parts;
+    const { audit } = this.#parts;
     try {
       const change = await run();
-      // Whoever asked may score next, on a connection of any acceptor.
-      await this.#spread;
+      // The caller may score next, on a connection to any acceptor, and must meet the change there.
+      await this.#propagated;
       await audit.append({ ...event, version: change.version, outcome: 'done', result: change.outcome });
       return change;
     } catch (error) {
@@ -528,7 +569,7 @@ export class ModelRegistry {
   }
 }
 
-/** Whether trying again would not help unless something else changes. */
+/** Whether a retry would fail again unless something changes. */
 export function isRefusal(error: unknown): boolean {
   return error instanceof LightscoreError && error.code !== 'STORE_UNREACHABLE' && error.code !== 'WORKER_FAILED';
 }

@@ -1,4 +1,4 @@
-/** What the store says should be served, and which of its words still count. */
+/** Which version settings and store name, and whether it is held back since a rollback. */
 import { isComplete } from '../artifact/files.js';
 import type { Config } from '../config/config.js';
 import { type ArtifactStore, type Pointer, filesFingerprint } from '../store/store.js';
@@ -7,38 +7,44 @@ import { type VersionChoice, chooseVersion } from '../store/versions.js';
 export interface NamedVersion {
   readonly version: string;
   readonly by: VersionChoice['by'];
-  /** Changes when another version is named, or the same one anew. */
+  /** Changes when another version is named, or when `current.json` is written again. */
   readonly naming: string;
-  /** Of the version's files, as `fetchArtifact` would see them now. */
+  /** Fingerprint of the version's files, as `fetchArtifact` would read them now. */
   readonly fingerprint: string;
-  /** Model, calibrator and metadata are there. */
+  /** Whether the version has model, calibrator and metadata. */
   readonly complete: boolean;
 }
 
 /**
- * After a rollback, what was named then is held back until something else is named: else the next look would undo the
- * rollback.
+ * Reads which version is named. After a rollback, the version that was named then is held back until the naming
+ * changes; otherwise the next check of the store would undo the rollback.
  */
 export class VersionSource {
-  /** As last read, so that an unchanged `current.json` is not sent again. */
+  readonly #store: () => Promise<ArtifactStore>;
+  readonly #setting: Config['models']['version'];
+  /** As it was last read, so that an unchanged `current.json` is not transferred again. */
   #pointer: Pointer | undefined;
   #latest: NamedVersion | undefined;
+  /** The `naming` that is held back. */
   #held: string | undefined;
 
-  constructor(
-    private readonly store: () => Promise<ArtifactStore>,
-    private readonly setting: Config['models']['version'],
-  ) {}
+  constructor(store: () => Promise<ArtifactStore>, setting: Config['models']['version']) {
+    this.#store = store;
+    this.#setting = setting;
+  }
 
-  /** What was named at the last look. */
+  /** The result of the last `refresh`. */
   get latest(): NamedVersion | undefined {
     return this.#latest;
   }
 
-  /** @throws LightscoreError VERSION_NOT_FOUND, STORE_UNREACHABLE; ArtifactError where `current.json` is wrong */
-  async look(): Promise<NamedVersion> {
-    const store = await this.store();
-    const { version, by, pointer } = await chooseVersion(store, this.setting, this.#pointer);
+  /**
+   * Reads from the store which version is named now.
+   * @throws LightscoreError VERSION_NOT_FOUND, STORE_UNREACHABLE; ArtifactError if `current.json` is invalid
+   */
+  async refresh(): Promise<NamedVersion> {
+    const store = await this.#store();
+    const { version, by, pointer } = await chooseVersion(store, this.#setting, this.#pointer);
     this.#pointer = pointer;
     const files = await store.files(version);
     const naming = `${by}\n${version}\n${pointer?.fingerprint ?? ''}`;
@@ -53,21 +59,21 @@ export class VersionSource {
     return this.#latest;
   }
 
-  /** Of a version's files as they are now, whether it is named or not. */
+  /** Fingerprint of a version's files as they are now, whether the version is named or not. */
   async fingerprint(version: string): Promise<string> {
-    return filesFingerprint(await (await this.store()).files(version));
+    return filesFingerprint(await (await this.#store()).files(version));
   }
 
   isHeld(named: NamedVersion): boolean {
     return named.naming === this.#held;
   }
 
-  /** The version named at the last look and held back. */
+  /** The version that is named and held back. */
   get held(): string | undefined {
     return this.#held === undefined ? undefined : this.#latest?.version;
   }
 
-  /** What is named now does not count until it changes, unless it is `version` itself. */
+  /** Holds back the version that is named now, until the naming changes; but not if it is `version` itself. */
   holdExcept(version: string): void {
     this.#held = this.#latest?.version === version ? undefined : this.#latest?.naming;
   }

@@ -1,3 +1,4 @@
+/** The artifact store on a file system. */
 import { constants } from 'node:fs';
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { sha256 } from '../artifact/integrity.js';
@@ -14,33 +15,33 @@ export class FolderStore implements ArtifactStore {
   }
 
   async versions(): Promise<string[]> {
-    const names = await this.reached(readdir(this.location));
+    const names = await this.#reached(readdir(this.location));
     const folders = await Promise.all(
-      names.filter(isVersionName).map(async (name) => ((await this.isFolder(name)) ? name : undefined)),
+      names.filter(isVersionName).map(async (name) => ((await this.#isFolder(name)) ? name : undefined)),
     );
     return folders.filter((name) => name !== undefined);
   }
 
   async files(version: string): Promise<StoredFile[]> {
-    if (!isVersionName(version) || !(await this.isFolder(version))) return [];
-    const names = await this.reached(readdir(`${this.location}/${version}`));
-    const files = await Promise.all(names.map((name) => this.storedFile(version, name)));
+    if (!isVersionName(version) || !(await this.#isFolder(version))) return [];
+    const names = await this.#reached(readdir(`${this.location}/${version}`));
+    const files = await Promise.all(names.map((name) => this.#storedFile(version, name)));
     return files.filter((file) => file !== undefined);
   }
 
   async read(version: string, file: StoredFile, maxBytes: number): Promise<Uint8Array> {
     const path = `${this.location}/${version}/${file.name}`;
-    const { bytes, fingerprint } = (await this.readFile(path, maxBytes)) ?? gone(path);
+    const { bytes, fingerprint } = (await this.#readFile(path, maxBytes)) ?? gone(path);
     if (fingerprint !== file.fingerprint) throw new ArtifactError(path, 'changed while it was being read');
     return bytes;
   }
 
   async pointer(known?: Pointer): Promise<Pointer | undefined> {
     const path = `${this.location}/${POINTER_FILE}`;
-    const file = await this.readFile(path, MAX_POINTER_BYTES);
+    const file = await this.#readFile(path, MAX_POINTER_BYTES);
     if (file === undefined) {
-      // Tells a folder without a pointer from no folder.
-      await this.reached(stat(this.location));
+      // Distinguishes a folder without a pointer from a missing folder.
+      await this.#reached(stat(this.location));
       return undefined;
     }
     const fingerprint = sha256(file.bytes);
@@ -51,29 +52,26 @@ export class FolderStore implements ArtifactStore {
     // Nothing is kept open between calls.
   }
 
-  private async isFolder(version: string): Promise<boolean> {
-    const found = await this.present(stat(`${this.location}/${version}`));
+  async #isFolder(version: string): Promise<boolean> {
+    const found = await this.#present(stat(`${this.location}/${version}`));
     return found?.isDirectory() ?? false;
   }
 
-  private async storedFile(version: string, name: string): Promise<StoredFile | undefined> {
-    const found = await this.present(stat(`${this.location}/${version}/${name}`, { bigint: true }));
+  async #storedFile(version: string, name: string): Promise<StoredFile | undefined> {
+    const found = await this.#present(stat(`${this.location}/${version}/${name}`, { bigint: true }));
     return found?.isFile() ? { name, size: Number(found.size), fingerprint: fingerprintOf(found) } : undefined;
   }
 
-  private async readFile(
-    path: string,
-    maxBytes: number,
-  ): Promise<{ bytes: Uint8Array; fingerprint: string } | undefined> {
+  async #readFile(path: string, maxBytes: number): Promise<{ bytes: Uint8Array; fingerprint: string } | undefined> {
     // O_NONBLOCK: opening a named pipe would otherwise wait for its writer.
-    const handle = await this.present(open(path, constants.O_RDONLY | constants.O_NONBLOCK));
+    const handle = await this.#present(open(path, constants.O_RDONLY | constants.O_NONBLOCK));
     if (handle === undefined) return undefined;
     try {
       const before = await handle.stat({ bigint: true });
       if (!before.isFile()) throw new ArtifactError(path, 'is not a file');
       if (before.size > maxBytes)
         throw new ArtifactError(path, `has ${before.size} bytes, more than the limit of ${maxBytes}`);
-      const bytes = await this.reached(readWhole(handle, Number(before.size)));
+      const bytes = await this.#reached(readWhole(handle, Number(before.size)));
       const after = await handle.stat({ bigint: true });
       if (bytes.byteLength !== Number(before.size) || fingerprintOf(after) !== fingerprintOf(before)) {
         throw new ArtifactError(path, 'changed while it was being read');
@@ -84,26 +82,26 @@ export class FolderStore implements ArtifactStore {
     }
   }
 
-  /** Like `reached`, but what does not exist is undefined. */
-  private async present<T>(operation: Promise<T>): Promise<T | undefined> {
+  /** Like `#reached`, but returns undefined for what does not exist. */
+  async #present<T>(operation: Promise<T>): Promise<T | undefined> {
     try {
       return await operation;
     } catch (cause) {
       if (codeOf(cause) === 'ENOENT' || codeOf(cause) === 'ENOTDIR') return undefined;
-      throw this.unreachable(cause);
+      throw this.#unreachable(cause);
     }
   }
 
-  private async reached<T>(operation: Promise<T>): Promise<T> {
+  async #reached<T>(operation: Promise<T>): Promise<T> {
     try {
       return await operation;
     } catch (cause) {
-      throw this.unreachable(cause);
+      throw this.#unreachable(cause);
     }
   }
 
-  private unreachable(cause: unknown): LightscoreError {
-    const reason = codeOf(cause) === 'ENOENT' ? 'there is no such folder' : messageOf(cause);
+  #unreachable(cause: unknown): LightscoreError {
+    const reason = codeOf(cause) === 'ENOENT' ? 'the folder does not exist' : messageOf(cause);
     return new LightscoreError('STORE_UNREACHABLE', `${this.location}: ${reason}`, { cause });
   }
 }

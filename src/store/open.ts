@@ -5,7 +5,7 @@ import type { ArtifactStore } from './store.js';
 
 export type StoreConfig = Config['models']['store'];
 
-/** The AWS SDK is loaded only where there is a bucket: it takes longer to load than all the rest. */
+/** Imports the AWS SDK only for a bucket, because it takes longer to load than the rest of the server. */
 export async function openStore(store: StoreConfig): Promise<ArtifactStore> {
   if (store.kind === 'folder') return new FolderStore(store.folder);
   const { S3Store } = await import('./s3.js');

@@ -1,44 +1,44 @@
+/** The S3 client of this project: its settings, timeouts and errors. */
 import { S3Client } from '@aws-sdk/client-s3';
 import { LightscoreError } from '../errors.js';
 
-/** How hard to try before S3 counts as unreachable; times in milliseconds. */
-export interface S3Patience {
+/** Timeouts and retries before S3 counts as unreachable; times in milliseconds. */
+export interface S3RetryPolicy {
   readonly connectMs: number;
-  /** From sending a request to its answer's first byte. */
+  /** From sending a request to the first byte of the response. */
   readonly answerMs: number;
-  /** Without a single byte, at any point of a transfer. */
+  /** Time without a single byte, at any point of a transfer. */
   readonly silenceMs: number;
-  /** Of each request, with the SDK's exponential backoff between them; and of each download that breaks off. */
+  /** Attempts for each request, with the SDK's exponential backoff between them, and for each interrupted download. */
   readonly attempts: number;
 }
 
-export const S3_PATIENCE: S3Patience = { connectMs: 3_000, answerMs: 10_000, silenceMs: 10_000, attempts: 4 };
+export const S3_RETRY_POLICY: S3RetryPolicy = { connectMs: 3_000, answerMs: 10_000, silenceMs: 10_000, attempts: 4 };
 
-/** Where neither AWS_REGION nor a profile names one; the SDK follows S3's redirects to the bucket's own region. */
+/** The region if neither AWS_REGION nor a profile names one; the SDK follows S3's redirects to the bucket's region. */
 const DEFAULT_REGION = 'us-east-1';
 
 export interface S3ClientOptions {
-  readonly patience?: Partial<S3Patience>;
-  /** An S3 server other than AWS's; by default what the SDK's own settings name. */
+  readonly retry?: Partial<S3RetryPolicy>;
+  /** An S3 server other than AWS; the default is the endpoint in the SDK's own settings. */
   readonly endpoint?: string;
 }
 
 /**
- * An S3 client as this project uses it. Credentials, region and endpoint are the SDK's own settings (AWS_ACCESS_KEY_ID,
- * AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL_S3 and so on), so that nothing but a bucket's name is needed where the SDK
- * works already.
+ * Creates an S3 client. Credentials, region and endpoint are the SDK's own settings (AWS_ACCESS_KEY_ID, AWS_PROFILE,
+ * AWS_REGION, AWS_ENDPOINT_URL_S3 and so on), so that a bucket's name is enough if the SDK is configured already.
  */
-export function createS3Client({ patience = {}, endpoint = environmentEndpoint() }: S3ClientOptions = {}): S3Client {
+export function createS3Client({ retry = {}, endpoint = environmentEndpoint() }: S3ClientOptions = {}): S3Client {
   silenceVersionWarning();
-  const { connectMs, answerMs, silenceMs, attempts } = { ...S3_PATIENCE, ...patience };
+  const { connectMs, answerMs, silenceMs, attempts } = { ...S3_RETRY_POLICY, ...retry };
   return new S3Client({
     region: sdkRegion,
     followRegionRedirects: true,
-    // Other S3 servers are rarely reached by a host name for each bucket.
+    // S3 servers other than AWS rarely have a host name for each bucket.
     ...(endpoint !== undefined && { endpoint, forcePathStyle: true }),
     maxAttempts: attempts,
     retryMode: 'standard',
-    // The checksums that newer SDKs add by default are unknown to many S3 servers.
+    // Many S3 servers do not know the checksums that newer SDKs add by default.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     requestHandler: {
@@ -51,9 +51,9 @@ export function createS3Client({ patience = {}, endpoint = environmentEndpoint()
 }
 
 /**
- * The SDK prints eight lines about its future versions where Node is older than 22. The version that is pinned here
- * runs on Node 20, and nobody who runs this server can do anything about the warning. Read when a client is made;
- * whoever sets the variable keeps it.
+ * Silences the SDK, which prints eight lines about its future versions on Node before 22. The pinned version runs on
+ * Node 20, and an operator cannot act on the warning. The SDK reads the variable when it creates a client; a value from
+ * the environment is kept.
  */
 function silenceVersionWarning(): void {
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
@@ -75,7 +75,7 @@ async function sdkRegion(): Promise<string> {
   }
 }
 
-/** The HTTP status of an S3 error; undefined when there was no answer. */
+/** Returns the HTTP status of an S3 error; undefined if there was no response. */
 export function statusOf(cause: unknown): number | undefined {
   if (!(cause instanceof Error) || !('$metadata' in cause)) return undefined;
   const metadata = cause.$metadata;
@@ -83,7 +83,7 @@ export function statusOf(cause: unknown): number | undefined {
   return typeof metadata.httpStatusCode === 'number' ? metadata.httpStatusCode : undefined;
 }
 
-/** A STORE_UNREACHABLE in one line that says what to look at. */
+/** Creates a STORE_UNREACHABLE error whose one line says what to check. */
 export function s3Unreachable(location: string, cause: unknown): LightscoreError {
   return new LightscoreError('STORE_UNREACHABLE', `${location}: ${reasonOf(cause)}`, { cause });
 }

@@ -1,3 +1,4 @@
+/** Reading and listing of S3 objects, with limits and pinned versions. */
 import { GetObjectCommand, type GetObjectCommandOutput, ListObjectsV2Command, type S3Client } from '@aws-sdk/client-s3';
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -6,6 +7,11 @@ import { s3Unreachable, statusOf } from './s3-client.js';
 
 const FIRST_DELAY_MS = 100;
 
+export interface S3Location {
+  readonly bucket: string;
+  readonly key: string;
+}
+
 export interface S3Object {
   readonly bytes: Uint8Array;
   readonly etag: string;
@@ -13,27 +19,26 @@ export interface S3Object {
 
 export interface S3ReadOptions {
   readonly maxBytes: number;
-  /** How often a download that breaks off is started again; requests that fail before are retried by the SDK. */
+  /** Attempts for a download that is interrupted; the SDK retries requests that fail before their body. */
   readonly attempts: number;
-  /** Only the object with this ETag: anything else is an ArtifactError. */
+  /** Reads only the object with this ETag; anything else is an ArtifactError. */
   readonly ifMatch?: string;
-  /** Not the object with this ETag: 'unchanged' is returned instead. */
+  /** Returns 'unchanged' if the object still has this ETag. */
   readonly ifNoneMatch?: string;
 }
 
 /**
- * Reads one object whole; undefined when there is none.
- * @throws ArtifactError when it is larger than `maxBytes` or not the one pinned; LightscoreError STORE_UNREACHABLE.
+ * Reads a whole object; returns undefined if it does not exist.
+ * @throws ArtifactError when it is larger than `maxBytes` or not the pinned one; LightscoreError STORE_UNREACHABLE.
  */
 export async function readS3Object(
   client: S3Client,
-  bucket: string,
-  key: string,
+  { bucket, key }: S3Location,
   options: S3ReadOptions,
 ): Promise<S3Object | 'unchanged' | undefined> {
   const file = `s3://${bucket}/${key}`;
   for (let attempt = 1; ; attempt++) {
-    const answer = await request(client, bucket, key, file, options);
+    const answer = await request(client, { bucket, key }, options);
     if (answer === 'unchanged' || answer === undefined) return answer;
     const etag = answer.ETag ?? '';
     // Some S3 servers ignore If-Match.
@@ -50,11 +55,10 @@ export async function readS3Object(
 
 async function request(
   client: S3Client,
-  bucket: string,
-  key: string,
-  file: string,
+  { bucket, key }: S3Location,
   options: S3ReadOptions,
 ): Promise<GetObjectCommandOutput | 'unchanged' | undefined> {
+  const file = `s3://${bucket}/${key}`;
   try {
     return await client.send(
       new GetObjectCommand({ Bucket: bucket, Key: key, IfMatch: options.ifMatch, IfNoneMatch: options.ifNoneMatch }),
@@ -74,7 +78,7 @@ async function collect(answer: GetObjectCommandOutput, maxBytes: number, file: s
   if (!(body instanceof Readable)) throw new TypeError('S3 answered without a body');
   const chunks: Uint8Array[] = [];
   let length = 0;
-  // Leaving the loop by an error destroys the connection, so that the rest of a large object is not sent.
+  // An error inside the loop destroys the connection, so that the rest of a large object is not sent.
   for await (const part of body) {
     const chunk: Uint8Array = part;
     length += chunk.byteLength;
@@ -82,7 +86,7 @@ async function collect(answer: GetObjectCommandOutput, maxBytes: number, file: s
     chunks.push(chunk);
   }
   if (answer.ContentLength !== undefined && length !== answer.ContentLength)
-    throw new Error(`the download broke off after ${length} of ${answer.ContentLength} bytes`);
+    throw new Error(`the download was cut off after ${length} of ${answer.ContentLength} bytes`);
   return Buffer.concat(chunks, length);
 }
 
@@ -91,35 +95,44 @@ function changed(file: string): ArtifactError {
 }
 
 export interface S3Listing {
-  /** Keys right under the prefix. */
+  /** Objects directly under the prefix. */
   readonly objects: readonly { key: string; size: number; etag: string }[];
-  /** Prefixes one level down, each with its slash. */
+  /** Prefixes one level down, each with its trailing slash. */
   readonly folders: readonly string[];
 }
 
 /**
- * What is right under `prefix` (empty or with a slash at its end), over as many pages as there are.
+ * Lists what is directly under `prefix` (empty or with a trailing slash), over all pages.
  * @throws LightscoreError STORE_UNREACHABLE.
  */
-export async function listS3Folder(client: S3Client, bucket: string, prefix: string): Promise<S3Listing> {
+export async function listS3Folder(
+  client: S3Client,
+  { bucket, prefix }: { readonly bucket: string; readonly prefix: string },
+): Promise<S3Listing> {
   const objects: { key: string; size: number; etag: string }[] = [];
   const folders: string[] = [];
   let token: string | undefined;
   do {
-    const page = await listPage(client, bucket, prefix, token);
+    const page = await listPage(client, { bucket, prefix, token });
     for (const { Key: key, Size: size, ETag: etag } of page.Contents ?? []) {
       if (key !== undefined && key !== prefix) objects.push({ key, size: size ?? 0, etag: etag ?? '' });
     }
     for (const { Prefix: folder } of page.CommonPrefixes ?? []) if (folder !== undefined) folders.push(folder);
     if (page.NextContinuationToken !== undefined && page.NextContinuationToken === token) {
-      throw new LightscoreError('STORE_UNREACHABLE', `s3://${bucket}/${prefix}: its listing repeats itself`);
+      throw new LightscoreError('STORE_UNREACHABLE', `s3://${bucket}/${prefix}: the listing repeats a page`);
     }
     token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
   } while (token !== undefined);
   return { objects, folders };
 }
 
-async function listPage(client: S3Client, bucket: string, prefix: string, token: string | undefined) {
+interface PageRequest {
+  readonly bucket: string;
+  readonly prefix: string;
+  readonly token: string | undefined;
+}
+
+async function listPage(client: S3Client, { bucket, prefix, token }: PageRequest) {
   try {
     return await client.send(
       new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, Delimiter: '/', ContinuationToken: token }),

@@ -1,69 +1,72 @@
+/** The artifact store in an S3 bucket. */
 import type { S3Client } from '@aws-sdk/client-s3';
 import { ArtifactError } from '../errors.js';
-import { createS3Client, S3_PATIENCE, type S3ClientOptions } from './s3-client.js';
+import { createS3Client, S3_RETRY_POLICY, type S3ClientOptions } from './s3-client.js';
 import { listS3Folder, readS3Object } from './s3-object.js';
 import { type ArtifactStore, MAX_POINTER_BYTES, type Pointer, POINTER_FILE, type StoredFile } from './store.js';
 import { isVersionName, parsePointer } from './versions.js';
 
 export interface S3StoreOptions extends S3ClientOptions {
   readonly bucket: string;
-  /** Where the versions are: empty, or with a slash at its end. */
+  /** The folder of the versions; a missing trailing slash is added. */
   readonly prefix?: string;
 }
 
-/**
- * A bucket of versions. Reads are pinned to the ETag that the listing showed, so that a file is never half of one and
- * half of another.
- */
+/** A bucket of versions. Reads are pinned to the ETag of the listing, so that a file never mixes two versions of it. */
 export class S3Store implements ArtifactStore {
   readonly location: string;
   readonly client: S3Client;
-  private readonly bucket: string;
-  private readonly prefix: string;
-  private readonly attempts: number;
+  readonly #bucket: string;
+  readonly #prefix: string;
+  readonly #attempts: number;
 
-  constructor({ bucket, prefix = 'models/', patience = {}, endpoint }: S3StoreOptions) {
-    this.bucket = bucket;
-    this.prefix = prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`;
-    this.location = `s3://${bucket}/${this.prefix}`.replace(/\/$/, '');
-    this.attempts = patience.attempts ?? S3_PATIENCE.attempts;
-    this.client = createS3Client({ patience, ...(endpoint !== undefined && { endpoint }) });
+  constructor({ bucket, prefix = 'models/', retry = {}, endpoint }: S3StoreOptions) {
+    this.#bucket = bucket;
+    this.#prefix = prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`;
+    this.location = `s3://${bucket}/${this.#prefix}`.replace(/\/$/, '');
+    this.#attempts = retry.attempts ?? S3_RETRY_POLICY.attempts;
+    this.client = createS3Client({ retry, ...(endpoint !== undefined && { endpoint }) });
   }
 
   async versions(): Promise<string[]> {
-    const { folders } = await listS3Folder(this.client, this.bucket, this.prefix);
-    return folders.map((folder) => folder.slice(this.prefix.length, -1)).filter(isVersionName);
+    const { folders } = await listS3Folder(this.client, { bucket: this.#bucket, prefix: this.#prefix });
+    return folders.map((folder) => folder.slice(this.#prefix.length, -1)).filter(isVersionName);
   }
 
   async files(version: string): Promise<StoredFile[]> {
     if (!isVersionName(version)) return [];
-    const prefix = `${this.prefix}${version}/`;
-    const { objects } = await listS3Folder(this.client, this.bucket, prefix);
+    const prefix = `${this.#prefix}${version}/`;
+    const { objects } = await listS3Folder(this.client, { bucket: this.#bucket, prefix });
     return objects.map(({ key, size, etag }) => ({ name: key.slice(prefix.length), size, fingerprint: etag }));
   }
 
   async read(version: string, file: StoredFile, maxBytes: number): Promise<Uint8Array> {
-    const key = `${this.prefix}${version}/${file.name}`;
-    const name = `s3://${this.bucket}/${key}`;
+    const key = `${this.#prefix}${version}/${file.name}`;
+    const name = `s3://${this.#bucket}/${key}`;
     if (file.size > maxBytes)
       throw new ArtifactError(name, `has ${file.size} bytes, more than the limit of ${maxBytes}`);
     const pin = file.fingerprint === '' ? {} : { ifMatch: file.fingerprint };
-    const object = await readS3Object(this.client, this.bucket, key, { maxBytes, attempts: this.attempts, ...pin });
+    const options = { maxBytes, attempts: this.#attempts, ...pin };
+    const object = await readS3Object(this.client, { bucket: this.#bucket, key }, options);
     if (object === undefined || object === 'unchanged')
       throw new ArtifactError(name, 'disappeared while the artifact was being read');
     return object.bytes;
   }
 
   async pointer(known?: Pointer): Promise<Pointer | undefined> {
-    const key = `${this.prefix}${POINTER_FILE}`;
+    const key = `${this.#prefix}${POINTER_FILE}`;
     const since = known === undefined || known.fingerprint === '' ? {} : { ifNoneMatch: known.fingerprint };
-    const object = await readS3Object(this.client, this.bucket, key, {
-      maxBytes: MAX_POINTER_BYTES,
-      attempts: this.attempts,
-      ...since,
-    });
+    const object = await readS3Object(
+      this.client,
+      { bucket: this.#bucket, key },
+      {
+        maxBytes: MAX_POINTER_BYTES,
+        attempts: this.#attempts,
+        ...since,
+      },
+    );
     if (object === 'unchanged') return known;
-    return object && { version: parsePointer(object.bytes, `s3://${this.bucket}/${key}`), fingerprint: object.etag };
+    return object && { version: parsePointer(object.bytes, `s3://${this.#bucket}/${key}`), fingerprint: object.etag };
   }
 
   close(): void {

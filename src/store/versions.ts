@@ -1,11 +1,12 @@
+/** Names and order of versions, and the choice of the version to serve. */
 import { isComplete } from '../artifact/files.js';
 import { parseJsonObject } from '../artifact/json.js';
 import { ArtifactError, LightscoreError } from '../errors.js';
 import type { ArtifactStore, Pointer } from './store.js';
 
 /**
- * A version is a folder's name: letters, digits and ._+- after a first letter or digit, so that it cannot lead
- * elsewhere.
+ * Whether a folder's name is a version: letters, digits and ._+- after a first letter or digit, so that it cannot lead
+ * out of the store.
  */
 export function isVersionName(name: string): boolean {
   return /^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$/.test(name);
@@ -13,8 +14,8 @@ export function isVersionName(name: string): boolean {
 
 /**
  * Orders versions as Semantic Versioning 2.0 does (https://semver.org, item 11), with any number of numeric parts and
- * an optional "v": v1.9.0 < v1.10.0-rc.2 < v1.10.0-rc.10 < v1.10.0. Names that are no such version come before all that
- * are. Versions that differ only in the "v", leading zeros or build metadata are ordered by their text, so that the
+ * an optional "v": v1.9.0 < v1.10.0-rc.2 < v1.10.0-rc.10 < v1.10.0. Names of any other form come before all of
+ * these. Versions that differ only in the "v", leading zeros or build metadata are ordered by their text, so that the
  * order is total.
  */
 export function compareVersions(a: string, b: string): number {
@@ -32,7 +33,7 @@ export function compareVersions(a: string, b: string): number {
   return comparePrereleases(left.prerelease, right.prerelease) || compareText(a, b);
 }
 
-/** What decided the version, and the pointer that was read, for the next `chooseVersion`. */
+/** The chosen version, what decided it, and the pointer that was read, for the next `chooseVersion`. */
 export interface VersionChoice {
   readonly version: string;
   readonly by: 'setting' | 'pointer' | 'highest';
@@ -40,11 +41,11 @@ export interface VersionChoice {
 }
 
 /**
- * The version to serve: `setting` (MODEL_VERSION) where it is given, else what `current.json` names, else the highest
+ * Chooses the version to serve: `setting` (MODEL_VERSION) if given, else what `current.json` names, else the highest
  * complete one.
  * @param known the pointer that the last choice read, so that an unchanged `current.json` is not sent again.
- * @throws LightscoreError VERSION_NOT_FOUND, STORE_UNREACHABLE; ArtifactError when `current.json` is wrong. Whether a
- * version that is named exists shows when it is fetched.
+ * @throws LightscoreError VERSION_NOT_FOUND, STORE_UNREACHABLE; ArtifactError when `current.json` is wrong. It does
+ * not check that a named version exists: fetching it does.
  */
 export async function chooseVersion(store: ArtifactStore, setting?: string, known?: Pointer): Promise<VersionChoice> {
   if (setting !== undefined) return { version: setting, by: 'setting', pointer: undefined };
@@ -60,14 +61,14 @@ async function highestComplete(store: ArtifactStore): Promise<string> {
     if (isComplete(files.map(({ name }) => name))) return version;
   }
   const incomplete =
-    versions.length === 0 ? 'it holds no versions at all' : `these are incomplete: ${versions.slice(0, 10).join(', ')}`;
+    versions.length === 0 ? 'it has no versions at all' : `these are incomplete: ${versions.slice(0, 10).join(', ')}`;
   throw new LightscoreError(
     'VERSION_NOT_FOUND',
     `${store.location}: no version has model, calibrator and metadata; ${incomplete}`,
   );
 }
 
-/** The version that the text of a `current.json` names. @throws ArtifactError naming `file`. */
+/** Returns the version that the text of a `current.json` names. @throws ArtifactError naming `file`. */
 export function parsePointer(bytes: Uint8Array, file: string): string {
   const version = parseJsonObject(bytes, file).value['version'];
   if (typeof version !== 'string' || !isVersionName(version))
@@ -99,7 +100,7 @@ function comparePrereleases(a: readonly string[], b: readonly string[]): number 
   return a.length - b.length;
 }
 
-/** By digits, since dates and build numbers may be longer than a double holds. */
+/** Compares digit strings, because dates and build numbers may exceed the precision of a double. */
 function compareNumbers(a: string, b: string): number {
   const left = a.replace(/^0+(?=\d)/, '');
   const right = b.replace(/^0+(?=\d)/, '');

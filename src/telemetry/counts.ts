@@ -1,8 +1,8 @@
-/** Counters that the hot path can afford: plain numbers in arrays, read when Prometheus asks. */
+/** Counters that are cheap enough for the hot path: plain numbers, which Prometheus metrics read at each scrape. */
 
-/** Counts observations per bucket; `bounds` ascend, an observation falls into the first bound it does not exceed. */
+/** Counts observations per bucket. `bounds` ascend; an observation counts in the first bucket whose bound it fits. */
 export class Distribution {
-  /** [bounds + 1], the last for everything above. */
+  /** [bounds + 1]: the last one counts everything above the highest bound. */
   readonly buckets: Float64Array;
   sum = 0;
 
@@ -18,7 +18,7 @@ export class Distribution {
     this.sum += value;
   }
 
-  /** Adds what was observed elsewhere, over the same bounds. */
+  /** Adds the observations of another distribution, which has the same bounds. */
   add({ buckets, sum }: Pick<Distribution, 'buckets' | 'sum'>): void {
     for (let i = 0; i < buckets.length; i++) this.buckets[i] += buckets[i];
     this.sum += sum;
@@ -30,7 +30,7 @@ export class Distribution {
   }
 }
 
-/** Counts per label value, for few values. */
+/** Counts by label value, for labels of few values. */
 export class Tally<Label extends string | number> {
   readonly #counts = new Map<Label, number>();
 

@@ -1,6 +1,6 @@
 /**
- * Logs as JSON lines on standard output: pino for what happens, and the prediction events beside it, written once per
- * batch.
+ * The log: JSON lines on standard output. pino writes the events; prediction events bypass it and are gathered from
+ * several batches before they are written.
  */
 import { type Logger, pino } from 'pino';
 import type { LogLevel } from '../config/config.js';
@@ -8,47 +8,50 @@ import type { Batch } from '../scoring/batcher.js';
 import type { PredictionLines } from './prediction-lines.js';
 
 export type { Logger };
+
 /** Where prediction events go: standard output, or the thread that writes to it. */
 export interface LineDestination {
-  /** @param count of the lines */
+  /** @param count number of lines */
   write(lines: string, count: number): unknown;
-  /** @param dropped called where a `write` is given up */
-  on(event: 'drop', dropped: () => void): unknown;
+  /** @param onDrop called when a `write` is dropped */
+  on(event: 'drop', onDrop: () => void): unknown;
 }
 
-/** Bytes of log that may wait for a slow reader of standard output before prediction events are dropped. */
-export const MOST_WAITING_BYTES = 16 * 2 ** 20;
+/** Bytes of log that may wait for a slow reader of standard output; what exceeds them is dropped. */
+export const MAX_WAITING_BYTES = 16 * 2 ** 20;
 const LEVEL_INFO = 30;
 /**
- * Prediction events are written when they are this many characters, or this old: one write costs as much as scoring
- * many rows.
+ * Gathered prediction events are written once they are this many characters, or this old: one write costs as much as
+ * scoring many rows.
  */
-const FULL_CHARACTERS = 32_768;
+const FLUSH_CHARACTERS = 32_768;
 const FLUSH_MS = 50;
 
 export interface Log {
   readonly logger: Logger;
   readonly predictions: PredictionLog;
-  /** Writes out what waits, however long its reader takes; for the end of the process. */
+  /** Writes all waiting lines, and blocks until their reader has taken them; for the end of the process. */
   flush(): void;
   /**
-   * Writes out what waits and closes the log.
-   * @returns false where its reader has not taken all of it within `milliseconds`
+   * Writes all waiting lines and closes the log.
+   * @returns false if its reader has not taken all of them within `milliseconds`
    */
   finish(milliseconds: number): Promise<boolean>;
 }
 
-/**
- * @param sample share of the predictions that are logged, 0 to 1
- * @param fd where lines go: standard output
- */
-export function openLog(level: LogLevel, sample: number, fd = 1): Log {
-  const destination = pino.destination({ dest: fd, sync: false, minLength: 0, maxLength: MOST_WAITING_BYTES });
-  // The reader is gone or its disk full: there is nowhere left to say so, and no reason to stop scoring.
+export interface LogOptions {
+  readonly level: LogLevel;
+  /** Share of the predictions that are logged: 0 to 1. */
+  readonly predictionSample: number;
+}
+
+export function openLog({ level, predictionSample }: LogOptions): Log {
+  const destination = pino.destination({ dest: 1, sync: false, minLength: 0, maxLength: MAX_WAITING_BYTES });
+  // The reader is gone or its disk is full. The failure cannot be logged, and scoring goes on without the log.
   let broken = false;
   destination.on('error', () => (broken = true));
   const logger = pino({ level, base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime }, destination);
-  const predictions = new PredictionLog(destination, logger.isLevelEnabled('info') ? sample : 0);
+  const predictions = new PredictionLog(destination, logger.isLevelEnabled('info') ? predictionSample : 0);
   return {
     logger,
     predictions,
@@ -57,7 +60,7 @@ export function openLog(level: LogLevel, sample: number, fd = 1): Log {
       try {
         destination.flushSync();
       } catch (error) {
-        // A closed or blocked pipe: there is nowhere left to say so.
+        // The pipe is closed or blocked, so the failure cannot be logged.
         if (!(error instanceof Error)) throw error;
       }
     },
@@ -74,45 +77,51 @@ export function openLog(level: LogLevel, sample: number, fd = 1): Log {
   };
 }
 
-/** One `prediction` event per scored row, in pino's own line format, gathered until `flush`. */
+/** Writes one `prediction` event for each sampled row, in pino's line format; events are gathered until `flush`. */
 export class PredictionLog {
+  readonly #destination: LineDestination;
   #texts = '';
   #count = 0;
-  #owed = 0;
-  /** The parts of a line that are the same for all rows of a batch, and that batch. */
+  /** Grows by `sample` with each row; a row is logged each time it reaches 1. */
+  #sampleCredit = 0;
+  /** The parts of a line that are the same for all rows of a batch, and when that batch was scored. */
   #head = '';
   #tail = '';
   #batch = -1;
   #timer: NodeJS.Timeout | undefined;
-  /** Events that were dropped, because the reader of the log fell behind. */
+  /** Events that were dropped because the reader of the log fell behind. */
   dropped = 0;
-  /** Of rows that a kernel has answered, where one does. */
+  /** The lines of rows that the kernel has answered; undefined if it answers none. */
   lines: PredictionLines | undefined;
 
   constructor(
-    private readonly destination: LineDestination,
+    destination: LineDestination,
     readonly sample: number,
   ) {
+    this.#destination = destination;
     destination.on('drop', () => this.dropped++);
   }
 
   /**
-   * @param requestId as JSON, in its quotes
-   * @param modelVersion as JSON, in its quotes
+   * Runs once per row: positional parameters spare it an object.
+   * @param requestId as quoted JSON
+   * @param modelVersion as quoted JSON
    * @param at when its batch was scored, the same number for all of its rows
-   * @param milliseconds whole
-   * @param extra further members, each with its comma in front
+   * @param milliseconds a whole number
+   * @param extra further members of the JSON object, each preceded by its comma
    */
   append(requestId: string, score: number, milliseconds: number, modelVersion: string, at: number, extra = ''): void {
-    if (!this.#isDue()) return;
+    if (!this.#isSampled()) return;
     if (at !== this.#batch) this.#begin(at);
-    this.#texts += `${this.#head}${requestId},"confidence_score":${score},"inference_time_ms":${milliseconds},"model_version":${modelVersion}${extra}${this.#tail}`;
+    this.#texts +=
+      `${this.#head}${requestId},"confidence_score":${score},"inference_time_ms":${milliseconds}` +
+      `,"model_version":${modelVersion}${extra}${this.#tail}`;
     this.#count++;
   }
 
   /** The same for a row that the kernel has answered. */
   appendAnswered(batch: Batch, laneRow: number, milliseconds: number, extra = ''): void {
-    if (this.lines === undefined || !this.#isDue()) return;
+    if (this.lines === undefined || !this.#isSampled()) return;
     if (batch.delivered !== this.#batch) this.#begin(batch.delivered);
     this.lines.carry(extra);
     if (this.lines.isFull(batch)) this.flush();
@@ -120,17 +129,17 @@ export class PredictionLog {
     this.#count++;
   }
 
-  /** Every 1/sample-th row, spread evenly. */
-  #isDue(): boolean {
-    this.#owed += this.sample;
-    if (this.#owed < 1) return false;
-    this.#owed -= 1;
+  /** Selects every 1/sample-th row, at even intervals. */
+  #isSampled(): boolean {
+    this.#sampleCredit += this.sample;
+    if (this.#sampleCredit < 1) return false;
+    this.#sampleCredit -= 1;
     return true;
   }
 
-  /** Call once per batch: writes what was gathered, unless it is little and young. */
+  /** Call once per batch: writes the gathered events if they are enough, otherwise starts the timer that does. */
   batchDone(): void {
-    if (this.#texts.length + (this.lines?.length ?? 0) >= FULL_CHARACTERS) this.flush();
+    if (this.#texts.length + (this.lines?.length ?? 0) >= FLUSH_CHARACTERS) this.flush();
     else if (this.#count > 0) this.#timer ??= setTimeout(() => this.flush(), FLUSH_MS);
   }
 
@@ -142,11 +151,11 @@ export class PredictionLog {
     this.lines?.begin(this.#head, this.#tail);
   }
 
-  /** Writes `count` whole lines, of this thread or of another. */
+  /** Writes `count` whole lines, from this thread or another one. */
   write(lines: string, count: number): void {
     const before = this.dropped;
-    this.destination.write(lines, count);
-    // One write is one drop to the stream, and `count` events to whoever counts them.
+    this.#destination.write(lines, count);
+    // The stream reports one drop per write; `dropped` counts the events in it.
     if (this.dropped > before) this.dropped += count - 1;
   }
 

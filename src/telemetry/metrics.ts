@@ -1,13 +1,15 @@
 /**
- * The Prometheus metrics: names, helps and labels of all of them. The server counts in plain numbers; prom-client reads
- * them when `/metrics` is asked for. The first three carry the names of the service this replaces.
+ * The Prometheus metrics: names, help texts and labels of all of them. The server counts in plain numbers, which
+ * prom-client reads when `/metrics` is requested. The first three metrics have the names that the Python service gave
+ * them.
  */
-import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
+import { Registry } from 'prom-client';
 import type { ProblemCode } from '../contract/problem.js';
 import type { BatchObserver } from '../scoring/batcher.js';
 import type { ShadowObserver } from '../scoring/shadow.js';
 import { ConnectionCounts, type ConnectionReading } from './connection-counts.js';
 import { Distribution, Tally } from './counts.js';
+import { type Labels, PrometheusMetrics } from './prometheus.js';
 
 export const METRICS_CONTENT_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
 
@@ -17,18 +19,30 @@ const LOAD_SECONDS = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60];
 const DIFFERENCES = [-0.5, -0.2, -0.1, -0.05, -0.02, -0.01, -0.001, 0, 0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5];
 const SCORES = [0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1];
 
-type Labels = Readonly<Record<string, string>>;
+interface ModelName {
+  readonly modelVersion: string;
+  /** `champion` or `challenger`. */
+  readonly variant: string;
+}
 
-/** What is counted of one version in one role. */
-export class ModelMetrics {
+/** The versions of a challenger in shadow mode and of its champion. */
+interface ShadowName {
+  readonly modelVersion: string;
+  readonly champion: string;
+}
+
+/** The counters of one version in one role. */
+export class ModelMetrics implements ModelName {
+  readonly modelVersion: string;
+  readonly variant: string;
   predictions = 0;
   latestScore = 0;
   readonly scores = new Distribution(SCORES);
 
-  constructor(
-    readonly modelVersion: string,
-    readonly variant: string,
-  ) {}
+  constructor({ modelVersion, variant }: ModelName) {
+    this.modelVersion = modelVersion;
+    this.variant = variant;
+  }
 
   add(counted: ModelCounts): void {
     this.predictions += counted.predictions;
@@ -47,17 +61,19 @@ export class ModelMetrics {
   }
 }
 
-/** What is counted of one challenger in the shadow of a champion. */
-export class ShadowMetrics implements ShadowObserver {
+/** The counters of one challenger in shadow mode beside one champion. */
+export class ShadowMetrics implements ShadowName, ShadowObserver {
+  readonly modelVersion: string;
+  readonly champion: string;
   dropped = 0;
   readonly scores = new Distribution(SCORES);
-  /** Challenger's score minus champion's. */
+  /** The challenger's score minus the champion's. */
   readonly differences = new Distribution(DIFFERENCES);
 
-  constructor(
-    readonly modelVersion: string,
-    readonly champion: string,
-  ) {}
+  constructor({ modelVersion, champion }: ShadowName) {
+    this.modelVersion = modelVersion;
+    this.champion = champion;
+  }
 
   add(counted: ShadowCounts): void {
     this.dropped += counted.dropped;
@@ -88,7 +104,7 @@ type ShadowCounts = Pick<ShadowMetrics, 'modelVersion' | 'champion' | 'dropped'>
   readonly differences: Counted;
 };
 
-/** What an acceptor counts, as plain data that can travel between threads. */
+/** The counters of an acceptor, as plain data that can be sent between threads. */
 export interface RequestCounts {
   readonly durations: Counted;
   readonly connections: ConnectionReading;
@@ -105,12 +121,12 @@ export interface RequestCounts {
   readonly shadows: readonly ShadowCounts[];
 }
 
-/** What is known of one acceptor. */
+/** Figures of one acceptor. */
 export interface AcceptorReading {
   /** From 1. */
   readonly acceptor: number;
   readonly answers: number;
-  /** Its event loop's time outside of waiting. */
+  /** Time that its event loop did not spend waiting. */
   readonly busySeconds: number;
 }
 
@@ -122,7 +138,7 @@ export interface ModelReading {
   readonly [label: string]: string;
 }
 
-/** Figures that are read rather than counted. */
+/** Figures that are read at each scrape rather than counted here. */
 export interface Readings {
   readonly transport: string;
   readonly acceptors: readonly AcceptorReading[];
@@ -132,7 +148,7 @@ export interface Readings {
   readonly sharedBytes: { readonly used: number; readonly total: number };
   readonly predictionLinesDropped: number;
   readonly models: readonly ModelReading[];
-  /** Entries of the registry by state. */
+  /** The registry's versions, counted by state. */
   readonly modelStates: Readonly<Record<string, number>>;
   readonly experiment: { readonly challenger: string; readonly mode: string; readonly share: number } | undefined;
   readonly auditFailures: number;
@@ -143,7 +159,7 @@ export class Metrics implements Omit<BatchObserver, 'delivered' | 'answerFailed'
   readonly durations = new Distribution(SECONDS);
   readonly connections = new ConnectionCounts();
   readonly #rejects = new Tally<ProblemCode>();
-  /** By route, then status. */
+  /** Keyed by route, then by status. */
   readonly #answers = new Map<string, Tally<number>>();
   readonly #loads = new Tally<'loaded' | 'refused' | 'failed'>();
   readonly #loadSeconds = new Distribution(LOAD_SECONDS);
@@ -180,7 +196,7 @@ export class Metrics implements Omit<BatchObserver, 'delivered' | 'answerFailed'
     this.#loadSeconds.observe(milliseconds / 1000);
   }
 
-  /** @param outcome `refused`: the version itself is at fault; `failed`: store or server */
+  /** @param outcome `refused`: the version itself is at fault; `failed`: the store or the server is */
   loadFailed(outcome: 'refused' | 'failed'): void {
     this.#loads.add(outcome);
   }
@@ -194,29 +210,29 @@ export class Metrics implements Omit<BatchObserver, 'delivered' | 'answerFailed'
     this.#pollFailures++;
   }
 
-  /** The counters of a challenger in the shadow of a champion; the same ones for the same names. */
-  ofShadow(modelVersion: string, champion: string): ShadowMetrics {
+  /** The counters of a challenger in shadow mode; the same ones for the same pair of versions. */
+  ofShadow({ modelVersion, champion }: ShadowName): ShadowMetrics {
     const key = `${modelVersion}\n${champion}`;
     let metrics = this.#shadows.get(key);
     if (metrics === undefined) {
-      metrics = new ShadowMetrics(modelVersion, champion);
+      metrics = new ShadowMetrics({ modelVersion, champion });
       this.#shadows.set(key, metrics);
     }
     return metrics;
   }
 
-  /** The counters of a version in a role; the same ones for the same names. */
-  ofModel(modelVersion: string, variant: string): ModelMetrics {
+  /** The counters of a version in a role; the same ones for the same version and role. */
+  ofModel({ modelVersion, variant }: ModelName): ModelMetrics {
     const key = `${modelVersion}\n${variant}`;
     let metrics = this.#models.get(key);
     if (metrics === undefined) {
-      metrics = new ModelMetrics(modelVersion, variant);
+      metrics = new ModelMetrics({ modelVersion, variant });
       this.#models.set(key, metrics);
     }
     return metrics;
   }
 
-  /** What an acceptor has counted so far. */
+  /** The counters so far, as data that can be sent between threads. */
   counts(): RequestCounts {
     return {
       durations: this.durations,
@@ -232,7 +248,7 @@ export class Metrics implements Omit<BatchObserver, 'delivered' | 'answerFailed'
     };
   }
 
-  /** Shows what acceptors of other threads have counted, instead of what was shown before. */
+  /** Replaces the counters of requests by the sums of those of acceptors on other threads. */
   showCounts(all: readonly RequestCounts[]): void {
     for (const distribution of [this.durations, this.#batchRows, this.#waits]) distribution.clear();
     for (const tallies of [this.#rejects, ...this.#answers.values()]) tallies.clear();
@@ -254,8 +270,8 @@ export class Metrics implements Omit<BatchObserver, 'delivered' | 'answerFailed'
       for (const [status, count] of statuses) this.#statusesOf(route).add(status, count);
     this.#inlineBatches += counts.inlineBatches;
     this.#workerFailures += counts.workerFailures;
-    for (const model of counts.models) this.ofModel(model.modelVersion, model.variant).add(model);
-    for (const shadow of counts.shadows) this.ofShadow(shadow.modelVersion, shadow.champion).add(shadow);
+    for (const model of counts.models) this.ofModel(model).add(model);
+    for (const shadow of counts.shadows) this.ofShadow(shadow).add(shadow);
   }
 
   #statusesOf(route: string): Tally<number> {
@@ -266,251 +282,254 @@ export class Metrics implements Omit<BatchObserver, 'delivered' | 'answerFailed'
 
   /** A registry that reads these counters; `readings` is called at each scrape. */
   registry(readings: () => Readings): Registry {
-    const registry = new Registry();
-    const registers = [registry];
-    collectDefaultMetrics({ register: registry });
-    const counter: Define = (name, help, labelNames, read) => {
-      const metric = new Counter({
-        name,
-        help,
-        labelNames,
-        registers,
-        collect: () => {
-          metric.reset();
-          read((labels, value) => metric.inc(labels, value));
-        },
-      });
-    };
-    const gauge: Define = (name, help, labelNames, read) => {
-      const metric = new Gauge({
-        name,
-        help,
-        labelNames,
-        registers,
-        collect: () => {
-          metric.reset();
-          read((labels, value) => metric.set(labels, value));
-        },
-      });
-    };
-    const all = (): ModelMetrics[] => [...this.#models.values()];
+    const metrics = new PrometheusMetrics();
+    this.#definePredictions(metrics);
+    this.#defineBatches(metrics, readings);
+    this.#defineRequests(metrics);
+    this.#defineModels(metrics, readings);
+    this.#defineExperiments(metrics, readings);
+    this.#defineProcess(metrics, readings);
+    this.#defineConnections(metrics, readings);
+    return metrics.registry;
+  }
 
-    counter('predictions_total', 'Rows scored and answered', ['model_version', 'variant'], (add) =>
-      all().forEach((model) => add(model.labels, model.predictions)),
-    );
-    registerDistribution(
-      registry,
-      'prediction_duration_seconds',
-      'Time from the last byte of a scoring request to its answer',
-      () => [[{}, this.durations]],
-    );
-    gauge('model_confidence_score', 'Latest confidence score', ['model_version', 'variant'], (set) =>
-      all().forEach((model) => set(model.labels, model.latestScore)),
-    );
-    registerDistribution(registry, 'lightscore_confidence_score', 'Confidence scores answered', () =>
-      all().map((model) => [model.labels, model.scores] as const),
-    );
-    registerDistribution(registry, 'lightscore_batch_rows', 'Rows of each batch', () => [[{}, this.#batchRows]]);
-    registerDistribution(
-      registry,
-      'lightscore_queue_wait_seconds',
-      'Time the first row of each batch waited for it to be scored',
-      () => [[{}, this.#waits]],
-    );
-    gauge('lightscore_queue_rows', 'Rows waiting for a worker', [], (set) => set({}, readings().waitingRows));
-    counter(
-      'lightscore_inline_batches_total',
-      'Batches scored by the front end itself (SCORING=auto or inline)',
-      [],
-      (add) => add({}, this.#inlineBatches),
-    );
-    counter('lightscore_http_requests_total', 'Requests answered', ['route', 'status'], (add) => {
-      for (const [route, statuses] of this.#answers)
-        for (const [status, count] of statuses.entries) add({ route, status: `${status}` }, count);
+  #defineConnections(metrics: PrometheusMetrics, readings: () => Readings): void {
+    metrics.gauge({
+      name: 'lightscore_connections_open',
+      help: 'Connections that are open',
+      read: (report) => report({}, this.connections.reading.open),
     });
-    counter('lightscore_rejects_total', 'Requests refused, by reason', ['reason'], (add) =>
-      this.#rejects.entries.forEach(([code, count]) => add({ reason: code.toLowerCase() }, count)),
-    );
-    this.#registerModels(registry, counter, gauge, readings);
-    this.#registerConnections(counter, gauge, readings);
-    counter(
-      'lightscore_acceptor_requests_total',
-      'Requests answered by each acceptor (ACCEPTORS)',
-      ['acceptor'],
-      (add) => readings().acceptors.forEach(({ acceptor, answers }) => add({ acceptor: `${acceptor}` }, answers)),
-    );
-    counter(
-      'lightscore_acceptor_busy_seconds_total',
-      "Time that each acceptor's event loop did not wait: near 1 a second it is full",
-      ['acceptor'],
-      (add) =>
-        readings().acceptors.forEach(({ acceptor, busySeconds }) => add({ acceptor: `${acceptor}` }, busySeconds)),
-    );
-    counter('lightscore_acceptor_failures_total', 'Acceptors that died and were replaced', [], (add) =>
-      add({}, readings().acceptorFailures),
-    );
-    gauge('lightscore_ready', '1 while a model is served and the server is not draining', [], (set) =>
-      set({}, readings().ready ? 1 : 0),
-    );
-    gauge('lightscore_workers', 'Scoring workers', [], (set) => set({}, readings().workers));
-    counter('lightscore_worker_failures_total', 'Batches whose worker died', [], (add) =>
-      add({}, this.#workerFailures),
-    );
-    gauge(
-      'lightscore_shared_memory_bytes',
-      'Memory shared by all workers: boosters and lanes in use, and the whole',
-      ['kind'],
-      (set) => {
-        const { used, total } = readings().sharedBytes;
-        set({ kind: 'used' }, used);
-        set({ kind: 'total' }, total);
-      },
-    );
-    counter(
-      'lightscore_prediction_log_dropped_total',
-      'Prediction events dropped because the log was not read fast enough',
-      [],
-      (add) => add({}, readings().predictionLinesDropped),
-    );
-    return registry;
+    metrics.counter({
+      name: 'lightscore_connections_total',
+      help: 'Connections that were opened',
+      read: (report) => report({}, this.connections.reading.opened),
+    });
+    metrics.counter({
+      name: 'lightscore_connections_refused_total',
+      help: 'Connections that were closed at once because MAX_CONNECTIONS were open',
+      read: (report) => report({}, this.connections.reading.refused),
+    });
+    metrics.counter({
+      name: 'lightscore_malformed_requests_total',
+      help: 'Requests that the HTTP parser refused, by reason (TRANSPORT=node; uWebSockets.js does not report them)',
+      labelNames: ['reason'],
+      read: (report) => this.connections.reading.malformed.forEach(([reason, count]) => report({ reason }, count)),
+    });
+    metrics.gauge({
+      name: 'lightscore_transport_info',
+      help: 'The HTTP server in use (TRANSPORT)',
+      labelNames: ['transport'],
+      read: (report) => report({ transport: readings().transport }, 1),
+    });
   }
 
-  /** What is counted of connections, and which transport serves them. */
-  #registerConnections(counter: Define, gauge: Define, readings: () => Readings): void {
-    gauge('lightscore_connections_open', 'Connections that are open', [], (set) =>
-      set({}, this.connections.reading.open),
-    );
-    counter('lightscore_connections_total', 'Connections that were opened', [], (add) =>
-      add({}, this.connections.reading.opened),
-    );
-    counter(
-      'lightscore_connections_refused_total',
-      'Connections that were closed at once, as MAX_CONNECTIONS were open',
-      [],
-      (add) => add({}, this.connections.reading.refused),
-    );
-    counter(
-      'lightscore_malformed_requests_total',
-      'Requests that the parser of the node transport refused, by reason; that of uws does not tell',
-      ['reason'],
-      (add) => this.connections.reading.malformed.forEach(([reason, count]) => add({ reason }, count)),
-    );
-    gauge('lightscore_transport_info', 'What speaks HTTP (TRANSPORT)', ['transport'], (set) =>
-      set({ transport: readings().transport }, 1),
-    );
+  #definePredictions(metrics: PrometheusMetrics): void {
+    const all = (): ModelMetrics[] => [...this.#models.values()];
+    metrics.counter({
+      name: 'predictions_total',
+      help: 'Rows scored and answered',
+      labelNames: ['model_version', 'variant'],
+      read: (report) => all().forEach((model) => report(model.labels, model.predictions)),
+    });
+    metrics.histogram({
+      name: 'prediction_duration_seconds',
+      help: 'Time from the last byte of a scoring request to its answer',
+      read: () => [[{}, this.durations]],
+    });
+    metrics.gauge({
+      name: 'model_confidence_score',
+      help: 'Latest confidence score',
+      labelNames: ['model_version', 'variant'],
+      read: (report) => all().forEach((model) => report(model.labels, model.latestScore)),
+    });
+    metrics.histogram({
+      name: 'lightscore_confidence_score',
+      help: 'Confidence scores answered',
+      read: () => all().map((model) => [model.labels, model.scores] as const),
+    });
   }
 
-  /** What is counted and read of versions, swaps and experiments. */
-  #registerModels(registry: Registry, counter: Define, gauge: Define, readings: () => Readings): void {
-    counter(
-      'lightscore_model_loads_total',
-      "Loads of a version: loaded, refused for its own fault, or failed for the store's or the server's",
-      ['outcome'],
-      (add) => this.#loads.entries.forEach(([outcome, count]) => add({ outcome }, count)),
-    );
-    registerDistribution(
-      registry,
-      'lightscore_model_load_seconds',
-      'Time from the request to load a version until it was warm',
-      () => [[{}, this.#loadSeconds]],
-    );
-    counter('lightscore_model_swaps_total', 'Changes of the version that answers', ['kind'], (add) =>
-      this.#swaps.entries.forEach(([kind, count]) => add({ kind }, count)),
-    );
-    gauge('lightscore_model_swap_timestamp_seconds', 'When the version that answers was last changed', [], (set) =>
-      set({}, this.#lastSwap),
-    );
-    counter(
-      'lightscore_store_poll_failures_total',
-      'Looks at the store (MODEL_POLL_SECONDS) that failed, or found a version that was refused',
-      [],
-      (add) => add({}, this.#pollFailures),
-    );
-    gauge(
-      'lightscore_model_info',
-      'The versions that have a role',
-      ['role', 'model_version', 'calibration_version', 'feature_set_version', 'strategy', 'trees', 'sha256'],
-      (set) => readings().models.forEach((model) => set({ ...model }, 1)),
-    );
-    gauge('lightscore_models', 'Versions held, by state', ['state'], (set) =>
-      Object.entries(readings().modelStates).forEach(([state, count]) => set({ state }, count)),
-    );
-    gauge(
-      'lightscore_experiment_share',
-      'Share of the requests that the challenger takes part in, while an experiment runs',
-      ['challenger', 'mode'],
-      (set) => {
-        const { experiment } = readings();
-        if (experiment !== undefined)
-          set({ challenger: experiment.challenger, mode: experiment.mode }, experiment.share);
+  #defineBatches(metrics: PrometheusMetrics, readings: () => Readings): void {
+    metrics.histogram({
+      name: 'lightscore_batch_rows',
+      help: 'Rows of each batch',
+      read: () => [[{}, this.#batchRows]],
+    });
+    metrics.histogram({
+      name: 'lightscore_queue_wait_seconds',
+      help: 'Time the first row of each batch waited to be scored',
+      read: () => [[{}, this.#waits]],
+    });
+    metrics.gauge({
+      name: 'lightscore_queue_rows',
+      help: 'Rows waiting for a worker',
+      read: (report) => report({}, readings().waitingRows),
+    });
+    metrics.counter({
+      name: 'lightscore_inline_batches_total',
+      help: "Batches scored on the acceptor's own thread (SCORING=auto or inline)",
+      read: (report) => report({}, this.#inlineBatches),
+    });
+  }
+
+  #defineRequests(metrics: PrometheusMetrics): void {
+    metrics.counter({
+      name: 'lightscore_http_requests_total',
+      help: 'Requests answered',
+      labelNames: ['route', 'status'],
+      read: (report) => {
+        for (const [route, statuses] of this.#answers)
+          for (const [status, count] of statuses.entries) report({ route, status: `${status}` }, count);
       },
-    );
+    });
+    metrics.counter({
+      name: 'lightscore_rejects_total',
+      help: 'Requests refused, by reason',
+      labelNames: ['reason'],
+      read: (report) => this.#rejects.entries.forEach(([code, count]) => report({ reason: code.toLowerCase() }, count)),
+    });
+  }
+
+  #defineModels(metrics: PrometheusMetrics, readings: () => Readings): void {
+    metrics.counter({
+      name: 'lightscore_model_loads_total',
+      help: 'Loads of a version: loaded, refused because of the version, or failed because of the store or the server',
+      labelNames: ['outcome'],
+      read: (report) => this.#loads.entries.forEach(([outcome, count]) => report({ outcome }, count)),
+    });
+    metrics.histogram({
+      name: 'lightscore_model_load_seconds',
+      help: 'Time from the request to load a version until it was warm',
+      read: () => [[{}, this.#loadSeconds]],
+    });
+    metrics.counter({
+      name: 'lightscore_model_swaps_total',
+      help: 'Changes of the champion, by kind',
+      labelNames: ['kind'],
+      read: (report) => this.#swaps.entries.forEach(([kind, count]) => report({ kind }, count)),
+    });
+    metrics.gauge({
+      name: 'lightscore_model_swap_timestamp_seconds',
+      help: 'When the champion was last changed',
+      read: (report) => report({}, this.#lastSwap),
+    });
+    metrics.counter({
+      name: 'lightscore_store_poll_failures_total',
+      help: 'Polls of the store (MODEL_POLL_SECONDS) that failed, or found a version that was refused',
+      read: (report) => report({}, this.#pollFailures),
+    });
+    metrics.gauge({
+      name: 'lightscore_model_info',
+      help: 'The versions that have a role',
+      labelNames: [
+        'role',
+        'model_version',
+        'calibration_version',
+        'feature_set_version',
+        'strategy',
+        'trees',
+        'sha256',
+      ],
+      read: (report) => readings().models.forEach((model) => report({ ...model }, 1)),
+    });
+    metrics.gauge({
+      name: 'lightscore_models',
+      help: 'Versions known to this server, by state',
+      labelNames: ['state'],
+      read: (report) => Object.entries(readings().modelStates).forEach(([state, count]) => report({ state }, count)),
+    });
+  }
+
+  #defineExperiments(metrics: PrometheusMetrics, readings: () => Readings): void {
     const shadows = (): ShadowMetrics[] => [...this.#shadows.values()];
-    registerDistribution(
-      registry,
-      'lightscore_shadow_confidence_score',
-      'Scores of a challenger in shadow, which nobody was answered',
-      () => shadows().map((shadow) => [shadow.labels, shadow.scores] as const),
-    );
-    registerDistribution(
-      registry,
-      'lightscore_shadow_score_difference',
-      "Challenger's score minus the champion's, on the same rows",
-      () => shadows().map((shadow) => [shadow.labels, shadow.differences] as const),
-    );
-    counter(
-      'lightscore_shadow_dropped_total',
-      'Rows that a challenger in shadow was not given, under pressure',
-      ['model_version', 'champion'],
-      (add) => shadows().forEach((shadow) => add(shadow.labels, shadow.dropped)),
-    );
-    counter('lightscore_audit_failures_total', 'Failed writes of the audit trail (AUDIT_LOG)', [], (add) =>
-      add({}, readings().auditFailures),
-    );
+    metrics.gauge({
+      name: 'lightscore_experiment_share',
+      help: 'Share of the requests that the challenger scores, while an experiment runs',
+      labelNames: ['challenger', 'mode'],
+      read: (report) => {
+        const { experiment } = readings();
+        if (experiment === undefined) return;
+        report({ challenger: experiment.challenger, mode: experiment.mode }, experiment.share);
+      },
+    });
+    metrics.histogram({
+      name: 'lightscore_shadow_confidence_score',
+      help: 'Scores of a challenger in shadow mode, which are not part of any answer',
+      read: () => shadows().map((shadow) => [shadow.labels, shadow.scores] as const),
+    });
+    metrics.histogram({
+      name: 'lightscore_shadow_score_difference',
+      help: "Challenger's score minus the champion's, on the same rows",
+      read: () => shadows().map((shadow) => [shadow.labels, shadow.differences] as const),
+    });
+    metrics.counter({
+      name: 'lightscore_shadow_dropped_total',
+      help: 'Rows that a challenger in shadow mode did not score, because the server was busy',
+      labelNames: ['model_version', 'champion'],
+      read: (report) => shadows().forEach((shadow) => report(shadow.labels, shadow.dropped)),
+    });
+  }
+
+  /** Audit trail, acceptors, workers, memory and log. */
+  #defineProcess(metrics: PrometheusMetrics, readings: () => Readings): void {
+    metrics.counter({
+      name: 'lightscore_audit_failures_total',
+      help: 'Failed writes of the audit trail (AUDIT_LOG)',
+      read: (report) => report({}, readings().auditFailures),
+    });
+    metrics.counter({
+      name: 'lightscore_acceptor_requests_total',
+      help: 'Requests answered by each acceptor (ACCEPTORS)',
+      labelNames: ['acceptor'],
+      read: (report) =>
+        readings().acceptors.forEach(({ acceptor, answers }) => report({ acceptor: `${acceptor}` }, answers)),
+    });
+    metrics.counter({
+      name: 'lightscore_acceptor_busy_seconds_total',
+      help: "Time that each acceptor's event loop was busy: near 1 per second means saturated",
+      labelNames: ['acceptor'],
+      read: (report) =>
+        readings().acceptors.forEach(({ acceptor, busySeconds }) => report({ acceptor: `${acceptor}` }, busySeconds)),
+    });
+    metrics.counter({
+      name: 'lightscore_acceptor_failures_total',
+      help: 'Acceptors that died and were replaced',
+      read: (report) => report({}, readings().acceptorFailures),
+    });
+    metrics.gauge({
+      name: 'lightscore_ready',
+      help: '1 while a model is served and the server is not draining',
+      read: (report) => report({}, readings().ready ? 1 : 0),
+    });
+    metrics.gauge({
+      name: 'lightscore_workers',
+      help: 'Scoring workers',
+      read: (report) => report({}, readings().workers),
+    });
+    metrics.counter({
+      name: 'lightscore_worker_failures_total',
+      help: 'Batches whose worker died',
+      read: (report) => report({}, this.#workerFailures),
+    });
+    metrics.gauge({
+      name: 'lightscore_shared_memory_bytes',
+      help: 'Memory shared by all workers: used by boosters and lanes, and in total',
+      labelNames: ['kind'],
+      read: (report) => {
+        const { used, total } = readings().sharedBytes;
+        report({ kind: 'used' }, used);
+        report({ kind: 'total' }, total);
+      },
+    });
+    metrics.counter({
+      name: 'lightscore_prediction_log_dropped_total',
+      help: 'Prediction events dropped because the log was not read fast enough',
+      read: (report) => report({}, readings().predictionLinesDropped),
+    });
   }
 }
 
-/** All answers in `counts`. */
+/** The number of requests answered, over all routes and statuses. */
 export function answersOf({ answers }: RequestCounts): number {
   return answers.flatMap(([, statuses]) => statuses).reduce((sum, [, count]) => sum + count, 0);
-}
-
-type Define = (
-  name: string,
-  help: string,
-  labelNames: readonly string[],
-  read: (report: (labels: Labels, value: number) => void) => void,
-) => void;
-
-/** A Prometheus histogram over distributions that were counted elsewhere: prom-client's own can only observe. */
-function registerDistribution(
-  registry: Registry,
-  name: string,
-  help: string,
-  read: () => readonly (readonly [Labels, Distribution])[],
-): void {
-  const values = (): { metricName: string; labels: Record<string, string | number>; value: number }[] =>
-    read().flatMap(([labels, distribution]) => {
-      let below = 0;
-      const buckets = [...distribution.bounds, '+Inf'].map((le, i) => ({
-        metricName: `${name}_bucket`,
-        labels: { le, ...labels },
-        value: (below += distribution.buckets[i]),
-      }));
-      return [
-        ...buckets,
-        { metricName: `${name}_sum`, labels, value: distribution.sum },
-        { metricName: `${name}_count`, labels, value: below },
-      ];
-    });
-  const metric = {
-    name,
-    help,
-    type: 'histogram',
-    aggregator: 'sum',
-    get: () => Promise.resolve({ name, help, type: 'histogram', aggregator: 'sum', values: values() }),
-    reset: () => undefined,
-  };
-  // registerMetric's types name prom-client's classes; at run time it asks for a name and for get().
-  registry.registerMetric(metric as unknown as Gauge);
 }

@@ -1,6 +1,6 @@
 /**
- * Log lines of predictions that the kernel has answered: it writes them too, as most of a line stands in the answer
- * already.
+ * The log lines of predictions that the kernel has answered: the kernel writes them too, because the answer already
+ * contains most of a line's text.
  */
 import * as L from '../../workers/kernel/layout.js';
 import type { Batch } from '../scoring/batcher.js';
@@ -8,20 +8,21 @@ import type { TextKernel } from '../scoring/kernel.js';
 import type { Regions } from '../scoring/memory.js';
 import type { ScoringPool } from '../scoring/pool.js';
 
-/** Bytes of lines that can gather. */
+/** Bytes of gathered lines. */
 const LINES_BYTES = 65_536;
-/** Bytes of what begins and what ends a line. */
+/** Bytes of the text that begins, and of the text that ends, every line of a batch. */
 const BEGIN_BYTES = 256;
 const END_BYTES = 1024;
 const FIRST_LINE = L.LINES_HEADER_BYTES + BEGIN_BYTES + END_BYTES;
 
 export class PredictionLines {
   readonly #kernel: TextKernel;
-  /** Where it stands in the shared memory. */
+  /** Address of the buffer in the shared memory. */
   readonly #address: number;
   readonly #bytes: Buffer;
-  /** Addresses reach past 2 GiB. */
+  /** Unsigned, because addresses may exceed 2 GiB. */
   readonly #header: Uint32Array;
+  /** Bytes of the current begin and end texts together. */
   #ends = 0;
   /** What ends the lines of a batch, and what those of a request carry before it. */
   #end = '';
@@ -36,12 +37,15 @@ export class PredictionLines {
     this.#header[L.LINES_NEXT / 4] = this.#address + FIRST_LINE;
   }
 
-  /** Bytes that have gathered. */
+  /** Bytes of lines gathered so far. */
   get length(): number {
     return this.#header[L.LINES_NEXT / 4] - this.#address - FIRST_LINE;
   }
 
-  /** What begins and ends the next lines: ASCII, up to the request id and from the model version on. */
+  /**
+   * Sets the texts, in ASCII, that begin and end the next lines: everything before the request id, and everything after
+   * the model version.
+   */
   begin(begin: string, end: string): void {
     const at = L.LINES_HEADER_BYTES;
     const header = this.#header;
@@ -67,7 +71,7 @@ export class PredictionLines {
     this.#ends = header[L.LINES_BEGIN / 4 + 1] + header[L.LINES_END / 4 + 1];
   }
 
-  /** Whether there may be no room for another line. */
+  /** Whether another line of this batch might not fit. */
   isFull({ model }: Batch): boolean {
     return this.length + this.#ends + model.lineBytes > LINES_BYTES;
   }
@@ -76,7 +80,7 @@ export class PredictionLines {
     this.#kernel.appendLine(this.#address, model.text, lane.address, laneRow, milliseconds);
   }
 
-  /** The lines, which are then gone from here. */
+  /** Removes and returns the gathered lines. */
   take(): string {
     const end = FIRST_LINE + this.length;
     this.#header[L.LINES_NEXT / 4] = this.#address + FIRST_LINE;

@@ -63,7 +63,7 @@ export async function trainBooster(
   try {
     booster.addValidation(validationData);
     const last = await iterate(plan, control, () => ({ finished: booster.update(), auc: booster.evaluate(1)[0] }));
-    const kept = plan.patience > 0 ? last.best : last;
+    const kept = plan.retry > 0 ? last.best : last;
     return { booster, iterations: kept.iteration, validationAuc: kept.auc, trained: last.iteration };
   } catch (error) {
     booster.free();
@@ -106,7 +106,7 @@ export async function crossValidate(
   } finally {
     for (const booster of boosters) booster.free();
   }
-  const { iteration } = plan.patience > 0 ? last.best : last;
+  const { iteration } = plan.retry > 0 ? last.best : last;
   const at = aucs[iteration - 1];
   return {
     folds,
@@ -145,7 +145,7 @@ async function iterate(
     if (auc > best.auc) best = { iteration, auc };
     progress = { iteration, auc, best };
     control.onIteration?.(progress);
-    if (finished || (plan.patience > 0 && iteration - best.iteration >= plan.patience)) break;
+    if (finished || (plan.retry > 0 && iteration - best.iteration >= plan.retry)) break;
   }
   return progress;
 }

@@ -4,7 +4,7 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { LightscoreError } from '../errors.js';
-import { S3_PATIENCE, createS3Client, s3Unreachable } from '../store/s3-client.js';
+import { S3_RETRY_POLICY, createS3Client, s3Unreachable } from '../store/s3-client.js';
 import { readS3Object } from '../store/s3-object.js';
 import { type S3Address, parseS3Address } from './s3-address.js';
 import type { ReadFile } from './read-table.js';
@@ -67,10 +67,14 @@ function openBucket(location: string, { bucket, prefix }: S3Address): DataFolder
   return {
     location,
     async read(name) {
-      const object = await readS3Object(client, bucket, prefix + name, {
-        maxBytes: MAX_FILE_BYTES,
-        attempts: S3_PATIENCE.attempts,
-      });
+      const object = await readS3Object(
+        client,
+        { bucket, key: prefix + name },
+        {
+          maxBytes: MAX_FILE_BYTES,
+          attempts: S3_RETRY_POLICY.attempts,
+        },
+      );
       return typeof object === 'object' ? object.bytes : undefined;
     },
     async write(name, bytes) {

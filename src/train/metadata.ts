@@ -52,7 +52,7 @@ export function metadataText({ run, roles, plan, tables, checksums, waived }: Me
     decision_threshold: run.threshold,
     lightgbm_version: run.booster.lightgbmVersion,
     iterations: run.booster.rounds,
-    parameters: { ...plan.parameters, num_iterations: plan.maxIterations, early_stopping_round: plan.patience },
+    parameters: { ...plan.parameters, num_iterations: plan.maxIterations, early_stopping_round: plan.retry },
     imbalance: run.booster.imbalance,
     calibration: run.calibration,
     training_data: {

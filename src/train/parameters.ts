@@ -7,7 +7,7 @@ export interface TrainingPlan {
   readonly parameters: Parameters;
   readonly maxIterations: number;
   /** Stop when the validation AUC has not risen for this many iterations; 0 trains them all. */
-  readonly patience: number;
+  readonly retry: number;
   /** Seeds LightGBM, the calibration split, the folds and the undersampling. */
   readonly seed: number;
 }
@@ -95,7 +95,7 @@ export function trainingPlan(
   if (chosen.get('use_missing') === false && chosen.has('categorical_feature'))
     mistakes.push('parameter use_missing: must not be false together with categorical_feature');
   const maxIterations = takeWhole(chosen, 'num_iterations', MAX_ITERATIONS, 1, mistakes);
-  const patience = takeWhole(chosen, 'early_stopping_round', PATIENCE, 0, mistakes);
+  const retry = takeWhole(chosen, 'early_stopping_round', PATIENCE, 0, mistakes);
   const seed = takeWhole(chosen, 'seed', 42, 0, mistakes);
   if (mistakes.length > 0) throw new LightscoreError('USAGE', mistakes.join('\n'));
   const parameters = {
@@ -106,7 +106,7 @@ export function trainingPlan(
     num_threads: chosen.get('num_threads') ?? threads,
   };
   // Dart changes earlier trees as it goes, so there is no best iteration to return to.
-  return { parameters, maxIterations, patience: chosen.get('boosting') === 'dart' ? 0 : patience, seed };
+  return { parameters, maxIterations, retry: chosen.get('boosting') === 'dart' ? 0 : retry, seed };
 }
 
 function refusal(name: string, value: unknown): string | undefined {

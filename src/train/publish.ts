@@ -61,7 +61,7 @@ export async function publish(
   const files = await readVerified(folder, version);
   const prefix = `${to.prefix}${version}/`;
   const place = `s3://${to.bucket}/${prefix}`;
-  const { objects } = await listS3Folder(client, to.bucket, prefix);
+  const { objects } = await listS3Folder(client, { bucket: to.bucket, prefix });
   const present = new Set(objects.map(({ key }) => key));
   if (present.has(prefix + METADATA_FILE)) {
     throw new LightscoreError(

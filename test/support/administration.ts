@@ -31,7 +31,7 @@ export async function startAdministered(
     DRAIN_TIMEOUT_MS: '200',
     ...env,
   });
-  t.after(() => server.kill());
+  t.after(() => server.stop());
   return {
     server,
     store,

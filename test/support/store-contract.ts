@@ -119,7 +119,7 @@ export function testStore(kind: string, open: (t: TestContext) => Promise<StoreU
     const { store, put } = await open(t);
     await assert.rejects(
       chooseVersion(store),
-      hasCode('VERSION_NOT_FOUND', /no version has model, calibrator and metadata; it holds no versions at all$/),
+      hasCode('VERSION_NOT_FOUND', /no version has model, calibrator and metadata; it has no versions at all$/),
     );
     await putVersion(put, 'v2.0.0', ['lightgbm_model.txt', 'calibrator.pkl']);
     await assert.rejects(chooseVersion(store), hasCode('VERSION_NOT_FOUND', /these are incomplete: v2\.0\.0$/));

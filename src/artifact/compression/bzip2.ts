@@ -1,3 +1,4 @@
+/** Decompression of bzip2, one of the formats joblib writes. */
 import { crc32MostSignificantFirst } from './crc.js';
 import { CorruptData, Output } from './output.js';
 
@@ -8,22 +9,26 @@ const MAX_CODE_LENGTH = 20;
 
 /** Reads bits, high bit first. */
 class BitReader {
-  private offset = 0;
+  #offset = 0;
   /** The low `available` bits are those read from the input but not yet taken: at most 7 and the 24 asked for. */
-  private window = 0;
-  private available = 0;
+  #window = 0;
+  #available = 0;
 
-  constructor(private readonly input: Uint8Array) {}
+  readonly #input: Uint8Array;
+
+  constructor(input: Uint8Array) {
+    this.#input = input;
+  }
 
   /** Up to 24 bits. */
   bits(count: number): number {
-    while (this.available < count) {
-      if (this.offset === this.input.length) throw new CorruptData('it is truncated');
-      this.window = (this.window << 8) | this.input[this.offset++];
-      this.available += 8;
+    while (this.#available < count) {
+      if (this.#offset === this.#input.length) throw new CorruptData('it is truncated');
+      this.#window = (this.#window << 8) | this.#input[this.#offset++];
+      this.#available += 8;
     }
-    this.available -= count;
-    return (this.window >>> this.available) & ((1 << count) - 1);
+    this.#available -= count;
+    return (this.#window >>> this.#available) & ((1 << count) - 1);
   }
 
   /** 48 bits, as a number. */
@@ -38,15 +43,15 @@ class BitReader {
 
 /** A canonical Huffman code, decoded by the first code and first index of each length. */
 class HuffmanCode {
-  private readonly symbols: Uint16Array;
-  private readonly counts = new Int32Array(MAX_CODE_LENGTH + 1);
+  readonly #symbols: Uint16Array;
+  readonly #counts = new Int32Array(MAX_CODE_LENGTH + 1);
 
   constructor(lengths: readonly number[]) {
-    for (const length of lengths) this.counts[length]++;
+    for (const length of lengths) this.#counts[length]++;
     const next = new Int32Array(MAX_CODE_LENGTH + 2);
-    for (let length = 1; length <= MAX_CODE_LENGTH; length++) next[length + 1] = next[length] + this.counts[length];
-    this.symbols = new Uint16Array(lengths.length);
-    lengths.forEach((length, symbol) => (this.symbols[next[length]++] = symbol));
+    for (let length = 1; length <= MAX_CODE_LENGTH; length++) next[length + 1] = next[length] + this.#counts[length];
+    this.#symbols = new Uint16Array(lengths.length);
+    lengths.forEach((length, symbol) => (this.#symbols[next[length]++] = symbol));
   }
 
   decode(reader: BitReader): number {
@@ -56,9 +61,9 @@ class HuffmanCode {
     for (let length = 1; length <= MAX_CODE_LENGTH; length++) {
       code = code * 2 + reader.bits(1);
       first *= 2;
-      if (code - first < this.counts[length] && code >= first) return this.symbols[index + code - first];
-      index += this.counts[length];
-      first += this.counts[length];
+      if (code - first < this.#counts[length] && code >= first) return this.#symbols[index + code - first];
+      index += this.#counts[length];
+      first += this.#counts[length];
     }
     throw new CorruptData('a Huffman code is invalid');
   }
@@ -67,8 +72,8 @@ class HuffmanCode {
 /**
  * Decompresses one bzip2 stream to at most `maxBytes`; every block's CRC is verified.
  *
- * A block is run lengths, Burrows-Wheeler transform, move to front, zero runs and Huffman codes, one on top of the
- * other; they are undone here from the last to the first.
+ * The compressor applies run lengths, Burrows-Wheeler transform, move to front, zero runs and Huffman codes to each
+ * block, in this order; the decoder undoes them from the last to the first.
  * @throws CorruptData, LimitExceeded.
  */
 export function bunzip2(bytes: Uint8Array, maxBytes: number): Uint8Array {
@@ -98,7 +103,7 @@ function decodeBlock(reader: BitReader, output: Output, buffer: Uint8Array): voi
   undoRunLengths(undoTransform(block, origin), output);
 }
 
-/** Which byte values occur: 16 bits, then 16 more for each of those that is set. */
+/** Reads which byte values occur: 16 bits, then 16 more for each of those that is set. */
 function usedBytes(reader: BitReader): number[] {
   const used: number[] = [];
   const ranges = reader.bits(16);
@@ -145,7 +150,7 @@ function readSymbols(reader: BitReader, alphabet: readonly number[], block: Uint
   throw new CorruptData('a block has no end');
 }
 
-/** Two to six codes, and which of them each group of 50 symbols uses (move to front, in unary). */
+/** Reads two to six codes, and which of them each group of 50 symbols uses (move to front, in unary). */
 function readCodes(reader: BitReader, symbolCount: number): { codes: HuffmanCode[]; selectors: number[] } {
   const codeCount = reader.bits(3);
   const selectorCount = reader.bits(15);

@@ -1,3 +1,4 @@
+/** Decompression of LZ4 frames, one of the formats joblib writes. */
 import { ByteReader } from '../byte-reader.js';
 import { CorruptData, Output } from './output.js';
 
@@ -5,8 +6,8 @@ const MAGIC = 0x184d2204;
 const MIN_MATCH = 4;
 
 /**
- * Decompresses one LZ4 frame (lz4_Frame_format.md) to at most `maxBytes`. Checksums are skipped: joblib writes none of
- * the data.
+ * Decompresses one LZ4 frame (lz4_Frame_format.md) to at most `maxBytes`. Checksums are not verified: joblib
+ * writes none of the data.
  * @throws CorruptData, LimitExceeded.
  */
 export function unlz4(bytes: Uint8Array, maxBytes: number): Uint8Array {
@@ -14,7 +15,7 @@ export function unlz4(bytes: Uint8Array, maxBytes: number): Uint8Array {
   if (reader.uint32() !== MAGIC) throw new CorruptData('it is not an LZ4 frame');
   const flags = reader.uint8();
   reader.uint8();
-  if (flags >>> 6 !== 1) throw new CorruptData('it is no LZ4 frame of version 1');
+  if (flags >>> 6 !== 1) throw new CorruptData('it is not an LZ4 frame of version 1');
   if ((flags & 0x01) !== 0) throw new CorruptData('it needs a dictionary');
   const blocksAreLinked = (flags & 0x20) === 0;
   const blockChecksum = (flags & 0x10) !== 0;

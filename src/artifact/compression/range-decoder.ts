@@ -1,55 +1,59 @@
+/** The entropy decoder of LZMA. */
 import { CorruptData } from './output.js';
 
 /** LZMA's range decoder: 11-bit probabilities that adapt by a 32nd at each bit. */
 export class RangeDecoder {
-  private range = 0xffffffff;
-  private code = 0;
-  private offset = 0;
+  #range = 0xffffffff;
+  #code = 0;
+  #offset = 0;
 
-  constructor(private readonly input: Uint8Array) {
-    if (this.next() !== 0) throw new CorruptData('its range coder does not start with 0');
-    for (let i = 0; i < 4; i++) this.code = ((this.code << 8) | this.next()) >>> 0;
+  readonly #input: Uint8Array;
+
+  constructor(input: Uint8Array) {
+    this.#input = input;
+    if (this.#next() !== 0) throw new CorruptData('its range coder does not start with 0');
+    for (let i = 0; i < 4; i++) this.#code = ((this.#code << 8) | this.#next()) >>> 0;
   }
 
   bit(models: Uint16Array, index: number): 0 | 1 {
     const probability = models[index];
-    const bound = (this.range >>> 11) * probability;
+    const bound = (this.#range >>> 11) * probability;
     let bit: 0 | 1;
-    if (this.code < bound) {
-      this.range = bound;
+    if (this.#code < bound) {
+      this.#range = bound;
       models[index] = probability + ((2048 - probability) >>> 5);
       bit = 0;
     } else {
-      this.range -= bound;
-      this.code -= bound;
+      this.#range -= bound;
+      this.#code -= bound;
       models[index] = probability - (probability >>> 5);
       bit = 1;
     }
-    this.normalize();
+    this.#normalize();
     return bit;
   }
 
-  /** `count` bits at even odds, high bit first. */
+  /** Decodes `count` equiprobable bits, high bit first. */
   direct(count: number): number {
     let value = 0;
     for (let i = 0; i < count; i++) {
-      this.range >>>= 1;
-      const bit = this.code >= this.range ? 1 : 0;
-      if (bit === 1) this.code -= this.range;
+      this.#range >>>= 1;
+      const bit = this.#code >= this.#range ? 1 : 0;
+      if (bit === 1) this.#code -= this.#range;
       value = value * 2 + bit;
-      this.normalize();
+      this.#normalize();
     }
     return value;
   }
 
-  /** `bits` bits, high bit first, each modelled by those before it. */
+  /** Decodes `bits` bits, high bit first, each modelled by those before it. */
   tree(models: Uint16Array, base: number, bits: number): number {
     let node = 1;
     for (let i = 0; i < bits; i++) node = (node << 1) | this.bit(models, base + node);
     return node - (1 << bits);
   }
 
-  /** `bits` bits, low bit first, each modelled by those before it. */
+  /** Decodes `bits` bits, low bit first, each modelled by those before it. */
   reverseTree(models: Uint16Array, base: number, bits: number): number {
     let node = 1;
     let value = 0;
@@ -61,14 +65,14 @@ export class RangeDecoder {
     return value;
   }
 
-  private normalize(): void {
-    if (this.range >= 0x1000000) return;
-    this.range = (this.range << 8) >>> 0;
-    this.code = ((this.code << 8) | this.next()) >>> 0;
+  #normalize(): void {
+    if (this.#range >= 0x1000000) return;
+    this.#range = (this.#range << 8) >>> 0;
+    this.#code = ((this.#code << 8) | this.#next()) >>> 0;
   }
 
-  private next(): number {
-    if (this.offset === this.input.length) throw new CorruptData('it is truncated');
-    return this.input[this.offset++];
+  #next(): number {
+    if (this.#offset === this.#input.length) throw new CorruptData('it is truncated');
+    return this.#input[this.#offset++];
   }
 }

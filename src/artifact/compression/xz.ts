@@ -1,3 +1,4 @@
+/** Decompression of xz, one of the formats joblib writes. */
 import { createHash } from 'node:crypto';
 import { ByteReader } from '../byte-reader.js';
 import { crc32, crc64 } from './crc.js';
@@ -7,17 +8,17 @@ import { CorruptData, Output } from './output.js';
 const LZMA2 = 0x21;
 
 /**
- * A full chunk holds 64 KiB, stored or compressed, or 2 MiB of data; many small ones, each with a reset, only cost
- * time.
+ * A full chunk holds 64 KiB, stored or compressed, or 2 MiB of data. A file of many small chunks, each with a reset,
+ * only costs time.
  */
 const MAX_CHUNKS = 4096;
 
-/** Check of a block's data, by its number in the stream's flags: its size in bytes, and how to compute it. */
-const CHECKS: Readonly<Record<number, { size: number; of(data: Uint8Array): Uint8Array }>> = {
-  0: { size: 0, of: () => new Uint8Array() },
-  1: { size: 4, of: crc32 },
-  4: { size: 8, of: crc64 },
-  10: { size: 32, of: (data) => createHash('sha256').update(data).digest() },
+/** The kinds of check of a block's data, by their number in the stream's flags: size in bytes and function. */
+const CHECKS: Readonly<Record<number, { size: number; compute(data: Uint8Array): Uint8Array }>> = {
+  0: { size: 0, compute: () => new Uint8Array() },
+  1: { size: 4, compute: crc32 },
+  4: { size: 8, compute: crc64 },
+  10: { size: 32, compute: (data) => createHash('sha256').update(data).digest() },
 };
 
 /**
@@ -44,12 +45,12 @@ export function unxz(bytes: Uint8Array, maxBytes: number): Uint8Array {
     const dataStart = reader.position;
     chunks += decodeLzma2(reader, output, MAX_CHUNKS - chunks);
     reader.bytes((4 - ((reader.position - dataStart) % 4)) % 4);
-    if (!equal(check.of(output.since(start)), reader.bytes(check.size)))
+    if (!equal(check.compute(output.since(start)), reader.bytes(check.size)))
       throw new CorruptData('its check does not match');
   }
 }
 
-/** Flags, optional sizes, filters: only LZMA2 alone, which is what Python's lzma writes by default. */
+/** Reads flags, optional sizes and filters; accepts only LZMA2 alone, which Python's lzma writes by default. */
 function readBlockHeader(header: Uint8Array): void {
   const reader = new ByteReader(header, (reason) => new CorruptData(reason));
   const flags = reader.uint8();
@@ -63,8 +64,9 @@ function skipVariableInteger(reader: ByteReader): void {
 }
 
 /**
- * LZMA2 is chunks that start with a control byte: 0 ends; 1 and 2 are stored bytes (1 resets the dictionary); from 0x80
- * on LZMA, whose bits 5 and 6 say what is reset: nothing, state, state and properties, or all with the dictionary.
+ * LZMA2 is a sequence of chunks that start with a control byte: 0 ends the data; 1 and 2 precede stored bytes (1 resets
+ * the dictionary); values from 0x80 on precede LZMA data, and their bits 5 and 6 say what is reset: nothing, state,
+ * state and properties, or all with the dictionary.
  * @returns the number of chunks.
  */
 function decodeLzma2(reader: ByteReader, output: Output, maxChunks: number): number {

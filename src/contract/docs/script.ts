@@ -1,13 +1,13 @@
 /**
- * The script of the `/docs` page: it draws the form and the routes from `/openapi.json`.
+ * The script of the `/docs` page: it builds the form and the list of routes from `/openapi.json`.
  *
- * What comes from the server or a field is only ever put in as text. The API key stays in its field: it is neither
- * stored nor shown in the curl line.
+ * Data from the server or a field is inserted only as text, never as HTML. The API key is neither stored nor shown in
+ * the curl command.
  */
 export const SCRIPT = String.raw`
 'use strict';
 const byId = (id) => document.getElementById(id);
-// More inputs than this are a wall: such a model gets one text field.
+// A model with more features gets one text field for the body instead of an input for each feature.
 const MAX_INPUTS = 64;
 
 function element(name, attributes, ...children) {
@@ -50,7 +50,7 @@ async function call(method, url, body) {
   return { response, text, type: response.headers.get('Content-Type') || '', ms: performance.now() - started };
 }
 
-// Sends one request, and shows status, time, answer and the curl line in the given place.
+// Sends one request, and shows status, time, answer and the curl command in the given element.
 async function send(place, button, method, url, body) {
   button.disabled = true;
   const curl = curlLine(method, url, body, byId('key').value);
@@ -61,7 +61,7 @@ async function send(place, button, method, url, body) {
     place.replaceChildren(
       element('p', { class: 'line' },
         element('span', { class: response.ok ? 'good' : 'bad' }, response.status + ' ' + response.statusText),
-        element('span', { class: 'quiet' }, ms.toFixed(1) + ' ms, the browser included')),
+        element('span', { class: 'quiet' }, ms.toFixed(1) + ' ms in the browser')),
       ...(json && json.confidence_score !== undefined ? scoreView(json) : []),
       element('h3', {}, 'Answer'), element('pre', { tabindex: '0', 'aria-label': 'Answer' }, shown(type, text)));
   } catch (error) {
@@ -69,20 +69,30 @@ async function send(place, button, method, url, body) {
   } finally {
     button.disabled = false;
   }
+  // Browsers offer the clipboard only over HTTPS and on localhost.
+  const copyButton = navigator.clipboard
+    ? element('button', { type: 'button', class: 'plain', click: (event) => copy(event.target, curl) }, 'Copy')
+    : undefined;
   place.append(
-    element('div', { class: 'line' }, element('h3', {}, 'The same with curl'),
-      // Browsers have no clipboard on plain HTTP, but for localhost.
-      navigator.clipboard ? element('button', { type: 'button', class: 'plain', click: (event) => copy(event.target, curl) }, 'Copy') : undefined),
+    element('div', { class: 'line' }, element('h3', {}, 'The same with curl'), copyButton),
     element('pre', { class: 'wrapped', tabindex: '0', 'aria-label': 'curl command' }, curl));
 }
 
 function copy(button, text) {
-  navigator.clipboard.writeText(text).then(() => { button.textContent = 'Copied'; }, () => { button.textContent = 'Not allowed'; });
+  navigator.clipboard.writeText(text).then(
+    () => { button.textContent = 'Copied'; },
+    () => { button.textContent = 'Not allowed'; });
 }
 
 // Indented JSON with each array of plain values on one line.
 function compact(value) {
-  return JSON.stringify(value, null, 2).replace(/\[\s+([^\[\]{}]*?)\s+\]/g, (array, items) => '[' + items.replace(/,\n\s*/g, ', ') + ']');
+  const onOneLine = (array, items) => '[' + items.replace(/,\n\s*/g, ', ') + ']';
+  return JSON.stringify(value, null, 2).replace(/\[\s+([^\[\]{}]*?)\s+\]/g, onOneLine);
+}
+
+function tableRow(cell, texts, attributes) {
+  return element('tr', {}, ...texts.map((text, i) =>
+    element(cell, { ...attributes, class: i === 0 ? undefined : 'number' }, text)));
 }
 
 function scoreView(answer) {
@@ -91,29 +101,40 @@ function scoreView(answer) {
     element('p', { class: 'score' }, answer.confidence_score.toFixed(4)),
     element('meter', { min: '0', max: '1', value: String(answer.confidence_score), 'aria-label': 'Confidence score' }),
     element('table', {},
-      element('thead', {}, element('tr', {}, element('th', { scope: 'col' }, 'Top feature'), element('th', { scope: 'col', class: 'number' }, 'Value'), element('th', { scope: 'col', class: 'number' }, 'Contribution'))),
+      element('thead', {}, tableRow('th', ['Top feature', 'Value', 'Contribution'], { scope: 'col' })),
       element('tbody', {}, ...answer.top_features.map((feature) =>
-        element('tr', {}, element('td', {}, feature.feature_name), element('td', { class: 'number' }, number(feature.feature_value)), element('td', { class: 'number' }, number(feature.contribution))))))];
+        tableRow('td', [feature.feature_name, number(feature.feature_value), number(feature.contribution)]))))];
 }
 
-function drawForm(example) {
+function featureInput(value, i) {
+  const text = value === null ? '' : String(value);
+  return element('input', { type: 'number', step: 'any', placeholder: 'missing', value: text, id: 'feature-' + i });
+}
+
+function featureFields(names, inputs) {
+  const fields = names.map((name, i) => element('div', {}, element('label', { for: 'feature-' + i }, name), inputs[i]));
+  return element('fieldset', {}, element('legend', {}, names.length + ' features'),
+    element('p', { class: 'quiet' }, 'An empty field is a missing value.'),
+    element('div', { class: 'features' }, ...fields));
+}
+
+function showForm(example) {
   const form = byId('score-form');
   const request = example || { features: [], feature_names: [], request_id: 'test-123' };
   const names = request.feature_names;
   const small = names.length > 0 && names.length <= MAX_INPUTS;
-  const inputs = small ? names.map((name, i) => element('input', { type: 'number', step: 'any', placeholder: 'missing', value: request.features[i] === null ? '' : String(request.features[i]), id: 'feature-' + i })) : [];
+  const inputs = small ? request.features.map(featureInput) : [];
   const text = element('textarea', { id: 'body', spellcheck: 'false' }, compact(request));
   byId('fields').replaceChildren(small
-    ? element('fieldset', {}, element('legend', {}, names.length + ' features'),
-      element('p', { class: 'quiet' }, 'An empty field is a missing value.'),
-      element('div', { class: 'features' }, ...names.map((name, i) => element('div', {}, element('label', { for: 'feature-' + i }, name), inputs[i]))))
+    ? featureFields(names, inputs)
     : element('div', {}, element('label', { for: 'body' }, 'Body'), text));
   byId('id-field').hidden = !small;
   byId('request-id').value = request.request_id;
   const body = () => {
     if (!small) return text.value;
+    const features = inputs.map((input) => (input.value === '' ? null : Number(input.value)));
     const id = byId('request-id').value;
-    return JSON.stringify({ features: inputs.map((input) => (input.value === '' ? null : Number(input.value))), feature_names: names, ...(id ? { request_id: id } : {}) });
+    return JSON.stringify({ features, feature_names: names, ...(id ? { request_id: id } : {}) });
   };
   form.onsubmit = (event) => {
     event.preventDefault();
@@ -125,22 +146,33 @@ function drawForm(example) {
   byId('score-button').disabled = false;
 }
 
+function definitions(rows) {
+  return element('table', {}, element('tbody', {}, ...rows.map(([term, definition]) =>
+    element('tr', {}, element('th', { scope: 'row' }, term), element('td', {}, definition)))));
+}
+
 function routeView(path, method, operation) {
   const media = operation.requestBody && operation.requestBody.content['application/json'];
   const id = 'body-' + operation.operationId;
   const field = media && element('textarea', { id, spellcheck: 'false' }, compact(media.example || {}));
   const answer = element('div', { 'aria-live': 'polite' });
-  const button = element('button', { type: 'button', click: () => send(answer, button, method.toUpperCase(), path, field && field.value) }, 'Send');
-  const parameters = operation.parameters || [];
+  const click = () => send(answer, button, method.toUpperCase(), path, field && field.value);
+  const button = element('button', { type: 'button', click }, 'Send');
+  const parameters = (operation.parameters || []).map(({ name, description }) =>
+    [element('code', {}, name), description]);
+  const responses = Object.entries(operation.responses).map(([status, { description }]) => [status, description]);
   return element('details', {},
-    element('summary', {}, element('span', { class: 'method' }, method.toUpperCase()), element('code', {}, path), element('span', {}, operation.summary)),
+    element('summary', {},
+      element('span', { class: 'method' }, method.toUpperCase()),
+      element('code', {}, path),
+      element('span', {}, operation.summary)),
     element('div', {},
       operation.description ? element('p', {}, operation.description) : undefined,
-      element('p', { class: 'quiet' }, operation.security.length ? 'Asks for an API key.' : 'Open: no API key needed.'),
+      element('p', { class: 'quiet' }, operation.security.length ? 'Requires an API key.' : 'No API key required.'),
       parameters.length ? element('h3', {}, 'Parameters') : undefined,
-      parameters.length ? element('table', {}, element('tbody', {}, ...parameters.map((parameter) => element('tr', {}, element('th', { scope: 'row' }, element('code', {}, parameter.name)), element('td', {}, parameter.description))))) : undefined,
+      parameters.length ? definitions(parameters) : undefined,
       element('h3', {}, 'Answers'),
-      element('table', {}, element('tbody', {}, ...Object.entries(operation.responses).map(([status, response]) => element('tr', {}, element('th', { scope: 'row' }, status), element('td', {}, response.description))))),
+      definitions(responses),
       element('h3', {}, 'Try it'),
       field && element('label', { for: id }, 'Body'), field,
       element('p', {}, button), answer));
@@ -152,12 +184,14 @@ async function start() {
   const api = JSON.parse(text);
   byId('version').textContent = api.info.version;
   byId('about').textContent = api.info.description;
-  drawForm(api.paths['/score'].post.requestBody.content['application/json'].example);
-  byId('routes').replaceChildren(...Object.entries(api.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, operation]) => routeView(path, method, operation))));
+  showForm(api.paths['/score'].post.requestBody.content['application/json'].example);
+  const routes = Object.entries(api.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => routeView(path, method, operation)));
+  byId('routes').replaceChildren(...routes);
 }
 
 start().catch((error) => {
-  byId('about').textContent = 'The routes could not be read: ' + error.message;
+  byId('about').textContent = 'The routes could not be loaded: ' + error.message;
   byId('about').className = 'bad';
 });
 `;

@@ -13,7 +13,10 @@ export const STYLE = `
 }
 * { box-sizing: border-box; }
 html { scroll-padding-top: 1rem; }
-body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
+body {
+  margin: 0; background: var(--page); color: var(--ink);
+  font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif;
+}
 a { color: inherit; }
 :focus-visible { outline: 3px solid var(--focus); outline-offset: 2px; border-radius: 4px; }
 .skip { position: absolute; left: -999rem; }
@@ -36,40 +39,79 @@ legend { font-weight: 600; padding: 0; }
 label { display: block; font-size: .875rem; color: var(--quiet); overflow-wrap: anywhere; }
 label.row { display: flex; align-items: center; gap: .5rem; color: var(--ink); }
 input, textarea, button { font: inherit; }
-input:not([type=checkbox]), textarea { width: 100%; margin-top: .15rem; padding: .4rem .55rem; color: var(--ink); background: var(--field); border: 1px solid var(--quiet); border-radius: 6px; }
+input:not([type=checkbox]), textarea {
+  width: 100%; margin-top: .15rem; padding: .4rem .55rem; color: var(--ink); background: var(--field);
+  border: 1px solid var(--quiet); border-radius: 6px;
+}
 input[type=checkbox] { width: 1.1rem; height: 1.1rem; accent-color: var(--accent); }
-textarea { min-height: 9rem; font: .875rem/1.45 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; resize: vertical; }
-.options { display: grid; grid-template-columns: repeat(auto-fill, minmax(12rem, 1fr)); gap: .75rem; align-items: end; margin: 1rem 0; }
-button { padding: .5rem 1.1rem; border: 1px solid transparent; border-radius: 6px; background: var(--accent); color: var(--on-accent); font-weight: 600; cursor: pointer; }
-button.plain { background: transparent; color: inherit; border-color: var(--quiet); font-weight: 400; padding: .25rem .7rem; font-size: .875rem; }
+textarea {
+  min-height: 9rem; font: .875rem/1.45 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace;
+  resize: vertical;
+}
+.options {
+  display: grid; grid-template-columns: repeat(auto-fill, minmax(12rem, 1fr)); gap: .75rem; align-items: end;
+  margin: 1rem 0;
+}
+button {
+  padding: .5rem 1.1rem; border: 1px solid transparent; border-radius: 6px; background: var(--accent);
+  color: var(--on-accent); font-weight: 600; cursor: pointer;
+}
+button.plain {
+  background: transparent; color: inherit; border-color: var(--quiet); font-weight: 400;
+  padding: .25rem .7rem; font-size: .875rem;
+}
 button:disabled { opacity: .6; cursor: progress; }
-pre { margin: .4rem 0 0; padding: .75rem; background: var(--code); border: 1px solid var(--line); border-radius: 6px; overflow: auto; max-height: 24rem; font: .8125rem/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
+pre {
+  margin: .4rem 0 0; padding: .75rem; background: var(--code); border: 1px solid var(--line);
+  border-radius: 6px; overflow: auto; max-height: 24rem;
+  font: .8125rem/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace;
+}
 pre.wrapped { white-space: pre-wrap; overflow-wrap: anywhere; }
 .line { display: flex; flex-wrap: wrap; align-items: center; justify-content: space-between; gap: .5rem 1rem; }
-.score { font-size: 2.5rem; font-weight: 700; letter-spacing: -.03em; line-height: 1.2; margin: .25rem 0; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
+.score {
+  font-size: 2.5rem; font-weight: 700; letter-spacing: -.03em; line-height: 1.2; margin: .25rem 0;
+  font-variant-numeric: tabular-nums; overflow-wrap: anywhere;
+}
 meter { width: 100%; height: .8rem; }
 table { border-collapse: collapse; width: 100%; font-size: .875rem; }
-th, td { text-align: left; padding: .35rem .75rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere; }
+th, td {
+  text-align: left; padding: .35rem .75rem .35rem 0; border-bottom: 1px solid var(--line);
+  vertical-align: top; overflow-wrap: anywhere;
+}
 th { color: var(--quiet); font-weight: 600; white-space: nowrap; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; padding-right: 0; padding-left: .75rem; }
 .good { color: var(--good); font-weight: 600; }
 .bad { color: var(--bad); font-weight: 600; }
 details { border-top: 1px solid var(--line); }
 details:first-child { border-top: 0; }
-summary { display: grid; grid-template-columns: 4rem minmax(7rem, 9rem) 1fr; gap: .75rem; align-items: baseline; padding: .7rem 1.25rem; cursor: pointer; list-style: none; }
+summary {
+  display: grid; grid-template-columns: 4rem minmax(7rem, 9rem) 1fr; gap: .75rem; align-items: baseline;
+  padding: .7rem 1.25rem; cursor: pointer; list-style: none;
+}
 summary::-webkit-details-marker { display: none; }
-@media (max-width: 36rem) { summary { grid-template-columns: 4rem 1fr; } summary span:last-child { grid-column: 1 / -1; } }
-summary .method { font-weight: 700; font-size: .8125rem; letter-spacing: .04em; color: var(--accent); white-space: nowrap; }
+@media (max-width: 36rem) {
+  summary { grid-template-columns: 4rem 1fr; }
+  summary span:last-child { grid-column: 1 / -1; }
+}
+summary .method {
+  font-weight: 700; font-size: .8125rem; letter-spacing: .04em; color: var(--accent); white-space: nowrap;
+}
 summary .method::before { content: "▸ " / ""; }
 details[open] > summary .method::before { content: "▾ " / ""; }
 summary code { font-weight: 600; }
 code { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; font-size: .9em; }
 details > div { padding: 0 1.25rem 1.25rem; }
 .problems { padding: .25rem 1.25rem; }
-.problems div { display: grid; grid-template-columns: 3.5rem minmax(9rem, 13rem) 1fr; gap: .75rem; padding: .5rem 0; border-top: 1px solid var(--line); }
+.problems div {
+  display: grid; grid-template-columns: 3.5rem minmax(9rem, 13rem) 1fr; gap: .75rem; padding: .5rem 0;
+  border-top: 1px solid var(--line);
+}
 .problems div:first-child { border-top: 0; }
 .problems div:target { background: var(--code); }
-@media (max-width: 40rem) { .problems div { grid-template-columns: 3.5rem 1fr; } .problems dd:last-child { grid-column: 1 / -1; } }
+@media (max-width: 40rem) {
+  .problems div { grid-template-columns: 3.5rem 1fr; }
+  .problems dd:last-child { grid-column: 1 / -1; }
+}
 .problems dt, .problems dd { margin: 0; }
 .problems dt { font-weight: 700; }
 footer { padding-top: 2rem; padding-bottom: 3rem; color: var(--quiet); font-size: .875rem; }

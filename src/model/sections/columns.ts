@@ -2,28 +2,32 @@
 import * as L from '../../../workers/kernel/layout.js';
 import type { CategoricalColumn, Column, Columns, NumericalColumn, View } from '../columns.js';
 import type { Stream } from '../streams.js';
-import type { Plan, Write } from './sheet.js';
+import type { ImagePlan, ImageWriter, WriteSection } from './image-writer.js';
 
 /**
- * Cuts up to which a column is short: all are compared, two at a time, where a search would take its steps one after
- * the other.
+ * A column of at most this many cuts is short: the kernel compares all cuts, two at a time, whereas the steps of a
+ * search depend on each other.
  */
-const SHORT_CUTS = 32;
+const MAX_SHORT_CUTS = 32;
 
-/** The order of columns in the image, and where each view stands among the u16 views of a row. */
+/** The order of columns in the image, and the position of each view among the u16 views of a row. */
 export interface ViewPlaces {
   readonly total: number;
   /**
-   * Numerical ones first, shorter ones before longer ones: loops over neighbours then take the same number of turns.
+   * Indices of columns. Numerical ones come first, shorter before longer: loops over neighbours then take the same
+   * number of steps.
    */
   readonly order: readonly number[];
-  /** Of numerical columns, the first ones in `order`, how many are short. */
+  /** Number of short columns, which are the first ones in `order`. */
   readonly short: number;
-  /** Of each view of numerical columns. */
+  /** The position of each view of a numerical column. */
   readonly ofView: readonly number[];
-  /** Special views: neither missing values left nor right, and zero as a value. They stand behind all pairs. */
+  /**
+   * The special views, which follow the pairs of all columns: those that are not simply missing values to one side and
+   * zero as a value.
+   */
   readonly special: readonly number[];
-  /** Of the first view of each column: by set for categorical ones. */
+  /** The position of each column's first view; a categorical column has one view per set. */
   readonly firstOfColumn: readonly number[];
 }
 
@@ -49,25 +53,72 @@ export function placeViews({ columns, views }: Columns): ViewPlaces {
     firstOfColumn[c] = total;
     total += (columns[c] as CategoricalColumn).sets.length;
   }
-  // A leaf compares its view too, so there is always one to read.
   return {
+    // A leaf compares its view too, so there is always one to read.
     total: Math.max(1, total),
     order,
-    short: columns.filter((column) => length(column) <= SHORT_CUTS).length,
+    short: columns.filter((column) => length(column) <= MAX_SHORT_CUTS).length,
     ofView,
     special,
     firstOfColumn,
   };
 }
 
-/** @param slotBytes of one slot in a stream's table */
+/** The offsets of a section's parts, and the sizes that follow from the columns. */
+interface ColumnOffsets {
+  readonly records: number;
+  /** By place in the order: steps of the search, or pairs of cuts of a short column. */
+  readonly lengths: readonly number[];
+  /** By place: cuts, with their padding. */
+  readonly cutCounts: readonly number[];
+  /** By place: the cuts, or the groups of categories. */
+  readonly tables: readonly number[];
+  /** By place: the views of each slot, for categorical columns. */
+  readonly setTables: readonly number[];
+  readonly viewRecords: number;
+}
+
+/** @param slotBytes size of one slot in a stream's table */
 export function columnSection(
-  plan: Plan,
+  plan: ImagePlan,
   { columns, views }: Columns,
   places: ViewPlaces,
   streams: readonly Stream[],
   slotBytes: number,
-): Write {
+): WriteSection {
+  const offsets = reserveColumns(plan, columns, places);
+  return (writer) => {
+    const { i32 } = writer;
+    i32(L.HEADER_NUMERICAL_COLUMNS, columns.filter((column) => column.kind === 'numerical').length);
+    i32(L.HEADER_SHORT_COLUMNS, places.short);
+    i32(L.HEADER_COLUMN_COUNT, columns.length);
+    i32(L.HEADER_COLUMNS, offsets.records);
+    const started = new Set<number>();
+    places.order.forEach((c, place) => {
+      const at = offsets.records + place * L.COLUMN_BYTES;
+      writeColumn(writer, columns[c], offsets, place);
+      if (columns[c].kind === 'categorical') i32(at + L.COLUMN_FIRST_VIEW, places.firstOfColumn[c]);
+      const stream = streams.findIndex(({ members }) => members.some((member) => member.column === c));
+      if (stream < 0) return;
+      const multiplier = streams[stream].members.find((member) => member.column === c)?.multiplier ?? 1;
+      i32(at + L.COLUMN_STREAM, stream);
+      i32(at + L.COLUMN_STRIDE, multiplier * slotBytes);
+      i32(at + L.COLUMN_FIRST, started.has(stream) ? 0 : 1);
+      started.add(stream);
+    });
+    i32(L.HEADER_SPECIAL_VIEWS, places.special.length);
+    i32(L.HEADER_VIEWS, offsets.viewRecords);
+    i32(L.HEADER_VIEW_TOTAL, places.total);
+    places.special.forEach((v, index) => {
+      const column = columns[views[v].column] as NumericalColumn;
+      const at = offsets.viewRecords + index * L.VIEW_BYTES;
+      i32(at + L.VIEW_SOURCE, places.firstOfColumn[views[v].column]);
+      writeSpecialView(writer, at, column, views[v]);
+    });
+  };
+}
+
+function reserveColumns(plan: ImagePlan, columns: readonly Column[], places: ViewPlaces): ColumnOffsets {
   const { order, short } = places;
   const records = plan.reserve(columns.length * L.COLUMN_BYTES);
   const lengths = order.map((c, place) => {
@@ -87,69 +138,57 @@ export function columnSection(
     return column.kind === 'numerical' ? 0 : plan.reserve(2 * column.sets.length * column.slots);
   });
   const viewRecords = plan.reserve(places.special.length * L.VIEW_BYTES);
-  return (sheet) => {
-    const { i32, f64s, u16s } = sheet;
-    i32(L.HEADER_NUMERICAL_COLUMNS, columns.filter((column) => column.kind === 'numerical').length);
-    i32(L.HEADER_SHORT_COLUMNS, short);
-    i32(L.HEADER_COLUMN_COUNT, columns.length);
-    i32(L.HEADER_COLUMNS, records);
-    const started = new Set<number>();
-    order.forEach((c, place) => {
-      const column = columns[c];
-      const at = records + place * L.COLUMN_BYTES;
-      i32(at + L.COLUMN_FEATURE, column.feature);
-      i32(at + L.COLUMN_LENGTH, lengths[place]);
-      i32(at + L.COLUMN_TABLE, tables[place]);
-      if (column.kind === 'numerical') {
-        const { cuts, missingSlot, zeroSlot } = column;
-        i32(at + L.COLUMN_MISSING, missingSlot);
-        i32(
-          at + L.COLUMN_MISSING_VIEWS,
-          missingSlot === zeroSlot ? bothViews(zeroSlot + 1, zeroSlot + 1) : bothViews(L.VIEW_LEFT, L.VIEW_RIGHT),
-        );
-        f64s(
-          tables[place],
-          Float64Array.from({ length: cutCounts[place] }, (_, i) => cuts[i] ?? Infinity),
-        );
-      } else {
-        i32(at + L.COLUMN_MISSING, column.groups.length);
-        i32(at + L.COLUMN_SETS, column.sets.length);
-        i32(at + L.COLUMN_SET_TABLE, setTables[place]);
-        i32(at + L.COLUMN_FIRST_VIEW, places.firstOfColumn[c]);
-        u16s(tables[place], column.groups);
-        u16s(setTables[place], setLines(column));
-      }
-      const stream = streams.findIndex(({ members }) => members.some((member) => member.column === c));
-      if (stream < 0) return;
-      const multiplier = streams[stream].members.find((member) => member.column === c)?.multiplier ?? 1;
-      i32(at + L.COLUMN_STREAM, stream);
-      i32(at + L.COLUMN_STRIDE, multiplier * slotBytes);
-      i32(at + L.COLUMN_FIRST, started.has(stream) ? 0 : 1);
-      started.add(stream);
-    });
-    i32(L.HEADER_SPECIAL_VIEWS, places.special.length);
-    i32(L.HEADER_VIEWS, viewRecords);
-    i32(L.HEADER_VIEW_TOTAL, places.total);
-    places.special.forEach((v, index) => {
-      const { column, missing, zero } = views[v];
-      const { zeroSlot, missingSlot } = columns[column] as NumericalColumn;
-      const zeroView = ends(zero, zeroSlot);
-      const at = viewRecords + index * L.VIEW_BYTES;
-      i32(at + L.VIEW_SOURCE, places.firstOfColumn[column]);
-      // Missing values that share zero's slot, or count as zero, go where zero goes.
-      i32(at + L.VIEW_MISSING, missingSlot === zeroSlot || missing === 'value' ? zeroView : ends(missing, zeroSlot));
-      i32(at + L.VIEW_ZERO_SOURCE, zeroSlot + 1);
-      i32(at + L.VIEW_ZERO, zeroView);
-    });
-  };
+  return { records, lengths, cutCounts, tables, setTables, viewRecords };
+}
+
+/** Writes a column's record but for its stream and its first view, and its tables. */
+function writeColumn({ i32, f64s, u16s }: ImageWriter, column: Column, offsets: ColumnOffsets, place: number): void {
+  const at = offsets.records + place * L.COLUMN_BYTES;
+  const table = offsets.tables[place];
+  i32(at + L.COLUMN_FEATURE, column.feature);
+  i32(at + L.COLUMN_LENGTH, offsets.lengths[place]);
+  i32(at + L.COLUMN_TABLE, table);
+  if (column.kind === 'categorical') {
+    i32(at + L.COLUMN_MISSING, column.groups.length);
+    i32(at + L.COLUMN_SETS, column.sets.length);
+    i32(at + L.COLUMN_SET_TABLE, offsets.setTables[place]);
+    u16s(table, column.groups);
+    u16s(offsets.setTables[place], setLines(column));
+    return;
+  }
+  const { cuts, missingSlot, zeroSlot } = column;
+  i32(at + L.COLUMN_MISSING, missingSlot);
+  i32(
+    at + L.COLUMN_MISSING_VIEWS,
+    missingSlot === zeroSlot ? bothViews(zeroSlot + 1, zeroSlot + 1) : bothViews(L.VIEW_LEFT, L.VIEW_RIGHT),
+  );
+  f64s(
+    table,
+    Float64Array.from({ length: offsets.cutCounts[place] }, (_, i) => cuts[i] ?? Infinity),
+  );
+}
+
+/** Writes a special view's record but for its source. */
+function writeSpecialView(
+  { i32 }: ImageWriter,
+  at: number,
+  { zeroSlot, missingSlot }: NumericalColumn,
+  { missing, zero }: View,
+): void {
+  const zeroView = viewOf(zero, zeroSlot);
+  // Missing values that share zero's slot, or count as zero, go where zero goes.
+  i32(at + L.VIEW_MISSING, missingSlot === zeroSlot || missing === 'value' ? zeroView : viewOf(missing, zeroSlot));
+  i32(at + L.VIEW_ZERO_SOURCE, zeroSlot + 1);
+  i32(at + L.VIEW_ZERO, zeroView);
 }
 
 const bothViews = (left: number, right: number): number => left | (right << 16);
 
-const ends = (where: View['zero'], slot: number): number =>
+/** The view of a value that goes to one side, or is compared by its slot. */
+const viewOf = (where: View['zero'], slot: number): number =>
   where === 'left' ? L.VIEW_LEFT : where === 'right' ? L.VIEW_RIGHT : slot + 1;
 
-/** [slots][sets] the views of each slot. */
+/** [slots][sets] The views of each slot. */
 function setLines({ members, slots }: CategoricalColumn): Uint16Array {
   const lines = new Uint16Array(slots * members.length);
   members.forEach((member, set) => {

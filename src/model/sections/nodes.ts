@@ -3,9 +3,9 @@ import * as L from '../../../workers/kernel/layout.js';
 import type { Booster, Tree } from '../booster.js';
 import type { Columns } from '../columns.js';
 import type { ViewPlaces } from './columns.js';
-import type { Plan, Write } from './sheet.js';
+import type { ImagePlan, WriteSection } from './image-writer.js';
 
-/** 24 bits of the node. */
+/** A node holds each of these in 24 bits. */
 const LIMITS = { viewBytes: 1 << 24, distance: 1 << 24 } as const;
 const NODE_BYTES = 8;
 const LEAF_BYTES = 16;
@@ -16,7 +16,7 @@ export const outputOrder = ({ trees, outputs }: Booster): number[] =>
     trees.flatMap((_tree, t) => (t % outputs === output ? [t] : [])),
   ).flat();
 
-/** k and the byte offset of the view of a decision: a row goes left where its view < k. */
+/** The comparison of a decision, k and the byte offset of its view: a row goes left where its view < k. */
 export function comparison(
   { columns, decisions }: Columns,
   decision: number,
@@ -28,20 +28,20 @@ export function comparison(
     : { k: 1, view: 2 * (places.firstOfColumn[column] + decisions.view[decision]) };
 }
 
-/** A child as it is visited in preorder: a node of the tree, or ~leaf. */
-export const rootOf = (tree: Tree): number => (tree.leafCount === 1 ? ~0 : 0);
+/** The root, as children are numbered: a node of the tree, or ~leaf. */
+const rootOf = (tree: Tree): number => (tree.leafCount === 1 ? ~0 : 0);
 
 /** @throws RangeError where a tree or the views are too large for the node's fields */
-export function nodeSection(plan: Plan, booster: Booster, columns: Columns, places: ViewPlaces): Write {
+export function nodeSection(plan: ImagePlan, booster: Booster, columns: Columns, places: ViewPlaces): WriteSection {
   const perOutput = booster.trees.length / booster.outputs;
   const rootsPerOutput = Math.ceil(perOutput / L.WALK_BLOCK) * L.WALK_BLOCK;
   const leafTotal = booster.trees.reduce((sum, tree) => sum + tree.leafCount, 0);
   const roots = plan.reserve(4 * rootsPerOutput * booster.outputs);
-  // One leaf more, of value 0, for the padding of the roots.
+  // One more leaf, of value 0, pads the roots.
   const nodes = plan.reserve((leafTotal - booster.trees.length) * NODE_BYTES + (leafTotal + 1) * LEAF_BYTES, 64);
   if (2 * places.total > LIMITS.viewBytes)
     throw new RangeError(
-      `the model has ${places.total} different splits on categories; ${LIMITS.viewBytes / 2} is the most that can be served`,
+      `the nodes compare ${places.total} different views of a row; at most ${LIMITS.viewBytes / 2} are supported`,
     );
   const trees = outputOrder(booster);
   const linear = booster.trees.some((tree) => tree.linear !== undefined)
@@ -51,8 +51,8 @@ export function nodeSection(plan: Plan, booster: Booster, columns: Columns, plac
         leafTotal,
       )
     : undefined;
-  return (sheet) => {
-    const { i32, f64, view } = sheet;
+  return (writer) => {
+    const { i32, f64, view } = writer;
     i32(L.HEADER_ROOTS, roots);
     i32(L.HEADER_ROOTS_PER_OUTPUT, rootsPerOutput);
     i32(L.HEADER_NODES, nodes);
@@ -62,14 +62,15 @@ export function nodeSection(plan: Plan, booster: Booster, columns: Columns, plac
     trees.forEach((t, place) => {
       const tree = booster.trees[t];
       i32(roots + 4 * (Math.floor(place / perOutput) * rootsPerOutput + (place % perOutput)), at - nodes);
-      // Preorder with an explicit stack, of children and the place of the node whose right child they are.
+      // Preorder with an explicit stack of pairs: a child, and the address of its parent where it is the right child,
+      // else -1.
       const pending = [rootOf(tree), -1];
       while (pending.length > 0) {
         const above = pending.pop() as number;
         const child = pending.pop() as number;
         if (above >= 0) {
           const distance = (at - above) / 8;
-          if (distance >= LIMITS.distance) throw new RangeError(`tree ${t} is too large to be served`);
+          if (distance >= LIMITS.distance) throw new RangeError(`tree ${t} has too many nodes to be served`);
           view.setUint8(above + 5, distance & 0xff);
           view.setUint16(above + 6, distance >> 8, true);
         }
@@ -88,12 +89,12 @@ export function nodeSection(plan: Plan, booster: Booster, columns: Columns, plac
       }
       leaf += tree.leafCount;
     });
-    linear?.(sheet);
+    linear?.(writer);
   };
 }
 
-/** The last leaf is that of the padding: constant 0, no terms. */
-function linearSection(plan: Plan, trees: readonly Tree[], leafTotal: number): Write {
+/** Linear leaves. The last leaf is the one that pads the roots: constant 0, no terms. */
+function linearSection(plan: ImagePlan, trees: readonly Tree[], leafTotal: number): WriteSection {
   const leaves = trees.flatMap((tree) =>
     Array.from({ length: tree.leafCount }, (_, leaf) => ({
       value: tree.leafValue[leaf],

@@ -1,8 +1,8 @@
-/** Section of the image: what turns raw scores into answers. */
+/** Section of the image: transform, split importance and calibrator, which turn raw scores into answers. */
 import * as L from '../../../workers/kernel/layout.js';
 import type { IsotonicCalibrator } from '../../artifact/calibrator.js';
 import { type Booster, iterationCount, splitImportance } from '../booster.js';
-import type { Plan, Write } from './sheet.js';
+import type { ImagePlan, WriteSection } from './image-writer.js';
 
 const TRANSFORM = {
   identity: L.TRANSFORM_IDENTITY,
@@ -13,7 +13,11 @@ const TRANSFORM = {
   signed_square: L.TRANSFORM_SIGNED_SQUARE,
 } as const;
 
-export function scoreSection(plan: Plan, booster: Booster, calibrator: IsotonicCalibrator | undefined): Write {
+export function scoreSection(
+  plan: ImagePlan,
+  booster: Booster,
+  calibrator: IsotonicCalibrator | undefined,
+): WriteSection {
   const importance = plan.reserve(8 * booster.featureCount);
   const x = plan.reserve(8 * (calibrator?.x.length ?? 0));
   const y = plan.reserve(8 * (calibrator?.y.length ?? 0));

@@ -1,7 +1,7 @@
 /** What the handlers of the two scoring routes have in common: one handles a single row, the other one a batch. */
 import { explainMalformedJson, explainMismatch } from '../../contract/mismatch.js';
 import type { ScoreQuery } from '../../contract/query.js';
-import { CEILING } from '../../contract/schemas.js';
+import { SCHEMA_LIMITS } from '../../contract/schemas.js';
 import type { Validator } from '../../contract/validators.generated.js';
 import type { Exchange } from '../../http/exchange.js';
 
@@ -36,5 +36,5 @@ export function parseBody<T>(exchange: Exchange, text: string, validate: Validat
 export function requestIdOf(body: unknown): { requestId?: string } {
   const isObject = typeof body === 'object' && body !== null && Object.hasOwn(body, 'request_id');
   const id: unknown = isObject ? Reflect.get(body, 'request_id') : undefined;
-  return typeof id === 'string' && id.length <= CEILING.requestIdLength ? { requestId: id } : {};
+  return typeof id === 'string' && id.length <= SCHEMA_LIMITS.requestIdLength ? { requestId: id } : {};
 }

@@ -7,7 +7,7 @@ import { LightscoreError } from '../../errors.js';
 import type { TextKernel } from '../../scoring/kernel.js';
 import type { Lane } from '../../scoring/lane.js';
 import type { Regions } from '../../scoring/memory.js';
-import { CEILING } from '../../contract/schemas.js';
+import { SCHEMA_LIMITS } from '../../contract/schemas.js';
 
 /** Bytes after a body: the zero that ends it, and what the kernel may read beyond. */
 const SLACK_BYTES = 2 * L.COPY_BYTES;
@@ -60,7 +60,8 @@ export class RequestReader {
     this.#free();
     this.#names = names;
     // The schema refuses all requests for such a model, so every body is declined.
-    if (names.length > CEILING.features || names.some(({ length }) => length > CEILING.featureNameLength)) return;
+    if (names.length > SCHEMA_LIMITS.features || names.some(({ length }) => length > SCHEMA_LIMITS.featureNameLength))
+      return;
     const texts = names.map((name) => Buffer.from(JSON.stringify(name)));
     const count = names.length;
     // The hash table is at most half full.

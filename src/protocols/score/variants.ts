@@ -2,7 +2,7 @@
  * The models that may answer a request, and the choice between them. An acceptor prepares both once for each value of
  * `Serving`.
  */
-import { type Serving, challengerDraw } from '../../registry/serving.js';
+import { type Serving, challengerAssignment } from '../../registry/serving.js';
 import type { ServedModel } from '../../scoring/served-model.js';
 import type { Shadow } from '../../scoring/shadow.js';
 import type { RouteContext } from '../context.js';
@@ -39,7 +39,7 @@ export function variantsOf(serving: Serving, parts: VariantParts): Variants {
   if (experiment === undefined) return { serving, names, champion: plain, choose: () => plain, dependsOnKey: false };
 
   const { challenger, mode, share } = experiment;
-  const isChallengers = challengerDraw(challenger.card.version, share);
+  const isChallengers = challengerAssignment(challenger.card.version, share);
   const takesPart = (key: string | undefined): boolean =>
     key === undefined || key === '' ? Math.random() < share : isChallengers(key);
   if (mode === 'shadow') {
@@ -47,7 +47,10 @@ export function variantsOf(serving: Serving, parts: VariantParts): Variants {
     const of: Shadow = {
       challenger,
       columns,
-      observer: parts.metrics.ofShadow(challenger.card.modelVersion, champion.card.modelVersion),
+      observer: parts.metrics.ofShadow({
+        modelVersion: challenger.card.modelVersion,
+        champion: champion.card.modelVersion,
+      }),
     };
     const shadowed: Variant = { ...plain, context: { ...plain.context, shadow: { of, queue: parts.shadow } } };
     const choose = (key: string | undefined): Variant => (takesPart(key) ? shadowed : plain);
@@ -78,7 +81,7 @@ function variantOf(
     context: {
       answers: new AnswerWriter(card),
       modelVersion: JSON.stringify(card.modelVersion),
-      metrics: metrics.ofModel(card.modelVersion, role),
+      metrics: metrics.ofModel({ modelVersion: card.modelVersion, variant: role }),
       durations: metrics.durations,
       timeoutMs: config.http.requestTimeoutMs,
       predictions,

@@ -1,6 +1,6 @@
 """Writes the calibrators of this folder and scikit-learn's own answers to them.
 
-Run once per environment, each adds its files and its entry of expected.json:
+Run it once per environment; each run adds its files and their entries to expected.json:
 
     pip install scikit-learn==1.0.2 numpy==1.19.5 lz4 'scipy<1.18'    (Python 3.8)
     python make.py 1.0
@@ -91,7 +91,7 @@ for name, (model, write) in cases.items():
     write(model, os.path.join(here, file))
     loaded = joblib.load(os.path.join(here, file))
     p = inputs(model)
-    # One value at a time, as the service asks; many files hold the same thresholds, so answers are kept once per model.
+    # One value at a time, as the service does; many files have the same thresholds, so answers are kept once per model.
     answers = [float(loaded.predict([value])[0]) for value in p]
     same = dict(dtype=str(model.X_thresholds_.dtype), x=[float(v) for v in model.X_thresholds_],
                 y=[float(v) for v in model.y_thresholds_], p=[float(v) for v in p], calibrated=answers)

@@ -1,8 +1,8 @@
-/** Planning and writing an image: places are handed out first, then every section writes its own. */
+/** Planning and writing an image: offsets are reserved first, then every section writes its own bytes. */
 
-/** Hands out places in the image before anything is written. */
-export class Plan {
-  /** @param bytes taken already */
+/** Reserves bytes of the image before anything is written. */
+export class ImagePlan {
+  /** @param bytes number of bytes reserved so far */
   constructor(public bytes: number) {}
 
   /** @returns the offset of `bytes` bytes, a multiple of `alignment` */
@@ -14,7 +14,7 @@ export class Plan {
 }
 
 /** The image while it is written, little-endian as WebAssembly reads it. Offsets are in bytes. */
-export class Sheet {
+export class ImageWriter {
   readonly view: DataView;
 
   constructor(readonly bytes: Uint8Array) {
@@ -38,4 +38,4 @@ export class Sheet {
 }
 
 /** Writes a planned section. */
-export type Write = (sheet: Sheet) => void;
+export type WriteSection = (writer: ImageWriter) => void;

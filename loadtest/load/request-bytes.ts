@@ -1,0 +1,22 @@
+/** A request as the bytes that the load generator sends. */
+import type { CheckedRequest } from './load.js';
+
+/**
+ * Host, Content-Type and Content-Length are on every request. They are also all that wrk sends with a POST script that
+ * sets Content-Type: no Accept, no User-Agent, no Connection. The request's own headers stand between them, so that a
+ * server that searches for Content-Length passes them.
+ */
+export function requestBytes(
+  target: { readonly path: string; readonly port: number },
+  { body, headers = {} }: CheckedRequest,
+): Uint8Array {
+  const payload = Buffer.from(body);
+  const lines = [
+    `POST ${target.path} HTTP/1.1`,
+    `Host: localhost:${target.port}`,
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+    'Content-Type: application/json',
+    `Content-Length: ${payload.length}`,
+  ];
+  return Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`), payload]);
+}

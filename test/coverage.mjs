@@ -1,0 +1,53 @@
+// `npm run coverage`: runs what `npm test` runs and says which lines of src/ and workers/ it ran, in every process and
+// thread; fails where a test does, or where less than FLOOR percent of the lines were run. A line that was run in part
+// counts as not run, and so do the lines of files that no test loads. Blank lines, comments and files of types alone do
+// not count; the kernel (WebAssembly) and generated code are left out.
+import { spawnSync } from 'node:child_process';
+import { readFileSync, readdirSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { CoverageReport } from 'monocart-coverage-reports';
+
+const FLOOR = 95;
+const FOLDERS = ['dist/src', 'dist/workers'];
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const out = join(root, 'coverage');
+const raw = join(out, 'raw');
+
+rmSync(out, { recursive: true, force: true });
+// Node writes a file there for each process and thread that ends, and hands the variable on to child processes.
+const tests = spawnSync(process.execPath, [join(root, 'test/run.mjs')], {
+  cwd: root,
+  stdio: 'inherit',
+  env: { ...process.env, NODE_V8_COVERAGE: raw },
+});
+if (tests.status !== 0) process.exit(tests.status ?? 1);
+
+const compiled = FOLDERS.flatMap((folder) =>
+  readdirSync(join(root, folder), { recursive: true }).map((file) => join(root, folder, String(file))),
+).filter((file) => file.endsWith('.js') && !file.includes('.generated.'));
+const sources = new Map(compiled.map((file) => [pathToFileURL(file).href, readFileSync(file, 'utf8')]));
+for (const [url, source] of sources)
+  if (source.replaceAll(/\/\*[^]*?\*\/|\/\/.*/g, '').trim() === 'export {};') sources.delete(url);
+const report = new CoverageReport({
+  name: 'Lightscore',
+  outputDir: out,
+  baseDir: root,
+  clean: false,
+  logging: 'error',
+  reports: ['v8', 'console-details'],
+  entryFilter: ({ url }) => sources.has(url),
+});
+await report.addFromDir(raw);
+// Of every file, that it was not run: that is all there is to say of those that no test loads.
+await report.add(
+  [...sources].map(([url, source]) => {
+    const ranges = [{ startOffset: 0, endOffset: source.length, count: 0 }];
+    return { url, source, scriptId: '', functions: [{ functionName: '', isBlockCoverage: true, ranges }] };
+  }),
+);
+const { summary } = await report.generate();
+rmSync(raw, { recursive: true });
+const { covered, total, pct } = summary.lines;
+console.log(`coverage: ${covered} of ${total} lines, ${pct}%; the floor is ${FLOOR}%`);
+if (pct < FLOOR) process.exit(1);
