@@ -1,4 +1,4 @@
-/** Answers and log lines that the kernel writes against those that the host writes: the same characters. */
+/** Compares answers and log lines that the kernel writes with those that the host writes: they must be identical. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
@@ -17,7 +17,7 @@ const features = model.card.featureNames.length;
 
 test.after(() => pool.close());
 
-/** One scored row, to be answered by the kernel. */
+/** A batch of one scored row that the kernel can answer. */
 function scored(row: readonly number[], id: string): Batch {
   const lane = model.takeLane('score');
   assert(lane !== undefined);
@@ -69,7 +69,7 @@ const id = fc.oneof(
   fc.string({ unit: fc.constantFrom(...Array.from('abcXYZ019 -_:./{}[],')), maxLength: 61 }),
 );
 
-test('an answer of the kernel is the answer of the host, character for character', () => {
+test('answers of the kernel and of the host are equal, character for character', () => {
   let written = 0;
   fc.assert(
     fc.property(
@@ -94,12 +94,12 @@ test('an answer of the kernel is the answer of the host, character for character
   assert(written > 1000, `only ${written} were written`);
 });
 
-test("usual values are written by the kernel; values that it cannot write, and rows without an id for it, are the host's", () => {
-  const usual = Array.from(
+test('the kernel writes common values, and leaves unsupported ones and rows without an id to the host', () => {
+  const common = Array.from(
     { length: features },
     (_, i) => [0, 1, 35, 0.4306502609109536, 1e-9, 123456.789, NaN, -2.5][i % 8],
   );
-  const batch = scored(usual, 'r');
+  const batch = scored(common, 'r');
   write(batch);
   assert.notEqual(batch.lane.answer(0, 0), undefined);
   batch.lane.rows[0] = 1e300;
@@ -119,7 +119,7 @@ test("usual values are written by the kernel; values that it cannot write, and r
   model.releaseLane(batch.lane);
 });
 
-test('log lines of the kernel carry what the answer says, whole, up to the last that has room', () => {
+test('log lines of the kernel have the values of the answer, and each is complete up to the last that fits', () => {
   const lines = new PredictionLines(pool);
   const batch = scored(
     Array.from({ length: features }, () => 1),
@@ -137,7 +137,8 @@ test('log lines of the kernel carry what the answer says, whole, up to the last 
   const expected = Array.from(
     { length: count },
     (_, i) =>
-      `{"request_id":"row '7'","confidence_score":${batch.lane.calibrated[0]},"inference_time_ms":${i},"model_version":"v1.0.0","timestamp":"now"}\n`,
+      `{"request_id":"row '7'","confidence_score":${batch.lane.calibrated[0]},"inference_time_ms":${i},` +
+      `"model_version":"v1.0.0","timestamp":"now"}\n`,
   );
   assert.equal(text, expected.join(''));
   model.releaseLane(batch.lane);

@@ -1,6 +1,6 @@
 /**
- * The hand-over between front end and worker, step by step: both ends of a mailbox on one thread, in the orders that
- * two threads can have.
+ * The hand-over between front end and worker, step by step: one thread calls both sides of a mailbox, in every order
+ * that two threads can produce.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -16,7 +16,7 @@ const TASK: ScoreTask = {
   explain: true,
 };
 
-test('a task arrives whole, with addresses beyond 2 GiB; its time comes back', () => {
+test('a task arrives complete, with addresses beyond 2 GiB, and its duration is returned', () => {
   const buffer = Mailbox.bufferFor(2);
   const [mailbox, other] = [new Mailbox(buffer, 1), new Mailbox(buffer, 0)];
   mailbox.post(TASK);
@@ -28,67 +28,67 @@ test('a task arrives whole, with addresses beyond 2 GiB; its time comes back', (
   assert.equal(other.isDone, true);
 });
 
-test('nothing is posted while a task is under way, which arrives as it was', () => {
+test('posting while a task is running throws and leaves that task unchanged', () => {
   const mailbox = new Mailbox(Mailbox.bufferFor(1), 0);
   mailbox.post(TASK);
   assert.throws(
     () => mailbox.post({ ...TASK, first: 0 }),
-    /^InvariantError: a task is posted to a mailbox while another one is under way$/,
+    /^InvariantError: a task is posted to a mailbox while another one is running$/,
   );
   assert.deepEqual(mailbox.wait(), TASK);
   mailbox.finish(1);
   assert.equal(mailbox.isDone, true);
 });
 
-test('whoever comes last sees the other: a task is found done, or its worker is asked for a message', () => {
+test('no completion is missed: the front end sees the task done, or the worker sees the request', () => {
   const mailbox = new Mailbox(Mailbox.bufferFor(1), 0);
   mailbox.post(TASK);
-  mailbox.askToBeWoken();
+  mailbox.requestWakeUp();
   assert.equal(mailbox.isDone, false);
-  assert.equal(mailbox.isAwaited(mailbox.finish(1)), true, 'asked before it was done');
+  assert.equal(mailbox.isWakeUpRequested(mailbox.finish(1)), true, 'requested before it was done');
 
   mailbox.post(TASK);
   const task = mailbox.finish(1);
-  assert.equal(mailbox.isAwaited(task), false, 'nobody sleeps');
-  mailbox.askToBeWoken();
-  assert.equal(mailbox.isDone, true, 'asked after it was done');
+  assert.equal(mailbox.isWakeUpRequested(task), false, 'not requested');
+  mailbox.requestWakeUp();
+  assert.equal(mailbox.isDone, true, 'requested after it was done');
 });
 
-test('a worker that is late to look whether it is awaited takes no message from the next task', () => {
+test('a worker that reads the request late does not use up the message of the next task', () => {
   const mailbox = new Mailbox(Mailbox.bufferFor(1), 0);
   mailbox.post(TASK);
   const first = mailbox.finish(1);
-  // The front end has seen it done, posted the next one, and goes to sleep; only then does the worker get on.
+  // The front end sees it done, posts the next one and goes to sleep; only then does the worker continue.
   mailbox.post(TASK);
-  mailbox.askToBeWoken();
+  mailbox.requestWakeUp();
   assert.equal(mailbox.isDone, false);
-  assert.equal(mailbox.isAwaited(first), false);
-  assert.equal(mailbox.isAwaited(mailbox.finish(1)), true);
+  assert.equal(mailbox.isWakeUpRequested(first), false);
+  assert.equal(mailbox.isWakeUpRequested(mailbox.finish(1)), true);
 });
 
-test('counts go past 2^31', () => {
+test('counters wrap around at 2^31', () => {
   const buffer = Mailbox.bufferFor(1);
   new Int32Array(buffer).fill(0x7fff_ffff, 0, 2);
   const mailbox = new Mailbox(buffer, 0);
   for (let i = 0; i < 3; i++) {
     mailbox.post(TASK);
     assert.equal(mailbox.isDone, false);
-    mailbox.askToBeWoken();
-    assert.equal(mailbox.isAwaited(mailbox.finish(1)), true);
+    mailbox.requestWakeUp();
+    assert.equal(mailbox.isWakeUpRequested(mailbox.finish(1)), true);
     assert.equal(mailbox.isDone, true);
   }
 });
 
-test('a worker whose turn is over does not attend; what it left undone is gone for the next one', () => {
+test('a worker of an earlier epoch cannot claim the mailbox, and its unfinished task is discarded', () => {
   const mailbox = new Mailbox(Mailbox.bufferFor(1), 0);
   const { epoch } = mailbox;
-  assert.equal(mailbox.isAttended, false);
-  assert.equal(mailbox.attend(epoch), true);
-  assert.equal(mailbox.isAttended, true);
+  assert.equal(mailbox.isClaimed, false);
+  assert.equal(mailbox.claim(epoch), true);
+  assert.equal(mailbox.isClaimed, true);
   mailbox.post(TASK);
   mailbox.reset();
-  assert.equal(mailbox.isAttended, false);
+  assert.equal(mailbox.isClaimed, false);
   assert.equal(mailbox.isDone, true);
-  assert.equal(mailbox.attend(epoch), false);
-  assert.equal(mailbox.attend(mailbox.epoch), true);
+  assert.equal(mailbox.claim(epoch), false);
+  assert.equal(mailbox.claim(mailbox.epoch), true);
 });

@@ -1,3 +1,4 @@
+/** The allocator of the shared memory, and the layout of lanes in it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
@@ -22,7 +23,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
   { maxLength: 120 },
 );
 
-test('regions are aligned, apart from each other, inside the memory, and keep their bytes', () => {
+test('regions are aligned, disjoint and inside the memory, and keep their bytes', () => {
   fc.assert(
     fc.property(steps, (sequence) => {
       const memory = new SharedMemory();
@@ -51,18 +52,18 @@ test('regions are aligned, apart from each other, inside the memory, and keep th
         regions.reduce((sum, { bytes }) => sum + Math.ceil(bytes / 64) * 64, 0),
       );
 
-      // Whatever the order in which they came and went, the free regions join to one again.
+      // Whatever the order of allocations, the free regions merge into one again.
       for (const { address } of regions) memory.free(address);
       assert.equal(memory.usedBytes, 0);
       const total = memory.totalBytes;
       assert.equal(memory.allocate(total - FIRST), FIRST);
-      assert.equal(memory.totalBytes, total, 'nothing had to grow');
+      assert.equal(memory.totalBytes, total, 'the memory did not grow');
     }),
     { numRuns: 150, seed: 4 },
   );
 });
 
-test('memory grows by what is missing, next to what is free at its end', () => {
+test('memory grows by what is missing beyond the free region at its end', () => {
   const memory = new SharedMemory();
   const first = memory.allocate(PAGE - 64);
   const before = memory.totalBytes;
@@ -71,7 +72,7 @@ test('memory grows by what is missing, next to what is free at its end', () => {
   assert.equal(memory.totalBytes, before + PAGE);
 });
 
-test('what 4 GiB cannot hold is refused, and the memory is as it was', () => {
+test('an allocation beyond 4 GiB is refused, and the memory is unchanged', () => {
   const memory = new SharedMemory();
   const address = memory.allocate(1000);
   assert.throws(() => memory.allocate(5 * 2 ** 30), { code: 'MODEL_UNSUPPORTED' });
@@ -80,15 +81,15 @@ test('what 4 GiB cannot hold is refused, and the memory is as it was', () => {
   assert.equal(memory.usedBytes, 0);
 });
 
-test('free regions lie apart: one that touches another joins it, one that reaches into another is refused', () => {
+test('free regions are disjoint: touching ones are merged, overlapping ones are refused', () => {
   const regions = new FreeRegions();
   regions.give({ address: 1024, bytes: 256 });
   regions.give({ address: 2048, bytes: 256 });
   for (const [address, bytes, fault] of [
-    [1024, 256, /^InvariantError: a region is freed that is free already$/],
-    [1088, 64, /^InvariantError: a region is freed that is free already$/],
-    [960, 128, /^InvariantError: a region is freed that reaches into a free one$/],
-    [1280, 832, /^InvariantError: a region is freed that reaches into a free one$/],
+    [1024, 256, /^InvariantError: a region is freed that is already free$/],
+    [1088, 64, /^InvariantError: a region is freed that is already free$/],
+    [960, 128, /^InvariantError: a region is freed that overlaps the next free one$/],
+    [1280, 832, /^InvariantError: a region is freed that overlaps the next free one$/],
   ] as const)
     assert.throws(() => regions.give({ address, bytes }), fault);
   assert.equal(regions.bytes, 512);
@@ -98,23 +99,23 @@ test('free regions lie apart: one that touches another joins it, one that reache
   assert.equal(regions.bytes, 0);
 });
 
-test('a memory whose regions are not the whole of it says so', () => {
+test('a memory whose regions do not add up to its size throws', () => {
   const memory = new SharedMemory();
   const address = memory.allocate(1000);
   memory.memory.grow(1);
-  const fault = /^InvariantError: the free regions of the shared memory and those in use do not add up to the whole$/;
+  const fault = /^InvariantError: the free and the used regions of the shared memory do not add up to its size$/;
   assert.throws(() => memory.allocate(1000), fault);
   assert.throws(() => memory.free(address), fault);
 });
 
-test('a region of no bytes is refused', () => {
+test('an allocation whose size is not positive is refused', () => {
   const memory = new SharedMemory();
   for (const bytes of [0, -64, NaN])
-    assert.throws(() => memory.allocate(bytes), /^InvariantError: a region of no bytes is asked for$/);
+    assert.throws(() => memory.allocate(bytes), /^InvariantError: the size of an allocation is not positive$/);
   assert.equal(memory.usedBytes, 0);
 });
 
-test('the parts of a lane lie apart, within its bytes, whatever the shape of the model', () => {
+test('the parts of a lane are disjoint and inside it, whatever the shape of the model', () => {
   const shape = fc.record({
     features: fc.integer({ min: 1, max: 3000 }),
     outputs: fc.integer({ min: 1, max: 20 }),
@@ -123,8 +124,8 @@ test('the parts of a lane lie apart, within its bytes, whatever the shape of the
     explain: fc.constant(undefined),
   });
   fc.assert(
-    fc.property(shape, fc.integer({ min: 1, max: 300 }), (of, capacity) => {
-      const plan = planLane(of, capacity, 'score');
+    fc.property(shape, fc.integer({ min: 1, max: 300 }), (modelShape, capacity) => {
+      const plan = planLane(modelShape, capacity, 'score');
       const starts = [...plan.offsets.values()];
       for (const [i, start] of starts.entries()) {
         assert.equal(start % 16, 0);

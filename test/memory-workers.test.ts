@@ -1,3 +1,4 @@
+/** The memory that a server needs by number of workers, on a model enlarged to tens of MiB. */
 import assert from 'node:assert/strict';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,13 +9,10 @@ import { MODELS, type ServerProcess, startServer } from './support/server.js';
 
 const golden = readGolden();
 const COPIES = 30;
-/**
- * More than the lane in which each worker's first scores were checked. Most of it is room for answers, touched when
- * used.
- */
+/** Allowance for the lanes of each further worker. Most of a lane is space for answers, resident only once used. */
 const LANE_BYTES = 2 ** 19;
 
-/** v1.0.0 with all its trees `copies` times over: a model of any size, without training. */
+/** Repeats all trees of a model `copies` times: a model of any size, without training. */
 function enlarged(text: string, copies: number): string {
   const first = text.indexOf('Tree=0\n');
   const end = text.indexOf('end of trees');
@@ -51,7 +49,7 @@ async function footprint(server: ServerProcess): Promise<Footprint> {
   };
 }
 
-test('one booster, however many workers: the shared memory grows by lanes only, and a worker adds far less than the model', async (t) => {
+test('however many workers, the booster is in memory once: a worker adds lanes, far less than the model', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'lightscore-large-'));
   t.after(() => rmSync(folder, { recursive: true }));
   cpSync(join(MODELS, 'v1.0.0'), join(folder, 'v1.0.0'), { recursive: true });
@@ -70,7 +68,7 @@ test('one booster, however many workers: the shared memory grows by lanes only, 
   t.diagnostic(JSON.stringify(found));
   assert(one.image > 24 * 2 ** 20, `an image of ${one.image} bytes`);
   assert(four.shared - one.shared <= 3 * LANE_BYTES, `${four.shared - one.shared} bytes more`);
-  assert(four.shared < four.image + 4 * 2 ** 20, 'the image once, and some lanes');
+  assert(four.shared < four.image + 4 * 2 ** 20, 'one image and some lanes');
   const perWorker = (four.resident - one.resident) / 3;
   assert(
     perWorker < 0.6 * one.image,

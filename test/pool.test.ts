@@ -1,4 +1,4 @@
-/** The pool of workers and its mailboxes when threads die at bad moments. */
+/** The pool of workers and its mailboxes when threads die at unfavourable moments. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { ScoringPool } from '../src/scoring/pool.js';
@@ -26,12 +26,12 @@ function setUp(t: TestContext, workers: number): { pool: ScoringPool; task: Scor
   };
 }
 
-/** Keeps this thread from looking at anything, as a long turn of its event loop does. */
+/** Blocks this thread, as a long turn of its event loop does. */
 function stall(milliseconds: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
 }
 
-test('a worker that dies when it is done and another task waits: what was done is done, and the pool goes on', async (t) => {
+test('a worker that dies after a task, with another one waiting, loses neither', async (t) => {
   const { pool, task } = setUp(t, 1);
   await pool.run(task);
   for (let round = 0; round < 5; round++) {
@@ -45,7 +45,7 @@ test('a worker that dies when it is done and another task waits: what was done i
   }
 });
 
-test('more tasks than workers wait their turn, whichever workers die', async (t) => {
+test('more tasks than workers are queued and all of them finish, even if a worker dies', async (t) => {
   const { pool, task } = setUp(t, 2);
   await pool.run(task);
   let failed = 0;

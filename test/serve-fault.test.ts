@@ -8,7 +8,7 @@ import { SEVERAL } from './support/several-acceptors.js';
 
 const golden = readGolden();
 const WOUNDABLE = { NODE_OPTIONS: `--import=${new URL('support/wound-server.js', import.meta.url).href}` };
-const BROKEN = /InvariantError.*more is given back to a quota than was taken of it/;
+const BROKEN = /InvariantError.*more is given back to a quota than was taken from it/;
 
 for (const [what, setting] of [
   ['', {}],

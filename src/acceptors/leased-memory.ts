@@ -120,7 +120,7 @@ export class MemoryLender {
   /** Keeps a model's image alive until the acceptor frees its address. */
   lendImage(model: ServedModel): void {
     model.hold();
-    this.#lend(model.image, () => model.letGo());
+    this.#lend(model.image, () => model.release());
   }
 
   /** Takes everything back: the acceptor's thread and its workers have ended. */

@@ -2,7 +2,7 @@
 import type { Config } from '../config/config.js';
 import { MAX_PARTIAL_BYTES } from '../http/body.js';
 import { RateLimiter } from '../access/rate-limiter.js';
-import { MOST_LANE_BYTES } from '../scoring/batcher.js';
+import { MAX_LANE_BYTES } from '../scoring/batcher.js';
 import { OwnQuota, type Quota, SharedQuota } from '../scoring/quota.js';
 import { MAX_WAITING_BYTES } from '../telemetry/log.js';
 
@@ -19,7 +19,7 @@ export interface Limits {
 export function ownLimits({ access, http, scoring }: Config): Limits {
   return {
     rows: new OwnQuota(scoring.queueRows),
-    laneBytes: new OwnQuota(MOST_LANE_BYTES),
+    laneBytes: new OwnQuota(MAX_LANE_BYTES),
     partialBytes: new OwnQuota(MAX_PARTIAL_BYTES),
     connections: new OwnQuota(http.maxConnections),
     rate: access.rateLimit > 0 ? new RateLimiter(RateLimiter.table(), access.rateLimit) : undefined,
@@ -59,7 +59,7 @@ export interface SharedLimits extends Limits {
 export function sharedLimits({ access, http, scoring }: Config, cells: LimitCells, acceptor: number): SharedLimits {
   const quotas = {
     rows: new SharedQuota(cells.rows, scoring.queueRows, acceptor),
-    laneBytes: new SharedQuota(cells.laneBytes, MOST_LANE_BYTES, acceptor),
+    laneBytes: new SharedQuota(cells.laneBytes, MAX_LANE_BYTES, acceptor),
     partialBytes: new SharedQuota(cells.partialBytes, MAX_PARTIAL_BYTES, acceptor),
     connections: new SharedQuota(cells.connections, http.maxConnections, acceptor),
     lineCharacters: new SharedQuota(cells.lineCharacters, MAX_WAITING_BYTES, acceptor),

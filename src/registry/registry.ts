@@ -300,8 +300,8 @@ export class ModelRegistry {
   }
 
   /**
-   * Returns the newest entry of a version that can serve at once. With a fingerprint, only an entry that was loaded from
-   * files with that fingerprint counts.
+   * Returns the newest entry of a version that can serve at once. With a fingerprint, the entry must have been loaded
+   * from files with that fingerprint.
    */
   #ready(version: string, fingerprint?: string): ModelVersion | undefined {
     return this.#versions.findLast(

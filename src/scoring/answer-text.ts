@@ -1,23 +1,23 @@
 /**
- * What a model fixes in every answer and in every log line, prepared once: for the kernel in shared memory, for the
- * host as strings.
+ * The constant parts of a model's answers and log lines, prepared once: in shared memory for the kernel, as strings for
+ * the host.
  */
 import * as L from '../../workers/kernel/layout.js';
 import type { ModelCard } from './model-card.js';
 
 export interface AnswerPieces {
-  /** Up to the score. */
+  /** The text up to the score. */
   readonly head: string;
-  /** From the score to the first feature. */
+  /** The text from the score to the first feature. */
   readonly features: string;
-  /** Per feature: up to its value, and from there to its contribution. */
+  /** For each feature, the text up to its value, and from there to its contribution. */
   readonly beforeValue: readonly string[];
   readonly afterValue: readonly string[];
-  /** From the last feature to the milliseconds. */
+  /** The text from the last feature to the milliseconds. */
   readonly versions: string;
-  /** From the milliseconds to the request id. */
+  /** The text from the milliseconds to the request id. */
   readonly id: string;
-  /** Of a log line: from the request id to the score, to the milliseconds, to what ends every line of a batch. */
+  /** The parts of a log line: from the request id to the score, to the milliseconds, to the common end of a batch. */
   readonly logScore: string;
   readonly logTime: string;
   readonly logVersion: string;
@@ -38,23 +38,23 @@ export function answerPieces({ featureNames, importance, modelVersion, calibrati
   };
 }
 
-/** Pieces in the header. */
+/** Number of pieces in the header. */
 const FIXED_PIECES = 7;
 
-/** The pieces as the kernel reads them; the layout is drawn in `workers/kernel/layout.ts`. */
+/** The pieces as the kernel reads them; `workers/kernel/layout.ts` documents the layout. */
 export class AnswerText {
   readonly #pieces: readonly Buffer[];
-  /** Bytes of shared memory that it takes. */
+  /** Size in shared memory. */
   readonly bytes: number;
   /** Bytes from one answer to the next in a lane. */
   readonly answerBytes: number;
-  /** Most bytes of a log line, but for what begins and ends it. */
+  /** Maximum size of a log line without its beginning and end. */
   readonly lineBytes: number;
 
   constructor(card: ModelCard) {
     const pieces = answerPieces(card);
     const { head, features, versions, id, logScore, logTime, logVersion } = pieces;
-    // In the order of the header's fields.
+    // The pieces are in the order of the header's fields.
     const fixed = [head, features, versions, id, logScore, logTime, logVersion].map((piece) => Buffer.from(piece));
     const before = pieces.beforeValue.map((piece) => Buffer.from(piece));
     const after = pieces.afterValue.map((piece) => Buffer.from(piece));
@@ -64,28 +64,30 @@ export class AnswerText {
       L.TEXT_FEATURE_BYTES * before.length +
       this.#pieces.reduce((sum, piece) => sum + piece.length, 0) +
       L.COPY_BYTES;
-    const ofFeature = before
+    const featureBytes = before
       .map((piece, f) => piece.length + after[f].length + 2 * L.NUMBER_BYTES + 2)
       .toSorted((a, b) => b - a);
-    const ofFeatures = ofFeature.slice(0, L.RANKED).reduce((a, b) => a + b, 0);
-    const [ofHead, ofTop, ofVersions, ofId, ofLogScore, ofLogTime, ofLogVersion] = fixed.map((piece) => piece.length);
-    const most =
+    const rankedBytes = featureBytes.slice(0, L.RANKED).reduce((a, b) => a + b, 0);
+    const [headBytes, topBytes, versionsBytes, idBytes, logScoreBytes, logTimeBytes, logVersionBytes] = fixed.map(
+      (piece) => piece.length,
+    );
+    const maxBytes =
       L.ANSWER_HEADER_BYTES +
-      ofHead +
+      headBytes +
       L.NUMBER_BYTES +
-      ofTop +
-      ofFeatures +
-      ofVersions +
+      topBytes +
+      rankedBytes +
+      versionsBytes +
       L.NUMBER_BYTES +
-      ofId +
+      idBytes +
       L.ID_BYTES +
       L.COPY_BYTES;
-    this.answerBytes = Math.ceil(most / L.COPY_BYTES) * L.COPY_BYTES;
+    this.answerBytes = Math.ceil(maxBytes / L.COPY_BYTES) * L.COPY_BYTES;
     this.lineBytes =
-      L.ID_BYTES + ofLogScore + L.NUMBER_BYTES + ofLogTime + L.NUMBER_BYTES + ofLogVersion + L.COPY_BYTES;
+      L.ID_BYTES + logScoreBytes + L.NUMBER_BYTES + logTimeBytes + L.NUMBER_BYTES + logVersionBytes + L.COPY_BYTES;
   }
 
-  /** @param address where `bytes` of the memory are free for it */
+  /** @param address of a region of `bytes` */
   write({ buffer }: WebAssembly.Memory, address: number): void {
     const header = new Int32Array(buffer, address, L.TEXT_HEADER_BYTES / 4 + 2 * (this.#pieces.length - FIXED_PIECES));
     const text = new Uint8Array(buffer, address, this.bytes);

@@ -1,16 +1,16 @@
 /**
- * Adaptive micro-batching: gathers rows in lanes and hands them to workers. There is no timer: a batch closes when the
- * turn of the event loop ends and a worker is free; while all are busy rows gather. A worker gets as many of a batch's
- * rows at once as a cap allows that follows the measured cost per row. The lanes are the queue: a row is written once,
- * into the lane from which it will be scored.
+ * Adaptive micro-batching: gathers rows in lanes and hands them to workers. No timer delays a batch: it closes when the
+ * turn of the event loop ends and a worker is free. While all workers are busy, rows gather. A cap, which follows the
+ * measured cost per row, limits how many rows of a batch a worker gets at once. The lanes are the queue: a row is
+ * written once, into the lane from which it will be scored.
  *
  *     admit -> open lane (one per kind) --full--> ready lanes --worker free--> worker -> scored
  *                    |                                 ^                         |
  *                    |                                 '---rows past the cap-----'
  *                    '-------------end of the turn, worker free---------------^
  *
- * Everything here runs on one thread; the races are with workers that die, and with requests that are answered early
- * (client gone, deadline passed) while their rows are on the way.
+ * Everything here runs on one thread. The races are with workers that die, and with requests that end early (client
+ * gone, deadline passed) while a worker scores their rows.
  */
 import { InvariantError, invariant } from '../invariant.js';
 import { FreeWorkers } from './free-workers.js';
@@ -26,50 +26,48 @@ import type { ServedModel } from './served-model.js';
 export interface PendingRequest {
   readonly kind: LaneKind;
   readonly rowCount: number;
-  /** Answered, refused, or its client gone: its rows need no more work. */
+  /** The request was answered or refused, or its client is gone: its rows need no more work. */
   readonly settled: boolean;
-  /** When it is given up if no worker has taken it, performance.now() milliseconds. */
+  /** When it fails unless a worker has started on it, performance.now() milliseconds. */
   readonly deadline: number;
-  /**
-   * Writes row `row` to the lane's row `at`, in the model's order of features, and whether the kernel is to answer it.
-   */
+  /** Writes row `row` to the lane's row `at`, in the model's order of features, with an id if the kernel answers it. */
   writeRow(row: number, lane: Lane, at: number): void;
-  /** Row `row` stands scored in `batch` at `laneRow`. Called once per row, also when settled. */
+  /** The scores of row `row` are in `batch` at `laneRow`. Called once per row that was scored, also when settled. */
   scored(row: number, batch: Batch, laneRow: number): void;
   /** Its rows will not be scored. */
   failed(reason: 'deadline' | 'worker'): void;
 }
 
-/** Work for which a worker is taken only where nothing else wants it, one batch at a time. */
-export interface SpareWork {
-  /** A batch of one request that never settles; its rows are delivered to it. */
+/** Work that gets a worker only while no request waits for one, one batch at a time. */
+export interface BackgroundWork {
+  /** A batch whose rows all belong to one request that never settles. */
   next(): Batch | undefined;
-  /** Set by the batcher; to be called when `next` has something. */
-  whenReady: () => void;
+  /** The batcher sets this; call it when `next` has a batch. */
+  onReady: () => void;
 }
 
 export type ScoringMode = 'pool' | 'auto' | 'inline';
 
 export interface BatcherOptions {
   readonly mode: ScoringMode;
-  /** Most rows that wait for a worker. */
+  /** Maximum number of rows that wait for a worker. */
   readonly queueRows: number;
-  /** Where several batchers share them: the limits on waiting rows and on MOST_LANE_BYTES. */
+  /** Limits on waiting rows and on lane bytes that several batchers share; by default each batcher has its own. */
   readonly quotas?: { readonly rows: Quota; readonly laneBytes: Quota };
 }
 
-/** One lane's worth of rows, all scored by the same model. */
+/** The rows in one lane, all scored by the same model. */
 export class Batch {
-  /** Rows written. */
+  /** Number of rows written. */
   count = 0;
-  /** Rows before it were given up. */
+  /** The first row that still has to be scored: rows before it were scored or dropped. */
   first = 0;
-  /** When its first row came, performance.now() milliseconds. */
+  /** When its first row arrived, performance.now() milliseconds. */
   opened = 0;
-  /** When its scores were there to be answered with, performance.now() milliseconds. */
+  /** When its latest scores were ready, performance.now() milliseconds. */
   delivered = 0;
   readonly requests: PendingRequest[] = [];
-  /** Per lane row, which row of its request it is. */
+  /** For each row of the lane, its index within its request. */
   readonly rows: number[] = [];
 
   constructor(
@@ -78,9 +76,9 @@ export class Batch {
   ) {}
 }
 
-/** What operators want to know, counted without a label object in sight. */
+/** Receives what the metrics count, as plain arguments: no label object is allocated for a batch. */
 export interface BatchObserver {
-  /** A batch of `rows` was handed over, its first row having waited `waitSeconds`. */
+  /** `rows` rows of a batch were handed over; the first row of the batch waited `waitSeconds`. */
   dispatched(rows: number, waitSeconds: number, inline: boolean): void;
   /** Rows of a batch were scored; called after every row was delivered. */
   delivered(batch: Batch): void;
@@ -89,21 +87,26 @@ export interface BatchObserver {
   answerFailed(error: unknown): void;
 }
 
-/** A worker should not be kept for longer at once, in microseconds; rows that come meanwhile wait for it. */
+/** How long a batch should keep a worker at most, in microseconds: rows that arrive meanwhile wait for it. */
 const BATCH_BUDGET_US = 2000;
-/** Fewest rows that a worker is given at once, however slow the model. */
-const LEAST_CAP: Readonly<Record<LaneKind, number>> = { score: 16, explain: 1 };
-/** Weight of the newest batch in the running means. */
-const NEWEST = 0.1;
-/** What the hand-over to a worker and back costs until it has been measured, in microseconds. */
-const HANDOVER_US = 65;
-/** A batch is given to a fresh worker this often before its requests are told that it failed. */
-const ATTEMPTS = 3;
+/** Lower bound of the cap on the rows that a worker gets at once, however slow the model. */
+const MIN_CAP: Readonly<Record<LaneKind, number>> = { score: 16, explain: 1 };
+/** Weight of the newest batch in the moving averages. */
+const NEWEST_WEIGHT = 0.1;
+/** Initial estimate of what handing a batch to a worker and back costs, in microseconds. */
+const INITIAL_HANDOVER_US = 65;
+/** How often a batch is given to a worker before its requests fail. */
+const MAX_ATTEMPTS = 3;
+/** How often waiting rows are checked for passed deadlines. */
 const SWEEP_MS = 50;
-/** Bytes of all lanes that wait or are being scored: rows of a model with thousands of features are large. */
-export const MOST_LANE_BYTES = 256 * 2 ** 20;
+/** Limit on all lanes that wait or are being scored: rows of a model with thousands of features are large. */
+export const MAX_LANE_BYTES = 256 * 2 ** 20;
 
 export class Batcher {
+  readonly #pool: ScoringPool<Regions>;
+  readonly #mode: ScoringMode;
+  readonly #observer: BatchObserver;
+  readonly #background: BackgroundWork | undefined;
   readonly #open: Record<LaneKind, Batch | undefined> = { score: undefined, explain: undefined };
   #ready: Batch[] = [];
   readonly #workers: FreeWorkers;
@@ -111,36 +114,40 @@ export class Batcher {
   readonly #laneBytes: Quota;
   #scheduled = false;
   #sweeper: NodeJS.Timeout | undefined;
-  #spareRuns = false;
+  #backgroundRuns = false;
   readonly #rowCostUs: Record<LaneKind, number> = { score: 1, explain: 500 };
-  #handoverUs = HANDOVER_US;
+  #handoverUs = INITIAL_HANDOVER_US;
 
   constructor(
-    private readonly pool: ScoringPool<Regions>,
-    private readonly options: BatcherOptions,
-    private readonly observer: BatchObserver,
-    private readonly spare?: SpareWork,
+    pool: ScoringPool<Regions>,
+    { mode, queueRows, quotas }: BatcherOptions,
+    observer: BatchObserver,
+    background?: BackgroundWork,
   ) {
+    this.#pool = pool;
+    this.#mode = mode;
+    this.#observer = observer;
+    this.#background = background;
     this.#workers = new FreeWorkers(pool.workers);
-    this.#waiting = options.quotas?.rows ?? new OwnQuota(options.queueRows);
-    this.#laneBytes = options.quotas?.laneBytes ?? new OwnQuota(MOST_LANE_BYTES);
-    if (spare !== undefined) spare.whenReady = () => this.#schedule();
+    this.#waiting = quotas?.rows ?? new OwnQuota(queueRows);
+    this.#laneBytes = quotas?.laneBytes ?? new OwnQuota(MAX_LANE_BYTES);
+    if (background !== undefined) background.onReady = () => this.#schedule();
   }
 
-  /** Rows waiting for a worker. */
+  /** Number of rows that wait for a worker. */
   get waitingRows(): number {
     return this.#waiting.taken;
   }
 
-  /** Rows waiting or being scored. */
+  /** Number of rows that wait or are being scored. */
   get rows(): number {
     return this.#waiting.taken + this.#workers.rows;
   }
 
   /**
    * Queues all rows of a request for `model`, in order.
-   * @returns false where the queue or the shared memory has no room for them; the caller then refuses the request, and
-   * rows that were queued before that showed are dropped with it
+   * @returns false if the queue is full or the shared memory is not large enough. The caller must then settle the
+   * request; the rows of it that were already queued are dropped.
    */
   admit(request: PendingRequest, model: ServedModel): boolean {
     const { kind, rowCount } = request;
@@ -149,7 +156,7 @@ export class Batcher {
       const batch = this.#openBatch(kind, model);
       if (batch === undefined) {
         this.#waiting.give(rowCount - row);
-        // What was queued of it is dropped in the next turn, and the lanes that it took are free again.
+        // The next turn drops the rows that were queued, and releases their lanes.
         this.#schedule();
         return false;
       }
@@ -168,7 +175,7 @@ export class Batcher {
     return true;
   }
 
-  /** The batch that takes the next row; undefined where there is no memory for another one. */
+  /** The batch that takes the next row; undefined if there is not enough memory for another batch. */
   #openBatch(kind: LaneKind, model: ServedModel): Batch | undefined {
     const open = this.#open[kind];
     if (open !== undefined && open.model === model) return open;
@@ -195,18 +202,18 @@ export class Batcher {
     batch.model.releaseLane(batch.lane);
   }
 
-  /** Stops the timer; nothing may be waiting. */
+  /** Stops the timer that checks deadlines; no row may be waiting. */
   close(): void {
     clearInterval(this.#sweeper);
     this.#sweeper = undefined;
   }
 
-  /** Most rows that a worker is given at once. */
+  /** Maximum number of rows that a worker gets at once. */
   #cap(kind: LaneKind): number {
-    return Math.max(LEAST_CAP[kind], Math.floor(BATCH_BUDGET_US / this.#rowCostUs[kind]));
+    return Math.max(MIN_CAP[kind], Math.floor(BATCH_BUDGET_US / this.#rowCostUs[kind]));
   }
 
-  /** Once per turn of the event loop, after all of its requests have been read. */
+  /** Dispatches once per turn of the event loop, after all requests of the turn have been read. */
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
@@ -229,7 +236,7 @@ export class Batcher {
     while (this.#workers.free > 0) {
       const batch = this.#next();
       if (batch === undefined) {
-        this.#runSpare();
+        this.#runBackground();
         return;
       }
       this.#dropSettled(batch);
@@ -238,7 +245,7 @@ export class Batcher {
         this.#start(batch) &&
         (this.#ready.length > 0 || this.#open.score !== undefined || this.#open.explain !== undefined)
       ) {
-        // Scored on the spot: the sockets get their turn before the next batch.
+        // The batch was scored on this thread: the sockets get their turn before the next batch.
         this.#schedule();
         return;
       }
@@ -246,8 +253,8 @@ export class Batcher {
   }
 
   /**
-   * Gives up the rows at the front whose requests are settled or past their deadline, before they cost a worker.
-   * Rows stand in order of arrival and all requests have the same time, so no expired row stands behind a live one.
+   * Drops the rows at the front whose requests are settled or past their deadline, before a worker spends time on them.
+   * Rows are in order of arrival and all requests have the same timeout, so no expired row follows a live one.
    */
   #dropSettled(batch: Batch): void {
     const now = performance.now();
@@ -261,18 +268,21 @@ export class Batcher {
     this.#waiting.give(batch.first - first);
   }
 
-  /** Scores rows from the batch's first on, as many as the cap allows. Returns whether that is done already. */
+  /**
+   * Starts to score the batch from its first row on, as many rows as the cap allows.
+   * @returns true if they were scored on this thread and are done
+   */
   #start(batch: Batch): boolean {
-    const { mode } = this.options;
+    const mode = this.#mode;
     const { kind } = batch.lane.plan;
     const end = Math.min(batch.count, batch.first + this.#cap(kind));
     const rows = end - batch.first;
     this.#waiting.give(rows);
     const started = performance.now();
     const inline = mode === 'inline' || (mode === 'auto' && rows * this.#rowCostUs[kind] < this.#handoverUs);
-    this.observer.dispatched(rows, (started - batch.opened) / 1000, inline);
+    this.#observer.dispatched(rows, (started - batch.opened) / 1000, inline);
     if (inline) {
-      this.#learn(kind, rows, runTask(this.pool.kernels, taskOf(batch, end)) * 1000);
+      this.#updateRowCost(kind, rows, runTask(this.#pool.kernels, taskOf(batch, end)) * 1000);
       this.#deliver(batch, end);
       return true;
     }
@@ -284,27 +294,27 @@ export class Batcher {
   #run(batch: Batch, end: number, attempt: number, started: number): void {
     const { kind } = batch.lane.plan;
     const rows = end - batch.first;
-    this.pool.run(taskOf(batch, end)).then(
+    this.#pool.run(taskOf(batch, end)).then(
       (micros) => {
-        this.#workers.giveBack(rows);
-        this.#learn(kind, rows, micros);
-        this.#handoverUs += NEWEST * ((performance.now() - started) * 1000 - micros - this.#handoverUs);
-        // The worker gets its next batch before this one is answered: answering takes longer than scoring. The rest of
-        // this one has to wait for its answers, as both share a lane.
+        this.#workers.release(rows);
+        this.#updateRowCost(kind, rows, micros);
+        this.#handoverUs += NEWEST_WEIGHT * ((performance.now() - started) * 1000 - micros - this.#handoverUs);
+        // The worker gets its next batch before this one is answered, as answering takes longer than scoring. The rest
+        // of this batch is queued again by `#finish`, after the answers.
         this.#dispatch();
         this.#deliver(batch, end);
       },
       (error: unknown) => {
-        // This thread's own bug, which another worker would meet as well.
+        // A bug on this thread: another worker would not help.
         if (error instanceof InvariantError) throw error;
-        // The worker died in mid-batch. Its rows stand untouched in the lane, so they go to another worker; scores that
-        // it may have written are written again.
-        this.observer.workerFailed(error);
-        if (attempt < ATTEMPTS) {
+        // The worker died during the batch. The rows in the lane are unchanged, so another worker scores them, and
+        // overwrites whatever the first one has written.
+        this.#observer.workerFailed(error);
+        if (attempt < MAX_ATTEMPTS) {
           this.#run(batch, end, attempt + 1, started);
           return;
         }
-        this.#workers.giveBack(rows);
+        this.#workers.release(rows);
         for (let at = batch.first; at < end; at++) {
           if (!batch.requests[at].settled) batch.requests[at].failed('worker');
         }
@@ -314,60 +324,60 @@ export class Batcher {
     );
   }
 
-  #runSpare(): void {
-    const batch = this.#spareRuns ? undefined : this.spare?.next();
+  #runBackground(): void {
+    const batch = this.#backgroundRuns ? undefined : this.#background?.next();
     if (batch === undefined) return;
-    this.#spareRuns = true;
+    this.#backgroundRuns = true;
     this.#workers.take(0);
     const { strategy, image } = batch.model;
-    const over = (): void => {
-      this.#spareRuns = false;
-      this.#workers.giveBack(0);
+    const workerDone = (): void => {
+      this.#backgroundRuns = false;
+      this.#workers.release(0);
       this.#dispatch();
     };
-    this.pool
+    this.#pool
       .run({ strategy, image, text: 0, lane: batch.lane.address, first: 0, end: batch.count, explain: false })
       .then(
         () => {
-          over();
-          this.#hand(batch, batch.count);
+          workerDone();
+          this.#handOver(batch, batch.count);
           batch.model.releaseLane(batch.lane);
         },
         (error: unknown) => {
           if (error instanceof InvariantError) throw error;
-          this.observer.workerFailed(error);
+          this.#observer.workerFailed(error);
           batch.requests[0].failed('worker');
           batch.model.releaseLane(batch.lane);
-          over();
+          workerDone();
         },
       );
   }
 
-  #learn(kind: LaneKind, rows: number, micros: number): void {
-    this.#rowCostUs[kind] += NEWEST * (micros / rows - this.#rowCostUs[kind]);
+  #updateRowCost(kind: LaneKind, rows: number, micros: number): void {
+    this.#rowCostUs[kind] += NEWEST_WEIGHT * (micros / rows - this.#rowCostUs[kind]);
   }
 
   #deliver(batch: Batch, end: number): void {
     batch.delivered = performance.now();
-    this.#hand(batch, end);
-    this.observer.delivered(batch);
+    this.#handOver(batch, end);
+    this.#observer.delivered(batch);
     this.#finish(batch, end);
   }
 
-  /** Hands every request its scores. One that cannot be answered takes no other with it. */
-  #hand(batch: Batch, end: number): void {
+  /** Hands every request its scores. A request that cannot be answered does not affect the others. */
+  #handOver(batch: Batch, end: number): void {
     for (let at = batch.first; at < end; at++) {
       const request = batch.requests[at];
       try {
         request.scored(batch.rows[at], batch, at);
       } catch (error) {
-        this.observer.answerFailed(error);
+        this.#observer.answerFailed(error);
         if (!request.settled) request.failed('worker');
       }
     }
   }
 
-  /** The rows up to `end` are done with: gives the lane back, or puts the rest of the batch in front of all others. */
+  /** The rows up to `end` are done: releases the lane, or puts the rest of the batch at the front of the queue. */
   #finish(batch: Batch, end: number): void {
     batch.first = end;
     if (end === batch.count) {
@@ -378,9 +388,7 @@ export class Batcher {
     this.#schedule();
   }
 
-  /**
-   * Refuses what has waited past its deadline while every worker was busy; its rows are dropped when their turn comes.
-   */
+  /** Fails requests whose deadline passes while every worker is busy; `#dropSettled` drops their rows later. */
   #sweep(): void {
     if (this.#waiting.taken === 0) {
       this.close();
@@ -398,7 +406,7 @@ export class Batcher {
   }
 }
 
-/** The rows of a batch from its first on: explained, or answered. */
+/** The task that scores the rows of a batch from its first to `end`, with contributions or with answers. */
 function taskOf({ model, lane, first }: Batch, end: number): ScoreTask {
   const explain = lane.plan.kind === 'explain';
   return {

@@ -1,4 +1,4 @@
-/** The free regions of the shared memory: ascending by address, apart from each other, joined where they touch. */
+/** The free regions of the shared memory, in ascending order of address: disjoint, and merged where they touch. */
 import { invariant } from '../invariant.js';
 
 export interface Region {
@@ -10,20 +10,20 @@ export class FreeRegions {
   readonly #regions: Region[] = [];
   #bytes = 0;
 
-  /** Bytes of all of them. */
+  /** Total size of the free regions. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Bytes of the one that ends at `end`; 0 where there is none. */
+  /** Size of the free region that ends at `end`; 0 if there is none. */
   bytesBefore(end: number): number {
     const last = this.#regions.at(-1);
     return last !== undefined && last.address + last.bytes === end ? last.bytes : 0;
   }
 
   /**
-   * Takes `bytes` of the first region that has them.
-   * @returns their address; undefined where no region is large enough
+   * Takes `bytes` from the first region that is large enough.
+   * @returns their address; undefined if no region is large enough
    */
   take(bytes: number): number | undefined {
     const fits = this.#regions.findIndex((region) => region.bytes >= bytes);
@@ -46,17 +46,20 @@ export class FreeRegions {
     const next = this.#regions[at];
     invariant(
       before === undefined || before.address + before.bytes <= address,
-      'a region is freed that is free already',
+      'a region is freed that is already free',
     );
-    invariant(next === undefined || address + bytes <= next.address, 'a region is freed that reaches into a free one');
+    invariant(
+      next === undefined || address + bytes <= next.address,
+      'a region is freed that overlaps the next free one',
+    );
     this.#regions.splice(at, 0, { address, bytes });
     this.#bytes += bytes;
-    this.#join(at);
-    this.#join(at - 1);
+    this.#merge(at);
+    this.#merge(at - 1);
   }
 
-  /** Joins region `i` with the next one where they touch. */
-  #join(i: number): void {
+  /** Merges region `i` with the next one if they touch. */
+  #merge(i: number): void {
     const region = this.#regions[i];
     const next = this.#regions[i + 1];
     if (region === undefined || next === undefined || region.address + region.bytes !== next.address) return;

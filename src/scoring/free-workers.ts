@@ -1,4 +1,4 @@
-/** How many workers of a pool are free, and how many rows the others score. */
+/** Counts how many workers of a pool are free, and how many rows the others score. */
 import { invariant } from '../invariant.js';
 
 export class FreeWorkers {
@@ -6,7 +6,7 @@ export class FreeWorkers {
   #free: number;
   #rows = 0;
 
-  /** @param workers of the pool, all of them free */
+  /** @param workers how many the pool has; all of them are free */
   constructor(workers: number) {
     this.#workers = workers;
     this.#free = workers;
@@ -16,22 +16,22 @@ export class FreeWorkers {
     return this.#free;
   }
 
-  /** Rows that are being scored. */
+  /** Number of rows that are being scored. */
   get rows(): number {
     return this.#rows;
   }
 
-  /** @param rows that it scores */
+  /** @param rows how many rows the worker scores */
   take(rows: number): void {
-    invariant(this.#free > 0, 'a batch is given to a worker while none is free');
+    invariant(this.#free > 0, 'a worker is taken while none is free');
     this.#free--;
     this.#rows += rows;
   }
 
-  /** @param rows that it was taken for */
-  giveBack(rows: number): void {
-    invariant(this.#free < this.#workers, 'a worker is given back that was free already');
-    invariant(rows <= this.#rows, 'a worker is given back with more rows than are being scored');
+  /** @param rows the same number as when the worker was taken */
+  release(rows: number): void {
+    invariant(this.#free < this.#workers, 'a worker is released that is already free');
+    invariant(rows <= this.#rows, 'a worker is released with more rows than are being scored');
     this.#free++;
     this.#rows -= rows;
   }

@@ -1,6 +1,5 @@
 /**
- * Scoring without a server: one booster in a shared memory of its own, the kernel called on this thread. For the
- * command line.
+ * Scoring without a server, for the command line: one booster in its own shared memory, with the kernel on this thread.
  */
 import type { IsotonicCalibrator } from '../artifact/calibrator.js';
 import { LightscoreError } from '../errors.js';
@@ -16,11 +15,11 @@ export interface Scores {
   readonly raw: Float64Array;
   /** [rows][outputs] after the objective's transform */
   readonly prediction: Float64Array;
-  /** [rows]; the prediction where there is no calibrator. Empty where the model has several outputs. */
+  /** [rows], equal to the prediction if there is no calibrator; empty if the model has several outputs */
   readonly calibrated: Float64Array;
 }
 
-/** Called with the number of rows done, after each batch. */
+/** Called after each batch with the number of rows done so far. */
 export type Progress = (done: number) => void;
 
 const BATCH = { rows: { score: 256, explain: 16 }, bytes: 16 << 20 } as const;
@@ -33,7 +32,7 @@ export class InProcessScorer {
 
   /**
    * @param options.strategy one of `applicableStrategies`; by default the preferred one
-   * @throws LightscoreError MODEL_UNSUPPORTED where the booster cannot be compiled
+   * @throws LightscoreError MODEL_UNSUPPORTED if the booster cannot be compiled
    */
   constructor(
     readonly booster: Booster,
@@ -68,16 +67,17 @@ export class InProcessScorer {
   }
 
   /**
-   * TreeSHAP in raw-score space, the expected value last.
+   * Computes TreeSHAP contributions in raw-score space; the expected value comes last.
    * @param rows [rows][features], NaN for missing
    * @returns [rows][outputs][features + 1]
-   * @throws LightscoreError MODEL_UNSUPPORTED where the model cannot be explained
+   * @throws LightscoreError MODEL_UNSUPPORTED if the model cannot be explained
    */
   contributions(rows: Float64Array, progress?: Progress): Float64Array {
     if (!this.image.explainable) {
       throw new LightscoreError(
         'MODEL_UNSUPPORTED',
-        'this model has no contributions: TreeSHAP needs leaf_count and internal_count in the model text, and leaves that are not linear',
+        'this model cannot be explained: TreeSHAP needs leaf_count and internal_count in the model text, and leaves ' +
+          'without linear models',
       );
     }
     const width = this.booster.outputs * (this.booster.featureCount + 1);

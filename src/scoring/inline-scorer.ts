@@ -1,10 +1,9 @@
-/** Scoring on the calling thread: for a main thread without workers of its own. */
+/** Scoring on the calling thread, for a main thread that has no workers of its own. */
 import { type Kernels, type SharedScoringResources, instantiateKernel, runTask } from './kernel.js';
 import type { ScoreTask } from './mailbox.js';
 import type { Regions } from './memory.js';
 import type { Scorer } from './pool.js';
 
-/** Scores on the calling thread. */
 export class InlineScorer implements Scorer {
   readonly workers = 1;
   readonly memory: Regions;

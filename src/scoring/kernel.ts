@@ -1,10 +1,10 @@
-/** The compiled kernel: one WebAssembly module, instantiated over the shared memory by every thread that scores. */
+/** The compiled kernel: one WebAssembly module, which every scoring thread instantiates over the shared memory. */
 import { readFileSync } from 'node:fs';
 import type { ScoreTask } from './mailbox.js';
 import { type Regions, SharedMemory } from './memory.js';
 import type { Strategy } from '../model/strategies.js';
 
-/** (image address, lane address, first row, end row); rows first..end of the lane must be filled. */
+/** `image` and `lane` are addresses. Rows first..end of the lane must be written before the call. */
 type KernelFunction = (image: number, lane: number, first: number, end: number) => void;
 
 interface KernelExports {
@@ -20,15 +20,16 @@ interface KernelExports {
 }
 
 /**
- * What reads requests and writes answers; drawn in `workers/kernel/layout.ts`. `reader`, `at` (a text), `row`, `rows`,
- * `id`, `ids`, `image`, `text`, `lane` and `lines` are addresses; `place`, `first` and `end` are rows of a lane.
+ * The functions that read requests and write answers; `workers/kernel/layout.ts` documents their data. `reader`, `at`
+ * (of a text), `row`, `rows`, `id`, `ids`, `image`, `text`, `lane` and `lines` are addresses; `place`, `first` and
+ * `end` are row indices in a lane.
  */
 export interface TextKernel {
   readonly indexNames: (reader: number) => void;
-  /** @returns 1; 0 where the host must read it */
+  /** @returns 1; 0 if the host must read the request */
   readonly readSingle: (reader: number, at: number, row: number, id: number) => number;
-  /** @returns how many requests the body has, at most `most`; 0 where the host must read it */
-  readonly readBatch: (reader: number, at: number, rows: number, ids: number, most: number) => number;
+  /** @returns the number of requests in the body, at most `max`; 0 if the host must read it */
+  readonly readBatch: (reader: number, at: number, rows: number, ids: number, max: number) => number;
   readonly putId: (id: number, lane: number, place: number) => void;
   readonly writeAnswers: (image: number, text: number, lane: number, first: number, end: number) => void;
   readonly appendLine: (lines: number, text: number, lane: number, place: number, milliseconds: number) => void;
@@ -36,22 +37,22 @@ export interface TextKernel {
 
 export type Kernels = Readonly<Record<Strategy, BoundKernel>> & { readonly text: TextKernel };
 
-/** The kernel's functions for one strategy, chosen once when a model is loaded. */
+/** The kernel's functions for one strategy. */
 export interface BoundKernel {
   /** Fills raw. */
   readonly raw: KernelFunction;
   /** Fills prediction from raw. */
   readonly predict: KernelFunction;
-  /** Fills raw, prediction, calibrated and ranking; single-output models. */
+  /** Fills raw, prediction, calibrated and ranking, for models with one output. */
   readonly score: KernelFunction;
   /** Fills contributions of an explain lane. */
   readonly explain: KernelFunction;
 }
 
-/** What all threads that score share. */
+/** What all scoring threads share. */
 export interface SharedScoringResources<Memory extends Regions = Regions> {
   readonly memory: Memory;
-  /** The compiled kernel, which every thread instantiates for itself. */
+  /** The compiled kernel; every thread creates its own instance. */
   readonly module: WebAssembly.Module;
 }
 
@@ -75,8 +76,8 @@ export function instantiateKernel(module: WebAssembly.Module, memory: WebAssembl
 }
 
 /**
- * Scores the rows of a task, with their contributions or the text of their answers where it asks for them.
- * @returns milliseconds spent
+ * Scores the rows of a task, and computes their contributions or writes their answers if the task asks for it.
+ * @returns the time spent, in milliseconds
  */
 export function runTask(kernels: Kernels, { strategy, image, text, lane, first, end, explain }: ScoreTask): number {
   const started = performance.now();

@@ -1,10 +1,10 @@
-/** A lane: the shared memory of one batch. The layout is drawn in `workers/kernel/layout.ts`. */
+/** A lane: the shared memory of one batch. `workers/kernel/layout.ts` documents the layout. */
 import * as L from '../../workers/kernel/layout.js';
 import { invariant } from '../invariant.js';
 import type { LaneShape } from '../model/image.js';
 import type { Regions } from './memory.js';
 
-/** What a batch asks for: scores with the ranking by importance, or TreeSHAP contributions too. */
+/** What a batch computes: scores with the ranking by importance, or TreeSHAP contributions as well. */
 export type LaneKind = 'score' | 'explain';
 
 export interface LanePlan {
@@ -12,7 +12,7 @@ export interface LanePlan {
   readonly capacity: number;
   readonly features: number;
   readonly outputs: number;
-  /** Bytes from one answer to the next; 0 where the kernel writes none. */
+  /** Bytes from one answer to the next; 0 if the kernel writes no answers. */
   readonly answerBytes: number;
   readonly bytes: number;
   /** Byte offsets from the lane's start, by header field. */
@@ -20,8 +20,8 @@ export interface LanePlan {
 }
 
 /**
- * @param capacity rows
- * @param answerBytes of `AnswerText`, where the kernel writes answers
+ * @param capacity number of rows
+ * @param answerBytes `answerBytes` of the `AnswerText`, if the kernel writes answers
  */
 export function planLane(shape: LaneShape, capacity: number, kind: LaneKind, answerBytes = 0): LanePlan {
   let bytes = L.LANE_HEADER_BYTES;
@@ -49,7 +49,7 @@ export function planLane(shape: LaneShape, capacity: number, kind: LaneKind, ans
   return { kind, capacity, features: shape.features, outputs: shape.outputs, answerBytes, bytes, offsets };
 }
 
-/** The views of a lane at its place in memory. They stay valid for ever: shared memory only grows, at its end. */
+/** Typed arrays over a lane. They stay valid when the shared memory grows, as its contents do not move. */
 export class Lane {
   /** [capacity][features] */
   readonly rows: Float64Array;
@@ -63,12 +63,12 @@ export class Lane {
   readonly ranking: Int32Array;
   /** [capacity][outputs][features + 1]; empty in a score lane */
   readonly contributions: Float64Array;
-  /** [capacity][ID_BYTES]; empty where the kernel writes no answers */
+  /** [capacity][ID_BYTES]; empty if the kernel writes no answers */
   readonly #ids: Buffer;
   /** [capacity][answerBytes] */
   readonly #answers: Uint8Array;
   readonly #answerHeads: Int32Array;
-  /** Undefined while no batch has the lane. */
+  /** The model that the lane was taken from; undefined while no batch holds the lane. */
   #holder: object | undefined;
 
   constructor(
@@ -99,26 +99,26 @@ export class Lane {
   }
 
   /**
-   * Notes that a batch has it.
-   * @param holder to whom it comes back
+   * Records that a batch holds the lane.
+   * @param holder whoever the lane must be released to
    */
   take(holder: object): void {
-    invariant(this.#holder === undefined, 'a lane is taken that a batch has already');
+    invariant(this.#holder === undefined, 'a lane is taken while another batch holds it');
     this.#holder = holder;
   }
 
-  giveBack(holder: object): void {
-    invariant(this.#holder !== undefined, 'a lane is given back that no batch has');
-    invariant(this.#holder === holder, 'a lane is given back to another model than it was taken of');
+  release(holder: object): void {
+    invariant(this.#holder !== undefined, 'a lane is released that no batch holds');
+    invariant(this.#holder === holder, 'a lane is released to another model than it was taken from');
     this.#holder = undefined;
   }
 
-  /** The kernel shall write no answer for `row`: it needs more than the kernel can. */
+  /** Makes the kernel write no answer for `row`: the host writes it. */
   clearId(row: number): void {
     if (this.plan.answerBytes > 0) this.#ids[row * L.ID_BYTES] = 0;
   }
 
-  /** @param id ASCII, shorter than ID_BYTES with its quotes, and nothing in it that JSON escapes */
+  /** @param id ASCII without characters that JSON escapes, shorter than ID_BYTES with its quotes */
   setId(row: number, id: string): void {
     const at = row * L.ID_BYTES;
     this.#ids[at] = this.#ids.write(`"${id}"`, at + 1, 'latin1');
@@ -132,8 +132,8 @@ export class Lane {
 
   /**
    * Completes the answer that the kernel wrote for `row`.
-   * @param milliseconds whole
-   * @returns UTF-8, to be sent before the lane is given back; undefined where the kernel wrote none
+   * @param milliseconds a whole number
+   * @returns UTF-8 that is valid until the lane is released; undefined if the kernel wrote no answer
    */
   answer(row: number, milliseconds: number): Uint8Array | undefined {
     const start = row * this.plan.answerBytes;
@@ -152,7 +152,7 @@ export class Lane {
   }
 }
 
-/** Allocates a lane; free its `address` when done. */
+/** Allocates a lane. The caller frees its `address` in `memory`. */
 export function createLane(memory: Regions, shape: LaneShape, capacity: number, kind: LaneKind, answerBytes = 0): Lane {
   const plan = planLane(shape, capacity, kind, answerBytes);
   return new Lane(plan, memory, memory.allocate(plan.bytes));

@@ -1,36 +1,37 @@
 /**
- * A mailbox: how one worker is given a task and gives its result back, in shared memory. Posting a message from thread
- * to thread and back costs the front end's thread 10 us or more; storing a task and waking who waits for it a third of
+ * A mailbox in shared memory, through which one worker gets its tasks and returns their results. Posting a message to a
+ * thread and back costs the front end's thread 10 us or more; storing a task and waking the worker costs a third of
  * that.
  *
- * The front end fills the task, then counts POSTED up and wakes the worker. The worker runs it, then counts DONE up.
- * The front end looks at DONE once per turn of its event loop; before it goes to sleep it writes to WAKE for which task
- * it waits, and the worker that has done that very task posts a message. (The front end writes WAKE, then reads DONE;
- * the worker writes DONE, then reads WAKE: one of them sees the other's. WAKE names the task, as a worker may read it
- * so late that the front end waits for the next one already.)
+ * The front end writes the task, then increments POSTED and wakes the worker. The worker runs it, then increments DONE.
+ * The front end reads DONE once per turn of its event loop. Before it sleeps, it writes the number of the task that it
+ * waits for to WAKE, and the worker that finishes this task posts a message. No completion is missed: the front end
+ * writes WAKE and then reads DONE, the worker writes DONE and then reads WAKE, so at least one of them sees what the
+ * other has written. WAKE contains the number of the task, because a worker may read it so late that the front end
+ * already waits for the next task.
  */
 import { invariant } from '../invariant.js';
 import { STRATEGIES, type Strategy } from '../model/strategies.js';
 
-/** Addresses in the shared memory; everything a worker needs to know travels with the task. */
+/** Everything that a worker needs to score some rows of a lane. Image, text and lane are addresses in shared memory. */
 export interface ScoreTask {
   readonly strategy: Strategy;
   readonly image: number;
-  /** Of the model's answers; 0: none are to be written. */
+  /** The text of the model's answers; 0 if the kernel writes no answers. */
   readonly text: number;
   readonly lane: number;
   readonly first: number;
   readonly end: number;
-  /** Contributions too; the lane is an explain lane. */
+  /** Computes contributions as well; the lane must be an explain lane. */
   readonly explain: boolean;
 }
 
-// Fields, 32 bits each. What the two sides poll stands on another cache line than the task.
+// Fields, 32 bits each. The fields that both sides poll are on a different cache line than the task.
 const POSTED = 0;
 const DONE = 1;
 const WAKE = 2;
 const EPOCH = 3;
-const ATTENDED = 4;
+const CLAIMED = 4;
 const STRATEGY = 16;
 const IMAGE = 17;
 const TEXT = 18;
@@ -45,7 +46,7 @@ export class Mailbox {
   readonly #state: Int32Array;
   readonly #task: Uint32Array;
 
-  /** @param slot which of the mailboxes in `buffer` */
+  /** @param slot index of the mailbox in `buffer` */
   constructor(buffer: SharedArrayBuffer, slot: number) {
     this.#state = new Int32Array(buffer, 4 * FIELDS * slot, FIELDS);
     this.#task = new Uint32Array(buffer, 4 * FIELDS * slot, FIELDS);
@@ -55,11 +56,11 @@ export class Mailbox {
     return new SharedArrayBuffer(4 * FIELDS * slots);
   }
 
-  // The front end's side.
+  // Methods for the front end.
 
-  /** The task before it must be done. */
+  /** Posts a task; the previous one must be done. */
   post({ strategy, image, text, lane, first, end, explain }: ScoreTask): void {
-    invariant(this.isDone, 'a task is posted to a mailbox while another one is under way');
+    invariant(this.isDone, 'a task is posted to a mailbox while another one is running');
     const task = this.#task;
     task[STRATEGY] = STRATEGIES.indexOf(strategy);
     task[IMAGE] = image;
@@ -76,42 +77,42 @@ export class Mailbox {
     return Atomics.load(this.#state, DONE) === this.#state[POSTED];
   }
 
-  /** What the worker spent on the last task. */
+  /** The time that the worker spent on the last task. */
   get microseconds(): number {
     return this.#task[NANOSECONDS] / 1000;
   }
 
-  /** The worker shall post a message when it has done the task; look at `isDone` once more behind this. */
-  askToBeWoken(): void {
+  /** Asks the worker for a message when it finishes the task. The caller must then check `isDone` once more. */
+  requestWakeUp(): void {
     Atomics.store(this.#state, WAKE, this.#state[POSTED]);
   }
 
-  /** A worker waits here, or runs a task. */
-  get isAttended(): boolean {
-    return Atomics.load(this.#state, ATTENDED) === this.epoch;
+  /** The worker of the current epoch waits for a task, or runs one. */
+  get isClaimed(): boolean {
+    return Atomics.load(this.#state, CLAIMED) === this.epoch;
   }
 
-  /** Which worker's turn it is to attend it, from 1: one that is late for its own must not. */
+  /** Which worker may claim the mailbox, counted from 1: a worker that starts too late, in a later epoch, must not. */
   get epoch(): number {
     return 1 + Atomics.load(this.#state, EPOCH);
   }
 
-  /** The worker has ended: there is no task for the next one. */
+  /** Begins the next epoch after a worker has ended. Its task, if it was not done, is discarded. */
   reset(): void {
     Atomics.add(this.#state, EPOCH, 1);
     Atomics.store(this.#state, DONE, Atomics.load(this.#state, POSTED));
   }
 
-  // The worker's side.
+  // Methods for the worker.
 
-  /** @returns false where another worker's turn has come */
-  attend(epoch: number): boolean {
+  /** @returns false if the epoch of another worker has begun */
+  claim(epoch: number): boolean {
     if (epoch !== this.epoch) return false;
-    Atomics.store(this.#state, ATTENDED, epoch);
+    Atomics.store(this.#state, CLAIMED, epoch);
     return true;
   }
 
-  /** Sleeps until there is a task, which may be the case already. */
+  /** Returns the next task; sleeps until there is one. */
   wait(): ScoreTask {
     const done = this.#state[DONE];
     while (Atomics.load(this.#state, POSTED) === done) Atomics.wait(this.#state, POSTED, done);
@@ -127,14 +128,14 @@ export class Mailbox {
     };
   }
 
-  /** @returns the number of the task, for `isAwaited` */
+  /** @returns the number of the task, for `isWakeUpRequested` */
   finish(milliseconds: number): number {
     this.#task[NANOSECONDS] = Math.min(milliseconds * 1e6, 0xffff_ffff);
     return (Atomics.add(this.#state, DONE, 1) + 1) | 0;
   }
 
-  /** Whether the front end wants a message about a task that is finished. */
-  isAwaited(task: number): boolean {
+  /** Whether the front end waits for a message about this finished task. */
+  isWakeUpRequested(task: number): boolean {
     return Atomics.load(this.#state, WAKE) === task;
   }
 }

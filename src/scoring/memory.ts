@@ -1,7 +1,6 @@
 /**
- * The one WebAssembly memory that all threads share: booster images and lanes live in regions of it, handed out and
- * taken back by the front end's thread. Memory never shrinks, so regions are reused; nothing here is left to a garbage
- * collector.
+ * The WebAssembly memory that all threads share. Booster images and lanes are regions of it, which the main thread
+ * allocates and frees. The memory never shrinks, so regions are reused; no garbage collector is involved.
  */
 import { LightscoreError } from '../errors.js';
 import { invariant } from '../invariant.js';
@@ -10,23 +9,23 @@ import { writePowersOfTen } from './powers.js';
 
 const PAGE = 65_536;
 const ALIGNMENT = 64;
-/** 4 GiB, all that 32-bit addresses reach; reserved as addresses only, committed as it grows. */
-const MAXIMUM_PAGES = 65_536;
-/** The first page holds constant tables: the kernel's own (exp), written alike by every instance, and powers of ten. */
+/** 4 GiB, the limit of 32-bit addresses. Only address space is reserved; memory is committed as it grows. */
+const MAX_PAGES = 65_536;
+/** The first page holds constant tables: the kernel's (exp), which every instance writes, and the powers of ten. */
 const FIRST_ADDRESS = PAGE;
 
-/** What lanes are made in: the whole memory, or one thread's access to it. */
+/** Allocates regions of the shared memory: the memory itself, or one thread's access to it. */
 export interface Regions {
   readonly memory: WebAssembly.Memory;
-  /** @throws LightscoreError MODEL_UNSUPPORTED where there is no room */
+  /** @throws LightscoreError MODEL_UNSUPPORTED if there is not enough memory */
   allocate(bytes: number): number;
   free(address: number): void;
 }
 
 export class SharedMemory implements Regions {
-  readonly memory = new WebAssembly.Memory({ initial: 2, maximum: MAXIMUM_PAGES, shared: true });
+  readonly memory = new WebAssembly.Memory({ initial: 2, maximum: MAX_PAGES, shared: true });
   readonly #free = new FreeRegions();
-  /** Bytes by address. */
+  /** Size of each region in use, by address. */
   readonly #used = new Map<number, number>();
   #usedBytes = 0;
 
@@ -35,23 +34,23 @@ export class SharedMemory implements Regions {
     writePowersOfTen(this.memory);
   }
 
-  /** Bytes of all regions in use. */
+  /** Total size of the regions in use. */
   get usedBytes(): number {
     return this.#usedBytes;
   }
 
-  /** Bytes of the whole memory. */
+  /** Size of the whole memory. */
   get totalBytes(): number {
     return this.memory.buffer.byteLength;
   }
 
   /**
    * @param bytes more than 0
-   * @returns the address of a region of at least `bytes`, 64-byte aligned; what it held before is still in it
-   * @throws LightscoreError MODEL_UNSUPPORTED where 4 GiB cannot hold it
+   * @returns the address of a region of at least `bytes`, 64-byte aligned, whose old contents are not cleared
+   * @throws LightscoreError MODEL_UNSUPPORTED if it does not fit into 4 GiB
    */
   allocate(bytes: number): number {
-    invariant(bytes > 0, 'a region of no bytes is asked for');
+    invariant(bytes > 0, 'the size of an allocation is not positive');
     const size = Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
     const address = this.#free.take(size);
     if (address === undefined) {
@@ -73,11 +72,11 @@ export class SharedMemory implements Regions {
     this.#checkSum();
   }
 
-  /** Every byte behind the first page is either free or in use. */
+  /** Checks that every byte after the first page is either free or in use. */
   #checkSum(): void {
     invariant(
       FIRST_ADDRESS + this.#usedBytes + this.#free.bytes === this.totalBytes,
-      'the free regions of the shared memory and those in use do not add up to the whole',
+      'the free and the used regions of the shared memory do not add up to its size',
     );
   }
 
@@ -89,7 +88,7 @@ export class SharedMemory implements Regions {
     } catch (error) {
       throw new LightscoreError(
         'MODEL_UNSUPPORTED',
-        `no room for ${size} bytes in the shared memory (${end} bytes in use of ${MAXIMUM_PAGES * PAGE})`,
+        `not enough shared memory for ${size} bytes (its size is ${end} bytes, the limit ${MAX_PAGES * PAGE})`,
         { cause: error },
       );
     }

@@ -1,8 +1,8 @@
-/** The model card: what answers, metrics and the admin API say of a version. */
+/** The model card: the description of a version that answers, metrics and the admin API use. */
 
-/** What a model says of itself, from its metadata and its text. */
+/** Describes a model, from its metadata and its text. */
 export interface ModelCard {
-  /** Name of the version's folder in the store. */
+  /** The name of the version's folder in the store. */
   readonly version: string;
   readonly modelVersion: string;
   readonly calibrationVersion: string;

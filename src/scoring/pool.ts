@@ -1,46 +1,45 @@
 /**
- * The pool of scoring workers, one shared memory under all of them, and the kernel of this thread for scoring on the
- * spot. Piscina keeps the threads: each runs one task of its own, which is to wait at a mailbox for batches, and ends
- * with the thread.
+ * The pool of scoring workers over one shared memory, and this thread's own kernels for scoring inline. Piscina manages
+ * the threads: each runs a single piscina task, which waits at a mailbox for batches and ends with the thread.
  */
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import { Mailbox, type ScoreTask } from './mailbox.js';
-import type { Attendance, ScoreWorkerData } from './score-thread.js';
+import type { MailboxAssignment, ScoreWorkerData } from './score-thread.js';
 import { type Kernels, type SharedScoringResources, instantiateKernel } from './kernel.js';
 import { type Regions, SharedMemory } from './memory.js';
 
 /**
- * How long this thread, with nothing else to do, looks for a result before it goes to sleep, milliseconds. Waking it
- * takes longer than most batches. With one core the worker would wait for it instead.
+ * How long this thread, with nothing else to do, polls for a result before it sleeps, milliseconds. Waking it takes
+ * longer than most batches. It does not poll on a single core, which the worker needs.
  */
-const LOOK_MS = availableParallelism() > 1 ? 0.05 : 0;
+const POLL_MS = availableParallelism() > 1 ? 0.05 : 0;
 
-interface Waiting {
+interface PendingTask {
   readonly task: ScoreTask;
   resolve(microseconds: number): void;
   reject(error: unknown): void;
 }
 
-/** One worker's place: thread after thread, should they die. */
+/** A mailbox and the thread that serves it. When the thread dies, another one takes its place. */
 interface Slot {
   readonly index: number;
   readonly mailbox: Mailbox;
-  /** Ends the wait for a thread that is to attend the mailbox; undefined where none is or will be there. */
-  attendance: AbortController | undefined;
-  /** That thread has done a task. */
+  /** Cancels the assignment of a thread to the mailbox; undefined while none is assigned. */
+  assignment: AbortController | undefined;
+  /** The assigned thread has finished a task. */
   healthy: boolean;
-  running: Waiting | undefined;
+  running: PendingTask | undefined;
 }
 
-/** Scores a lane, somewhere. */
+/** Scores lanes, on the calling thread or on workers. */
 export interface Scorer {
-  /** Lanes that are scored at the same time. */
+  /** How many lanes it scores at the same time. */
   readonly workers: number;
   /**
-   * @returns microseconds spent
-   * @throws whatever ended the worker; the lane's rows are untouched then, so the same task may be run again
+   * @returns the time spent, in microseconds
+   * @throws whatever ended the worker; the rows in the lane are unchanged then, so the same task can be run again
    */
   run(task: ScoreTask): Promise<number>;
 }
@@ -48,17 +47,17 @@ export interface Scorer {
 export class ScoringPool<Memory extends Regions = SharedMemory> implements Scorer, SharedScoringResources<Memory> {
   readonly memory: Memory;
   readonly module: WebAssembly.Module;
-  /** This thread's own kernels over the same memory. */
+  /** This thread's own instance of the kernel, over the same memory. */
   readonly kernels: Kernels;
   readonly #piscina: Piscina;
   readonly #slots: readonly Slot[];
-  readonly #queue: Waiting[] = [];
+  readonly #queue: PendingTask[] = [];
   #running = 0;
-  #looking = false;
-  #looksUntil = 0;
+  #polling = false;
+  #pollsUntil = 0;
   #closing = false;
 
-  /** @param workers threads, at least 1, started at once and kept */
+  /** @param workers number of threads, at least 1; they start at once and stay */
   constructor(
     readonly workers: number,
     { memory, module }: SharedScoringResources<Memory>,
@@ -78,29 +77,29 @@ export class ScoringPool<Memory extends Regions = SharedMemory> implements Score
       workerData,
     });
     this.#piscina.on('message', () => this.#collect());
-    this.#piscina.on('workerDestroy', () => setImmediate(() => this.#giveUpWaiting()));
-    // Of a thread that failed before it had a task. The batch that waits for it hears of it by `workerDestroy`.
+    this.#piscina.on('workerDestroy', () => setImmediate(() => this.#cancelUnclaimed()));
+    // A thread failed before it had a piscina task. The `workerDestroy` event rejects the batch that waits for it.
     this.#piscina.on('error', () => undefined);
     this.#slots = Array.from({ length: workers }, (_, index) => ({
       index,
       mailbox: new Mailbox(mailboxes, index),
-      attendance: undefined,
+      assignment: undefined,
       healthy: false,
       running: undefined,
     }));
-    for (const slot of this.#slots) this.#attend(slot);
+    for (const slot of this.#slots) this.#assignThread(slot);
   }
 
   run(task: ScoreTask): Promise<number> {
     return new Promise((resolve, reject) => {
-      const waiting = { task, resolve, reject };
+      const pending = { task, resolve, reject };
       const free = this.#slots.find(({ running }) => running === undefined);
-      if (free === undefined) this.#queue.push(waiting);
-      else this.#give(free, waiting);
+      if (free === undefined) this.#queue.push(pending);
+      else this.#post(free, pending);
     });
   }
 
-  /** Threads alive now. */
+  /** The threads that are alive. */
   get threads(): readonly { readonly threadId: number; terminate(): Promise<number> }[] {
     return this.#piscina.threads;
   }
@@ -110,32 +109,32 @@ export class ScoringPool<Memory extends Regions = SharedMemory> implements Score
     await this.#piscina.destroy();
   }
 
-  #give(slot: Slot, waiting: Waiting): void {
-    slot.mailbox.post(waiting.task);
-    slot.running = waiting;
+  #post(slot: Slot, pending: PendingTask): void {
+    slot.mailbox.post(pending.task);
+    slot.running = pending;
     this.#running++;
-    if (slot.attendance === undefined) this.#attend(slot);
-    this.#looksUntil = performance.now() + LOOK_MS;
-    if (this.#looking) return;
-    this.#looking = true;
-    setImmediate(() => this.#look());
+    if (slot.assignment === undefined) this.#assignThread(slot);
+    this.#pollsUntil = performance.now() + POLL_MS;
+    if (this.#polling) return;
+    this.#polling = true;
+    setImmediate(() => this.#poll());
   }
 
-  /** Has a thread wait at the mailbox; a task may be in it already. */
-  #attend(slot: Slot): void {
-    const attendance = new AbortController();
-    slot.attendance = attendance;
+  /** Assigns a thread to the mailbox, which may already contain a task. */
+  #assignThread(slot: Slot): void {
+    const assignment = new AbortController();
+    slot.assignment = assignment;
     slot.healthy = false;
     (
-      this.#piscina.run({ slot: slot.index, epoch: slot.mailbox.epoch } satisfies Attendance, {
-        signal: attendance.signal,
+      this.#piscina.run({ slot: slot.index, epoch: slot.mailbox.epoch } satisfies MailboxAssignment, {
+        signal: assignment.signal,
       }) as Promise<void>
     ).catch((error: unknown) => {
       if (this.#closing) return;
-      slot.attendance = undefined;
+      slot.assignment = undefined;
       const { running, mailbox } = slot;
-      // What was done before the thread ended is done. Nothing may be posted before the reset, which would count it as
-      // done.
+      // A task that was finished before the thread ended counts. Nothing may be posted before the reset, which marks
+      // every posted task as done.
       const { isDone, microseconds } = mailbox;
       mailbox.reset();
       if (running !== undefined) {
@@ -144,32 +143,32 @@ export class ScoringPool<Memory extends Regions = SharedMemory> implements Score
         else running.reject(error);
         this.#release(slot);
       }
-      // One that died before it had done anything is replaced when there is work for it: the next one might die as
-      // well.
-      if (slot.healthy && slot.attendance === undefined) this.#attend(slot);
+      // A thread that died before it finished anything is replaced only when there is a task: the next one might die
+      // as well.
+      if (slot.healthy && slot.assignment === undefined) this.#assignThread(slot);
     });
   }
 
   /**
-   * A thread has ended. Where it was still starting piscina starts no other by itself, and a mailbox that it would have
-   * attended waits for ever: its batch is told so, and whatever comes next has a thread started.
+   * Called when a thread has ended. If it was still starting, piscina does not replace it, and the mailbox that it
+   * would have claimed would wait for ever. So this rejects that mailbox's task, and the next task starts a thread.
    */
-  #giveUpWaiting(): void {
+  #cancelUnclaimed(): void {
     if (this.#closing || this.threads.length >= this.workers) return;
-    for (const { attendance, mailbox } of this.#slots)
-      if (!mailbox.isAttended) attendance?.abort(new Error('the worker ended while it started'));
+    for (const { assignment, mailbox } of this.#slots)
+      if (!mailbox.isClaimed) assignment?.abort(new Error('the worker ended before it was ready'));
   }
 
-  /** Once per turn of the event loop while batches are under way. */
-  #look(): void {
+  /** Collects results once per turn of the event loop while tasks are running. */
+  #poll(): void {
     this.#collect();
     if (this.#running === 0) {
-      this.#looking = false;
-    } else if (performance.now() < this.#looksUntil) {
-      setImmediate(() => this.#look());
+      this.#polling = false;
+    } else if (performance.now() < this.#pollsUntil) {
+      setImmediate(() => this.#poll());
     } else {
-      this.#looking = false;
-      for (const { mailbox, running } of this.#slots) if (running !== undefined) mailbox.askToBeWoken();
+      this.#polling = false;
+      for (const { mailbox, running } of this.#slots) if (running !== undefined) mailbox.requestWakeUp();
       this.#collect();
     }
   }
@@ -189,6 +188,6 @@ export class ScoringPool<Memory extends Regions = SharedMemory> implements Score
     slot.running = undefined;
     this.#running--;
     const next = this.#queue.shift();
-    if (next !== undefined) this.#give(slot, next);
+    if (next !== undefined) this.#post(slot, next);
   }
 }

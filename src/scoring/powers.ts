@@ -1,6 +1,6 @@
 /**
- * The powers of ten with which the kernel reads and writes decimal numbers. The layout is drawn in
- * `workers/kernel/layout.ts`.
+ * Writes the powers of ten with which the kernel reads and writes decimal numbers. `workers/kernel/layout.ts` documents
+ * the layout.
  */
 import { POWERS, POWERS_LEAST, POWERS_MOST } from '../../workers/kernel/layout.js';
 
@@ -16,7 +16,7 @@ export function writePowersOfTen({ buffer }: WebAssembly.Memory): void {
   }
 }
 
-/** 10^exponent as an integer of exactly 128 bits, times a power of two; rounded up where it is not exact. */
+/** 10^exponent times the power of two that makes it an integer of exactly 128 bits, rounded up if inexact. */
 function normalized(exponent: number): bigint {
   const power = 10n ** BigInt(Math.abs(exponent));
   const bits = BigInt(power.toString(2).length);

@@ -1,4 +1,4 @@
-/** A scoring worker: runs the kernel on lanes that an acceptor has filled. Booster, rows and scores stay where they are. */
+/** A scoring worker: runs the kernel on lanes that an acceptor has filled. Booster, rows and scores are not copied. */
 import { parentPort } from 'node:worker_threads';
 import { instantiateKernel, runTask } from './kernel.js';
 import { Mailbox } from './mailbox.js';
@@ -9,21 +9,21 @@ export interface ScoreWorkerData {
   readonly mailboxes: SharedArrayBuffer;
 }
 
-/** Which mailbox a worker attends, and as which of its workers (see `Mailbox.epoch`). */
-export interface Attendance {
+/** Which mailbox a worker serves, and in which epoch (see `Mailbox.epoch`). */
+export interface MailboxAssignment {
   readonly slot: number;
   readonly epoch: number;
 }
 
-/** @returns what the thread runs: it scores what comes to a mailbox until the thread is ended */
-export function scoreThread({ module, memory, mailboxes }: ScoreWorkerData): (attendance: Attendance) => void {
+/** @returns the function that the thread runs: it scores the tasks of one mailbox until the thread is terminated */
+export function scoreThread({ module, memory, mailboxes }: ScoreWorkerData): (assignment: MailboxAssignment) => void {
   const kernels = instantiateKernel(module, memory);
   return ({ slot, epoch }) => {
     const mailbox = new Mailbox(mailboxes, slot);
-    if (!mailbox.attend(epoch)) return;
+    if (!mailbox.claim(epoch)) return;
     for (;;) {
       const task = mailbox.finish(runTask(kernels, mailbox.wait()));
-      if (mailbox.isAwaited(task)) parentPort?.postMessage(slot, []);
+      if (mailbox.isWakeUpRequested(task)) parentPort?.postMessage(slot, []);
     }
   };
 }

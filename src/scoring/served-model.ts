@@ -1,4 +1,4 @@
-/** A model that is ready to score: its image in shared memory, the kernel chosen for it, its lanes. */
+/** A model that is ready to score: its image in shared memory, its strategy, its lanes. */
 import { LightscoreError } from '../errors.js';
 import { invariant } from '../invariant.js';
 import type { LaneShape } from '../model/image.js';
@@ -8,7 +8,7 @@ import { type Lane, type LaneKind, createLane, planLane } from './lane.js';
 import type { Regions } from './memory.js';
 import type { ModelCard } from './model-card.js';
 
-/** Most rows and bytes of one lane. An explained row costs hundreds of times a scored one. */
+/** Maximum rows and bytes of a lane, and idle lanes kept. An explained row costs hundreds of times a scored one. */
 export const LANE_LIMITS = { rows: { score: 256, explain: 16 }, bytes: 1 << 20, kept: 64 } as const;
 
 /** A model whose image is in shared memory. */
@@ -16,7 +16,7 @@ export interface CompiledModel {
   readonly card: ModelCard;
   readonly strategy: Strategy;
   readonly shape: LaneShape;
-  /** Address of the image. */
+  /** The address of the image. */
   readonly image: number;
   readonly imageBytes: number;
 }
@@ -29,21 +29,21 @@ export class ServedModel implements CompiledModel {
   readonly imageBytes: number;
   readonly #memory: Regions;
   readonly #lent: { readonly text: number; readonly keptLanes: number } | undefined;
-  /** Batches under way, and other threads that hold it: the image must stay in place until it is 0. */
-  #batches = 0;
+  /** The number of lanes in use, plus holds of other threads: the image must stay in memory until this is 0. */
+  #uses = 0;
   #retired = false;
   #whenFreed: (() => void) | undefined;
   readonly #kept: Record<LaneKind, Lane[]> = { score: [], explain: [] };
   readonly #capacity: Record<LaneKind, number>;
   readonly #bytes: Record<LaneKind, number>;
   readonly #answerText: AnswerText;
-  /** Address of the text of its answers. */
+  /** The address of the text of its answers. */
   readonly text: number;
 
   /**
-   * @param compiled its image in `memory`, which this object frees in the end
-   * @param lent another thread's model of the same image: the text of its answers, which stays there like the image, and
-   * most idle lanes to keep of a kind
+   * @param compiled a model whose image is in `memory`; this object frees it
+   * @param lent if another thread's model shares the image: the address of that model's answer text, which this object
+   * does not free, and the maximum number of idle lanes to keep of each kind
    */
   constructor(compiled: CompiledModel, memory: Regions, lent?: { readonly text: number; readonly keptLanes: number }) {
     const { card, shape } = compiled;
@@ -71,7 +71,7 @@ export class ServedModel implements CompiledModel {
     this.#bytes = { score: bytes('score'), explain: bytes('explain') };
   }
 
-  /** No new batch may begin with it. */
+  /** No new batch may use this model. */
   get retired(): boolean {
     return this.#retired;
   }
@@ -80,7 +80,7 @@ export class ServedModel implements CompiledModel {
     return this.#capacity.explain > 0;
   }
 
-  /** Most bytes of a prediction's log line, but for what begins and ends it. */
+  /** Maximum size of a prediction's log line without its beginning and end. */
   get lineBytes(): number {
     return this.#answerText.lineBytes;
   }
@@ -89,21 +89,21 @@ export class ServedModel implements CompiledModel {
     return kind === 'score' ? this.#answerText.answerBytes : 0;
   }
 
-  /** Bytes of one lane. */
+  /** Size of one lane in bytes. */
   laneBytes(kind: LaneKind): number {
     return this.#bytes[kind];
   }
 
   /**
-   * A lane for one batch, with an unknown past; undefined where the shared memory is full. Give it back with
-   * `releaseLane`.
+   * Takes a lane for one batch; what a previous batch wrote is not cleared. Return it with `releaseLane`.
+   * @returns undefined if the shared memory is full
    */
   takeLane(kind: LaneKind): Lane | undefined {
-    invariant(!this.#isUnused, 'a lane is taken of a model whose memory was given back');
+    invariant(!this.#isUnused, 'a lane is taken from a model whose memory was freed');
     const lane = this.#kept[kind].pop() ?? this.#createLane(kind);
     if (lane === undefined) return undefined;
     lane.take(this);
-    this.#batches++;
+    this.#uses++;
     return lane;
   }
 
@@ -117,35 +117,35 @@ export class ServedModel implements CompiledModel {
   }
 
   releaseLane(lane: Lane): void {
-    lane.giveBack(this);
-    this.#batches--;
+    lane.release(this);
+    this.#uses--;
     const kept = this.#kept[lane.plan.kind];
     if (this.#retired || kept.length >= (this.#lent?.keptLanes ?? LANE_LIMITS.kept)) this.#memory.free(lane.address);
     else kept.push(lane);
     this.#freeWhenUnused();
   }
 
-  /** Another thread may score with it too: the image stays in place until that thread's `letGo`. */
+  /** Keeps the image in memory for another thread that scores with it, until `release`. */
   hold(): void {
-    invariant(!this.#isUnused, 'a model is held whose memory was given back');
-    this.#batches++;
+    invariant(!this.#isUnused, 'a model is held whose memory was freed');
+    this.#uses++;
   }
 
-  letGo(): void {
-    invariant(this.#batches > 0, 'a model is let go that nobody holds');
-    this.#batches--;
+  release(): void {
+    invariant(this.#uses > 0, 'a model is released that nobody holds');
+    this.#uses--;
     this.#freeWhenUnused();
   }
 
-  /** Bytes of shared memory: the image, the text of answers, and the lanes kept for the next batches. */
+  /** Size in shared memory: the image, the text of answers, and the idle lanes kept for the next batches. */
   get memoryBytes(): number {
     const lanes = [...this.#kept.score, ...this.#kept.explain];
     return lanes.reduce((sum, lane) => sum + lane.plan.bytes, this.imageBytes + this.#answerText.bytes);
   }
 
   /**
-   * No new batch will come: gives the memory back once the last one under way has returned.
-   * @param whenFreed called then; at once where nothing is under way
+   * Ends the use of this model: frees its memory as soon as the last lane in use is released.
+   * @param whenFreed called after that; at once if no lane is in use
    */
   retire(whenFreed?: () => void): void {
     if (this.#retired) return;
@@ -157,9 +157,9 @@ export class ServedModel implements CompiledModel {
     this.#freeWhenUnused();
   }
 
-  /** Nothing is under way, and nothing will be: the image is not in place any more. */
+  /** No batch uses the model and none will: its image has been freed, or is about to be. */
   get #isUnused(): boolean {
-    return this.#retired && this.#batches === 0;
+    return this.#retired && this.#uses === 0;
   }
 
   #freeWhenUnused(): void {

@@ -1,46 +1,46 @@
 /**
- * Rows for a challenger in shadow: scored after the champion has answered, when no worker is needed for anything else,
- * and dropped first. Nobody waits for them, so that they gather to full batches: the main thread hands over one batch
- * for many rows.
+ * Rows that a challenger scores in shadow mode: after the champion has answered, while no request needs the worker.
+ * They are the first to be dropped under load. Nobody waits for them, so they gather to full batches, which cost the
+ * main thread one hand-over for many rows.
  */
-import { Batch, type PendingRequest, type SpareWork } from './batcher.js';
+import { Batch, type PendingRequest, type BackgroundWork } from './batcher.js';
 import type { ServedModel } from './served-model.js';
 
 export interface ShadowObserver {
-  /** The same row by both: confidence scores. */
+  /** Both models have scored a row: their confidence scores. */
   compared(champion: number, challenger: number): void;
-  /** `rows` went without the challenger's score. */
+  /** The challenger did not score `rows` rows. */
   missed(rows: number): void;
 }
 
-/** One challenger in the shadow of one champion. */
+/** A challenger that scores the rows of a champion in shadow mode. */
 export interface Shadow {
   readonly challenger: ServedModel;
-  /** Where each of its features stands among the champion's; null: in the same places. */
+  /** For each feature of the challenger, its index among the champion's; null if the order is the same. */
   readonly columns: Uint32Array | null;
   readonly observer: ShadowObserver;
 }
 
-/** Rows of a full batch: more would keep a worker from the rows that people wait for. */
+/** Rows of a full batch: a larger one would keep a worker from live requests for too long. */
 const BATCH_ROWS = 192;
-/** How long a batch gathers. */
+/** How long a batch gathers rows before it is scored. */
 const GATHER_MS = 25;
-/** Full batches that may wait; rows beyond them are dropped. */
-const MOST_WAITING = 4;
+/** Maximum number of batches that wait; further rows are dropped. */
+const MAX_WAITING = 4;
 
-/** The rows of one batch, as a request of their own that nobody waits for. */
+/** The rows of one batch, as a request without a client. */
 class ShadowRows implements PendingRequest {
   readonly kind = 'score';
   readonly settled = false;
   readonly deadline = Number.POSITIVE_INFINITY;
   rowCount = 0;
-  /** [rowCount] what the champion answered. */
+  /** [rowCount] the champion's scores. */
   readonly champion = new Float64Array(BATCH_ROWS);
 
   constructor(readonly shadow: Shadow) {}
 
   writeRow(): void {
-    // Rows are copied from the champion's lane as they come.
+    // `ShadowQueue.offer` copies the rows from the champion's lane.
   }
 
   scored(row: number, batch: Batch, laneRow: number): void {
@@ -52,17 +52,17 @@ class ShadowRows implements PendingRequest {
   }
 }
 
-export class ShadowQueue implements SpareWork {
-  whenReady = (): void => undefined;
+export class ShadowQueue implements BackgroundWork {
+  onReady = (): void => undefined;
   #open: { readonly batch: Batch; readonly rows: ShadowRows } | undefined;
   readonly #ready: Batch[] = [];
   #timer: NodeJS.Timeout | undefined;
 
-  /** Copies a row that the champion has scored, in its order of features, or drops it. */
+  /** Copies a row that the champion has scored to the challenger's order of features, or drops it. */
   offer(shadow: Shadow, champion: Batch, laneRow: number): void {
     if (this.#open !== undefined && this.#open.rows.shadow !== shadow) this.#close();
     // The experiment may have ended while the champion scored.
-    if (this.#open === undefined && (this.#ready.length >= MOST_WAITING || shadow.challenger.retired)) {
+    if (this.#open === undefined && (this.#ready.length >= MAX_WAITING || shadow.challenger.retired)) {
       shadow.observer.missed(1);
       return;
     }
@@ -76,8 +76,9 @@ export class ShadowQueue implements SpareWork {
     const from = laneRow * champion.lane.plan.features;
     const to = batch.count * features;
     const { columns } = shadow;
-    for (let i = 0; i < features; i++)
+    for (let i = 0; i < features; i++) {
       batch.lane.rows[to + i] = champion.lane.rows[from + (columns === null ? i : columns[i])];
+    }
     rows.champion[rows.rowCount] = champion.lane.calibrated[laneRow];
     batch.requests.push(rows);
     batch.rows.push(rows.rowCount++);
@@ -85,7 +86,7 @@ export class ShadowQueue implements SpareWork {
     if (batch.count >= Math.min(BATCH_ROWS, batch.lane.plan.capacity)) this.#close();
   }
 
-  /** The next batch that has gathered. */
+  /** The next batch to be scored. */
   next(): Batch | undefined {
     return this.#ready.shift();
   }
@@ -95,7 +96,7 @@ export class ShadowQueue implements SpareWork {
     this.#timer = undefined;
   }
 
-  /** Undefined where the shared memory has no room. */
+  /** Starts a batch; undefined if the shared memory is full. */
   #start(shadow: Shadow): { readonly batch: Batch; readonly rows: ShadowRows } | undefined {
     const lane = shadow.challenger.takeLane('score');
     if (lane === undefined) return undefined;
@@ -110,6 +111,6 @@ export class ShadowQueue implements SpareWork {
     if (this.#open === undefined) return;
     this.#ready.push(this.#open.batch);
     this.#open = undefined;
-    this.whenReady();
+    this.onReady();
   }
 }

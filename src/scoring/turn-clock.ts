@@ -1,9 +1,9 @@
-/** The time, read once per turn of the event loop: requests that arrive in one turn were there when it began. */
+/** A clock that is read once per turn of the event loop: all requests of a turn have the same arrival time. */
 export class TurnClock {
   #now = 0;
   #fresh = false;
 
-  /** performance.now() milliseconds, at the first call in this turn. */
+  /** performance.now() at the first call in this turn, milliseconds. */
   now(): number {
     if (!this.#fresh) {
       this.#now = performance.now();

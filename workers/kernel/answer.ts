@@ -1,5 +1,7 @@
-// Writes the answers of `/score` as JSON, but for the milliseconds, which the front end knows; and the log lines of
-// predictions.
+/**
+ * Writes the answers of `/score` as JSON, and the log lines of predictions. The front end completes an answer with the
+ * milliseconds, which only it knows.
+ */
 import { writeNumber } from './decimal';
 import {
   ANSWER_LENGTH,
@@ -37,8 +39,8 @@ import { copy, copyPiece } from './text';
 const NULL: u32 = 0x6c6c756e; // "null"
 
 /**
- * Writes the answers of rows first..end of a scored lane, where they have a request id; length 0 where the host must
- * write one.
+ * Writes the answers of the rows first..end of a scored lane that have a request id. An answer of length 0 is left to
+ * the host.
  */
 export function writeAnswers(image: usize, text: usize, lane: usize, first: i32, end: i32): void {
   const bytes = load<i32>(lane + LANE_ANSWER_BYTES);
@@ -52,7 +54,7 @@ export function writeAnswers(image: usize, text: usize, lane: usize, first: i32,
   }
 }
 
-/** @returns its length; 0 where a number is none that the kernel can write */
+/** @returns the length of the answer; 0 if it contains a number that the kernel cannot write */
 function writeAnswer(image: usize, text: usize, lane: usize, row: i32, answer: usize, id: usize, idLength: i32): i32 {
   const start = answer + ANSWER_HEADER_BYTES;
   const features = field(image, HEADER_FEATURES);
@@ -60,7 +62,7 @@ function writeAnswer(image: usize, text: usize, lane: usize, row: i32, answer: u
   const values = lane + load<u32>(lane + LANE_ROWS) + (usize(row * features) << 3);
   const ranking = lane + load<u32>(lane + LANE_RANKING) + usize(row * RANKING_BYTES);
   const score = load<f64>(lane + load<u32>(lane + LANE_CALIBRATED) + (usize(row) << 3));
-  // NaN or infinite.
+  // JSON has neither NaN nor infinity.
   if (!(abs(score) <= f64.MAX_VALUE)) return 0;
   let to = writeNumber(score, copyPiece(text, text + TEXT_HEAD, start));
   if (to === 0) return 0;
@@ -92,7 +94,7 @@ function writeAnswer(image: usize, text: usize, lane: usize, row: i32, answer: u
   return i32(to - start);
 }
 
-/** Appends the log line of a row that has an answer. The lines must have room for it. */
+/** Appends the log line of a row that has an answer. The caller ensures that there is enough space for it. */
 export function appendLine(lines: usize, text: usize, lane: usize, row: i32, milliseconds: f64): void {
   const answer = lane + load<u32>(lane + LANE_ANSWERS) + usize(row * load<i32>(lane + LANE_ANSWER_BYTES));
   const id = lane + load<u32>(lane + LANE_IDS) + usize(row * ID_BYTES);

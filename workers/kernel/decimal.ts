@@ -1,14 +1,15 @@
-// Doubles from and to decimal text, both exact: reading as Lemire's "Number Parsing at a Gigabyte per Second" (the
-// Eisel-Lemire algorithm), writing the shortest text as Giulietti's "The Schubfach way to render doubles", in
-// JavaScript's format. Both use one small table of powers of ten; numbers that would need more of it are left to the
-// host.
+/**
+ * Converts decimal text to doubles and back, both exactly. Reading follows Lemire's "Number Parsing at a Gigabyte per
+ * Second" (the Eisel-Lemire algorithm). Writing follows Giulietti's "The Schubfach way to render doubles": the shortest
+ * text, in JavaScript's format. Both use one small table of powers of ten; numbers beyond it are left to the host.
+ */
 import { POWERS, POWERS_LEAST, POWERS_MOST } from './layout';
 
 const MOST_DIGITS = 19;
 const EIGHT_ZEROS: u64 = 0x3030303030303030;
 
 /**
- * High 64 bits of a * b.
+ * The high 64 bits of a * b.
  * @inline
  */
 function high(a: u64, b: u64): u64 {
@@ -49,8 +50,8 @@ function eightDigits(chunk: u64): u64 {
 
 /**
  * Reads the JSON number at `at` into the f64 at `target`.
- * @returns where it ends; 0 where it is no JSON number, or one that the table cannot do: more than 19 digits, a power
- * of ten beyond it, an overflow, a denormal
+ * @returns where the number ends; 0 if it is not a JSON number, or one that needs the host: more than 19 digits, a
+ * power of ten beyond the table, an overflow, a denormal
  */
 export function readNumber(at: usize, target: usize): usize {
   const negative = load<u8>(at) === 45;
@@ -82,7 +83,7 @@ export function readNumber(at: usize, target: usize): usize {
     count += i32(at - digits);
     exponent = i32(fraction - at);
   }
-  // The significand has wrapped around where it has more digits than fit.
+  // With more digits than this, the significand may have overflowed.
   if (count > MOST_DIGITS) return 0;
   if ((load<u8>(at) | 32) === 101) {
     at++;
@@ -105,7 +106,7 @@ export function readNumber(at: usize, target: usize): usize {
   return at;
 }
 
-/** significand * 10^exponent, rounded to nearest and even; 0 where the table cannot do it. The significand is not 0. */
+/** significand * 10^exponent, rounded to nearest, ties to even; 0 if this needs the host. The significand is not 0. */
 function scaled(significand: u64, exponent: i32): f64 {
   if (exponent < POWERS_LEAST || exponent > POWERS_MOST) return 0;
   const shift = clz(significand);
@@ -114,7 +115,7 @@ function scaled(significand: u64, exponent: i32): f64 {
   let upper = high(normalized, load<u64>(power, 8));
   let lower = normalized * load<u64>(power, 8);
   if ((upper & 0x1ff) === 0x1ff) {
-    // Too close to call with 64 bits of the power.
+    // 64 bits of the power do not decide the rounding: use all 128.
     const before = lower;
     lower += high(normalized, load<u64>(power));
     if (lower < before) upper++;
@@ -123,7 +124,7 @@ function scaled(significand: u64, exponent: i32): f64 {
   let mantissa = upper >> (top + 9);
   let binary = (((152170 + 65536) * exponent) >> 16) + 63 + i32(top) - i32(shift) + 1023;
   if (binary <= 0) return 0;
-  // Exactly half way between two doubles.
+  // The value is exactly halfway between two doubles.
   if (lower <= 1 && exponent >= -4 && exponent <= 23 && (mantissa & 3) === 1 && mantissa << (top + 9) === upper)
     mantissa &= ~1;
   mantissa = (mantissa + (mantissa & 1)) >> 1;
@@ -136,7 +137,7 @@ function scaled(significand: u64, exponent: i32): f64 {
 }
 
 /**
- * floor(power * factor / 2^128), its lowest bit set where that is not exact.
+ * floor(power * factor / 2^128), with the lowest bit set if that is inexact.
  * @inline
  */
 function roundedToOdd(power: usize, factor: u64): u64 {
@@ -148,8 +149,8 @@ function roundedToOdd(power: usize, factor: u64): u64 {
 }
 
 /**
- * Writes `value`, finite, as JavaScript would, with up to 25 characters.
- * @returns where it ends; 0 where the table cannot do it (beyond about 1e-37 and 1e42)
+ * Writes the finite `value` as JavaScript does, in at most 25 characters.
+ * @returns where the text ends; 0 if the value is beyond the table (below about 1e-37 or above 1e42)
  */
 export function writeNumber(value: f64, at: usize): usize {
   if (value === 0) {
@@ -176,7 +177,7 @@ export function writeNumber(value: f64, at: usize): usize {
   const q = biased - 1075;
   if (q > -53 && q <= 0 && (c & ((u64(1) << u64(-q)) - 1)) === 0) return writeDecimal(c >> u64(-q), 0, at);
 
-  // The decimals that round to this double lie between lower and upper, in quarters of a unit of 10^k.
+  // The decimals that round to this double are between lower and upper, in quarters of a unit of 10^k.
   const isEven = (c & 1) === 0;
   const closer = i32(fraction === 0 && biased > 1);
   const k = (q * 1262611 - closer * 524031) >> 22;
@@ -201,7 +202,7 @@ export function writeNumber(value: f64, at: usize): usize {
 }
 
 /**
- * Divisions of 64 bits take dozens of cycles, and the compiler makes none of these a multiplication.
+ * x / 10 as a multiplication: a 64-bit division takes dozens of cycles, and the compiler does not replace it.
  * @inline
  */
 function tenth(x: u64): u64 {
@@ -213,7 +214,7 @@ function hundredMillionth(x: u64): u64 {
   return high(x, 0xabcc77118461cefd) >> 26;
 }
 
-/** Writes digits * 10^exponent, of at most 17 digits, as JavaScript would. */
+/** Writes digits * 10^exponent, with at most 17 digits, as JavaScript does. */
 function writeDecimal(digits: u64, exponent: i32, at: usize): usize {
   let upper = u32(hundredMillionth(digits));
   let lower = u32(digits - u64(upper) * 100000000);
@@ -267,7 +268,7 @@ function writeDecimal(digits: u64, exponent: i32, at: usize): usize {
 }
 
 /**
- * Writes upper, and behind it lower with `kept` digits.
+ * Writes `upper`, followed by `lower` with `kept` digits.
  * @inline
  */
 function writeBoth(upper: u32, lower: u32, kept: i32, length: i32, at: usize): void {

@@ -1,21 +1,23 @@
-// Exact path-dependent TreeSHAP, as LightGBM's PredictContrib defines it.
-//
-// A leaf of value v whose path has m different features, of which feature j lets through a share z_j of the training
-// rows and (o_j = 1) or not (o_j = 0) this row, adds
-//     v * (o_i - z_i) * integral over t in 0..1 of product over j != i of f_j(t),    f_j(t) = z_j * (1 - t) + o_j * t
-// to the contribution of feature i: the integral is the Shapley weight (a Beta function) summed over all subsets. The
-// integrand is a polynomial of degree m - 1, so a Gauss-Legendre rule of m / 2 points is exact. For each point t:
-//     products  P of a split: the weight of t, times the f of all features on the path down to it
-//     means     T of a split or leaf: what is below it, leaf values times the f of the features below
-// Take a split on feature i, below others on i that together let the share z of rows through, and this row (o = 1) or
-// not (o = 0; above the first split on i, z = o = 1). The row goes to child h, not to c; with this split the shares are
-// z_h and z_c, and z_h + z_c = z. The f of i was f(t) = z * (1 - t) + o * t above; below it is f - z_c * (1 - t)
-// towards h and z_c * (1 - t) towards c. So with
-//     g = (1 - t) / f      P_c = z_c * g * P              P_h = P - P_c
-//     d = z_c * (T_h - T_c)                               T = T_h - g * d
-// The split adds P * d / f^2 to i's contribution where o = 1, and nothing where o = 0. (Add up the terms of all splits
-// on i above one leaf: they telescope to the leaf's own.) Nothing is divided at run time: g and 1 / f^2 are tabulated
-// for both cases, and for a split whose path has not met i before f = 1.
+/**
+ * Exact path-dependent TreeSHAP, as LightGBM's PredictContrib defines it.
+ *
+ * Take a leaf of value v whose path has m different features. Feature j lets a share z_j of the training rows through,
+ * and lets this row through (o_j = 1) or not (o_j = 0). The leaf adds
+ *     v * (o_i - z_i) * integral over t in 0..1 of product over j != i of f_j(t),    f_j(t) = z_j * (1 - t) + o_j * t
+ * to the contribution of feature i: the integral is the Shapley weight (a Beta function) summed over all subsets. The
+ * integrand is a polynomial of degree m - 1, so a Gauss-Legendre rule of m / 2 points is exact. For each point t:
+ *     products  P of a split: the weight of t, times the f of all features on the path down to it
+ *     means     T of a split or leaf: the leaf values below it, each times the f of the features below
+ * Take a split on feature i, below other splits on i that together let the share z of rows through, and this row
+ * (o = 1) or not (o = 0; above the first split on i, z = o = 1). The row goes to child h, not to c; with this split the
+ * shares are z_h and z_c, and z_h + z_c = z. Above the split, f of i is f(t) = z * (1 - t) + o * t; below it, f is
+ * f - z_c * (1 - t) towards h and z_c * (1 - t) towards c. So with
+ *     g = (1 - t) / f      P_c = z_c * g * P              P_h = P - P_c
+ *     d = z_c * (T_h - T_c)                               T = T_h - g * d
+ * the split adds P * d / f^2 to the contribution of i if o = 1, and nothing if o = 0. (The terms of all splits on i
+ * above one leaf telescope to the leaf's own term.) Nothing is divided at run time: g and 1 / f^2 are tabulated for
+ * both cases, and f = 1 for the first split on a feature.
+ */
 import {
   EXPLAIN_TREE_BYTES,
   EXPLAIN_TREE_INNER,
@@ -66,7 +68,7 @@ function letsThrough(split: usize, flags: usize): i32 {
 }
 
 /**
- * The vector g of a split: 1 - t, or its own where its path has split on the feature before.
+ * The vector g of a split: 1 - t, or its own vector if its path has split on the feature before.
  * @inline
  */
 function gOf(split: usize, repeated: bool, through: i32, rule: usize, image: usize, vector: usize): usize {
@@ -82,7 +84,7 @@ function overSquare(split: usize, image: usize, vector: usize): usize {
 }
 
 /**
- * Products of both children at the pair of points `v`.
+ * Stores the products of both children at the pair of points `v`.
  * @inline
  */
 function down(at: usize, g: v128, here: usize, there: usize, zThere: v128, v: usize): void {
@@ -93,7 +95,7 @@ function down(at: usize, g: v128, here: usize, there: usize, zThere: v128, v: us
 }
 
 /**
- * Adds the pair of points `v` of an inner split to `sum`, and leaves its mean.
+ * Adds the pair of points `v` of an inner split to `sum`, and stores the mean of the split.
  * @inline
  */
 function up(
@@ -189,8 +191,8 @@ function ascend(
 }
 
 /**
- * Leaves the mean of a split between two leaves at the pair of points `v`.
- * @returns its product, over f^2 where repeated
+ * Stores the mean of a split between two leaves at the pair of points `v`.
+ * @returns the product of the split, divided by f^2 if it is repeated
  * @inline
  */
 function upLast(repeated: bool, at: usize, g: v128, over: usize, h: v128, d: v128, vector: usize, v: usize): v128 {
@@ -200,7 +202,7 @@ function upLast(repeated: bool, at: usize, g: v128, over: usize, h: v128, d: v12
 }
 
 /**
- * As ascend, for splits between two leaves: T_h and d are the same at all points, and tabulated.
+ * Does what `ascend` does, for splits between two leaves: T_h and d are the same at all points, and tabulated.
  * @inline
  */
 function ascendLast(
@@ -241,7 +243,7 @@ function ascendLast(
 }
 
 /**
- * One tree of one row: downwards, where the row goes and the products; upwards, the means and what each split adds.
+ * Explains one row by one tree: computes directions and products downwards, then means and contributions upwards.
  * @inline
  */
 function explainTree(
@@ -266,7 +268,7 @@ function explainTree(
   const lastRepeated = own + lastOwns * SPLIT_BYTES;
   const stop = own + splits * SPLIT_BYTES;
   const place: usize = 2 * vector;
-  // The products of the last splits come from their parents, and they have none to hand on.
+  // The last splits get their products from their parents and have no splits below, so there is no descent for them.
   descend(own, false, repeated, work, flags, pairs, vector, rule, image, views, flags, work);
   const repeatedAt = work + owns * place;
   const repeatedFlag = flags + owns * FLAGS_BYTES;
@@ -283,7 +285,7 @@ function explainTree(
   ascend(repeated - SPLIT_BYTES, false, own, ownAt, ownFlag, pairs, vector, rule, image, work, sums);
 }
 
-/** Puts the values of leaves beside a split where the means of nodes are looked for. */
+/** Copies the values of leaves whose sibling is a split to where `ascend` reads the means of nodes. */
 function placeLeaves(image: usize, tree: usize, pairs: i32, vector: usize, work: usize): void {
   let at = work + usize(load<u32>(tree + EXPLAIN_TREE_SPLIT_COUNT)) * 2 * vector + vector;
   let leaf = image + load<u32>(tree + EXPLAIN_TREE_LEAVES);
@@ -300,7 +302,7 @@ function placeLeaves(image: usize, tree: usize, pairs: i32, vector: usize, work:
   }
 }
 
-/** [outputs][features + 1] contributions of rows first..end of an explain lane. */
+/** Computes the contributions [outputs][features + 1] of rows first..end of an explain lane. */
 export function explain(image: usize, lane: usize, first: i32, end: i32): void {
   searchViews(image, lane, first, end);
   const outputs = field(image, HEADER_OUTPUTS);
@@ -319,14 +321,14 @@ export function explain(image: usize, lane: usize, first: i32, end: i32): void {
   store<u64>(everThrough, u64(0xffffffff) << 32);
   for (let k = 0; k < outputs; k++) {
     memory.fill(firstSums, 0, usize(end - first) * sumBytes);
-    // All rows of the batch go through one tree, then through the next: a tree stays in the nearest cache meanwhile.
+    // All rows of the batch go through one tree, then through the next, so that the tree stays in the L1 cache.
     for (let n = 0; n < trees; n++, tree += EXPLAIN_TREE_BYTES) {
       const pairs = load<i32>(tree + EXPLAIN_TREE_PAIRS);
       const vector = usize(pairs) << 4;
       placeLeaves(image, tree, pairs, vector, work);
       let sums = firstSums;
       for (let views = firstViews; views < lastViews; views += viewBytes, sums += sumBytes) {
-        // Straight code for the usual lengths of paths.
+        // With constant arguments, the compiler emits straight-line code for the most common path lengths.
         if (pairs === 2) explainTree(image, tree, 2, 32, views, flags, work, sums);
         else if (pairs === 3) explainTree(image, tree, 3, 48, views, flags, work, sums);
         else explainTree(image, tree, pairs, vector, views, flags, work, sums);

@@ -1,5 +1,7 @@
-// What the host calls. Every function takes an image and a lane (addresses) and the rows first..end of the lane; none
-// keeps state, so that any thread may run any of them on any lane it owns.
+/**
+ * The exports of the kernel. The scoring functions take the addresses of an image and a lane, and the rows first..end
+ * of the lane. No function keeps state, so any thread may run any of them on the lanes that it owns.
+ */
 import { rawMask32, rawMask64 } from './mask';
 import { calibrate, predict, rank } from './output';
 import { rawWalk } from './walk';
@@ -15,7 +17,7 @@ function finish(image: usize, lane: usize, first: i32, end: i32): void {
   rank(image, lane, first, end);
 }
 
-/** The whole of `/score` for a single-output model: raw score, prediction, calibrated score, ranking. */
+/** Everything that `/score` needs of a single-output model: raw score, prediction, calibrated score, ranking. */
 export function scoreMask32(image: usize, lane: usize, first: i32, end: i32): void {
   rawMask32(image, lane, first, end);
   finish(image, lane, first, end);

@@ -1,5 +1,7 @@
-// Strategies mask32 and mask64: AND the streams of a row; the bit left in each tree is its leaf. Leaf values are added
-// in tree order, one after the other, in f64: LightGBM's own order, so the sum has LightGBM's bits.
+/**
+ * The strategies mask32 and mask64: the AND over the streams of a row leaves one bit in each tree, which is its leaf.
+ * Leaf values are added one by one in tree order, in f64. This is LightGBM's order, so the sum has LightGBM's bits.
+ */
 import {
   HEADER_LEAF_SHIFT,
   HEADER_LEAVES,
@@ -17,7 +19,7 @@ function value(values: usize, leaf: usize): f64 {
 }
 
 /**
- * Masks leave the vector two by two: taking out 64 bits costs what taking out 32 does.
+ * Adds the leaf values of four trees. Masks are extracted in pairs: extracting 64 bits costs as much as extracting 32.
  * @inline
  */
 function addFour(sum: f64, mask: v128, values: usize, tree: usize): f64 {
@@ -35,7 +37,7 @@ function addTwo(sum: f64, mask: v128, values: usize, tree: usize): f64 {
   return sum + value(values + tree, usize(ctz(v128.extract_lane<u64>(mask, 1))));
 }
 
-/** [outputs] raw scores of rows first..end of the lane. */
+/** Computes the raw scores [outputs] of rows first..end of the lane. */
 export function rawMask32(image: usize, lane: usize, first: i32, end: i32): void {
   searchStreams(image, lane, first, end);
   const outputs = field(image, HEADER_OUTPUTS);
@@ -83,7 +85,7 @@ export function rawMask32(image: usize, lane: usize, first: i32, end: i32): void
   }
 }
 
-/** As rawMask32, two trees to a vector. */
+/** Does what `rawMask32` does, with two trees per vector. */
 export function rawMask64(image: usize, lane: usize, first: i32, end: i32): void {
   searchStreams(image, lane, first, end);
   const outputs = field(image, HEADER_OUTPUTS);

@@ -1,5 +1,7 @@
-// From raw scores to answers: LightGBM's ConvertOutput, scikit-learn's isotonic calibration, the ranking of features by
-// |value * importance|.
+/**
+ * Turns raw scores into results: LightGBM's ConvertOutput, scikit-learn's isotonic calibration, and the ranking of
+ * features by |value * importance|.
+ */
 import {
   HEADER_AVERAGE_DIVISOR,
   HEADER_CALIBRATOR_COUNT,
@@ -26,8 +28,8 @@ import {
 import { field } from './search';
 
 /**
- * exp and log1p are musl's (AssemblyScript's NativeMath): table-driven as glibc's, with the same last bit; V8's
- * Math.exp is not.
+ * Applies the objective's transform. exp and log1p are musl's (AssemblyScript's NativeMath): table-driven as glibc's,
+ * with the same last bit. V8's Math.exp differs.
  * @inline
  */
 function transformed(transform: i32, sigmoid: f64, x: f64): f64 {
@@ -38,7 +40,7 @@ function transformed(transform: i32, sigmoid: f64, x: f64): f64 {
   return x;
 }
 
-/** Predictions of rows first..end from their raw scores. */
+/** Computes the predictions of rows first..end from their raw scores. */
 export function predict(image: usize, lane: usize, first: i32, end: i32): void {
   const outputs = field(image, HEADER_OUTPUTS);
   const transform = field(image, HEADER_TRANSFORM);
@@ -77,7 +79,7 @@ function softmax(raw: usize, prediction: usize, outputs: i32, divisor: f64): voi
   }
 }
 
-/** Calibrated scores of rows first..end; where the image has no calibrator, their predictions. Single-output models. */
+/** Calibrates the predictions of rows first..end, or copies them without a calibrator. For single-output models. */
 export function calibrate(image: usize, lane: usize, first: i32, end: i32): void {
   const count = field(image, HEADER_CALIBRATOR_COUNT);
   const x = image + field(image, HEADER_CALIBRATOR_X);
@@ -95,8 +97,8 @@ export function calibrate(image: usize, lane: usize, first: i32, end: i32): void
 }
 
 /**
- * numpy.interp: the last threshold at or below p starts the segment, so p on a threshold gives that threshold's y
- * itself.
+ * Does what numpy.interp does: the last threshold at or below p starts the segment, so p on a threshold gives exactly
+ * that threshold's y.
  * @inline
  */
 function isotonic64(x: usize, y: usize, count: i32, p: f64): f64 {
@@ -120,8 +122,8 @@ function isotonic64(x: usize, y: usize, count: i32, p: f64): f64 {
 }
 
 /**
- * scipy's interp1d in float32 arithmetic: p is clipped first, and on a threshold it ends that threshold's lower
- * segment.
+ * Does what scipy's interp1d does in float32 arithmetic: p is clipped first, and a p on a threshold belongs to the
+ * segment below it.
  * @inline
  */
 function isotonic32(x: usize, y: usize, count: i32, p64: f64): f64 {
@@ -153,9 +155,7 @@ export function product(value: f64, importance: f64): f64 {
   return size === size ? min(size, f64.MAX_VALUE) : 0.0;
 }
 
-/**
- * The RANKED features with the largest |value * importance| of rows first..end; ties keep the model's order.
- */
+/** Ranks the RANKED features with the largest |value * importance| of rows first..end; ties keep the model's order. */
 export function rank(image: usize, lane: usize, first: i32, end: i32): void {
   const features = field(image, HEADER_FEATURES);
   const importance = image + field(image, HEADER_IMPORTANCE);

@@ -1,7 +1,9 @@
-// Reads the bodies of `/score` and `/score_batch`, for the requests that nearly all clients send nearly always: known
-// fields, each once, as many features as the model has, names as the model spells them, a short request id without
-// escapes. Whatever else a body may be, right or wrong, is left to the host, which alone knows how to refuse. So this
-// accepts nothing that JSON.parse and the schema would not, and what it accepts means the same to them.
+/**
+ * Reads the bodies of `/score` and `/score_batch` in the form that nearly all requests have: known fields, each once,
+ * as many features as the model has, names as the model spells them, a short request id without escapes. Every other
+ * body, valid or not, is left to the host, and only the host refuses requests. The kernel accepts nothing that
+ * JSON.parse and the schema would refuse, and reads the same values as they do.
+ */
 import { readNumber } from './decimal';
 import {
   ID_BYTES,
@@ -19,7 +21,7 @@ import {
 import { field } from './search';
 import { copy, same } from './text';
 
-// Keys, as they stand in memory.
+// Keys as little-endian words.
 const FEATURES: u64 = 0x7365727574616566; // "features"
 const FEATURE_START: u64 = 0x5f65727574616566; // "feature_"
 const NAMES: u32 = 0x656d616e; // "name"
@@ -68,10 +70,10 @@ export function indexNames(reader: usize): void {
 
 /**
  * Reads the body of `/score`.
- * @param at its text; a 0 byte must end it, and 2 * COPY_BYTES be readable from there
- * @param row where the features go, NaN for null
- * @param id where address and length of the request id go
- * @returns 1; 0 where the host must read it
+ * @param at the text; a 0 byte must end it, and 2 * COPY_BYTES must be readable from there
+ * @param row receives the features, NaN for null
+ * @param id receives the address and the length of the request id
+ * @returns 1; 0 if the host must read the body
  */
 export function readSingle(reader: usize, at: usize, row: usize, id: usize): i32 {
   at = readRequest(reader, at, row, id);
@@ -81,8 +83,8 @@ export function readSingle(reader: usize, at: usize, row: usize, id: usize): i32
 
 /**
  * Reads the body of `/score_batch`.
- * @param most rows for which there is room
- * @returns how many requests it has; 0 where the host must read it
+ * @param most the maximum number of rows
+ * @returns the number of requests; 0 if the host must read the body
  */
 export function readBatch(reader: usize, at: usize, rows: usize, ids: usize, most: i32): i32 {
   const rowBytes = usize(field(reader, READER_COUNT)) << 3;
@@ -105,8 +107,8 @@ export function readBatch(reader: usize, at: usize, rows: usize, ids: usize, mos
 }
 
 /**
- * Reads one request object, white space around it included.
- * @returns where it ends; 0 where the host must read it
+ * Reads one request object and the white space around it.
+ * @returns where it ends; 0 if the host must read it
  */
 function readRequest(reader: usize, at: usize, row: usize, id: usize): usize {
   at = skip(at);
@@ -169,7 +171,7 @@ function readValues(reader: usize, at: usize): usize {
   return at + 1;
 }
 
-/** Finds where each feature stands: names must be all of the reader's, each once. */
+/** Finds the position of each feature in the request. Every name of the reader must appear exactly once. */
 function readNames(reader: usize, at: usize): usize {
   if (load<u8>(at) !== 91) return 0;
   const count = field(reader, READER_COUNT);
@@ -214,15 +216,16 @@ function indexOf(reader: usize, at: usize, length: i32): i32 {
 }
 
 /**
- * Where the string that begins at `at` ends, behind its quote; 0 where it is none, or has other bytes than printable
- * ASCII without `\`.
+ * Finds where the string at `at` ends.
+ * @returns the address after its closing quote; 0 if it is not a string, or contains control characters below 32,
+ * non-ASCII bytes or `\`
  */
 function textEnd(at: usize): usize {
   if (load<u8>(at) !== 34) return 0;
   at++;
   while (true) {
     const text = v128.load(at);
-    // As signed bytes: control characters and everything past ASCII are below the blank.
+    // As signed bytes, control characters and all non-ASCII bytes are less than 32, the space.
     const special = v128.or(
       i8x16.lt_s(text, i8x16.splat(32)),
       v128.or(i8x16.eq(text, i8x16.splat(34)), i8x16.eq(text, i8x16.splat(92))),

@@ -1,4 +1,4 @@
-// From values to slots: one column at a time over all rows of the batch, so that its cuts stay in the nearest cache.
+/** Turns values into slots, one column at a time over all rows of the batch, so that its cuts stay in the L1 cache. */
 import {
   COLUMN_BYTES,
   COLUMN_FEATURE,
@@ -39,7 +39,7 @@ export function field(image: usize, offset: i32): i32 {
 }
 
 /**
- * Number of cuts below x of a long column, without a branch that depends on x.
+ * The number of cuts below x in a long column, without a branch that depends on x.
  * @inline
  */
 function searchCuts(cuts: usize, depth: i32, x: f64): i32 {
@@ -51,8 +51,8 @@ function searchCuts(cuts: usize, depth: i32, x: f64): i32 {
 }
 
 /**
- * Number of cuts below x of a short column: two compared at a time cost less than the steps of a search, and wait for
- * nothing.
+ * The number of cuts below x in a short column. Comparing all of them, two at a time, is faster than a search: the
+ * comparisons do not depend on each other.
  * @inline
  */
 function countCuts(cuts: usize, pairs: i32, x: f64): i32 {
@@ -68,7 +68,7 @@ const LONG = 1;
 const CATEGORICAL = 2;
 
 /**
- * Cuts below x; 0 where it is missing.
+ * The number of cuts below x; 0 if x is missing.
  * @inline
  */
 function cutsBelow(kind: i32, table: usize, length: i32, x: f64): i32 {
@@ -76,7 +76,7 @@ function cutsBelow(kind: i32, table: usize, length: i32, x: f64): i32 {
 }
 
 /**
- * int(x) truncates towards zero; missing, negative and unknown categories share slot 0.
+ * The slot of category x, truncated towards zero; missing, negative and unknown categories share slot 0.
  * @inline
  */
 function categoricalSlot(image: usize, column: usize, x: f64): i32 {
@@ -85,7 +85,7 @@ function categoricalSlot(image: usize, column: usize, x: f64): i32 {
 }
 
 /**
- * The columns first..stop, all of one kind.
+ * Adds the slots of the columns column..stop, all of one kind, to their streams.
  * @inline
  */
 function addToStreams(kind: i32, column: usize, stop: usize, image: usize, lane: usize, first: i32, end: i32): void {
@@ -117,7 +117,7 @@ function addToStreams(kind: i32, column: usize, stop: usize, image: usize, lane:
   }
 }
 
-/** Fills the lane's streams with each row's table offsets. */
+/** Fills the lane's streams with the table offsets of rows first..end. */
 export function searchStreams(image: usize, lane: usize, first: i32, end: i32): void {
   const columns = image + field(image, HEADER_COLUMNS);
   const long = columns + usize(field(image, HEADER_SHORT_COLUMNS)) * COLUMN_BYTES;
@@ -136,7 +136,7 @@ export function searchStreams(image: usize, lane: usize, first: i32, end: i32): 
 }
 
 /**
- * Both views of the numerical columns first..stop, all of one kind.
+ * Fills both views of the numerical columns column..stop, all of one kind.
  * @inline
  */
 function fillViews(
@@ -166,7 +166,7 @@ function fillViews(
   }
 }
 
-/** Fills the lane's views. */
+/** Fills the lane's views of rows first..end. */
 export function searchViews(image: usize, lane: usize, first: i32, end: i32): void {
   const features = usize(field(image, HEADER_FEATURES)) << 3;
   const viewBytes = usize(field(image, HEADER_VIEW_TOTAL)) << 1;

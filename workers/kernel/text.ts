@@ -1,4 +1,4 @@
-// Copies text, COPY_BYTES at a time: what is read from has so much behind it, and what is written to has space for it.
+/** Copies and compares text. A copy reads and writes up to COPY_BYTES past its end, which must be accessible. */
 
 /**
  * @returns where the copy ends
@@ -19,7 +19,7 @@ export function copyPiece(base: usize, piece: usize, to: usize): usize {
 }
 
 /**
- * Whether two texts of `length` bytes, at least 1, are the same.
+ * Whether two texts of `length` bytes are equal; `length` is at least 1.
  * @inline
  */
 export function same(a: usize, b: usize, length: i32): bool {

@@ -1,5 +1,7 @@
-// Strategy walk: every model, any number of leaves, linear leaves too. Nodes compare small integers (views), not
-// doubles.
+/**
+ * The strategy walk, for every model: any number of leaves, and linear leaves. Nodes compare small integers (views),
+ * not doubles.
+ */
 import {
   HEADER_FEATURES,
   HEADER_LINEAR,
@@ -23,8 +25,8 @@ import { field, searchViews } from './search';
 const ZERO_THRESHOLD: f64 = 1.0000000180025095e-35;
 
 /**
- * One step, without a branch: to the next node (8 bytes on) where view < k, else as far as the right child is. A leaf
- * has k 0 and distance 0, so it stays where it is.
+ * Takes one step without a branch: to the next node (8 bytes further) if view < k, else to the right child. A leaf has
+ * k 0 and distance 0, so the walk stays there.
  * @inline
  */
 function step(at: usize, node: u64, views: usize): usize {
@@ -50,7 +52,7 @@ function linearOutput(image: usize, leaf: i32, row: usize): f64 {
   return output;
 }
 
-/** [outputs] raw scores of rows first..end of the lane. */
+/** Computes the raw scores [outputs] of rows first..end of the lane. */
 export function rawWalk(image: usize, lane: usize, first: i32, end: i32): void {
   searchViews(image, lane, first, end);
   const outputs = field(image, HEADER_OUTPUTS);
@@ -67,7 +69,7 @@ export function rawWalk(image: usize, lane: usize, first: i32, end: i32): void {
     for (let k = 0; k < outputs; k++, raw += 8) {
       let sum: f64 = 0;
       for (const stop = root + rootBytes; root < stop; root += WALK_BLOCK << 2) {
-        // Eight trees side by side: a step's loads take several cycles each, and those of different trees overlap.
+        // Eight trees are walked in parallel: a load takes several cycles, and the loads of different trees overlap.
         let a = nodes + load<u32>(root);
         let b = nodes + load<u32>(root, 4);
         let c = nodes + load<u32>(root, 8);
