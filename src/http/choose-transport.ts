@@ -1,6 +1,6 @@
 /** Chooses the transport: uWebSockets.js where its binary loads on this Node and C library, else Node's own server. */
 import type { Config } from '../config/config.js';
-import { LightscoreError, messageOf } from '../errors.js';
+import { LightscoreError } from '../errors.js';
 import type { Transport } from './transport.js';
 
 /** One kind of transport, loaded. */
@@ -26,9 +26,11 @@ export async function chooseTransport(config: Config['http']): Promise<Transport
     const { UwsTransport } = await import('./uws/uws-transport.js');
     return { name: 'uws', reason: undefined, create: (http) => new UwsTransport(http) };
   } catch (error) {
-    const reason = `uWebSockets.js has no binary that loads here: ${firstLine(messageOf(error))}`;
+    const reason = `uWebSockets.js has no binary for ${platform()}`;
     if (transport === 'auto') return await nodeKind(reason, config.acceptors);
-    throw new LightscoreError('CONFIG_INVALID', `TRANSPORT is uws, but ${reason}; set TRANSPORT=node or auto`);
+    throw new LightscoreError('CONFIG_INVALID', `TRANSPORT is uws, but ${reason}; set TRANSPORT=node or auto`, {
+      cause: error,
+    });
   }
 }
 
@@ -50,8 +52,11 @@ async function nodeKind(reason: string | undefined, acceptors = 1): Promise<Tran
   return { name: 'node', reason, create: (http) => new NodeTransport(http) };
 }
 
-function firstLine(text: string): string {
-  return text.split('\n', 1)[0].trim();
+/** Node, C library and architecture, in words. */
+function platform(): string {
+  const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } };
+  const library = header.glibcVersionRuntime === undefined ? 'this C library' : `glibc ${header.glibcVersionRuntime}`;
+  return `Node ${process.versions.node} on ${process.platform} ${process.arch} with ${library}`;
 }
 
 /**
