@@ -1,4 +1,4 @@
-/** The part of autocannon that is used here: the package carries no types. */
+/** Types for the part of autocannon that the scenarios use; the package has none. */
 declare module 'autocannon' {
   interface Request {
     method: 'POST';
@@ -13,7 +13,7 @@ declare module 'autocannon' {
     connections: number;
     /** Seconds. */
     duration: number;
-    /** Requests a second of all connections together. */
+    /** Requests a second over all connections. */
     overallRate?: number;
     requests: Request[];
   }

@@ -43,7 +43,8 @@ const progress = (line: string): void => void process.stderr.write(`${line}\n`);
 const [load] = loadavg();
 if (load > BUSY)
   progress(
-    `bench: other programs keep this machine busy (load average ${load.toFixed(1)}): ratios will be rough, figures worthless`,
+    `bench: other programs keep this machine busy (load average ${load.toFixed(1)}): ` +
+      'ratios will be rough, absolute figures meaningless',
   );
 const sections: Section[] = [];
 for (const name of names) {
@@ -54,7 +55,9 @@ for (const name of names) {
 
 const run = {
   when: new Date().toISOString(),
-  machine: `${cpus()[0].model}, ${availableParallelism()} cores, Node ${process.version}, load average ${load.toFixed(1)} at the start`,
+  machine:
+    `${cpus()[0].model}, ${availableParallelism()} cores, Node ${process.version}, ` +
+    `load average ${load.toFixed(1)} at the start`,
   quick,
   sections,
 };

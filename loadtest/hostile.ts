@@ -1,19 +1,16 @@
 /**
- * `node dist/loadtest/hostile.js --requests 100000`: hostile requests against a server of its own, and whether it bore
- * them.
+ * `node dist/loadtest/hostile.js --requests 100000`: sends hostile requests to a server that it starts, and verifies
+ * that the server withstands them.
  */
 import { parseArgs } from 'node:util';
 import { readGolden } from '../test/support/golden.js';
 import { sendHostile } from '../test/support/hostile-requests.js';
 import { startServer } from '../test/support/server.js';
 
-/** Until then memory is still being warmed up: code is compiled, pools and lanes are filled. */
+/** During this share of the requests memory may grow: code is compiled, pools and lanes are filled. */
 const WARM_UP_SHARE = 0.3;
-/**
- * What the process may have grown by from then on, in bytes: less than a thousandth of what a leak of one body a
- * request would be.
- */
-const GROWTH = 48 * 2 ** 20;
+/** Bytes by which the process may grow after that: less than a thousandth of a leak of one body per request. */
+const MAX_GROWTH = 48 * 2 ** 20;
 
 const { values } = parseArgs({
   options: {
@@ -49,7 +46,7 @@ const total = (name: 'sent' | 'answers'): Record<string, number> => {
 problems.push(...first.faults, ...second.faults);
 if (!Number.isNaN(internal)) problems.push(`${internal} requests failed inside the server`);
 if (queued !== 0) problems.push(`${queued} rows are still queued`);
-if (end - warm > GROWTH) problems.push(`the process grew by ${mebibytes(end - warm)} after its warm-up`);
+if (end - warm > MAX_GROWTH) problems.push(`the process grew by ${mebibytes(end - warm)} after its warm-up`);
 if (exit.code !== 0) problems.push(`the server ended with ${exit.signal ?? exit.code}`);
 for (const line of server.logs) if (line.level >= 50) problems.push(`the server logged: ${line.msg}`);
 
@@ -57,12 +54,13 @@ console.log(`${requests} hostile requests and ${first.good + second.good} good o
 console.log('sent:', total('sent'));
 console.log('answers:', total('answers'));
 console.log(
-  `resident memory: ${mebibytes(start)} at the start, ${mebibytes(warm)} after ${warmUp} requests, ${mebibytes(end)} at the end`,
+  `resident memory: ${mebibytes(start)} at the start, ${mebibytes(warm)} after ${warmUp} requests, ` +
+    `${mebibytes(end)} at the end`,
 );
 for (const problem of problems.slice(0, 20)) console.error(`FAULT ${problem}`);
 if (problems.length > 0) {
   console.error(`${problems.length} faults`);
   process.exitCode = 1;
 } else {
-  console.log('no crash, no failure, every good request answered right');
+  console.log('no crash, no failure, every good request was answered correctly');
 }

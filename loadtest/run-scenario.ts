@@ -1,4 +1,4 @@
-/** `node dist/loadtest/run-scenario.js SCENARIO`: runs it with autocannon; ends with code 1 where a limit is missed. */
+/** `node dist/loadtest/run-scenario.js SCENARIO`: runs it with autocannon; exits with 1 if a limit is exceeded. */
 import { writeFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { short } from './report/section.js';
@@ -19,13 +19,13 @@ interface Options {
 }
 
 const program = new Command('run-scenario')
-  .description(`Loads a server as one of these scenarios says:\n${NAMES}`)
+  .description(`Runs one of these load scenarios against a server:\n${NAMES}`)
   .argument('<scenario>', 'its name')
-  .option('--url <origin>', `a running server that serves test/data/models ${MODEL_VERSION}; without it one is started`)
+  .option('--url <origin>', `a running server that serves test/data/models ${MODEL_VERSION}; default: starts one`)
   .option('--time-scale <factor>', 'shortens (or stretches) every stage', '1')
   .option(
     '--write-requests <file>',
-    'instead of running, write its requests and expected scores as JSON, for loadtest/scenarios/k6.js',
+    'write the requests and expected scores as JSON for loadtest/scenarios/k6.js, instead of running the scenario',
   )
   .showHelpAfterError()
   .parse();
@@ -42,15 +42,17 @@ if (writeRequests !== undefined) {
   const server = url === undefined ? await startLightscore('pool') : undefined;
   try {
     const results = await runScenario(scenario, url ?? server?.origin ?? '', requests, Number(timeScale));
-    for (const { rate, answered, p50, p99, most, failed } of results) {
+    for (const { rate, answered, p50, p99, max, failed } of results) {
       process.stdout.write(
-        `${name}: ${rate} req/s asked, ${short(answered)} answered, p50 ${p50} ms, p99 ${p99} ms, most ${most} ms, ${failed} failed\n`,
+        `${name}: ${rate} req/s asked, ${short(answered)} answered, ` +
+          `p50 ${p50} ms, p99 ${p99} ms, most ${max} ms, ${failed} failed\n`,
       );
     }
     const missed = results.filter(({ failed, p99 }) => failed > 0 || p99 > scenario.limits.p99Ms);
     if (missed.length > 0)
       process.stderr.write(
-        `${name}: ${missed.length} of ${results.length} stages missed the limits: no failure, p99 at most ${scenario.limits.p99Ms} ms\n`,
+        `${name}: ${missed.length} of ${results.length} stages missed the limits: ` +
+          `no failure, p99 at most ${scenario.limits.p99Ms} ms\n`,
       );
     process.exitCode = missed.length > 0 ? 1 : 0;
   } finally {

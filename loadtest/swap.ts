@@ -1,7 +1,7 @@
 /**
- * Models change under load: `node dist/loadtest/swap.js [CHECK...]`, where a check is one of those below; all of them
- * without any. Prints one line for each figure and ends with exit code 1 where a bound is broken. Latency needs an
- * otherwise idle machine.
+ * Checks changes of models under load: `node dist/loadtest/swap.js [CHECK...]`. The checks are exactness, latency,
+ * memory and shares; without arguments all of them run. Prints one line for each figure and exits with 1 if a bound is
+ * broken. The latency check needs an otherwise idle machine.
  */
 import { once } from 'node:events';
 import { readFileSync, readdirSync } from 'node:fs';
@@ -23,9 +23,9 @@ const POLL_SECONDS = 0.2;
 
 let broken = 0;
 
-function report(what: string, value: string, right: boolean): void {
-  if (!right) broken++;
-  process.stdout.write(`${right ? 'ok    ' : 'BROKEN'} ${what}: ${value}\n`);
+function report(what: string, { figures, ok }: { readonly figures: string; readonly ok: boolean }): void {
+  if (!ok) broken++;
+  process.stdout.write(`${ok ? 'ok    ' : 'BROKEN'} ${what}: ${figures}\n`);
 }
 
 const bodies = exampleRows()
@@ -55,7 +55,7 @@ async function admin(
   return { status: answer.status, detail: answer.text };
 }
 
-/** The scores of every version, each asked for while it is served. */
+/** Returns the bodies with the scores of every version, each of which is activated in turn. */
 async function versionedBodies(server: ServerProcess): Promise<VersionedBody[]> {
   const scores = new Map<string, string[]>();
   for (const version of VERSIONS) {
@@ -70,7 +70,7 @@ async function versionedBodies(server: ServerProcess): Promise<VersionedBody[]> 
 
 type Signal = 'sighup' | 'http' | 'polling';
 
-/** Makes the server change to `version`, by a load from the store each time, and waits until it has. */
+/** Makes the server load `version` from the store and serve it, and waits until it does. */
 async function swapBy(signal: Signal, server: ServerProcess, store: ModelStore, version: string): Promise<void> {
   await store.touch(version);
   if (signal === 'http') {
@@ -84,7 +84,7 @@ async function swapBy(signal: Signal, server: ServerProcess, store: ModelStore, 
   while ((await server.request('/healthz')).json['model_version'] !== version) await delay(5);
 }
 
-/** 64 connections at full speed, and 50 swaps by each signal meanwhile. */
+/** Swaps models 50 times by each signal, under the full load of 64 connections. */
 async function exactness(): Promise<void> {
   const store = await ModelStore.create();
   for (const signal of ['sighup', 'http', 'polling'] as const) {
@@ -100,11 +100,13 @@ async function exactness(): Promise<void> {
     const { answers, byVersion, wrong, complaints, dropped } = await traffic.stop();
     const seconds = (performance.now() - started) / 1000;
     const loads = await server.metric('lightscore_model_loads_total', '{outcome="loaded"}');
-    report(
-      `${SWAPS} swaps by ${signal}`,
-      `${answers} answers (${Math.round(answers / seconds)}/s; ${[...byVersion].map(([version, count]) => `${version} ${count}`).join(', ')}), ${wrong} wrong, ${dropped} dropped; ${loads} loads; ${differing} of ${BODIES} bodies tell the versions apart`,
-      wrong === 0 && dropped === 0 && byVersion.size === 2,
-    );
+    const counts = [...byVersion].map(([version, count]) => `${version} ${count}`).join(', ');
+    report(`${SWAPS} swaps by ${signal}`, {
+      figures:
+        `${answers} answers (${Math.round(answers / seconds)}/s; ${counts}), ${wrong} wrong, ${dropped} dropped; ` +
+        `${loads} loads; ${differing} of ${BODIES} bodies have different scores by version`,
+      ok: wrong === 0 && dropped === 0 && byVersion.size === 2,
+    });
     for (const complaint of complaints) process.stdout.write(`       ${complaint}\n`);
     await server.terminate();
   }
@@ -116,13 +118,13 @@ const anyAnswer = (body: string): CheckedRequest => ({ body, begins: '{"confiden
 interface Measured {
   readonly latencies: LatencyHistogram;
   readonly perSecond: number;
-  /** CPU that other processes of this machine had meanwhile, in cores. */
-  readonly foreign: number;
+  /** CPU that other processes of this machine used during the measurement, in cores. */
+  readonly foreignCpu: number;
 }
 
 const TICKS_PER_SECOND = 100;
 
-/** Seconds of CPU that all processes have had, and that server and generator have had. */
+/** Returns the seconds of CPU that all processes have used, and that server and generator have used. */
 function cpuSeconds(server: ServerProcess): { readonly all: number; readonly own: number } {
   const [user, nice, system, , , irq, softIrq] = readFileSync('/proc/stat', 'utf8')
     .split('\n')[0]
@@ -141,12 +143,18 @@ function cpuSeconds(server: ServerProcess): { readonly all: number; readonly own
   };
 }
 
+interface Load {
+  readonly seconds: number;
+  /** Requests a second; by default as many as are answered. */
+  readonly rate?: number;
+  /** Runs again and again during the load. */
+  readonly change?: () => Promise<void>;
+}
+
 async function measure(
   server: ServerProcess,
   generator: LoadGenerator,
-  seconds: number,
-  rate?: number,
-  change?: () => Promise<void>,
+  { seconds, rate, change }: Load,
 ): Promise<Measured> {
   let over = false;
   const changing = (async () => {
@@ -167,41 +175,41 @@ async function measure(
     ...(rate !== undefined && { rate }),
   });
   const after = cpuSeconds(server);
-  const foreign = (after.all - before.all - (after.own - before.own)) / ((performance.now() - started) / 1000);
+  const foreignSeconds = after.all - before.all - (after.own - before.own);
+  const foreignCpu = foreignSeconds / ((performance.now() - started) / 1000);
   over = true;
   await changing;
   assertAllRight(result, 'fixed rate');
-  return { latencies: result.latencies, perSecond: result.requests / result.seconds, foreign };
+  return { latencies: result.latencies, perSecond: result.requests / result.seconds, foreignCpu };
 }
 
 const quantiles = (latencies: LatencyHistogram): string =>
   [0.5, 0.99, 0.999].map((share) => `p${share * 100} ${latencies.quantile(share).toFixed(2)}`).join(', ');
 
-/** Between two swaps. */
+/** Pause between two swaps. */
 const SWAP_PAUSE_MS = 250;
 const ROUND_SECONDS = 5;
 const ROUNDS = 4;
-const MOST_ROUNDS = 40;
-/** Cores: a round in which other processes had more says nothing about this one. */
-const MOST_FOREIGN = 0.1;
+const MAX_ROUNDS = 40;
+/** In cores; a round in which other processes used more CPU is discarded. */
+const MAX_FOREIGN_CPU = 0.1;
 
-/** Rounds of `plain` and `other` in turn, until there are enough that nobody disturbed. */
-async function compare(
-  plain: () => Promise<Measured>,
-  other: () => Promise<Measured>,
-): Promise<{
+interface Comparison {
   readonly plain: LatencyHistogram;
   readonly other: LatencyHistogram;
   readonly rounds: readonly [number, number];
   readonly disturbed: number;
-}> {
+}
+
+/** Runs rounds of `plain` and `other` in turn, until enough of them are undisturbed by other processes. */
+async function compare({ plain, other }: Record<'plain' | 'other', () => Promise<Measured>>): Promise<Comparison> {
   const kept = [new LatencyHistogram(), new LatencyHistogram()] as const;
   const rounds: [number, number] = [0, 0];
   let disturbed = 0;
-  for (let i = 0; i < MOST_ROUNDS && Math.min(...rounds) < ROUNDS; i++) {
+  for (let i = 0; i < MAX_ROUNDS && Math.min(...rounds) < ROUNDS; i++) {
     const which = i % 2 === 0 ? 0 : 1;
-    const { latencies, foreign } = await (which === 0 ? plain : other)();
-    if (foreign > MOST_FOREIGN) disturbed++;
+    const { latencies, foreignCpu } = await (which === 0 ? plain : other)();
+    if (foreignCpu > MAX_FOREIGN_CPU) disturbed++;
     else {
       kept[which].add(latencies);
       rounds[which]++;
@@ -210,7 +218,10 @@ async function compare(
   return { plain: kept[0], other: kept[1], rounds, disturbed };
 }
 
-/** At half of the maximum: with swaps and without in turn, then with a shadow and without. */
+const describeRounds = ({ rounds, disturbed }: Comparison): string =>
+  `${rounds.join(' and ')} rounds of ${ROUND_SECONDS} s, ${disturbed} disturbed by other processes left out`;
+
+/** Compares latencies at half of the maximum rate: with swaps and without, then with a shadow and without. */
 async function latency(): Promise<void> {
   const store = await ModelStore.create();
   await store.point('v1.0.0');
@@ -218,43 +229,45 @@ async function latency(): Promise<void> {
   place(server.pid, 'serving');
   const generator = new LoadGenerator();
   let fastest = 0;
-  for (let i = 0; i < 3; i++) fastest = Math.max(fastest, (await measure(server, generator, 3)).perSecond);
+  for (let i = 0; i < 3; i++) fastest = Math.max(fastest, (await measure(server, generator, { seconds: 3 })).perSecond);
   const rate = Math.round(fastest / 2);
+  const load = { seconds: ROUND_SECONDS, rate };
   let swaps = 0;
-  const swapping = await compare(
-    () => measure(server, generator, ROUND_SECONDS, rate),
-    () =>
-      measure(server, generator, ROUND_SECONDS, rate, () => swapBy('http', server, store, VERSIONS[(1 + swaps++) % 2])),
-  );
+  const change = (): Promise<void> => swapBy('http', server, store, VERSIONS[(1 + swaps++) % 2]);
+  const swapping = await compare({
+    plain: () => measure(server, generator, load),
+    other: () => measure(server, generator, { ...load, change }),
+  });
   const ratio = swapping.other.quantile(0.999) / swapping.plain.quantile(0.999);
-  const of = ({ rounds, disturbed }: { rounds: readonly [number, number]; disturbed: number }): string =>
-    `${rounds.join(' and ')} rounds of ${ROUND_SECONDS} s, ${disturbed} disturbed by other processes left out`;
-  report(
-    `p99.9 at ${rate}/s (half of ${Math.round(fastest)}) with ${swaps} swaps over without`,
-    `${ratio.toFixed(2)} (bound 1.5); ms without: ${quantiles(swapping.plain)}; with: ${quantiles(swapping.other)}; ${of(swapping)}`,
-    ratio <= 1.5,
-  );
+  report(`p99.9 at ${rate}/s (half of ${Math.round(fastest)}) with ${swaps} swaps over without`, {
+    figures:
+      `${ratio.toFixed(2)} (bound 1.5); ms without: ${quantiles(swapping.plain)}; ` +
+      `with: ${quantiles(swapping.other)}; ${describeRounds(swapping)}`,
+    ok: ratio <= 1.5,
+  });
 
   await admin(server, 'POST', '/models/v1.1.0/load');
   await admin(server, 'POST', '/models/v1.0.0/activate');
-  const shadowed = await compare(
-    () => measure(server, generator, ROUND_SECONDS, rate),
-    async () => {
+  const shadowed = await compare({
+    plain: () => measure(server, generator, load),
+    other: async () => {
       await admin(server, 'PUT', '/experiment', { version: 'v1.1.0', mode: 'shadow', share: 1 });
-      const measured = await measure(server, generator, ROUND_SECONDS, rate);
+      const measured = await measure(server, generator, load);
       await admin(server, 'DELETE', '/experiment');
       return measured;
     },
-  );
+  });
   const labels = '{model_version="v1.1.0",champion="v1.0.0"}';
   const compared = await server.metric('lightscore_shadow_score_difference_count', labels);
   const dropped = await server.metric('lightscore_shadow_dropped_total', labels);
   const times = (share: number): number => shadowed.other.quantile(share) / shadowed.plain.quantile(share);
-  report(
-    `shadow at ${rate}/s`,
-    `p50 ${times(0.5).toFixed(2)}, p99 ${times(0.99).toFixed(2)} times without (bounds 1.2 and 1.5); ms without: ${quantiles(shadowed.plain)}; with: ${quantiles(shadowed.other)}; ${compared} rows compared, ${dropped} dropped; ${of(shadowed)}`,
-    times(0.5) <= 1.2 && times(0.99) <= 1.5,
-  );
+  report(`shadow at ${rate}/s`, {
+    figures:
+      `p50 ${times(0.5).toFixed(2)}, p99 ${times(0.99).toFixed(2)} times without (bounds 1.2 and 1.5); ` +
+      `ms without: ${quantiles(shadowed.plain)}; with: ${quantiles(shadowed.other)}; ` +
+      `${compared} rows compared, ${dropped} dropped; ${describeRounds(shadowed)}`,
+    ok: times(0.5) <= 1.2 && times(0.99) <= 1.5,
+  });
   await generator.close();
   await server.terminate();
   await store.remove();
@@ -277,7 +290,7 @@ async function footprint(server: ServerProcess): Promise<Footprint> {
   };
 }
 
-/** 2,000 swaps, each with a load from the store, under light traffic. */
+/** Swaps models 2,000 times, each time with a load from the store, under light traffic. */
 async function memory(): Promise<void> {
   const swaps = 2000;
   const store = await ModelStore.create();
@@ -294,25 +307,26 @@ async function memory(): Promise<void> {
   const { wrong, dropped, answers } = await traffic.stop();
   for (const [i, { residentMiB, threads, descriptors, sharedMiB }] of points)
     process.stdout.write(
-      `       after ${i} swaps: ${residentMiB} MiB resident (${sharedMiB} shared), ${threads} threads, ${descriptors} descriptors\n`,
+      `       after ${i} swaps: ${residentMiB} MiB resident (${sharedMiB} shared), ` +
+        `${threads} threads, ${descriptors} descriptors\n`,
     );
   const [, settled] = points[1];
   const [, last] = points[points.length - 1];
-  report(
-    `${swaps} swaps`,
-    `${last.residentMiB - settled.residentMiB} MiB, ${last.threads - settled.threads} threads, ${last.descriptors - settled.descriptors} descriptors more than after 250; ${answers} answers, ${wrong} wrong, ${dropped} dropped`,
-    last.residentMiB - settled.residentMiB <= 32 &&
-      last.threads <= settled.threads + 1 &&
-      last.descriptors <= settled.descriptors + 2 &&
-      last.sharedMiB <= settled.sharedMiB + 2 &&
-      wrong === 0 &&
-      dropped === 0,
-  );
+  const grown = last.residentMiB - settled.residentMiB;
+  const threads = last.threads - settled.threads;
+  const descriptors = last.descriptors - settled.descriptors;
+  const bounded = grown <= 32 && threads <= 1 && descriptors <= 2 && last.sharedMiB - settled.sharedMiB <= 2;
+  report(`${swaps} swaps`, {
+    figures:
+      `${grown} MiB, ${threads} threads, ${descriptors} descriptors more than after 250; ` +
+      `${answers} answers, ${wrong} wrong, ${dropped} dropped`,
+    ok: bounded && wrong === 0 && dropped === 0,
+  });
   await server.terminate();
   await store.remove();
 }
 
-/** 100,000 keys, each asked for twice: shares and stickiness. */
+/** Scores 100,000 keys twice, and checks the challenger's share and that each key keeps its version. */
 async function shares(): Promise<void> {
   const keys = 100_000;
   const store = await ModelStore.create();
@@ -334,11 +348,12 @@ async function shares(): Promise<void> {
     }
     const challenger = answers.slice(0, keys).filter((version) => version === 'v1.1.0').length;
     const moved = answers.slice(0, keys).filter((version, i) => version !== answers[keys + i]).length;
-    report(
-      `A/B at ${share}`,
-      `${((100 * challenger) / keys).toFixed(2)}% of ${keys} keys to the challenger, ${moved} keys answered by another version the second time`,
-      Math.abs(challenger / keys - share) <= 0.01 && moved === 0,
-    );
+    report(`A/B at ${share}`, {
+      figures:
+        `${((100 * challenger) / keys).toFixed(2)}% of ${keys} keys to the challenger, ` +
+        `${moved} keys answered by another version the second time`,
+      ok: Math.abs(challenger / keys - share) <= 0.01 && moved === 0,
+    });
   }
   await server.terminate();
   await store.remove();

@@ -1,4 +1,4 @@
-/** The server: its parts, wired. */
+/** The server: it creates its parts and connects them. */
 import type { Registry } from 'prom-client';
 import { AcceptorThreads } from './acceptors/acceptor-threads.js';
 import { Acceptor } from './acceptors/acceptor.js';
@@ -25,14 +25,15 @@ import { InlineScorer } from './scoring/inline-scorer.js';
 import { createScoringResources } from './scoring/kernel.js';
 import { LightscoreError, messageOf } from './errors.js';
 
-/** How long a draining server still takes connections, so that load balancers see `/readyz` turn 503. */
+/** How long a draining server still accepts connections, so that load balancers see that `/readyz` answers 503. */
 const LINGER_MS = 1000;
 
 export class Server {
   readonly log: Log;
-  /** Resolves where the server should end for its own faults; the log says why. */
+  /** Resolves if the server should end because of its own failures; the log has the reason. */
   readonly givenUp: Promise<void>;
   readonly #transports: TransportKind;
+  readonly #config: Config;
   readonly #metrics = new Metrics();
   readonly #registry: Registry;
   readonly #audit: AuditTrail;
@@ -44,13 +45,11 @@ export class Server {
   readonly #acceptors: Acceptors;
   #draining = false;
 
-  /** @throws LightscoreError CONFIG_INVALID where AUDIT_LOG cannot be continued */
-  constructor(
-    private readonly config: Config,
-    transports: TransportKind,
-  ) {
+  /** @throws LightscoreError CONFIG_INVALID if AUDIT_LOG cannot be continued */
+  constructor(config: Config, transports: TransportKind) {
     this.#transports = transports;
     const { log, scoring } = config;
+    this.#config = config;
     this.log = openLog(log);
     const { logger, predictions } = this.log;
     const metrics = this.#metrics;
@@ -114,14 +113,14 @@ export class Server {
     return this.#models.serving?.champion;
   }
 
-  /** Opens the port; the server is live, and unready until `loadModel` is done. */
+  /** Opens the port. The server is then live, but not ready until `loadModel` has finished. */
   listen(): Promise<void> {
     return this.#acceptors.listen();
   }
 
   /**
-   * Serves the model that settings and store name, waiting for the store where it cannot be reached, and follows the
-   * store from there.
+   * Serves the model that settings and store name, waiting for the store while it is unreachable, and follows the store
+   * from then on.
    * @throws ArtifactError, LightscoreError VERSION_NOT_FOUND
    */
   loadModel(): Promise<void> {
@@ -129,8 +128,8 @@ export class Server {
   }
 
   /**
-   * SIGHUP: serves what settings and store name now. A version that cannot be served is in the log; what served goes
-   * on.
+   * SIGHUP: serves the version that settings and store name now. If that is not possible, the reason is logged and the
+   * current model keeps serving.
    */
   async reload(actor: string): Promise<void> {
     await this.#reloadAccess();
@@ -139,14 +138,14 @@ export class Server {
       const { outcome, version, detail } = await this.#models.reload(actor);
       logger.info({ event: 'reloaded', outcome, version }, detail);
     } catch (error) {
-      logger.error({ event: 'reload_failed', err: error }, `not reloaded: ${messageOf(error)}`);
+      logger.error({ event: 'reload_failed', err: error }, `the reload failed: ${messageOf(error)}`);
     }
   }
 
   /** Keys and certificates that come from files. What is wrong with them is in the log, and the old ones hold. */
   async #reloadAccess(): Promise<void> {
     const { logger } = this.log;
-    const { access, http } = this.config;
+    const { access, http } = this.#config;
     try {
       if (access.apiKeysFile !== undefined || access.adminApiKeysFile !== undefined) {
         const keys = rereadKeys(access);
@@ -174,20 +173,20 @@ export class Server {
   }
 
   /**
-   * Turns `/readyz` to 503, lets load balancers see it, takes no more connections, answers every request under way, and
-   * ends what it started. Resolves within DRAIN_TIMEOUT_MS, or a little later.
+   * Makes `/readyz` answer 503, gives load balancers time to see it, stops accepting connections, answers every request
+   * in flight, and closes everything. Resolves within DRAIN_TIMEOUT_MS, or a little later.
    * @returns whether every request was answered
    */
   async drain(): Promise<boolean> {
     if (this.#draining) return false;
     this.#draining = true;
-    const { drainTimeoutMs } = this.config.http;
+    const { drainTimeoutMs } = this.#config.http;
     this.#follower.stop();
     const pause = (milliseconds: number): Promise<false> =>
       new Promise((resolve) => setTimeout(() => resolve(false), milliseconds));
     const linger = Math.min(LINGER_MS, drainTimeoutMs / 2);
     await Promise.race([this.#acceptors.startDraining(), pause(linger)]);
-    this.log.logger.info({ event: 'draining' }, 'draining: answering what was accepted');
+    this.log.logger.info({ event: 'draining' }, 'draining: accepted requests are answered, then the server ends');
     await pause(linger);
     const answered = await Promise.race([
       this.#acceptors.drained().then(
@@ -199,12 +198,12 @@ export class Server {
     await this.close();
     this.log.logger.info(
       { event: 'stopped', all_answered: answered },
-      answered ? 'stopped: every accepted request was answered' : 'stopped: DRAIN_TIMEOUT_MS ran out',
+      answered ? 'stopped: every accepted request was answered' : 'stopped: not every request was answered',
     );
     return answered;
   }
 
-  /** Ends everything at once. */
+  /** Closes everything at once, without waiting for requests. */
   async close(): Promise<void> {
     this.#follower.stop();
     await Promise.all([this.#acceptors.close(), this.#loader.close()]);

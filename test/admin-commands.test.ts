@@ -78,7 +78,7 @@ test('the admin commands name what is missing or wrong', async () => {
   assert.equal((await run(['experiment', 'start', 'v1', '--share', '2'], { LIGHTSCORE_ADMIN_KEY: 'x' })).code, 2);
 });
 
-test('audit verify ends with 0 for a whole trail, and names the first broken entry', async (t) => {
+test('audit verify exits with 0 for an intact trail, and names the first broken entry', async (t) => {
   const store = await ModelStore.create();
   t.after(() => store.remove());
   const trail = store.path('audit.jsonl');

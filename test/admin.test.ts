@@ -39,7 +39,7 @@ test('without ADMIN_API_KEYS there are no admin routes, and SIGHUP still works',
   assert.equal(outcome, 'unchanged');
 });
 
-test('admin routes ask for an admin key, which opens nothing else', async (t) => {
+test('admin routes require an admin key, which gives no access to other routes', async (t) => {
   const { server, admin } = await startAdministered(t, { API_KEYS: 'client:a-key-of-a-client-1234' });
   const call = (key: string | undefined) =>
     server.request('/admin/models', { headers: key === undefined ? {} : { Authorization: `Bearer ${key}` } });
@@ -53,7 +53,7 @@ test('admin routes ask for an admin key, which opens nothing else', async (t) =>
   assert.equal(scored.status, 403);
 });
 
-test('a version is loaded, activated, rolled back from and deleted, and every step is in the audit trail with its key', async (t) => {
+test('load, activation, rollback and deletion of a version are in the audit trail with their key', async (t) => {
   const { server, store, admin, served } = await startAdministered(t);
   const models = async (): Promise<Models> => JSON.parse((await admin('GET', '/models')).text);
   const stateOf = async (version: string) => (await models()).models.find((model) => model.version === version)?.state;
@@ -96,7 +96,7 @@ test('a version is loaded, activated, rolled back from and deleted, and every st
   assert.equal((await admin('POST', '/reload')).json['champion'], 'v1.1.0');
 });
 
-test('the audit trail says who did what to what, whatever became of it, across restarts', async (t) => {
+test('the audit trail records actor, action and outcome, across restarts', async (t) => {
   const trail = { AUDIT_LOG: '' };
   const first = await startAdministered(t, {}, async (store) => {
     await store.point('v1.0.0');
@@ -143,7 +143,7 @@ test('the audit trail says who did what to what, whatever became of it, across r
   assert.match(JSON.stringify(load?.['checksums']), /"lightgbm_model.txt":"[0-9a-f]{64}"/);
 });
 
-test('of two loads at once one runs and the other is told', async (t) => {
+test('of two loads at once one runs and the other gets 409', async (t) => {
   const { admin, served } = await startAdministered(t);
   const answers = await Promise.all([
     admin('POST', '/models/v1.1.0/activate'),
@@ -159,7 +159,7 @@ test('of two loads at once one runs and the other is told', async (t) => {
   assert.ok(['v1.0.0', 'v1.1.0'].includes(String(await served())));
 });
 
-test('what cannot be a call of an admin route is refused, and changes nothing', async (t) => {
+test('invalid admin calls are refused and change nothing', async (t) => {
   const { server, admin, served } = await startAdministered(t);
   const refusals: [method: string, path: string, body: unknown, status: number, detail: RegExp][] = [
     ['POST', '/models/..%2f..%2fetc/load', undefined, 404, /is not a valid version name/],
@@ -187,7 +187,7 @@ test('what cannot be a call of an admin route is refused, and changes nothing', 
   assert.equal(await server.metric('lightscore_models', '{state="active"}'), 1);
 });
 
-test('the OpenAPI document has the admin routes, and leads nowhere in vain', async (t) => {
+test('the OpenAPI document has the admin routes, and all its references resolve', async (t) => {
   const { server } = await startAdministered(t);
   const { text } = await server.request('/openapi.json');
   const { paths, components }: { paths: Record<string, object>; components: { schemas: Record<string, object> } } =

@@ -197,7 +197,8 @@ describe('mistakes', () => {
     ],
     [
       { MODEL_S3_BUCKET: 's3://fraud/models' },
-      'MODEL_S3_BUCKET must be the name of a bucket (without s3:// and path; the path goes into MODEL_S3_PREFIX), not "s3://fraud/models"',
+      'MODEL_S3_BUCKET must be the name of a bucket (without s3:// and path; the path goes into MODEL_S3_PREFIX), ' +
+        'not "s3://fraud/models"',
     ],
     [{ CHALLENGER_SHARE: '0.1' }, 'CHALLENGER_SHARE is set, but CHALLENGER_VERSION is not: there is no challenger'],
     [

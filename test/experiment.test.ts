@@ -8,7 +8,7 @@ import { readGolden } from './support/golden.js';
 
 const rows = readGolden().rows.slice(0, 200);
 
-test('the share of the keys is the one asked for, within one percentage point over 100,000', () => {
+test('the share of 100,000 keys is the requested one within one percentage point', () => {
   for (const share of [0, 0.01, 0.1, 0.5, 0.9, 1]) {
     for (const name of [
       (i: number) => `applicant-${i}`,
@@ -23,7 +23,7 @@ test('the share of the keys is the one asked for, within one percentage point ov
   }
 });
 
-test('a key goes the same way each time, stays as the share grows, and is drawn anew for another challenger', () => {
+test('a key is always assigned alike, stays as the share grows, and is reassigned for another challenger', () => {
   fc.assert(
     fc.property(
       fc.string(),
@@ -42,7 +42,7 @@ test('a key goes the same way each time, stays as the share grows, and is drawn 
   assert.ok(Math.abs(both / 20_000 - 0.25) < 0.02);
 });
 
-test('in an A/B experiment requests are drawn by header, else by request_id, in batches row by row; abort and promotion end it', async (t) => {
+test('an A/B test assigns by header, else by request_id, batches row by row; abort and promotion end it', async (t) => {
   const { server, admin } = await startAdministered(t);
   const isDrawn = challengerAssignment('v1.1.0', 0.5);
   const expected = (key: string) => (isDrawn(key) ? 'v1.1.0' : 'v1.0.0');
@@ -87,7 +87,7 @@ test('in an A/B experiment requests are drawn by header, else by request_id, in 
   assert.equal((await server.score(batch[0])).scored.model_version, 'v1.1.0');
 });
 
-test('a challenger in shadow scores every row, and no answer shows it', async (t) => {
+test('a challenger in shadow mode scores every row, and no answer shows it', async (t) => {
   const { server, admin } = await startAdministered(t);
   const bodies = rows.map((features, i) => JSON.stringify({ features, request_id: `r${i}` }));
   const champion = await scoresOf(server.url, bodies, 'v1.0.0');
@@ -186,7 +186,7 @@ test('a version with its features in another order is served by name; one that n
   );
 });
 
-test('the environment starts an experiment; a challenger that cannot be had is no reason not to serve', async (t) => {
+test('the environment starts an experiment; the server serves without a challenger that cannot be loaded', async (t) => {
   const { server } = await startAdministered(t, { CHALLENGER_VERSION: 'v1.1.0', CHALLENGER_SHARE: '1' });
   await server.log(({ event, audit }) => event === 'audit' && audit === 'experiment');
   assert.equal((await server.score({ features: rows[0] })).scored.model_version, 'v1.1.0');

@@ -46,7 +46,7 @@ describe('generated requests', () => {
     }
     assert.deepEqual([...kinds].toSorted(), ['in order', 'otherwise', 'without']);
     assert.ok(requests.some(({ row }) => row.includes(null)));
-    const [batch] = batchBodies(requests, 40, 1);
+    const [batch] = batchBodies(requests, { rows: 40, count: 1 });
     const body: unknown = JSON.parse(batch.body);
     assert.ok(validateScoreBatchRequest(body) && body.length === 40);
   });

@@ -1,3 +1,4 @@
+/** Training and cross-validation with early stopping. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
@@ -19,7 +20,7 @@ function rowsOf(rows: number, seed: number): LabelledRows {
   return { rows, featureCount: NAMES.length, values, labels };
 }
 
-/** Every row alike; one in four is positive. */
+/** Rows with equal features; one in four is positive. */
 function constantRows(rows: number): LabelledRows {
   return {
     rows,
@@ -34,7 +35,7 @@ async function planOf(overrides: object): Promise<TrainingPlan> {
 }
 
 test(
-  'training stops when the validation AUC has not risen for so many iterations, and keeps the best',
+  'training stops when the validation AUC has not risen for the set number of iterations, and keeps the best',
   needsNative(),
   async () => {
     const lightgbm = await openLightGBM();
@@ -42,9 +43,7 @@ test(
     const seen: Progress[] = [];
     const { booster, iterations, validationAuc, trained } = await trainBooster(
       lightgbm,
-      train,
-      validation,
-      NAMES,
+      { train, validation, featureNames: NAMES },
       await planOf({ early_stopping_round: 15 }),
       {
         onIteration: (progress) => seen.push(progress),
@@ -52,7 +51,7 @@ test(
     );
     assert.equal(trained, iterations + 15);
     assert.equal(seen.length, trained);
-    // LightGBM's own AUC of each iteration is that of the predictions it would save.
+    // LightGBM's own AUC of an iteration equals that of the predictions of a model saved at that iteration.
     for (const { iteration, auc } of [seen[0], seen[iterations - 1], seen[trained - 1]]) {
       assert.ok(
         Math.abs(aucRoc(rank(validation.labels, booster.predict(validation.values, { iterations: iteration }))) - auc) <
@@ -68,9 +67,7 @@ test(
 test('without early stopping all iterations are trained and kept', needsNative(), async () => {
   const result = await trainBooster(
     await openLightGBM(),
-    rowsOf(500, 3),
-    rowsOf(300, 4),
-    NAMES,
+    { train: rowsOf(500, 3), validation: rowsOf(300, 4), featureNames: NAMES },
     await planOf({ num_iterations: 25, early_stopping_round: 0 }),
   );
   assert.deepEqual([result.iterations, result.trained, result.booster.iterations], [25, 25, 25]);
@@ -81,9 +78,7 @@ test('data with nothing to learn gives a constant model', needsNative(), async (
   const lightgbm = await openLightGBM();
   const { booster, iterations } = await trainBooster(
     lightgbm,
-    constantRows(400),
-    constantRows(100),
-    NAMES,
+    { train: constantRows(400), validation: constantRows(100), featureNames: NAMES },
     await planOf({}),
   );
   assert.equal(iterations, 1);
@@ -108,6 +103,6 @@ test('cross-validation holds each row out once, stops on the mean, and reports t
   few.labels.fill(0).set([1, 1], 0);
   await assert.rejects(crossValidate(lightgbm, few, 3, plan), {
     code: 'DATA_INVALID',
-    message: 'cross-validation: 3 folds need at least 3 rows of each class, and there are 2',
+    message: 'cross-validation: 3 folds need at least 3 rows of each class, but one class has 2',
   });
 });

@@ -1,3 +1,4 @@
+/** The checks of training data. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
@@ -8,7 +9,7 @@ import type { SourceTable } from '../src/train/read-table.js';
 
 const { tables: generated } = generateDataSet({ rows: 15_000, fraudRate: 0.03, seed: 5 });
 
-/** The generated data, one split of it changed. */
+/** The generated data with one changed split. */
 function changed(split: Split, change: (table: SourceTable) => Partial<SourceTable>): Record<Split, SourceTable> {
   const tables = Object.fromEntries(
     SPLITS.map((name) => [name, { ...generated[name], file: `${name}.parquet`, bytes: new Uint8Array() }]),
@@ -42,7 +43,7 @@ const soft = (tables: Record<Split, SourceTable>): string[] =>
     .filter(({ waivable }) => waivable)
     .map(({ text }) => text);
 
-test('generated data has nothing against it', () => {
+test('generated data passes every check', () => {
   assert.deepEqual(
     checkData(
       changed('test', () => ({})),
@@ -64,7 +65,7 @@ test('missing and unknown columns are each named, and cannot be waived', () => {
   ]);
 });
 
-test('labels must be 0 or 1, and both classes be there', () => {
+test('labels must be 0 or 1, and both classes must occur', () => {
   assert.deepEqual(
     hard(changed('test', (table) => withColumn(table, LABEL_NAME, (labels) => labels.set([2, NaN], 3)))),
     ['test.parquet: column is_fraud: 2 of 2251 labels are neither 0 nor 1 (row 4: 2)'],
@@ -80,20 +81,20 @@ test('labels must be 0 or 1, and both classes be there', () => {
 
 test('too few rows, too few frauds, and a rare class that is too rare can be waived', () => {
   assert.deepEqual(soft(changed('train', (table) => firstRows(table, 3000))), [
-    'train.parquet: 3000 rows, at least 10000 are demanded',
+    'train.parquet: 3000 rows, at least 10000 are required',
     ...[generated.train.columns[FEATURE_NAMES.length].slice(0, 3000).filter((label) => label === 1).length]
       .filter((frauds) => frauds < 100)
-      .map((frauds) => `train.parquet: column is_fraud: ${frauds} rows of the rarer class, at least 100 are demanded`),
+      .map((frauds) => `train.parquet: column is_fraud: ${frauds} rows of the rarer class, at least 100 are required`),
   ]);
   const oneFraud = changed('validation', (table) =>
     withColumn(table, LABEL_NAME, (labels) => labels.fill(0).set([1], 7)),
   );
   assert.deepEqual(soft(oneFraud), [
-    'validation.parquet: column is_fraud: the rarer class is 0.0444% of the rows, at least 0.1% is demanded',
+    'validation.parquet: column is_fraud: the rarer class is 0.0444% of the rows, at least 0.1% is required',
   ]);
 });
 
-test('missing values, implausible values and fractions of whole numbers are counted, with the first row of each', () => {
+test('missing, implausible and fractional values are counted, with the first row of each', () => {
   const tables = changed('train', (table) =>
     withColumn(table, 'age', (ages) => {
       ages.fill(NaN, 0, 525);
@@ -101,14 +102,14 @@ test('missing values, implausible values and fractions of whole numbers are coun
     }),
   );
   assert.deepEqual(soft(tables), [
-    'train.parquet: column age: 5% missing, under 5% is demanded',
-    'train.parquet: column age: 3 of 10498 values outside 16 to 110 (row 601: -5)',
+    'train.parquet: column age: 5% missing, less than 5% is required',
+    'train.parquet: column age: 3 of 10498 values are outside 16 to 110 (row 601: -5)',
     'train.parquet: column age: 1 of 10498 values are not whole numbers (row 604: 20.5)',
   ]);
   assert.deepEqual(soft(changed('train', (table) => withColumn(table, 'age', (ages) => ages.fill(NaN, 0, 524)))), []);
 });
 
-test('everything that is wrong is reported at once', () => {
+test('all violations are reported at once', () => {
   const tables = changed('test', (table) => ({
     ...firstRows(table, 500),
     names: table.names.map((name) => (name === 'ltv_ratio' ? 'ltv' : name)),

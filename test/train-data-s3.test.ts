@@ -1,3 +1,4 @@
+/** Data sets in a bucket. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { dataCommand } from '../src/commands/data.js';
@@ -26,15 +27,15 @@ test('a data set written to a bucket is read from it as it was generated', async
   }
 });
 
-test('the AWS SDK does not print its warning about versions of Node', async () => {
+test('the AWS SDK prints no warning about versions of Node', async () => {
   const { code, stderr } = await runCli(['data', '--rows', '1500', '--out', 's3://training/quiet']);
   assert.deepEqual([code, stderr], [0, SPLITS.map((split) => `wrote ${split}.parquet\n`).join('')]);
 });
 
-test('what a bucket lacks is told, and a bucket that is not there is unreachable', async () => {
+test('missing files are named, and a bucket that does not exist is unreachable', async () => {
   await assert.rejects(readTable(openDataFolder('s3://training/none').read, 's3://training/none', 'train'), {
     code: 'DATA_INVALID',
-    message: 's3://training/none: there is neither train.parquet nor train.csv',
+    message: 's3://training/none: neither train.parquet nor train.csv exists',
   });
   await assert.rejects(openDataFolder('s3://absent/data').read('train.csv'), {
     code: 'STORE_UNREACHABLE',

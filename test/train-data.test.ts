@@ -1,3 +1,4 @@
+/** `lightscore data` and the synthetic data that it generates. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
@@ -19,7 +20,7 @@ before(async () => {
 });
 after(() => rm(folder, { recursive: true, force: true }));
 
-/** Runs `lightscore data` with its output taken down instead of printed. */
+/** Runs `lightscore data` in this process, without its error messages. */
 async function run(...args: string[]): Promise<void> {
   await dataCommand()
     .configureOutput({ writeErr: () => undefined })
@@ -48,12 +49,12 @@ test('the command writes three parquet files and their description, the same byt
   assert.deepEqual(Object.keys(first), ['data_set.json', 'test.parquet', 'train.parquet', 'validation.parquet']);
   assert.deepEqual(await hashes(two), first);
   for (const [name, hash] of Object.entries(await hashes(other))) assert.notEqual(hash, first[name]);
-  // Pinned: a change of the generator, the parquet writer or the engine's arithmetic that moves these bytes must be
-  // meant.
+  // Pinned, so that no change of the generator, the Parquet writer or the engine's arithmetic alters these bytes
+  // unnoticed.
   assert.equal(first['train.parquet'].slice(0, 16), '803fd00790f3171e');
 });
 
-test('what is written is what was generated', async () => {
+test('a data set that is written and read back is as it was generated', async () => {
   const { tables, summary } = generateDataSet({ rows: 2000, fraudRate: 0.032, seed: 42 });
   const target = join(folder, 'read');
   await run('--rows', '2000', '--out', target);
@@ -66,7 +67,7 @@ test('what is written is what was generated', async () => {
   assert.deepEqual(written, summary);
 });
 
-test('data of another origin are not overwritten, our own are', async () => {
+test('data of another origin are not overwritten; generated data are', async () => {
   const target = join(folder, 'foreign');
   await openDataFolder(target).write('train.csv', Buffer.from('a\n1\n'));
   await assert.rejects(run('--rows', '2000', '--out', target), {
@@ -78,13 +79,13 @@ test('data of another origin are not overwritten, our own are', async () => {
   await run('--rows', '2000', '--seed', '5', '--out', target);
 });
 
-test('wrong options and places that cannot be written are told in one line', async () => {
+test('wrong options and folders that cannot be written are errors of one line', async () => {
   const file = join(folder, 'a-file');
   await writeFile(file, '');
   for (const [args, message] of [
     [['--rows', 'many'], /--rows must be a number, not "many"/],
     [['--rows', '999'], /^--rows must be a whole number from 1000/],
-    [['--fraud-rate', '1'], /^--fraud-rate must lie between 0 and 1/],
+    [['--fraud-rate', '1'], /^--fraud-rate must be between 0 and 1/],
     [['--seed', '-1'], /^--seed must be a whole number/],
     [['--rows', '1000', '--fraud-rate', '0.001'], /only 1 fraudulent applications/],
   ] as const) {
@@ -132,7 +133,7 @@ test('rows, fraud rate and split sizes are exact', () => {
 
 const large = generateDataSet({ rows: 50_000, fraudRate: 0.032, seed: 42 });
 
-test('values are plausible, of their kind, and less than 5% are missing', () => {
+test('values are plausible and of their kind, and less than 5% are missing', () => {
   const { names, columns } = large.tables.train;
   assert.deepEqual(names, [...FEATURE_NAMES, LABEL_NAME]);
   for (const [index, { name, kind, minimum, maximum }] of FEATURES.entries()) {
@@ -180,7 +181,7 @@ test('features depend on each other and on the label as documented', () => {
   }
 });
 
-test('the stated best AUC is that of the true probabilities, and no single feature comes near it', () => {
+test('the stated best AUC is that of the true probabilities, and no single feature reaches it', () => {
   const { bayes_auc_roc, splits } = large.summary;
   assert.ok(bayes_auc_roc > 0.85 && bayes_auc_roc < 0.92);
   for (const split of SPLITS) assert.ok(Math.abs(splits[split].best_auc_roc - bayes_auc_roc) < 0.03);

@@ -1,3 +1,4 @@
+/** Metrics and curves, against scikit-learn and their definitions. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -66,7 +67,7 @@ test("curves equal scikit-learn's, point by point", () => {
       expected.kind,
     );
     const curve = precisionRecallCurve(ranking, Infinity);
-    // scikit-learn's curve ends at full recall's first point; the rest of the steps add no recall.
+    // scikit-learn's curve ends at the first point with full recall; later steps do not change the recall.
     assert.deepEqual(
       curve.slice(0, expected.recall.length).map(({ x }) => x),
       expected.recall,
@@ -99,7 +100,7 @@ const labelledScores = fc
   })
   .filter((rows) => rows.some(({ label }) => label === 1) && rows.some(({ label }) => label === 0));
 
-test('AUC-ROC is the share of pairs that are ranked rightly, ties counting half', () => {
+test('AUC-ROC is the share of correctly ranked pairs, ties counting half', () => {
   fc.assert(
     fc.property(labelledScores, (rows) => {
       const [frauds, others] = [1, 0].map((wanted) => rows.filter(({ label }) => label === wanted));
@@ -152,7 +153,7 @@ test('a score on a bin edge belongs to the bin above it, and 1 to the last', () 
   assert.deepEqual(counts, [1, 1, 1, 1, 1, 1, 1, 1, 1, 2]);
 });
 
-test('what cannot be evaluated is refused by one message', () => {
+test('labels and scores that cannot be evaluated are refused with the reason', () => {
   assert.throws(() => evaluate([0, 0], [0.1, 0.2]), { code: 'DATA_INVALID', message: /only one class/ });
   assert.throws(() => evaluate([0, 2], [0.1, 0.2]), { code: 'DATA_INVALID', message: /row 2 has the label 2/ });
   assert.throws(() => evaluate([0, 1], [0.1, NaN]), { code: 'DATA_INVALID', message: /row 2 has no score/ });

@@ -1,3 +1,4 @@
+/** Isotonic regression, against scikit-learn and its definition. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -22,7 +23,7 @@ test('thresholds and predictions are those of scikit-learn, bit for bit', () => 
   const cases: Case[] = JSON.parse(readFileSync(join(projectRoot, 'test/data/training/isotonic.json'), 'utf8'));
   assert.ok(cases.length >= 60);
   for (const { kind, scores, labels, weights, x_thresholds, y_thresholds, asked, predicted } of cases) {
-    const fitted = fitIsotonic(scores, labels, weights ?? undefined);
+    const fitted = fitIsotonic({ scores, labels, weights: weights ?? undefined });
     const name = `${kind}, ${scores.length} rows${weights === null ? '' : ', weighted'}`;
     assert.deepEqual([...fitted.x], x_thresholds, name);
     assert.deepEqual([...fitted.y], y_thresholds, name);
@@ -36,13 +37,15 @@ test('thresholds and predictions are those of scikit-learn, bit for bit', () => 
 
 test('scores closer than the tolerance are one score, measured from the first of their group', () => {
   const step = 2 ** -51;
-  const { x, y } = fitIsotonic([0.5, 0.5 + step, 0.5 + 2 * step, 0.5 + 3 * step], [0, 1, 1, 1]);
+  const scores = [0.5, 0.5 + step, 0.5 + 2 * step, 0.5 + 3 * step];
+  const { x, y } = fitIsotonic({ scores, labels: [0, 1, 1, 1] });
   assert.deepEqual([...x], [0.5, 0.5 + 3 * step]);
   assert.deepEqual([...y], [2 / 3, 1]);
 });
 
 /**
- * The definition: at i the largest, over starts up to i, of the smallest, over ends from i, of the mean between them.
+ * The definition: the value at i is the maximum, over starts up to i, of the minimum, over ends from i, of the mean
+ * between them.
  */
 function minMaxFormula(y: readonly number[], weight: readonly number[]): number[] {
   const mean = (from: number, to: number): number => {
@@ -74,17 +77,25 @@ test('the fit is the isotonic regression by its definition', () => {
       const weights = drawn.map(({ weight }) => weight);
       const expected = minMaxFormula(labels, weights);
       const fitted = backwards
-        ? fitIsotonic(scores.toReversed(), labels.toReversed(), weights.toReversed())
-        : fitIsotonic(scores, labels, weights);
+        ? fitIsotonic({
+            scores: scores.toReversed(),
+            labels: labels.toReversed(),
+            weights: weights.toReversed(),
+          })
+        : fitIsotonic({ scores, labels, weights });
       for (const [i, score] of scores.entries()) assert.ok(Math.abs(calibrate(fitted, score) - expected[i]) <= 1e-12);
     }),
   );
 });
 
-test('what cannot be fitted is refused by one message', () => {
-  assert.throws(() => fitIsotonic([], []), { code: 'DATA_INVALID', message: /no row/ });
-  assert.throws(() => fitIsotonic([0.1], [1], [0]), { code: 'DATA_INVALID', message: /no row/ });
-  assert.throws(() => fitIsotonic([0.1, 0.2], [1]), { code: 'DATA_INVALID', message: /differ in length/ });
-  assert.throws(() => fitIsotonic([0.1, NaN], [0, 1]), { code: 'DATA_INVALID', message: /row 2/ });
-  assert.throws(() => fitIsotonic([0.1, 0.2], [0, 1], [1, -1]), { code: 'DATA_INVALID', message: /row 2/ });
+test('rows that cannot be fitted are refused with the reason', () => {
+  for (const [rows, message] of [
+    [{ scores: [], labels: [] }, /no row/],
+    [{ scores: [0.1], labels: [1], weights: [0] }, /no row/],
+    [{ scores: [0.1, 0.2], labels: [1] }, /differ in length/],
+    [{ scores: [0.1, NaN], labels: [0, 1] }, /row 2/],
+    [{ scores: [0.1, 0.2], labels: [0, 1], weights: [1, -1] }, /row 2/],
+  ] as const) {
+    assert.throws(() => fitIsotonic(rows), { code: 'DATA_INVALID', message });
+  }
 });

@@ -1,10 +1,11 @@
+/** The training plan that a parameter file gives. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { LightscoreError } from '../src/errors.js';
 import { trainingPlan } from '../src/train/parameters.js';
 
-/** A few of LightGBM's parameters, as its own list of aliases has them. */
+/** A few of LightGBM's parameters with their aliases. */
 const ALIASES = {
   objective: ['objective_type', 'app', 'application', 'loss'],
   metric: ['metrics', 'metric_types'],
@@ -33,7 +34,7 @@ function mistakesOf(overrides: unknown): string[] {
   return [];
 }
 
-test('without a parameter file the plan is that of the Python service, deterministic', () => {
+test('without a parameter file, the plan is that of the Python service, and deterministic', () => {
   assert.deepEqual(trainingPlan({}, ALIASES, 3), {
     parameters: {
       objective: 'binary',
@@ -51,12 +52,12 @@ test('without a parameter file the plan is that of the Python service, determini
       num_threads: 3,
     },
     maxIterations: 1000,
-    retry: 100,
+    patience: 100,
     seed: 42,
   });
 });
 
-test('parameters may be given by any of LightGBM’s names', () => {
+test("parameters may have any of LightGBM's names", () => {
   const plan = trainingPlan(
     {
       max_leaves: 7,
@@ -81,12 +82,12 @@ test('parameters may be given by any of LightGBM’s names', () => {
     ],
     [7, 0.2, 9, 2, [2, 3]],
   );
-  assert.deepEqual([plan.maxIterations, plan.retry, plan.seed], [50, 5, 9]);
+  assert.deepEqual([plan.maxIterations, plan.patience, plan.seed], [50, 5, 9]);
   assert.ok(!('n_estimators' in parameters) && !('num_iterations' in parameters));
 });
 
-test('dart has no best iteration to go back to, so it does not stop early', () => {
-  assert.equal(trainingPlan({ boosting_type: 'dart' }, ALIASES, 1).retry, 0);
+test('dart has no best iteration to return to, so it does not stop early', () => {
+  assert.equal(trainingPlan({ boosting_type: 'dart' }, ALIASES, 1).patience, 0);
 });
 
 test('every mistake of a parameter file is a line of its own', () => {
@@ -104,14 +105,14 @@ test('every mistake of a parameter file is a line of its own', () => {
       linear_tree: true,
     }),
     [
-      'parameter num_leafs: LightGBM knows no such parameter',
-      'parameter objective: must be "binary", since the served score is a calibrated probability of two classes',
+      'parameter num_leafs: LightGBM does not know this parameter',
+      'parameter objective: must be "binary", because the served score is a calibrated probability of two classes',
       'parameter random_state: sets seed a second time',
-      'parameter train_data: is decided by lightscore itself',
+      'parameter train_data: is set by lightscore itself',
       'parameter eta: must be a number, a string, true, false or a list of numbers and strings',
-      'parameter deterministic: is decided by lightscore itself',
-      'parameter metric: must be "auc", on which training stops early',
-      'parameter linear_tree: cannot be used: LightGBM explains no score of linear leaves (TreeSHAP)',
+      'parameter deterministic: is set by lightscore itself',
+      'parameter metric: must be "auc", which decides when training stops',
+      'parameter linear_tree: cannot be used: LightGBM cannot explain scores of linear leaves (TreeSHAP)',
       'parameter num_iterations: must be a whole number of at least 1',
     ],
   );
@@ -120,5 +121,5 @@ test('every mistake of a parameter file is a line of its own', () => {
   ]);
   assert.deepEqual(mistakesOf({ use_missing: false }), []);
   for (const wrong of [[], 'text', null, 3])
-    assert.deepEqual(mistakesOf(wrong), ['the parameter file must hold one JSON object, LightGBM parameters by name']);
+    assert.deepEqual(mistakesOf(wrong), ['the parameter file must be one JSON object of LightGBM parameters by name']);
 });

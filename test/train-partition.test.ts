@@ -1,3 +1,4 @@
+/** The division of rows by seed. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
@@ -12,7 +13,7 @@ const seeds = fc.nat();
 const spread = (counts: readonly number[]): number => Math.max(...counts) - Math.min(...counts);
 const positivesIn = (labels: Float64Array, rows: Int32Array): number => rows.reduce((sum, row) => sum + labels[row], 0);
 
-test('parts hold every row once, in order, and differ by at most one row and one positive', () => {
+test('parts have every row once, in order, and differ by at most one row and one positive', () => {
   fc.assert(
     fc.property(labelArray, fc.integer({ min: 1, max: 7 }), seeds, (labels, parts, seed) => {
       const made = stratifiedParts(labels, parts, seed);
@@ -27,7 +28,7 @@ test('parts hold every row once, in order, and differ by at most one row and one
   );
 });
 
-test('undersampling keeps every positive and so many negatives for each', () => {
+test('undersampling keeps every positive and a fixed number of negatives for each', () => {
   fc.assert(
     fc.property(labelArray, seeds, (labels, seed) => {
       const rows = undersampled(labels, seed);
@@ -40,7 +41,7 @@ test('undersampling keeps every positive and so many negatives for each', () => 
   );
 });
 
-test('the seed decides', () => {
+test('the same seed gives the same rows, another seed others', () => {
   const labels = Float64Array.from({ length: 200 }, (_, row) => Number(row % 10 === 0));
   assert.deepEqual(stratifiedParts(labels, 2, 1), stratifiedParts(labels, 2, 1));
   assert.notDeepEqual(stratifiedParts(labels, 2, 1), stratifiedParts(labels, 2, 2));

@@ -1,3 +1,4 @@
+/** Publishing artifacts to S3. */
 import assert from 'node:assert/strict';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
@@ -31,7 +32,7 @@ after(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** The reference artifact under another version, with checksums, a card and a self-check. */
+/** The reference artifact under another version, with checksums and a model card. */
 async function artifact(version: string): Promise<string> {
   const target = join(folder, version);
   await mkdir(target);
@@ -56,7 +57,7 @@ function options(more: Partial<PublishOptions> & { readonly prefix: string }): P
 
 const store = (prefix: string): S3Store => new S3Store({ bucket: BUCKET, prefix, endpoint: server.endpoint });
 
-test('a published version is fetched as it was, its metadata uploaded last, and activated on request', async () => {
+test('a published version is fetched as it was; metadata is uploaded last, activation is on request', async () => {
   const lines: string[] = [];
   const { uploaded, resumed } = await publish(
     server.client,
@@ -83,14 +84,16 @@ test('a published version is never overwritten', async () => {
   await publish(server.client, made, options({ prefix: 'two/' }));
   await assert.rejects(publish(server.client, made, options({ prefix: 'two/', activate: true })), {
     code: 'VERSION_EXISTS',
-    message: `version v1.0.2 is published at s3://${BUCKET}/two/v1.0.2/ already, and a published version is never overwritten`,
+    message:
+      `version v1.0.2 is already published at s3://${BUCKET}/two/v1.0.2/, ` +
+      'and a published version is never overwritten',
   });
   const bucket = store('two/');
   assert.equal(await bucket.pointer(), undefined);
   bucket.close();
 });
 
-/** A proxy before the S3 server that lets so many uploads through and then cuts every connection. */
+/** A proxy in front of the S3 server that passes on this number of uploads and then resets every connection. */
 async function startCuttingProxy(uploads: number): Promise<{ client: S3Client; close: () => Promise<void> }> {
   const target = new URL(server.endpoint);
   let left = uploads;
@@ -125,7 +128,7 @@ async function startCuttingProxy(uploads: number): Promise<{ client: S3Client; c
   };
 }
 
-test('an upload that is cut off leaves no version, and is resumed by publishing again', async () => {
+test('an interrupted upload leaves no version, and publishing again resumes it', async () => {
   const made = await artifact('v1.0.3');
   const { client, close } = await startCuttingProxy(2);
   await assert.rejects(publish(client, made, options({ prefix: 'three/' })), {
@@ -136,7 +139,7 @@ test('an upload that is cut off leaves no version, and is resumed by publishing 
   const bucket = store('three/');
   await assert.rejects(chooseVersion(bucket), { code: 'VERSION_NOT_FOUND' });
 
-  // A file that changed since is sent again.
+  // Files that are new since then are sent too.
   await writeFile(join(made, 'extra.md'), 'not in the checksums');
   const { uploaded, resumed } = await publish(server.client, made, options({ prefix: 'three/' }));
   assert.deepEqual(resumed, ['calibrator.pkl', 'lightgbm_model.txt']);
@@ -145,7 +148,7 @@ test('an upload that is cut off leaves no version, and is resumed by publishing 
   bucket.close();
 });
 
-test('what an earlier attempt left of another model is replaced', async () => {
+test('a file of another model that an earlier attempt left is replaced', async () => {
   const made = await artifact('v1.0.4');
   await server.put('four/v1.0.4/lightgbm_model.txt', 'another model');
   const { uploaded } = await publish(server.client, made, options({ prefix: 'four/' }));
@@ -155,7 +158,7 @@ test('what an earlier attempt left of another model is replaced', async () => {
   bucket.close();
 });
 
-test('encryption, checksum and the demand that the version be new are sent with the upload', async () => {
+test('encryption, checksum and the condition that the version is new are sent with the upload', async () => {
   const made = await artifact('v1.0.5');
   const puts: Record<string, string | string[] | undefined>[] = [];
   const { endpoint, close } = await startFaultyServer((request, response) => {
@@ -185,7 +188,7 @@ test('encryption, checksum and the demand that the version be new are sent with 
   );
 });
 
-test('of two uploads at the same time the first counts', async () => {
+test('of two uploads at the same time, the first to write the metadata wins', async () => {
   const made = await artifact('v1.0.6');
   const { endpoint, close } = await startFaultyServer((request, response) => {
     request.resume().on('end', () => {
@@ -198,7 +201,7 @@ test('of two uploads at the same time the first counts', async () => {
   const client = createS3Client({ endpoint });
   await assert.rejects(publish(client, made, options({ prefix: '', activate: true })), {
     code: 'VERSION_EXISTS',
-    message: `s3://${BUCKET}/v1.0.6/metadata.json exists already, and a published version is never overwritten`,
+    message: `s3://${BUCKET}/v1.0.6/metadata.json already exists, and a published version is never overwritten`,
   });
   client.destroy();
   await close();

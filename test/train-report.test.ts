@@ -1,3 +1,4 @@
+/** The training report and the model card. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { chooseThreshold, rank } from '../src/train/evaluation.js';
@@ -13,12 +14,7 @@ function makeRun(changes: Partial<TrainingRun> = {}, scoreOf: (logOdds: number) 
     const risk = Float64Array.from({ length: 800 }, () => 1.5 * random.normal() - 2);
     const labels = risk.map((value, row) => (row === 0 || random.chance(sigmoid(value)) ? 1 : 0));
     const calibrated = risk.map(scoreOf);
-    return evaluateSplit(
-      split,
-      labels,
-      calibrated.map((score) => score ** 1.2),
-      calibrated,
-    );
+    return evaluateSplit(split, { labels, uncalibrated: calibrated.map((score) => score ** 1.2), calibrated });
   });
   return {
     version: 'v9.1.0',
@@ -42,7 +38,7 @@ function makeRun(changes: Partial<TrainingRun> = {}, scoreOf: (logOdds: number) 
   };
 }
 
-test('the report holds every figure, needs nothing from outside, and is the same bytes each time', async () => {
+test('the report has every figure, needs no external assets, and has the same bytes each time', async () => {
   const page = await renderReport(makeRun());
   for (const label of [
     'ROC curve',
@@ -69,7 +65,7 @@ test('the confusion table and the metrics are those of the test split', async ()
   assert.ok(page.includes(`Calibration error<b>${after.calibration_error.toFixed(4)}</b><small>calibrated score;`));
 });
 
-test('text from outside cannot become markup', async () => {
+test('text from the data is escaped', async () => {
   const base = makeRun();
   const page = await renderReport({
     ...base,
@@ -94,7 +90,7 @@ for (const [name, run] of [
     makeRun({ importance: Array.from({ length: 300 }, (_, i) => ({ feature: `f${i}`, gain: i, splits: i })) }),
   ],
 ] as const) {
-  test(`a run with ${name} is drawn too`, async () => {
+  test(`a run with ${name} gives a report and a card without NaN`, async () => {
     assert.equal(/NaN|Infinity|undefined/.test(await renderReport(run)), false);
     assert.equal(/NaN|Infinity|undefined/.test(renderModelCard(run)), false);
   });
@@ -114,17 +110,12 @@ test('the model card has the sections of the template, filled from the run', () 
   ]) {
     assert.ok(card.includes(`${heading}\n`), heading);
   }
-  const [, validation, tested] = run.splits;
-  assert.ok(
-    card.includes(
-      `- **AUC-ROC**: ${tested.before.auc_roc.toFixed(4)} (validation: ${validation.before.auc_roc.toFixed(4)}`,
-    ),
+  const [auc, validationAuc] = [run.splits[2], run.splits[1]].map(({ before }) => before.auc_roc.toFixed(4));
+  assert.ok(card.includes(`- **AUC-ROC**: ${auc} (validation: ${validationAuc}`));
+  const [error, validationError] = [run.splits[2], run.splits[1]].map(({ after }) =>
+    after.calibration_error.toFixed(4),
   );
-  assert.ok(
-    card.includes(
-      `- **Calibration Error**: ${tested.after.calibration_error.toFixed(4)} (validation: ${validation.after.calibration_error.toFixed(4)}`,
-    ),
-  );
+  assert.ok(card.includes(`- **Calibration Error**: ${error} (validation: ${validationError}`));
   assert.match(
     card,
     /precision at 10% recall are of the booster's probability; the calibration error is of the calibrated score/,
@@ -142,15 +133,12 @@ test('a calibration that made the calibration error worse is a limitation, with 
   assert.ok(better.splits[2].after.calibration_error < better.splits[2].before.calibration_error);
   assert.equal(renderModelCard(better).includes('worse'), false);
   const splits = better.splits.map(({ split, labels, calibrated, uncalibrated }) =>
-    evaluateSplit(split, labels, calibrated, uncalibrated),
+    evaluateSplit(split, { labels, uncalibrated: calibrated, calibrated: uncalibrated }),
   );
-  const { before, after } = splits[2];
+  const [before, after] = [splits[2].before, splits[2].after].map((metrics) => metrics.calibration_error.toFixed(4));
   const [limitations] = renderModelCard({ ...better, splits })
     .split('## Limitations')
     .slice(1);
-  assert.ok(
-    limitations.includes(
-      `worse: ${before.calibration_error.toFixed(4)} for the booster's probability, ${after.calibration_error.toFixed(4)} for the calibrated score\n`,
-    ),
-  );
+  const figures = `${before} for the booster's probability, ${after} for the calibrated score`;
+  assert.ok(limitations.includes(`worse: ${figures}\n`));
 });

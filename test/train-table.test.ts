@@ -1,3 +1,4 @@
+/** Reading and writing tables, Parquet and CSV. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,8 +19,9 @@ function asRows({ names, columns }: Table): Record<string, (number | null)[]> {
   );
 }
 
+// The files have row groups, nullable types, booleans, decimals and a column of nulls only.
 for (const codec of ['snappy', 'zstd', 'gzip', 'lz4']) {
-  test(`parquet that pandas wrote with ${codec}, in row groups: numbers, nullable types, booleans, decimals and an all-null column`, async () => {
+  test(`a Parquet file that pandas wrote with ${codec} is read`, async () => {
     const table = await readParquet(fixture(`${codec}.parquet`), `${codec}.parquet`);
     assert.equal(table.rows, 50);
     assert.deepEqual(
@@ -29,7 +31,7 @@ for (const codec of ['snappy', 'zstd', 'gzip', 'lz4']) {
   });
 }
 
-test("pandas's index is no column of the data", async () => {
+test("pandas's index is not read as a column", async () => {
   assert.deepEqual((await readParquet(fixture('index.parquet'), 'index.parquet')).names, ['real', 'flag']);
   assert.deepEqual(readCsv(Buffer.from(',real\n7,1.5\n8,\n'), 'x.csv'), {
     names: ['real'],
@@ -38,10 +40,10 @@ test("pandas's index is no column of the data", async () => {
   });
 });
 
-test('what is no column of numbers is refused, naming file, column and row', async () => {
+test('a column that is not of numbers is refused, naming file, column and row', async () => {
   await assert.rejects(readParquet(fixture('text.parquet'), 'train.parquet'), {
     code: 'DATA_INVALID',
-    message: 'train.parquet: column name, row 1: text "ann" where a number belongs',
+    message: 'train.parquet: column name, row 1: text "ann", expected a number',
   });
   await assert.rejects(readParquet(fixture('nested.parquet'), 'train.parquet'), {
     code: 'DATA_INVALID',
@@ -49,14 +51,14 @@ test('what is no column of numbers is refused, naming file, column and row', asy
   });
   assert.throws(() => readCsv(Buffer.from('a,b\n1,2\n3,ann\n'), 'train.csv'), {
     code: 'DATA_INVALID',
-    message: 'train.csv: column b, row 2: text "ann" where a number belongs',
+    message: 'train.csv: column b, row 2: text "ann", expected a number',
   });
   for (const text of ['0x10', '1_000', '1e', '.', '--1', '1 2', '1,5']) {
     assert.throws(() => readCsv(Buffer.from(`a\n"${text}"\n`), 'train.csv'), { code: 'DATA_INVALID' }, text);
   }
 });
 
-test('a damaged file is refused by one line', async () => {
+test('a damaged file is refused in one line', async () => {
   const whole = fixture('zstd.parquet');
   for (const bytes of [
     new Uint8Array(),
@@ -68,13 +70,14 @@ test('a damaged file is refused by one line', async () => {
     await assert.rejects(
       readParquet(bytes, 'train.parquet'),
       (error: LightscoreError) =>
-        error.code === 'DATA_INVALID' && /^train\.parquet: not a readable parquet file \([^\n]+\)$/.test(error.message),
+        error.code === 'DATA_INVALID' &&
+        /^train\.parquet: is not a readable Parquet file \([^\n]+\)$/.test(error.message),
     );
   }
   for (const [text, message] of [
     ['', /the file is empty/],
-    ['a,b\n1\n', /not readable as CSV/],
-    ['a,a\n1,2\n', /column a occurs twice/],
+    ['a,b\n1\n', /is not readable as CSV/],
+    ['a,a\n1,2\n', /column a appears twice/],
     ['a,\n1,2\n', /column 2 has no name/],
     ['a\n"1\n', /not readable as CSV/],
   ] as const) {
@@ -82,7 +85,7 @@ test('a damaged file is refused by one line', async () => {
   }
 });
 
-test('random damage gives a table or DATA_INVALID, nothing else', async () => {
+test('a randomly damaged file gives a table or DATA_INVALID, nothing else', async () => {
   const whole = fixture('snappy.parquet');
   const flips = fc.array(fc.record({ at: fc.nat(whole.length - 1), to: fc.nat(255) }), { minLength: 1, maxLength: 4 });
   await fc.assert(
@@ -99,7 +102,7 @@ test('random damage gives a table or DATA_INVALID, nothing else', async () => {
   );
 });
 
-test('CSV: missing values, booleans, infinities, quotes, CRLF and a byte-order mark', () => {
+test('CSV is read with missing values, booleans, infinities, quotes, CRLF and a byte-order mark', () => {
   const text = '\uFEFF"a", b\r\n1.5,True\r\n,false\r\nNaN,-inf\r\n"-2e3",<NA>\r\n';
   assert.deepEqual(readCsv(Buffer.from(text), 'x.csv'), {
     names: ['a', 'b'],
@@ -108,7 +111,7 @@ test('CSV: missing values, booleans, infinities, quotes, CRLF and a byte-order m
   });
 });
 
-test('a table comes back from parquet as it was written, and the same table gives the same bytes', async () => {
+test('a table is read back from Parquet as it was written, and the same table gives the same bytes', async () => {
   const double = fc.double({ noNaN: false });
   await fc.assert(
     fc.asyncProperty(
@@ -128,7 +131,7 @@ test('a table comes back from parquet as it was written, and the same table give
   );
 });
 
-test('a split is read from parquet, else from CSV, else its absence is told', async () => {
+test('a split is read from Parquet, else from CSV, else it is an error', async () => {
   const files = new Map<string, Uint8Array>([
     ['train.parquet', fixture('index.parquet')],
     ['train.csv', Buffer.from('a\n1\n')],
@@ -140,6 +143,6 @@ test('a split is read from parquet, else from CSV, else its absence is told', as
   assert.deepEqual([fromCsv.file, fromCsv.rows, fromCsv.bytes], ['test.csv', 1, files.get('test.csv')]);
   await assert.rejects(readTable(read, 's3://bucket/data', 'validation'), {
     code: 'DATA_INVALID',
-    message: 's3://bucket/data: there is neither validation.parquet nor validation.csv',
+    message: 's3://bucket/data: neither validation.parquet nor validation.csv exists',
   });
 });

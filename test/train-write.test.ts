@@ -1,3 +1,4 @@
+/** Writing artifacts. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -17,10 +18,10 @@ const files = new Map<string, string | Uint8Array>([
 
 const hex = (content: string | Uint8Array): string => createHash('sha256').update(content).digest('hex');
 
-test('a version is written whole, and nothing beside it', async () => {
+test('a version is written completely, and nothing beside it', async () => {
   const repository = join(folder, 'new/models');
   assert.equal(
-    await writeArtifact(repository, 'v1.0.0', files, '{}\n', { replace: false }),
+    await writeArtifact({ repository, version: 'v1.0.0', replace: false }, files, '{}\n'),
     join(repository, 'v1.0.0'),
   );
   assert.deepEqual(await readdir(repository), ['v1.0.0']);
@@ -32,15 +33,15 @@ test('a version is written whole, and nothing beside it', async () => {
   assert.deepEqual([...(await readFile(join(repository, 'v1.0.0/calibrator.json')))], [1, 2, 3]);
 });
 
-test('an existing version stays, unless it is to be replaced', async () => {
+test('an existing version is kept, unless it is to be replaced', async () => {
   const repository = join(folder, 'existing');
-  await writeArtifact(repository, 'v1', new Map([['old', 'old']]), 'old', { replace: false });
-  await assert.rejects(writeArtifact(repository, 'v1', files, 'new', { replace: false }), {
+  await writeArtifact({ repository, version: 'v1', replace: false }, new Map([['old', 'old']]), 'old');
+  await assert.rejects(writeArtifact({ repository, version: 'v1', replace: false }, files, 'new'), {
     code: 'VERSION_EXISTS',
-    message: `version v1 exists in ${repository}: choose another version, or replace it with --force`,
+    message: `version v1 already exists in ${repository}: choose another version, or replace it with --force`,
   });
   assert.deepEqual((await readdir(join(repository, 'v1'))).toSorted(), ['metadata.json', 'old']);
-  await writeArtifact(repository, 'v1', files, 'new', { replace: true });
+  await writeArtifact({ repository, version: 'v1', replace: true }, files, 'new');
   assert.deepEqual((await readdir(join(repository, 'v1'))).toSorted(), [
     'calibrator.json',
     'lightgbm_model.txt',
@@ -49,31 +50,30 @@ test('an existing version stays, unless it is to be replaced', async () => {
   assert.deepEqual(await readdir(repository), ['v1']);
 });
 
-test('what cannot be written leaves nothing of the new version, and all of the old', async () => {
+test('a write that fails leaves nothing of the new version, and all of the old', async () => {
   const repository = join(folder, 'failing');
-  await writeArtifact(repository, 'v1', new Map([['old', 'old']]), 'old', { replace: false });
-  // A name in a folder that does not exist fails after the files before it were written.
+  await writeArtifact({ repository, version: 'v1', replace: false }, new Map([['old', 'old']]), 'old');
+  // A name in a folder that does not exist fails after the earlier files are written.
   const unwritable = new Map([...files, ['no/such/folder.txt', 'x']]);
-  await assert.rejects(writeArtifact(repository, 'v1', unwritable, 'new', { replace: true }), {
+  await assert.rejects(writeArtifact({ repository, version: 'v1', replace: true }, unwritable, 'new'), {
     code: 'OUTPUT_FAILED',
     message: /failing\/v1 could not be written: ENOENT/,
   });
-  await assert.rejects(writeArtifact(repository, 'v2', unwritable, 'new', { replace: false }), {
+  await assert.rejects(writeArtifact({ repository, version: 'v2', replace: false }, unwritable, 'new'), {
     code: 'OUTPUT_FAILED',
   });
   assert.deepEqual(await readdir(repository), ['v1']);
   assert.deepEqual((await readdir(join(repository, 'v1'))).toSorted(), ['metadata.json', 'old']);
 
   await writeFile(join(folder, 'file'), '');
-  await assert.rejects(writeArtifact(join(folder, 'file'), 'v1', files, '{}', { replace: true }), {
-    code: 'OUTPUT_FAILED',
-  });
+  const inFile = { repository: join(folder, 'file'), version: 'v1', replace: true };
+  await assert.rejects(writeArtifact(inFile, files, '{}'), { code: 'OUTPUT_FAILED' });
 });
 
-test('a version that was emptied by hand is no obstacle to replacing it', async () => {
+test('an empty folder of a version can be replaced', async () => {
   const repository = join(folder, 'emptied');
   await mkdir(join(repository, 'v1'), { recursive: true });
-  await writeArtifact(repository, 'v1', files, '{}', { replace: true });
+  await writeArtifact({ repository, version: 'v1', replace: true }, files, '{}');
   assert.equal((await readdir(join(repository, 'v1'))).length, 3);
 });
 

@@ -129,8 +129,8 @@ async function measureServers(
 }
 
 /**
- * Event loops stay on the first core, the generator on the last: left to Linux, the ratios of one sitting scatter half
- * again to twice as much.
+ * Event loops stay on the first core, the generator on the last: left to Linux, the ratios of one sitting scatter
+ * more.
  * @param seconds for each server
  */
 async function load(

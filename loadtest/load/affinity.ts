@@ -1,7 +1,7 @@
 /**
- * Which core a thread runs on. Left alone, Linux sometimes puts the load generator and the thread that answers it on
+ * Assignment of threads to cores. By default Linux sometimes runs the load generator and the thread that answers it on
  * one core, where a round trip takes 12 us, and sometimes on two, where it takes 70: a ratio of two servers that were
- * placed differently says nothing.
+ * placed differently is meaningless.
  */
 import koffi from 'koffi';
 
@@ -11,7 +11,7 @@ const libc = koffi.load(null);
 const getAffinity = libc.func('int sched_getaffinity(int thread, size_t size, void *mask)');
 const setAffinity = libc.func('int sched_setaffinity(int thread, size_t size, void *mask)');
 
-/** Cores that this process may use, in order. */
+/** The cores that this process may use, in order. */
 const CORES = allowedCores();
 
 function allowedCores(): readonly number[] {
@@ -22,7 +22,7 @@ function allowedCores(): readonly number[] {
   );
 }
 
-/** The first core for an event loop that serves, the last for a generator that loads it, or wherever Linux likes. */
+/** The first core for an event loop that serves, the last for a generator that loads it, or any core. */
 export type Place = 'serving' | 'loading' | 'anywhere';
 
 /** Moves one thread; those that it has already started stay where they are. */

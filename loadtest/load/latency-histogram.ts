@@ -1,19 +1,17 @@
-/**
- * Latencies in buckets of under 1% width, cheap enough to record a million a second beside the load that is measured.
- */
+/** A histogram of latencies with buckets of under 1% width, cheap enough to record a million a second during a load. */
 
-/** Linear steps in each power of two. */
+/** Linear steps in each power of two; below this many nanoseconds, buckets are one nanosecond wide. */
 const STEPS = 128;
 const STEP_BITS = 7;
-/** Nanoseconds below which buckets are one nanosecond wide. */
+/** Powers of two that the histogram covers. */
 const OCTAVES = 36;
 const BUCKETS = STEPS * OCTAVES;
 
-/** Shares of the requests at which curves are drawn. */
+/** The shares of the requests at which curves are drawn. */
 export const CURVE = [0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999] as const;
 
 export class LatencyHistogram {
-  /** @param counts as another histogram's `counts`, which a thread may have sent */
+  /** @param counts the `counts` of another histogram, such as one that a thread has sent */
   constructor(readonly counts: Float64Array = new Float64Array(BUCKETS)) {}
 
   record(milliseconds: number): void {
@@ -29,8 +27,8 @@ export class LatencyHistogram {
   }
 
   /**
-   * @returns milliseconds that `share` (0 to 1) of the requests did not exceed, to the bucket's upper edge; NaN where
-   * there are none
+   * @returns milliseconds that `share` (0 to 1) of the requests did not exceed, rounded up to the bucket's upper edge;
+   * NaN if the histogram is empty
    */
   quantile(share: number): number {
     const { total } = this;

@@ -1,9 +1,8 @@
 /**
- * TCP sockets and epoll as libc has them, called through koffi. Node's own sockets cost a load generator about three
- * times the CPU per request, which on a machine that it shares with the server would be measured as the server's
- * slowness.
+ * TCP sockets and epoll of libc, called through koffi. Node's own sockets cost a load generator about three times the
+ * CPU per request; on a machine that it shares with the server, this would make the server look slower.
  *
- * Blocks its thread while it waits: for a thread that does nothing else. Connects to the loopback interface only.
+ * Waiting blocks the thread, so the thread must do nothing else. Connects to the loopback interface only.
  */
 import koffi from 'koffi';
 
@@ -17,7 +16,7 @@ const read = libc.func('int64_t read(int fd, void *into, size_t length)');
 const close = libc.func('int close(int fd)');
 const epollCreate = libc.func('int epoll_create1(int flags)');
 const epollControl = libc.func('int epoll_ctl(int epoll, int operation, int fd, void *event)');
-const epollWait = libc.func('int epoll_wait(int epoll, void *events, int most, int timeout)');
+const epollWait = libc.func('int epoll_wait(int epoll, void *events, int maxEvents, int timeout)');
 const timerCreate = libc.func('int timerfd_create(int clock, int flags)');
 const timerSet = libc.func('int timerfd_settime(int fd, int flags, void *value, void *old)');
 
@@ -32,7 +31,7 @@ const EPOLLIN = 1;
 const CLOCK_MONOTONIC = 1;
 // struct epoll_event is packed on x86-64 only.
 const EVENT = process.arch === 'x64' ? { bytes: 12, data: 4 } : { bytes: 16, data: 8 };
-const MOST_EVENTS = 1024;
+const MAX_EVENTS = 1024;
 
 function checked(result: number, what: string): number {
   if (result < 0) throw new Error(`${what} failed with error ${koffi.errno()}`);
@@ -41,13 +40,13 @@ function checked(result: number, what: string): number {
 
 /**
  * Receives up to `into.length` bytes.
- * @returns 0 where the peer has closed, -1 where there is nothing, or the connection is broken
+ * @returns 0 if the peer has closed the connection, -1 if there is no data or the connection is broken
  */
 export function receive(fd: number, into: Uint8Array): number {
   return Number(recv(fd, into, into.length, MSG_DONTWAIT));
 }
 
-/** Sends all of `bytes`, waiting while the peer reads. @returns false where the connection is broken */
+/** Sends all of `bytes`, and waits while the peer reads. @returns false if the connection is broken */
 export function sendAll(fd: number, bytes: Uint8Array): boolean {
   for (let sent = 0; sent < bytes.length;) {
     const rest = sent === 0 ? bytes : bytes.subarray(sent);
@@ -65,11 +64,11 @@ export function closeSocket(fd: number): void {
 /** An epoll set of loopback connections, and at most one periodic timer. */
 export class Connections {
   readonly #epoll = checked(epollCreate(0), 'epoll_create1');
-  readonly #events = Buffer.alloc(EVENT.bytes * MOST_EVENTS);
+  readonly #events = Buffer.alloc(EVENT.bytes * MAX_EVENTS);
   readonly #expirations = Buffer.alloc(8);
   #timer = -1;
 
-  /** @returns the descriptor of a new connection to 127.0.0.1, watched from now on */
+  /** @returns the descriptor of a new connection to 127.0.0.1, which is added to the set */
   open(port: number): number {
     const fd = checked(socket(AF_INET, SOCK_STREAM, 0), 'socket');
     const address = Buffer.alloc(16);
@@ -82,7 +81,7 @@ export class Connections {
     return fd;
   }
 
-  /** From now on `wait` also returns every `seconds`. */
+  /** Makes `wait` return every `seconds` too. */
   tick(seconds: number): void {
     this.#timer = checked(timerCreate(CLOCK_MONOTONIC, 0), 'timerfd_create');
     const nanoseconds = BigInt(Math.max(1, Math.round(seconds * 1e9)));
@@ -92,16 +91,16 @@ export class Connections {
   }
 
   /**
-   * Waits until a connection can be read, a tick has come or the time is over, then calls `readable` for each
-   * connection.
+   * Waits until a connection can be read, the timer ticks or the time is over, then calls `readable` for each
+   * connection that can be read.
    * @param milliseconds whole; 0 does not wait
    */
   wait(milliseconds: number, readable: (fd: number) => void): void {
-    const count: number = epollWait(this.#epoll, this.#events, MOST_EVENTS, milliseconds);
+    const count: number = epollWait(this.#epoll, this.#events, MAX_EVENTS, milliseconds);
     for (let i = 0; i < count; i++) {
       const fd = this.#events.readInt32LE(i * EVENT.bytes + EVENT.data);
       if (fd !== this.#timer) readable(fd);
-      // The kernel arms a periodic timer again only when its count is read.
+      // The timer stays readable until its count is read.
       else read(fd, this.#expirations, 8);
     }
   }

@@ -1,12 +1,12 @@
 /**
- * A thread that parses and compiles one model text, once, cold, as the loader's thread does, and answers with the
- * milliseconds.
+ * A worker thread that parses and compiles one model text once, with cold code as the loader's thread does, and sends
+ * the times.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { compileImage } from '../../src/model/image.js';
 import { parseBooster } from '../../src/model/parse.js';
 
-/** Milliseconds. */
+/** Times in milliseconds. */
 export interface CompileTimes {
   readonly parse: number;
   readonly compile: number;

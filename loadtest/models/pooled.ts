@@ -1,4 +1,4 @@
-/** A scoring pool of this process with a model in its memory: what the server has, without the server. */
+/** A scoring pool of this process with a model in its memory: the server's scoring without the server. */
 import { compileImage } from '../../src/model/image.js';
 import { parseBooster } from '../../src/model/parse.js';
 import { type Lane, type LaneKind, createLane } from '../../src/scoring/lane.js';
@@ -12,7 +12,7 @@ export class PooledModel {
   readonly #strategy;
   readonly #lanes: Record<LaneKind, Lane>;
 
-  /** @param capacity most rows at once */
+  /** @param capacity the maximum number of rows at once */
   constructor({ size, modelText, rows }: TrainedModel, capacity: Record<LaneKind, number>) {
     const image = compileImage(parseBooster(modelText, describeSize(size)));
     this.#strategy = image.strategy;
@@ -27,16 +27,24 @@ export class PooledModel {
   }
 
   /** Scores `count` rows on this thread. */
-  inline(kind: LaneKind, count: number): void {
+  scoreInline(kind: LaneKind, count: number): void {
     const kernel = this.#pool.kernels[this.#strategy];
     const { address } = this.#lanes[kind];
     kernel.score(this.#image, address, 0, count);
     if (kind === 'explain') kernel.explain(this.#image, address, 0, count);
   }
 
-  /** Has a worker score `count` rows. @returns microseconds that the worker spent on them */
-  handOver(kind: LaneKind, count: number): Promise<number> {
-    return this.#pool.run({ strategy: this.#strategy, image: this.#image, text: 0, lane: this.#lanes[kind].address, first: 0, end: count, explain: kind === 'explain' });
+  /** Scores `count` rows in a worker. @returns microseconds that the worker spent on them */
+  scoreInWorker(kind: LaneKind, count: number): Promise<number> {
+    return this.#pool.run({
+      strategy: this.#strategy,
+      image: this.#image,
+      text: 0,
+      lane: this.#lanes[kind].address,
+      first: 0,
+      end: count,
+      explain: kind === 'explain',
+    });
   }
 
   close(): Promise<void> {

@@ -1,9 +1,9 @@
-/** Figures as the text of one SVG element each. */
+/** Drawing of figures as SVG text. */
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
 import type { Figure, Series } from './section.js';
 
-/** Okabe and Ito's colours, told apart by colour-blind readers and in grey print; the baseline is grey. */
+/** Okabe and Ito's colours, which colour-blind readers can distinguish; the baseline is grey. */
 const COLOURS = ['#56788f', '#0072B2', '#D55E00', '#009E73', '#CC79A7'];
 const INK = '#1f2933';
 const SIZE = { width: 520, height: 340, marginLeft: 84, marginRight: 92, marginTop: 18, marginBottom: 46 } as const;
@@ -25,7 +25,7 @@ export function drawFigure(figure: Figure): string {
   return svg.outerHTML;
 }
 
-/** The further right, the rarer: a share's place is the logarithm of one in how many requests lies beyond it. */
+/** Maps a share of the requests to the x axis: if one request in n lies beyond it, to the logarithm of n. */
 const rarity = (share: number): number => Math.log10(1 / (1 - share));
 
 function lines({ kind, series, xLabel, yLabel }: Figure): PlotOptions {
@@ -59,7 +59,7 @@ function lines({ kind, series, xLabel, yLabel }: Figure): PlotOptions {
   };
 }
 
-/** Logarithmic where values span more than a decade, else from zero. */
+/** Chooses a logarithmic scale if values span more than a decade, else a linear one from zero. */
 function scaleOf(
   series: readonly Series[],
 ):
@@ -77,17 +77,17 @@ interface Point {
   readonly y: number;
 }
 
-/** Where each line's name stands: at its last point, moved up where another's would cover it. */
+/** Places each line's name at its last point, or higher if another name would cover it. */
 function endsOf(points: readonly Point[], logarithmic: boolean): Point[] {
   const scale = logarithmic ? Math.log : Number;
   const unscale = logarithmic ? Math.exp : Number;
   const heights = points.map(({ y }) => scale(y));
   const gap = (Math.max(...heights) - (logarithmic ? Math.min(...heights) : 0)) * 0.055;
   const ends = [...new Map(points.map((point) => [point.name, point])).values()].toSorted((a, b) => a.y - b.y);
-  let least = -Infinity;
+  let min = -Infinity;
   return ends.map((end) => {
-    const height = Math.max(scale(end.y), least);
-    least = height + gap;
+    const height = Math.max(scale(end.y), min);
+    min = height + gap;
     return { ...end, y: unscale(height) };
   });
 }

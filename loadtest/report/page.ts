@@ -1,4 +1,4 @@
-/** The report as one HTML page without outside assets. */
+/** The report as one HTML page without external assets. */
 import { drawFigure } from './charts.js';
 import { type BenchmarkRun, targetTable } from './markdown.js';
 import type { Figure, Section, Table } from './section.js';
@@ -7,7 +7,10 @@ import { escapeHtml } from '../../src/html.js';
 const STYLE = `
 :root { color-scheme: light; }
 * { box-sizing: border-box; }
-body { margin: 0; background: #eef1f4; color: #1f2933; font: 14px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
+body {
+  margin: 0; background: #eef1f4; color: #1f2933;
+  font: 14px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif;
+}
 main { max-width: 1160px; margin: 0 auto; padding: 32px 36px 40px; background: #fff; }
 h1 { margin: 0 0 4px; font-size: 26px; line-height: 1.25; }
 h2 { margin: 40px 0 8px; padding-bottom: 5px; border-bottom: 2px solid #e3e8ed; font-size: 18px; }
@@ -31,6 +34,7 @@ th:first-child, td:first-child { text-align: left; }
 
 export function writePage(run: BenchmarkRun): string {
   const targets = targetTable(run.sections);
+  const subtitle = `${run.when}, ${run.machine}${run.quick ? ', quick run: fewer sizes, shorter rounds' : ''}`;
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -42,7 +46,7 @@ export function writePage(run: BenchmarkRun): string {
 <body>
 <main>
 <h1>Lightscore benchmarks</h1>
-<p class="quiet">${escapeHtml(`${run.when}, ${run.machine}${run.quick ? ', quick run: fewer sizes, shorter rounds' : ''}`)}</p>
+<p class="quiet">${escapeHtml(subtitle)}</p>
 ${targets.rows.length > 0 ? `<h2>Targets</h2>\n${table(targets)}` : ''}
 ${run.sections.map(section).join('\n')}
 </main>
@@ -59,12 +63,18 @@ ${figures.length > 0 ? `<div class="figures">\n${figures.map(figure).join('\n')}
 }
 
 function figure(each: Figure): string {
-  return `<figure><figcaption><h3>${escapeHtml(each.title)}</h3>${escapeHtml(each.caption)}</figcaption>\n${drawFigure(each)}</figure>`;
+  const caption = `<h3>${escapeHtml(each.title)}</h3>${escapeHtml(each.caption)}`;
+  return `<figure><figcaption>${caption}</figcaption>\n${drawFigure(each)}</figure>`;
 }
 
 function table({ columns, rows }: Table): string {
   return `<table>
 <tr>${columns.map((column) => `<th>${escapeHtml(column)}</th>`).join('')}</tr>
-${rows.map((row) => `<tr>${row.map((cell) => `<td${cell === 'met' || cell === 'missed' ? ` class="${cell}"` : ''}>${escapeHtml(String(cell))}</td>`).join('')}</tr>`).join('\n')}
+${rows.map((row) => `<tr>${row.map(tableCell).join('')}</tr>`).join('\n')}
 </table>`;
+}
+
+function tableCell(cell: string | number): string {
+  const style = cell === 'met' || cell === 'missed' ? ` class="${cell}"` : '';
+  return `<td${style}>${escapeHtml(String(cell))}</td>`;
 }

@@ -1,4 +1,4 @@
-/** What a benchmark reports: plain data, from which the Markdown, the page and the JSON are made. */
+/** The results of a benchmark as plain data, from which the Markdown, the page and the JSON are written. */
 
 export interface Table {
   readonly title: string;
@@ -16,8 +16,8 @@ export interface Figure {
   readonly title: string;
   readonly caption: string;
   /**
-   * `percentiles`: x is the share of requests, 0 to 1. `line`: x is a number, on a logarithmic axis. `bar`: one bar a
-   * series, its x is not shown.
+   * `percentiles`: x is the share of requests, 0 to 1. `line`: x is a number, on a logarithmic axis. `bar`: one bar per
+   * series, whose x is not shown.
    */
   readonly kind: 'percentiles' | 'line' | 'bar';
   readonly xLabel: string;
@@ -25,7 +25,7 @@ export interface Figure {
   readonly series: readonly Series[];
 }
 
-/** A goal and what was measured, both in ratio to something measured in the same run where the goal is a ratio. */
+/** A goal and the measured value. If the goal is a ratio, both terms of the measured ratio come from the same run. */
 export interface Target {
   readonly what: string;
   readonly value: number;
@@ -46,7 +46,7 @@ export interface Section {
 export const isMet = ({ value, bound, goal }: Target): boolean =>
   bound === 'at least' ? value >= goal : value <= goal;
 
-/** As many digits as a noisy measurement deserves: three. */
+/** Formats a number with three significant digits, which suits a noisy measurement. */
 export function short(value: number): string {
   if (!Number.isFinite(value)) return '-';
   return Math.abs(value) >= 1000 ? Math.round(value).toLocaleString('en-US') : String(Number(value.toPrecision(3)));

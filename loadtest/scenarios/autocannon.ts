@@ -1,23 +1,23 @@
-/** Runs a scenario with autocannon, stage by stage, every answer checked. */
+/** Runs a scenario with autocannon, stage by stage, and checks every answer. */
 import autocannon from 'autocannon';
 import type { Scenario, ScenarioRequest } from './scenarios.js';
 import { isRight } from './scenarios.js';
 
 export interface StageResult {
-  /** Requests a second: asked for, and answered. */
+  /** Requests a second: the scenario's rate, and the rate of answers. */
   readonly rate: number;
   readonly answered: number;
-  /** Milliseconds, corrected for coordinated omission by autocannon; whole, as it counts them. */
+  /** Whole milliseconds, which autocannon corrects for coordinated omission. */
   readonly p50: number;
   readonly p99: number;
-  readonly most: number;
-  /** Answers that were not a 200 with the right scores, errors and time-outs. */
+  readonly max: number;
+  /** Number of answers other than a 200 with the right scores, of errors and of time-outs. */
   readonly failed: number;
 }
 
 const WARM_UP_SECONDS = 1;
 
-/** @param timeScale shortens every stage, for trying out; autocannon runs for at least a second */
+/** @param timeScale shortens every stage, for a trial; autocannon runs for at least a second */
 export async function runScenario(
   { connections, stages }: Scenario,
   origin: string,
@@ -50,7 +50,7 @@ export async function runScenario(
       answered: result.requests.average,
       p50: result.latency.p50,
       p99: result.latency.p99,
-      most: result.latency.max,
+      max: result.latency.max,
       failed: wrong + result.errors + result.timeouts,
     });
   }

@@ -1,5 +1,5 @@
 /**
- * The scenarios of scenarios.json with k6, whose thresholds fail the run:
+ * Runs the scenarios of scenarios.json with k6; the run fails if a threshold is exceeded:
  *
  *     node dist/loadtest/run-scenario.js burst --write-requests /tmp/burst.json
  *     k6 run -e SCENARIO=burst -e REQUESTS=/tmp/burst.json -e URL=http://127.0.0.1:8000 loadtest/scenarios/k6.js
@@ -19,7 +19,7 @@ const origin = __ENV.URL || 'http://127.0.0.1:8000';
 const timeScale = Number(__ENV.TIME_SCALE || 1);
 const tolerance = 1e-9;
 
-/** Each stage holds its rate from its first moment, as with autocannon: a stage of no length jumps there. */
+/** Each stage has its full rate from the start, as with autocannon: a stage of zero length jumps to that rate. */
 function stages() {
   return scenario.stages.flatMap(({ seconds, rate }) => [
     { duration: '0s', target: rate },
@@ -41,7 +41,7 @@ export const options = {
   thresholds: {
     checks: ['rate==1'],
     http_req_failed: ['rate==0'],
-    // The tag leaves the warm-up out.
+    // The tag excludes the warm-up.
     [`http_req_duration{scenario:${__ENV.SCENARIO}}`]: [`p(99)<${scenario.limits.p99Ms}`],
     dropped_iterations: ['count==0'],
   },
@@ -59,7 +59,7 @@ function right(request, response) {
   );
 }
 
-/** The server's code is compiled as it runs: each request is sent once before anything is measured. */
+/** Sends each request once before the measurement, because V8 compiles the server's code while it runs. */
 export function setup() {
   for (const { path, body } of requests)
     http.post(`${origin}${path}`, body, { headers: { 'Content-Type': 'application/json' } });

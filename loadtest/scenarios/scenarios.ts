@@ -1,4 +1,4 @@
-/** The load scenarios: the one file of data that autocannon and k6 both run, and the requests they send. */
+/** The load scenarios, from the one file that autocannon and k6 share, and the requests that they send. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Random } from '../../src/train/random.js';
@@ -26,13 +26,13 @@ export function readScenarios(): Readonly<Record<string, Scenario>> {
 export interface ScenarioRequest {
   readonly path: string;
   readonly body: string;
-  /** One for each row, in order. */
+  /** One score for each row, in order. */
   readonly scores: readonly number[];
 }
 
 /**
- * Relative: expected scores come from the plain tree walk, whose exponential may differ from the server's in the last
- * bit.
+ * The tolerance is relative: expected scores come from the plain tree walk, whose exponential may differ from the
+ * server's in the last bit.
  */
 export const SCORE_TOLERANCE = 1e-9;
 const REQUESTS = 200;
@@ -49,7 +49,8 @@ export function scenarioRequests(
   return rows.map((row, i): ScenarioRequest => {
     const kind = random.uniform();
     if (kind < batchShare) {
-      const [{ body, requests }] = batchBodies([...rows.slice(i), ...rows.slice(0, i)], BATCH_ROWS, 1);
+      const rotated = [...rows.slice(i), ...rows.slice(0, i)];
+      const [{ body, requests }] = batchBodies(rotated, { rows: BATCH_ROWS, count: 1 });
       return { path: '/score_batch', body, scores: requests.map((request) => model.expectedScore(request.row)) };
     }
     return {
@@ -64,7 +65,7 @@ interface Answer {
   readonly confidence_score: number;
 }
 
-/** Whether `body` is the answer to `request`: as many scores, all of them right. */
+/** Whether `body` is the right answer to `request`: as many scores as expected, all of them within the tolerance. */
 export function isRight({ scores }: ScenarioRequest, body: string): boolean {
   const answers: readonly Answer[] = JSON.parse(body.startsWith('[') ? body : `[${body}]`);
   return (

@@ -1,4 +1,4 @@
-/** `/score_batch` with 1,000 rows: how much of it is scoring, and how much the front end. */
+/** Section `batch`: throughput of `/score_batch` with 1,000 rows, and how its CPU divides into scoring and HTTP. */
 import { PooledModel } from '../models/pooled.js';
 import { type Section, median, short } from '../report/section.js';
 import { startLightscore } from '../servers/process.js';
@@ -18,8 +18,7 @@ export async function batchSection(effort: Effort, progress: Progress): Promise<
   const model = await loadDemoModel();
   const batches = batchBodies(
     rowRequests({ seed: 3, count: ROWS * 2, featureNames: model.featureNames, examples: model.examples }),
-    ROWS,
-    BATCHES,
+    { rows: ROWS, count: BATCHES },
   );
   const server = await startLightscore('pool');
   try {
@@ -37,8 +36,11 @@ export async function batchSection(effort: Effort, progress: Progress): Promise<
       id: 'batch',
       title: `/score_batch with ${ROWS.toLocaleString('en-US')} rows`,
       about:
-        `${CONNECTIONS} connections; ${BATCHES} different bodies of mixed rows, each about ${Math.round(requests[0].body.length / 1000)} kB; 300 trees. CPU a row by thread, from the scheduler's clock: ` +
-        'the main thread reads, parses, validates, answers and logs; the others are the scoring worker, log writing and the garbage collector. Inside the worker: rows a second that one worker scores in batches of a full lane, by its own clock.',
+        `${CONNECTIONS} connections; ${BATCHES} different bodies of mixed rows, each about ` +
+        `${Math.round(requests[0].body.length / 1000)} kB; 300 trees. CPU per row by thread, from the scheduler's ` +
+        'clock: the main thread reads, parses, validates, answers and logs; the others are the scoring worker, log ' +
+        'writing and the garbage collector. Inside the worker: rows a second that one worker scores in batches of a ' +
+        'full lane, by its own clock.',
       tables: [
         {
           title: 'Rows',
@@ -94,7 +96,7 @@ async function rowsPerSecondInWorker({ booster, modelText, examples }: DemoModel
   );
   try {
     const micros: number[] = [];
-    for (let i = 0; i < rounds * 200; i++) micros.push(await pooled.handOver('score', LANE_ROWS));
+    for (let i = 0; i < rounds * 200; i++) micros.push(await pooled.scoreInWorker('score', LANE_ROWS));
     return (LANE_ROWS * 1e6) / median(micros);
   } finally {
     await pooled.close();

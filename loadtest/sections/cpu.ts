@@ -1,17 +1,23 @@
-/** CPU per request, by number of connections. */
-import { type Section, median, short } from '../report/section.js';
+/** Section `cpu`: CPU per request, by number of connections. */
+import { type Figure, type Section, median, short } from '../report/section.js';
 import { type Measured, measure, ratio, startRivals } from '../servers/rivals.js';
 import type { Effort, Progress } from './run.js';
 
 const CONNECTIONS = { full: [16, 32, 64, 128, 256, 512], quick: [16, 128, 512] } as const;
-const MOST_SPREAD = 1.2;
+const MAX_SPREAD = 1.2;
 
-const whole = ({ mainCpu, otherCpu }: Measured): number[] => mainCpu.map((main, round) => main + otherCpu[round]);
+const totalCpu = ({ mainCpu, otherCpu }: Measured): number[] => mainCpu.map((main, round) => main + otherCpu[round]);
+
+/** The results of all servers for one number of connections. */
+interface Run {
+  readonly connections: number;
+  readonly measured: readonly Measured[];
+}
 
 export async function cpuSection(effort: Effort, progress: Progress): Promise<Section> {
   const { rivals, stop } = await startRivals(['pool', 'auto']);
   const counts = CONNECTIONS[effort.quick ? 'quick' : 'full'];
-  const runs: { readonly connections: number; readonly measured: readonly Measured[] }[] = [];
+  const runs: Run[] = [];
   try {
     for (const connections of counts) {
       progress(`cpu: ${connections} connections`);
@@ -21,12 +27,14 @@ export async function cpuSection(effort: Effort, progress: Progress): Promise<Se
     await stop();
   }
   const names = rivals.map(({ name }) => name);
-  const ratios = (i: number): number[] => runs.map(({ measured }) => ratio(measured[i], measured[0], whole));
+  const ratios = (i: number): number[] => runs.map(({ measured }) => ratio(measured[i], measured[0], totalCpu));
   return {
     id: 'cpu',
     title: 'CPU per request',
     about:
-      "Microseconds of user and system CPU of the whole server process, all threads, per answered /score request, from the scheduler's own clock; connections send as fast as they are answered. The same for the requests answered a second.",
+      'Microseconds of user and system CPU of the whole server process, all threads, per answered /score request, ' +
+      "from the scheduler's own clock; each connection sends its next request when it has its answer. The second " +
+      'figure shows the requests answered a second in the same runs.',
     tables: [
       {
         title: 'Microseconds of CPU a request, and in ratio to bare',
@@ -37,41 +45,44 @@ export async function cpuSection(effort: Effort, progress: Progress): Promise<Se
         rows: runs.map(({ connections, measured }) => [
           connections,
           ...measured.flatMap((rival, i) => [
-            short(median(whole(rival))),
-            ...(i === 0 ? [] : [short(median(rival.mainCpu)), short(ratio(rival, measured[0], whole))]),
+            short(median(totalCpu(rival))),
+            ...(i === 0 ? [] : [short(median(rival.mainCpu)), short(ratio(rival, measured[0], totalCpu))]),
           ]),
         ]),
       },
     ],
     figures: [
-      {
-        title: 'CPU a request',
-        caption: 'Whole process.',
-        kind: 'line',
-        xLabel: 'connections',
-        yLabel: 'microseconds',
-        series: names.map((name, i) => ({
-          name,
-          points: runs.map(({ connections, measured }) => [connections, median(whole(measured[i]))] as const),
-        })),
-      },
-      {
+      figureOf(runs, totalCpu, { title: 'CPU a request', caption: 'Whole process.', yLabel: 'microseconds' }),
+      figureOf(runs, ({ throughput }) => throughput, {
         title: 'Requests a second',
         caption: 'By number of connections.',
-        kind: 'line',
-        xLabel: 'connections',
         yLabel: 'requests a second',
-        series: names.map((name, i) => ({
-          name,
-          points: runs.map(({ connections, measured }) => [connections, median(measured[i].throughput)] as const),
-        })),
-      },
+      }),
     ],
     targets: names.slice(1).map((name, i) => ({
-      what: `CPU a request over bare, ${counts[0]} to ${counts[counts.length - 1]} connections, SCORING=${name}: largest ratio over smallest`,
+      what:
+        `CPU a request over bare, ${counts[0]} to ${counts[counts.length - 1]} connections, ` +
+        `SCORING=${name}: largest ratio over smallest`,
       value: Math.max(...ratios(i + 1)) / Math.min(...ratios(i + 1)),
       bound: 'at most',
-      goal: MOST_SPREAD,
+      goal: MAX_SPREAD,
+    })),
+  };
+}
+
+function figureOf(
+  runs: readonly Run[],
+  read: (measured: Measured) => readonly number[],
+  labels: Pick<Figure, 'title' | 'caption' | 'yLabel'>,
+): Figure {
+  const [{ measured: rivals }] = runs;
+  return {
+    ...labels,
+    kind: 'line',
+    xLabel: 'connections',
+    series: rivals.map(({ name }, i) => ({
+      name,
+      points: runs.map(({ connections, measured }) => [connections, median(read(measured[i]))] as const),
     })),
   };
 }

@@ -1,4 +1,4 @@
-/** From how many rows on a batch is better handed to a worker, by size of model, and what SCORING=auto makes of it. */
+/** Section `crossover`: the batch size at which a worker beats inline scoring, by model, and what SCORING=auto does. */
 import { LoadGenerator, assertAllRight, threadCpuSeconds } from '../load/load.js';
 import { PooledModel } from '../models/pooled.js';
 import { type ModelSize, describeSize, trainedModel } from '../models/trained.js';
@@ -18,8 +18,9 @@ const CONNECTIONS = [1, 16, 64, 512];
 
 interface Cost {
   readonly rows: number;
-  /** Microseconds: on the spot, from hand-over to result, and what of that is not the worker's scoring. */
+  /** Microseconds of scoring on this thread. */
   readonly inline: number;
+  /** Microseconds from the call of a worker to its result, and the part of them that is not the worker's scoring. */
   readonly roundTrip: number;
   readonly handover: number;
 }
@@ -28,7 +29,7 @@ interface Crossover {
   readonly size: ModelSize;
   readonly costs: readonly Cost[];
   readonly explainOne: number;
-  /** CPU microseconds of this thread for one hand-over. */
+  /** CPU microseconds of this thread for one call of a worker. */
   readonly mainThreadCpu: number;
 }
 
@@ -50,8 +51,8 @@ export async function crossoverSection(effort: Effort, progress: Progress): Prom
 
 async function costs(model: PooledModel, size: ModelSize): Promise<Crossover> {
   for (let i = 0; i < REPEATS; i++) {
-    model.inline('score', 16);
-    await model.handOver('score', 16);
+    model.scoreInline('score', 16);
+    await model.scoreInWorker('score', 16);
   }
   const found: Cost[] = [];
   for (const rows of ROWS) {
@@ -60,9 +61,9 @@ async function costs(model: PooledModel, size: ModelSize): Promise<Crossover> {
     const handover: number[] = [];
     for (let i = 0; i < REPEATS; i++) {
       const started = performance.now();
-      model.inline('score', rows);
+      model.scoreInline('score', rows);
       const between = performance.now();
-      const worker = await model.handOver('score', rows);
+      const worker = await model.scoreInWorker('score', rows);
       const ended = performance.now();
       inline.push((between - started) * 1000);
       roundTrip.push((ended - between) * 1000);
@@ -73,11 +74,11 @@ async function costs(model: PooledModel, size: ModelSize): Promise<Crossover> {
   const explain: number[] = [];
   for (let i = 0; i < 20; i++) {
     const started = performance.now();
-    model.inline('explain', 1);
+    model.scoreInline('explain', 1);
     explain.push((performance.now() - started) * 1000);
   }
   const before = threadCpuSeconds('self', process.pid);
-  for (let i = 0; i < REPEATS; i++) await model.handOver('score', 1);
+  for (let i = 0; i < REPEATS; i++) await model.scoreInWorker('score', 1);
   return {
     size,
     costs: found,
@@ -139,10 +140,11 @@ function report(measured: readonly Crossover[], found: readonly Choice[]): Secti
   const perRow = ({ costs: all }: Crossover): number => all[all.length - 1].inline / all[all.length - 1].rows;
   return {
     id: 'crossover',
-    title: 'Hand over, or score on the spot',
+    title: 'Inline scoring against a worker',
     about:
-      "In one process, without HTTP: the whole of /score's arithmetic for a batch on the thread that has it, against handing it to a piscina worker and having it back. " +
-      `Medians of ${REPEATS} alternating repeats. The hand-over is the round trip less the worker's own scoring; a batch crosses over where scoring it on the spot takes as long.`,
+      "In one process, without HTTP: the whole of /score's arithmetic for a batch on the calling thread, against the " +
+      `same in a piscina worker. Medians of ${REPEATS} alternating repeats. The hand-over is the round trip less the ` +
+      "worker's own scoring; the crossover is the number of rows whose inline scoring takes as long as a hand-over.",
     tables: [
       {
         title: 'By model',
@@ -150,8 +152,8 @@ function report(measured: readonly Crossover[], found: readonly Choice[]): Secti
           'model',
           'us a row',
           'hand-over us',
-          'of it CPU of the handing thread',
-          'crosses over at rows',
+          'of it CPU of the calling thread',
+          'crossover at rows',
           'one explained row us',
         ],
         rows: measured.map((one) => [
@@ -165,7 +167,7 @@ function report(measured: readonly Crossover[], found: readonly Choice[]): Secti
       },
       {
         title: 'What SCORING=auto chose (demo model)',
-        columns: ['connections', 'request', 'rows a batch', 'batches scored on the spot'],
+        columns: ['connections', 'request', 'rows a batch', 'batches scored inline'],
         rows: found.map(({ connections, explain, rowsPerBatch, inlineShare }) => [
           connections,
           explain ? 'explain=shap' : '/score',
@@ -181,7 +183,7 @@ function report(measured: readonly Crossover[], found: readonly Choice[]): Secti
       xLabel: 'rows of the batch',
       yLabel: 'microseconds',
       series: [
-        { name: 'on the spot', points: one.costs.map(({ rows, inline }) => [rows, inline]) },
+        { name: 'inline', points: one.costs.map(({ rows, inline }) => [rows, inline]) },
         { name: 'through the pool', points: one.costs.map(({ rows, roundTrip }) => [rows, roundTrip]) },
       ],
     })),

@@ -1,11 +1,11 @@
-/** Latency of `/score`: of a lone request, and at half of the throughput that the pool can give. */
+/** Section `latency`: latency of `/score`, for one request at a time and at half of the pool's maximum throughput. */
 import { CURVE } from '../load/latency-histogram.js';
 import { type Figure, type Section, type Table, type Target, median, short } from '../report/section.js';
 import { type Measured, measure, ratio, startRivals } from '../servers/rivals.js';
 import type { Effort, Progress } from './run.js';
 
 const CONNECTIONS = 64;
-/** Requests a second of a lone, unhurried client: between two of them every thread has gone to sleep. */
+/** Requests a second of one connection, slow enough that every thread sleeps before the next request. */
 const PACE = 500;
 const GOAL = { lone: { pool: 1.6, auto: 1.25 }, half: 2 } as const;
 
@@ -22,20 +22,25 @@ export async function latencySection(effort: Effort, progress: Progress): Promis
     );
     const rate = Math.round(median(full.throughput) / 2);
     progress(`latency: ${rate} requests a second`);
-    return report(lone, paced, await measure(rivals, { connections: CONNECTIONS, rate }, effort), rate, effort);
+    const half = await measure(rivals, { connections: CONNECTIONS, rate }, effort);
+    return report({ lone, paced, half, rate }, effort);
   } finally {
     await stop();
   }
 }
 
-function report(
-  lone: readonly Measured[],
-  paced: readonly Measured[],
-  half: readonly Measured[],
-  rate: number,
-  effort: Effort,
-): Section {
-  const targets = lone.flatMap((rival, i): Target[] => {
+interface Runs {
+  /** One connection that sends as fast as it is answered. */
+  readonly lone: readonly Measured[];
+  /** One connection at the rate `PACE`. */
+  readonly paced: readonly Measured[];
+  /** Many connections at the rate `rate`, half of the maximum. */
+  readonly half: readonly Measured[];
+  readonly rate: number;
+}
+
+function targetsOf({ lone, paced, half }: Runs): Target[] {
+  return lone.flatMap((rival, i): Target[] => {
     const { name } = rival;
     if (name !== 'pool' && name !== 'auto') return [];
     return [
@@ -59,12 +64,21 @@ function report(
       },
     ];
   });
+}
+
+function report(runs: Runs, effort: Effort): Section {
+  const { lone, paced, half, rate } = runs;
   return {
     id: 'latency',
     title: 'Latency of /score',
     about:
-      `One connection, sending its next request when it has its answer; the same at ${PACE} requests a second, where each finds every thread asleep (for these two the generator stays on the last core and the server's event loop on the first: Linux would put them on one core at some times and on two at others); then a fixed rate of half of what SCORING=pool reached in this run, the same for all, evenly spaced over ${CONNECTIONS} connections. ` +
-      `At a fixed rate a latency counts from the moment at which the request was due, so a stall is charged to every request it delays (no coordinated omission). Medians of ${effort.rounds} alternating rounds.`,
+      'One connection, sending its next request when it has its answer; the same at ' +
+      `${PACE} requests a second, where every thread sleeps before each request (for these two the generator stays ` +
+      "on the last core and the server's event loop on the first: Linux would put them on one core at some times and " +
+      'on two at others); then a fixed rate of half of the maximum of SCORING=pool in this run, the same for all, ' +
+      `evenly spaced over ${CONNECTIONS} connections. At a fixed rate a latency counts from the moment at which the ` +
+      'request should have been sent, so every request that a stall delays counts the whole delay (no coordinated ' +
+      `omission). Medians of ${effort.rounds} alternating rounds.`,
     tables: [
       table('One connection, milliseconds', lone),
       table(`One connection, ${PACE} requests a second, milliseconds`, paced),
@@ -75,7 +89,7 @@ function report(
       curve(`One connection, ${PACE} requests a second`, paced),
       curve(`At ${rate.toLocaleString('en-US')} requests a second`, half),
     ],
-    targets,
+    targets: targetsOf(runs),
   };
 }
 

@@ -1,4 +1,4 @@
-/** Throughput against the Python service that Lightscore replaces, one process each. */
+/** Section `python`: throughput against the Python service that Lightscore replaces, one process each. */
 import { type Section, median, short } from '../report/section.js';
 import { PYTHON, missingPython, startFastApi } from '../servers/fastapi.js';
 import { measure, ratio, startRivals } from '../servers/rivals.js';
@@ -25,7 +25,7 @@ export async function pythonSection(effort: Effort, progress: Progress): Promise
   try {
     progress('python: the FastAPI service of one process');
     const bodies = rowRequests({ seed: 1, count: 512, featureNames: model.featureNames, examples: model.examples });
-    // Its scores hold against the same tree walk: scikit-learn's interpolation is the one that is copied.
+    // The same tree walk checks the service's scores, because Lightscore reproduces scikit-learn's interpolation.
     const requests = await checkedSingles(fastapi.origin, '/score', bodies, model);
     const [python, ...lightscore] = await measure(
       [{ name: 'FastAPI, LightGBM, 1 process', server: fastapi, path: '/score', requests }, ...rivals.slice(1)],
@@ -35,7 +35,10 @@ export async function pythonSection(effort: Effort, progress: Progress): Promise
     const times = (rival: typeof python): number => ratio(rival, python, ({ throughput }) => throughput);
     return {
       ...HEAD,
-      about: `The service of loadtest/servers/fastapi_service.py under uvicorn, one process, no access log, LightGBM on one thread; ${CONNECTIONS} connections, the same mixed bodies, every answer checked. One Lightscore process, one worker.`,
+      about:
+        'The service of loadtest/servers/fastapi_service.py under uvicorn, one process, no access log, LightGBM on ' +
+        `one thread; ${CONNECTIONS} connections, the same mixed bodies, every answer checked. One Lightscore ` +
+        'process, one worker.',
       tables: [
         {
           title: 'Requests a second',

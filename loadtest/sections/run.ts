@@ -1,11 +1,11 @@
-/** How much is measured, and where a section says how far it is. */
+/** How much a section measures, and how it reports progress. */
 export interface Effort {
   /** Alternating rounds over all rivals; figures are medians of them. */
   readonly rounds: number;
-  /** Of one measurement. */
+  /** Length of one measurement. */
   readonly seconds: number;
   readonly warmupSeconds: number;
-  /** Fewer sizes, smaller models. */
+  /** Measures fewer sizes and smaller models. */
   readonly quick: boolean;
 }
 

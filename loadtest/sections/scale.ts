@@ -1,64 +1,74 @@
-/** What grows with the number of workers, and what does not. */
+/** Section `scale`: what grows with the number of workers, and what does not. */
 import { type Section, median, short } from '../report/section.js';
 import { startLightscore } from '../servers/process.js';
 import { type Measured, measure } from '../servers/rivals.js';
 import { batchBodies, rowRequests } from '../traffic/bodies.js';
 import { checkedBatches, checkedSingles } from '../traffic/checked.js';
-import { loadDemoModel } from '../traffic/demo-model.js';
+import { type DemoModel, loadDemoModel } from '../traffic/demo-model.js';
 import type { Effort, Progress } from './run.js';
 
 const WORKERS = [1, 2, 4];
-const cpu = ({ mainCpu, otherCpu }: Measured): number => median(mainCpu) + median(otherCpu);
-
 const EXPLAIN = '/score?explain=shap&top_k=3';
+
+const totalCpu = ({ mainCpu, otherCpu }: Measured): number => median(mainCpu) + median(otherCpu);
+
+/** The figures of one number of workers. */
+interface Row {
+  readonly workers: number;
+  readonly sharedBytes: number;
+  readonly residentBytes: number;
+  readonly singles: Measured;
+  readonly explained: Measured;
+  readonly batched: Measured;
+}
 
 export async function scaleSection(effort: Effort, progress: Progress): Promise<Section> {
   const model = await loadDemoModel();
-  const bodies = rowRequests({ seed: 4, count: 256, featureNames: model.featureNames, examples: model.examples });
-  const batches = batchBodies(bodies, 1000, 2);
-  const rows: {
-    readonly workers: number;
-    readonly shared: number;
-    readonly resident: number;
-    readonly singles: Measured;
-    readonly explained: Measured;
-    readonly batched: Measured;
-  }[] = [];
+  const rows: Row[] = [];
   for (const workers of WORKERS) {
     progress(`scale: ${workers} workers`);
-    const server = await startLightscore('pool', { WORKERS: String(workers) });
-    try {
-      const shared = await server.metric('lightscore_shared_memory_bytes', 'kind="used"');
-      const resident = server.residentBytes();
-      const run = async (
-        path: string,
-        requests: Awaited<ReturnType<typeof checkedSingles>>,
-        connections: number,
-      ): Promise<Measured> =>
-        (
-          await measure(
-            [{ name: `${workers} workers`, server, path, requests }],
-            { connections },
-            { ...effort, rounds: 1 },
-          )
-        )[0];
-      rows.push({
-        workers,
-        shared,
-        resident,
-        singles: await run('/score', await checkedSingles(server.origin, '/score', bodies, model), 64),
-        explained: await run(EXPLAIN, await checkedSingles(server.origin, EXPLAIN, bodies.slice(0, 64), model), 64),
-        batched: await run('/score_batch', await checkedBatches(server.origin, batches, model), 4),
-      });
-    } finally {
-      await server.stop();
-    }
+    rows.push(await measureWorkers(workers, model, effort));
   }
+  return report(rows);
+}
+
+async function measureWorkers(workers: number, model: DemoModel, effort: Effort): Promise<Row> {
+  const bodies = rowRequests({ seed: 4, count: 256, featureNames: model.featureNames, examples: model.examples });
+  const batches = batchBodies(bodies, { rows: 1000, count: 2 });
+  const server = await startLightscore('pool', { WORKERS: String(workers) });
+  try {
+    const sharedBytes = await server.metric('lightscore_shared_memory_bytes', 'kind="used"');
+    const residentBytes = server.residentBytes();
+    const run = async (
+      path: string,
+      requests: Awaited<ReturnType<typeof checkedSingles>>,
+      connections: number,
+    ): Promise<Measured> => {
+      const rival = { name: `${workers} workers`, server, path, requests };
+      const [measured] = await measure([rival], { connections }, { ...effort, rounds: 1 });
+      return measured;
+    };
+    return {
+      workers,
+      sharedBytes,
+      residentBytes,
+      singles: await run('/score', await checkedSingles(server.origin, '/score', bodies, model), 64),
+      explained: await run(EXPLAIN, await checkedSingles(server.origin, EXPLAIN, bodies.slice(0, 64), model), 64),
+      batched: await run('/score_batch', await checkedBatches(server.origin, batches, model), 4),
+    };
+  } finally {
+    await server.stop();
+  }
+}
+
+function report(rows: readonly Row[]): Section {
   return {
     id: 'scale',
     title: 'Workers',
     about:
-      'The same server with 1, 2 and 4 scoring workers, one after another. Shared memory is read when the model is warm, before any load: it holds the booster, and one lane for each worker that scored the self-check. On a machine of two cores that the load generator shares, more than one worker can only show that it costs little.',
+      'The same server with 1, 2 and 4 scoring workers, one after another. Shared memory is read when the model is ' +
+      'warm, before any load: it contains the booster, and one lane for each worker that scored the self-check. On a ' +
+      'machine of two cores that the load generator shares, more than one worker can only show that it costs little.',
     tables: [
       {
         title: 'By workers',
@@ -71,12 +81,12 @@ export async function scaleSection(effort: Effort, progress: Progress): Promise<
           'explained req/s',
           'batch rows/s',
         ],
-        rows: rows.map(({ workers, shared, resident, singles, explained, batched }) => [
+        rows: rows.map(({ workers, sharedBytes, residentBytes, singles, explained, batched }) => [
           workers,
-          short(shared / 2 ** 20),
-          short(resident / 2 ** 20),
+          short(sharedBytes / 2 ** 20),
+          short(residentBytes / 2 ** 20),
           short(median(singles.throughput)),
-          short(cpu(singles)),
+          short(totalCpu(singles)),
           short(median(explained.throughput)),
           short(1000 * median(batched.throughput)),
         ]),

@@ -1,4 +1,4 @@
-/** The sections of the report, in its order. */
+/** The sections of the report, in order. */
 import type { Section } from '../report/section.js';
 import { batchSection } from './batch.js';
 import { cpuSection } from './cpu.js';

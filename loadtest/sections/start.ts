@@ -1,4 +1,4 @@
-/** From the start of the process to readiness, and what loading a model does to the thread that answers. */
+/** Section `start`: time to readiness, and how loading a model affects the thread that answers. */
 import { once } from 'node:events';
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -24,11 +24,11 @@ const GOAL = { readyMs: 500, compileMs: 200, delay: 1.2 } as const;
 const STARTS = { full: 10, quick: 3 } as const;
 const RESOLUTION_MS = 1;
 
-/** Milliseconds. */
+/** Event-loop delays in milliseconds. */
 interface Delays {
   readonly p50: number;
   readonly p99: number;
-  readonly most: number;
+  readonly max: number;
 }
 
 export async function startSection(effort: Effort, progress: Progress): Promise<Section> {
@@ -49,9 +49,11 @@ export async function startSection(effort: Effort, progress: Progress): Promise<
     id: 'start',
     title: 'Start, compilation and loading',
     about:
-      'Ready: from spawning the process to its word that the model is warm (demo model, 300 trees). ' +
-      `Compilation: ${SIZE.trees} trees, parsed and compiled into an image by a fresh thread, as each load is. Loading: all that the loader's thread does for that model, self-checks included. ` +
-      'The event-loop delay of the asking thread is sampled every millisecond while models are loaded, and for the same time without; it contains the sampling interval.',
+      'Ready: from spawning the process to its log line that the model is warm (demo model, 300 trees). ' +
+      `Compilation: ${SIZE.trees} trees, parsed and compiled into an image by a fresh thread. Loading: everything ` +
+      "that the loader's thread does for that model, self-checks included. The event-loop delay of the main thread " +
+      'is sampled every millisecond while models are loaded, and for the same time without; it contains the sampling ' +
+      'interval.',
     tables: [
       {
         title: 'Milliseconds',
@@ -93,7 +95,7 @@ const spread = (what: string, values: readonly number[]): string[] => [
   short(Math.min(...values)),
   short(Math.max(...values)),
 ];
-const percentiles = (what: string, { p50, p99, most }: Delays): string[] => [what, short(p50), short(p99), short(most)];
+const percentiles = (what: string, { p50, p99, max }: Delays): string[] => [what, short(p50), short(p99), short(max)];
 
 async function compileOnce(modelText: string): Promise<CompileTimes> {
   const thread = new Worker(new URL('../models/compile-once.js', import.meta.url), { workerData: modelText });
@@ -136,5 +138,5 @@ async function delays(work: () => Promise<unknown>): Promise<Delays> {
   monitor.enable();
   await work();
   monitor.disable();
-  return { p50: monitor.percentile(50) / 1e6, p99: monitor.percentile(99) / 1e6, most: monitor.max / 1e6 };
+  return { p50: monitor.percentile(50) / 1e6, p99: monitor.percentile(99) / 1e6, max: monitor.max / 1e6 };
 }

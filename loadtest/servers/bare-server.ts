@@ -1,5 +1,5 @@
 /**
- * The baseline: uWebSockets.js with nothing behind it. Reads the same body, parses it with JSON.parse and answers a
+ * The baseline of the benchmarks: uWebSockets.js alone. It reads the same body, parses it with JSON.parse and answers a
  * constant.
  *
  *     node bare-server.js ANSWER
@@ -28,6 +28,6 @@ const app = uWS.App().post('/*', (res) => {
 });
 
 app.listen('127.0.0.1', 0, (socket) => {
-  if (socket === false) throw new Error('no port to listen on');
+  if (socket === false) throw new Error('cannot listen on 127.0.0.1');
   process.stderr.write(`the bare server listens on http://localhost:${uWS.us_socket_local_port(socket)}\n`);
 });

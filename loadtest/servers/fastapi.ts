@@ -1,4 +1,4 @@
-/** The Python service that Lightscore replaces, where a Python with its packages is at hand. */
+/** Starts the Python service that Lightscore replaces, if a Python with its packages is installed. */
 import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { projectRoot } from '../../test/support/project.js';
@@ -8,7 +8,7 @@ import { ServerProcess } from './process.js';
 const PACKAGES = 'fastapi, uvicorn, lightgbm, sklearn, joblib, numpy, pydantic, prometheus_client';
 const SCRIPT = join(projectRoot, 'loadtest/servers/fastapi_service.py');
 
-/** LIGHTSCORE_BENCH_PYTHON names another interpreter, such as a virtual environment's. */
+/** The interpreter; LIGHTSCORE_BENCH_PYTHON names another one, such as a virtual environment's. */
 export const PYTHON = process.env['LIGHTSCORE_BENCH_PYTHON'] ?? 'python3';
 
 /** @returns what is missing to run the Python service, or undefined */
@@ -36,7 +36,7 @@ export function startFastApi(): Promise<ServerProcess> {
     ],
     {
       MODEL_FOLDER: join(MODEL_FOLDER, MODEL_VERSION),
-      // As its own advice has it: one thread for one row. More make it slower.
+      // One thread, as LightGBM advises for single rows: more threads make it slower.
       OMP_NUM_THREADS: '1',
     },
   );

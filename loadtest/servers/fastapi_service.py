@@ -1,8 +1,8 @@
-"""The Python service that Lightscore replaces, as its description has it, for comparison.
+"""The Python service that Lightscore replaces, written from its description, for comparison.
 
-Filled in where the description leaves out or contradicts itself: top_features carry names, which are text; missing values
-(null) and requests without feature_names or request_id are accepted, as Lightscore's clients send them; the prediction event
-is logged. The artifacts are read from the folder MODEL_FOLDER instead of S3.
+Where the description is incomplete or contradicts itself: top_features contain names, which are text; missing values
+(null) and requests without feature_names or request_id are accepted, as Lightscore's clients send them; the prediction
+event is logged. The artifacts are read from the folder MODEL_FOLDER instead of S3.
 
     MODEL_FOLDER=models/v1.1.0 uvicorn fastapi_service:app --port 8001
 """

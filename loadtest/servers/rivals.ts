@@ -1,4 +1,4 @@
-/** The servers that HTTP benchmarks compare, all up at once, and measured in turn. */
+/** The servers that HTTP benchmarks compare; all of them run at once and are measured in turn. */
 import { LatencyHistogram } from '../load/latency-histogram.js';
 import { type CheckedRequest, LoadGenerator, type LoadPlan, type LoadResult, assertAllRight } from '../load/load.js';
 import { median } from '../report/section.js';
@@ -8,7 +8,7 @@ import { checkedSingles, constantAnswers } from '../traffic/checked.js';
 import { type DemoModel, loadDemoModel } from '../traffic/demo-model.js';
 import { type ServerProcess, startBare, startLightscore } from './process.js';
 
-/** Different bodies: enough that neither branches nor caches learn them. */
+/** Enough different bodies that neither branch predictors nor caches learn them. */
 const BODIES = 512;
 const SEED = 1;
 
@@ -21,24 +21,24 @@ export interface Rival {
   readonly requests: readonly CheckedRequest[];
 }
 
-/** One rival's rounds of one measurement. */
+/** The results of one server in one measurement. */
 export interface Measured {
   readonly name: string;
-  /** Per second, one value a round. */
+  /** Requests a second, one value per round. */
   readonly throughput: readonly number[];
-  /** Of all rounds together. */
+  /** The latencies of all rounds. */
   readonly latencies: LatencyHistogram;
-  /** Of all rounds, one value a round, milliseconds. */
+  /** Milliseconds, one value per round. */
   readonly p50: readonly number[];
   readonly p99: readonly number[];
-  /** CPU microseconds a request of the main thread and of all others, one value a round. */
+  /** CPU microseconds per request of the main thread and of all others, one value per round. */
   readonly mainCpu: readonly number[];
   readonly otherCpu: readonly number[];
   readonly generatorBusy: number;
   readonly unanswered: number;
 }
 
-/** The bare server and Lightscore in each mode of scoring, with the bodies and answers to load them with. */
+/** Starts the bare server and Lightscore in each mode of scoring, and prepares their requests and answers. */
 export async function startRivals(
   scorings: readonly (typeof SCORINGS)[number][] = SCORINGS,
 ): Promise<{ readonly rivals: readonly Rival[]; readonly model: DemoModel; readonly stop: () => Promise<void> }> {
@@ -70,7 +70,7 @@ export async function startRivals(
   return { rivals, model, stop };
 }
 
-/** An answer of median length, for the bare server to give. */
+/** Returns an answer of median length, for the bare server to give. */
 async function typicalAnswer(server: ServerProcess, requests: readonly CheckedRequest[]): Promise<string> {
   const answers = await Promise.all(
     requests.slice(0, 64).map(async ({ body }) =>
@@ -87,9 +87,9 @@ async function typicalAnswer(server: ServerProcess, requests: readonly CheckedRe
 }
 
 /**
- * Loads each rival in turn, round by round, in an order that turns with the rounds, so that a slow minute of the
- * machine falls on all alike. With `load.apart` event loop and generator each stay on a core of their own.
- * @throws Error where an answer was wrong
+ * Loads each server in turn, round by round, in an order that rotates with the rounds, so that a slow minute of the
+ * machine affects all of them alike. With `load.apart` event loop and generator each stay on a core of their own.
+ * @throws Error if an answer was wrong
  */
 export async function measure(
   rivals: readonly Rival[],
@@ -111,7 +111,7 @@ export async function measure(
         const after = server.cpu();
         server.emptyLog();
         assertAllRight(result, name);
-        // CPU is read around the warm-up too, which has its share of the requests.
+        // The CPU time includes the warm-up, whose requests are assumed to arrive at the same rate.
         const micros = (1e6 * seconds) / ((seconds + warmupSeconds) * result.requests);
         results.get(name)?.push({
           result,
@@ -123,7 +123,7 @@ export async function measure(
   } finally {
     await generator.close();
   }
-  return [...results].map(([name, runs]) => {
+  return [...results].map(([name, runs]): Measured => {
     const latencies = new LatencyHistogram();
     for (const { result } of runs) latencies.add(result.latencies);
     return {
@@ -140,7 +140,7 @@ export async function measure(
   });
 }
 
-/** Median over the rounds of `of(rival) / of(base)`, each round's own ratio. */
+/** Returns the median over the rounds of the ratio `of(rival) / of(base)` of each round. */
 export function ratio(rival: Measured, base: Measured, of: (measured: Measured) => readonly number[]): number {
   return median(of(rival).map((value, round) => value / of(base)[round]));
 }

@@ -1,7 +1,7 @@
 /**
- * Traffic whose every answer is held against what its own `model_version` gives for that body: the proof that no
- * request is lost or answered by half of one model and half of another while models change. Closed loop over keep-alive
- * connections, one request at a time each.
+ * Traffic that compares every answer with the score that its `model_version` gives for that body. It proves that no
+ * request is lost, or answered by a mixture of two models, while models change. Each keep-alive connection sends one
+ * request at a time, in a closed loop.
  */
 import { type Socket, connect } from 'node:net';
 
@@ -13,16 +13,17 @@ export interface VersionedBody {
 
 export interface TrafficResult {
   readonly answers: number;
-  /** By `model_version`. */
+  /** Number of answers by `model_version`. */
   readonly byVersion: ReadonlyMap<string, number>;
-  /** Answers that were not a 200, or not the score of their version; the first few in words. */
+  /** Number of answers that were not a 200, or not the score of their version. */
   readonly wrong: number;
+  /** Descriptions of the first wrong answers. */
   readonly complaints: readonly string[];
-  /** Connections that ended with a request on its way. */
+  /** Number of connections that ended while a request was pending. */
   readonly dropped: number;
 }
 
-const MOST_COMPLAINTS = 5;
+const MAX_COMPLAINTS = 5;
 const ANSWER = /^\{"confidence_score":([^,]+),.*"model_version":"([^"]+)"/s;
 
 export class VersionedTraffic {
@@ -38,18 +39,20 @@ export class VersionedTraffic {
   #whenOver: (() => void) | undefined;
 
   /** @param port on 127.0.0.1 */
-  constructor(
-    private readonly port: number,
-    private readonly bodies: readonly VersionedBody[],
-    headers = '',
-  ) {
+  readonly #port: number;
+  readonly #bodies: readonly VersionedBody[];
+
+  constructor(port: number, bodies: readonly VersionedBody[], headers = '') {
+    this.#port = port;
+    this.#bodies = bodies;
     this.#requests = bodies.map(
       ({ body }) =>
-        `POST /score HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n${headers}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+        `POST /score HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n${headers}` +
+        `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
     );
   }
 
-  /** Answered so far. */
+  /** Number of answers so far. */
   get answers(): number {
     return this.#answers;
   }
@@ -58,7 +61,7 @@ export class VersionedTraffic {
     for (let i = 0; i < connections; i++) this.#connect();
   }
 
-  /** Lets every request under way be answered. */
+  /** Waits for the answer to every pending request, and closes the connections. */
   async stop(): Promise<TrafficResult> {
     this.#stopping = true;
     if (this.#open.size > 0) await new Promise<void>((resolve) => (this.#whenOver = resolve));
@@ -72,7 +75,7 @@ export class VersionedTraffic {
   }
 
   #connect(): void {
-    const socket = connect({ port: this.port, host: '127.0.0.1', noDelay: true });
+    const socket = connect({ port: this.#port, host: '127.0.0.1', noDelay: true });
     this.#open.add(socket);
     let asked = 0;
     let text = '';
@@ -93,7 +96,7 @@ export class VersionedTraffic {
       if (header < 0) return;
       const length = Number(/\r\ncontent-length: *(\d+)/i.exec(text)?.[1] ?? NaN);
       if (text.length < header + 4 + length) return;
-      this.#check(text.slice(0, 12), text.slice(header + 4), this.bodies[asked]);
+      this.#check(text.slice(0, 12), text.slice(header + 4), this.#bodies[asked]);
       text = '';
       if (this.#stopping) socket.end();
       else send();
@@ -101,7 +104,7 @@ export class VersionedTraffic {
     const over = (): void => {
       if (!this.#open.delete(socket)) return;
       if (!this.#stopping) this.#dropped++;
-      // A server that takes no connections is not asked again.
+      // A server that refused a connection is not called again.
       if (!this.#stopping && connected) this.#connect();
       else if (this.#open.size === 0) this.#whenOver?.();
     };
@@ -115,13 +118,13 @@ export class VersionedTraffic {
     if (version !== undefined) this.#byVersion.set(version, (this.#byVersion.get(version) ?? 0) + 1);
     if (status === 'HTTP/1.1 200' && version !== undefined && scores.get(version) === score) return;
     this.#wrong++;
-    if (this.#complaints.length < MOST_COMPLAINTS)
+    if (this.#complaints.length < MAX_COMPLAINTS)
       this.#complaints.push(`${status} ${answer.slice(0, 300)} to ${body}; expected ${JSON.stringify([...scores])}`);
   }
 }
 
 /**
- * What the version that is served gives for each body, one at a time.
+ * Returns the scores of the version that is served, for one body after another.
  * @throws Error on anything but a 200 of that version
  */
 export async function scoresOf(origin: string, bodies: readonly string[], version: string): Promise<string[]> {

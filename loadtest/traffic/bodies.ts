@@ -1,4 +1,4 @@
-/** Request bodies as a mixed population of clients sends them. */
+/** Request bodies like those of a mixed population of clients. */
 import { Random } from '../../src/train/random.js';
 import { type Row, drawRow } from './rows.js';
 
@@ -7,25 +7,23 @@ export interface RowRequest {
   /** In the model's order of features, null for missing. */
   readonly row: Row;
   readonly requestId: string | undefined;
-  /** As JSON: the same features, maybe named, maybe in another order. */
+  /** The request as JSON: the same features, possibly named, possibly in another order. */
   readonly json: string;
 }
 
 export interface RequestMix {
   readonly seed: number;
   readonly count: number;
-  /** Of the model. */
+  /** The features of the model, in its order. */
   readonly featureNames: readonly string[];
   readonly examples: readonly Row[];
 }
 
-/**
- * Shares of the clients: those that name their features in the model's order, in an order of their own, and not at all.
- */
+/** Shares of the clients that name their features in the model's order, and in another order; the rest do not. */
 const NAMED = 0.55;
 const NAMED_OTHERWISE = 0.15;
 const WITH_REQUEST_ID = 0.9;
-/** Orders of their own in which clients name their features: each client has one. */
+/** The number of other orders in which clients name their features. */
 const OTHER_ORDERS = 4;
 
 /** The same mix gives the same requests. */
@@ -54,11 +52,10 @@ export function rowRequests({ seed, count, featureNames, examples }: RequestMix)
   });
 }
 
-/** Bodies for `/score_batch`: `rows` requests each, in turn. */
+/** Creates `count` bodies for `/score_batch`, of `rows` requests each, in turn. */
 export function batchBodies(
   requests: readonly RowRequest[],
-  rows: number,
-  count: number,
+  { rows, count }: { readonly rows: number; readonly count: number },
 ): { readonly body: string; readonly requests: readonly RowRequest[] }[] {
   return Array.from({ length: count }, (_, batch) => {
     const members = Array.from({ length: rows }, (_row, i) => requests[(batch * rows + i) % requests.length]);

@@ -1,15 +1,15 @@
 /**
- * Requests with the answers they must get. Before any load each request is sent once and its answer held against the
- * plain tree walk, number by number; what was right then is what every answer under load is compared with, byte by
- * byte.
+ * Requests with the answers they must get. Before a load, each request is sent once and its answer is compared with the
+ * plain tree walk, number by number. Under load, every answer is compared with the beginning and end of that answer,
+ * byte by byte.
  */
 import type { CheckedRequest } from '../load/load.js';
 import type { RowRequest } from './bodies.js';
 import type { DemoModel } from './demo-model.js';
 
 /**
- * Of a score against the plain tree walk's; its exponential may differ in the last bit, which a steep calibrator
- * multiplies.
+ * The tolerance of a score against the plain tree walk, whose exponential may differ in the last bit; a steep
+ * calibrator multiplies the difference.
  */
 const TOLERANCE = 1e-9;
 const TOP_FEATURES = 3;
@@ -54,9 +54,9 @@ async function post(origin: string, path: string, body: string): Promise<string>
 }
 
 /**
- * @param path of `/score`, with its query
- * @param topK as the query asks
- * @returns each request with the begin of its answer, up to the score, and its end, the request id
+ * @param path `/score`, with its query
+ * @param topK the number of top features that the query requests
+ * @returns each request with the beginning of its answer, up to the score, and its end, from the request id
  * @throws Error on the first answer that is wrong
  */
 export async function checkedSingles(
@@ -73,7 +73,7 @@ export async function checkedSingles(
     const wrong = fault(model, request, answer, topK);
     if (wrong !== undefined) throw new Error(`${path}: ${wrong} in the answer to ${request.json}`);
     const end = request.requestId === undefined ? '' : `"request_id":${JSON.stringify(request.requestId)}`;
-    // A request without an id gets a new one each time; an explanation carries the expected value behind it.
+    // A request without an id gets a new one each time; in an explanation the expected value follows the id.
     checked.push({
       body: request.json,
       begins: upToScore(text),
@@ -84,8 +84,8 @@ export async function checkedSingles(
 }
 
 /**
- * The same for `/score_batch`: every row of every answer is checked here; under load its first score and the answer's
- * end are.
+ * Does the same for `/score_batch`: checks every row of every answer before the load, and the first score and the end
+ * of the answer under load.
  */
 export async function checkedBatches(
   origin: string,
@@ -109,7 +109,7 @@ export async function checkedBatches(
 
 const upToScore = (text: string): string => text.slice(0, text.indexOf(',') + 1);
 
-/** The bare server's answers: its constant. */
+/** Returns the requests with the constant answer of the bare server. */
 export function constantAnswers(requests: readonly CheckedRequest[], constant: string): CheckedRequest[] {
   return requests.map(({ body }) => ({ body, begins: constant.slice(0, 40), ends: constant.slice(-20) }));
 }

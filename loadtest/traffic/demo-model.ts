@@ -1,4 +1,4 @@
-/** The model that HTTP benchmarks are run on, with rows like its own and the scores they must get. */
+/** The model of the HTTP benchmarks, with rows of its distribution and the scores they must get. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { calibrate } from '../../src/artifact/calibrator.js';
@@ -20,13 +20,13 @@ export interface DemoModel {
   readonly featureNames: readonly string[];
   readonly examples: readonly Row[];
   /**
-   * The score `row` must get, by the plain tree walk: another way than the kernel's to the same number, but for the
-   * last bits of V8's exponential.
+   * Returns the score that `row` must get, by the plain tree walk: independent of the kernel, and equal to it but for
+   * the last bits of the exponential.
    */
   readonly expectedScore: (row: Row) => number;
 }
 
-/** Rows with missing values as null. */
+/** Returns the rows of the golden data set; null is a missing value. */
 export function exampleRows(): readonly Row[] {
   const golden: { rows: Row[] } = JSON.parse(readFileSync(join(projectRoot, 'test/data/golden.v1.0.0.json'), 'utf8'));
   return golden.rows;

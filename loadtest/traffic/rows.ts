@@ -1,17 +1,17 @@
-/** Rows that look like the ones a model was made for: drawn from real ones, never the same twice. */
+/** Random rows of a model's distribution, drawn from example rows. */
 import type { Random } from '../../src/train/random.js';
 
 export type Row = readonly (number | null)[];
 
-/** Share of whole-numbered values taken from another row, and of all values that go missing. */
+/** Share of the whole-numbered values that are taken from another row, and of all values that are made missing. */
 const EXCHANGED = 0.1;
 const MISSING = 0.02;
-/** How far a fractional value moves towards another row's. */
+/** The largest fraction of the distance by which a fractional value moves towards another row's. */
 const DRIFT = 0.2;
 
 /**
- * A smoothed bootstrap: each row is one of `examples`, with fractional values moved towards another example's and some
- * whole numbers (counts, flags, categories) exchanged, so that distributions and most dependencies stay.
+ * Draws a row by a smoothed bootstrap: one of `examples`, with fractional values moved towards another example's and
+ * some whole numbers (counts, flags, categories) exchanged, so that distributions and most dependencies are kept.
  *
  * @param examples at least one, all of the same length
  */

@@ -58,7 +58,7 @@ export class Channel<Ours extends Messages, Theirs extends Messages> {
     port.on('message', (frame) => this.#receive(frame));
   }
 
-  /** @throws LightscoreError with the other side's code; Error for its other failures, or if the other side has ended */
+  /** @throws LightscoreError with the other side's code; Error for its other failures and if it has ended */
   request<Name extends keyof Ours['requests'] & string>(
     name: Name,
     parameter: Parameter<Ours['requests'][Name]>,

@@ -11,7 +11,7 @@ import { LABEL_NAME } from '../train/features.js';
 import { GATE_LIMITS, type GateLimits } from '../train/gate.js';
 import { trainArtifact } from '../train/pipeline.js';
 import { progressReport } from '../train/progress.js';
-import { readRival } from '../train/rival.js';
+import { readBaseline } from '../train/baseline.js';
 import type { Imbalance } from '../train/roles.js';
 import { parseS3Address } from '../train/s3-address.js';
 import { isVersionName } from '../store/versions.js';
@@ -100,7 +100,7 @@ async function runTrain(flags: TrainFlags): Promise<void> {
   const progress = progressReport(process.stderr);
   const { location, read } = openDataFolder(flags.data);
   const parameters = flags.params === undefined ? {} : await readParameters(flags.params);
-  const rival = flags.against === undefined ? undefined : await readRival(flags.against);
+  const baseline = flags.against === undefined ? undefined : await readBaseline(flags.against);
   const lightgbm = await openLightGBM((line) => progress.line(line));
   lightgbm.onLog((line) => progress.line(line));
   const { folder } = await untilSignal(
@@ -115,7 +115,7 @@ async function runTrain(flags: TrainFlags): Promise<void> {
         folds: flags.cv,
         imbalance: flags.imbalance,
         force: flags.force,
-        gate: rival && { rival, limits: limitsOf(flags) },
+        gate: baseline && { baseline, limits: limitsOf(flags) },
         now: trainingDate(process.env['SOURCE_DATE_EPOCH']),
         progress,
         signal,

@@ -37,7 +37,7 @@ export class Reader {
     this.mistakes.push(line.replaceAll(/\p{Cc}/gu, (control) => JSON.stringify(control).slice(1, -1)));
   }
 
-  /** The trimmed value; undefined where the variable is not set or blank. */
+  /** Returns the trimmed value; undefined if the variable is not set or blank. */
   text(name: Variable): string | undefined {
     const value = this.#env[name]?.trim();
     return value === '' ? undefined : value;

@@ -14,8 +14,8 @@ import type { LoadResult, LoadTask, LoadWorkerData, LoadedImage, MemoryRequest }
 const IDLE_MS = 5000;
 /**
  * Added to the thread's niceness if the system allows it: 19 is the lowest priority there is. On two idle cores, a load
- * raises the 99th percentile of the event-loop delay from 1.5 to 4 ms at a niceness of 10, and to 2.2 ms at 19. On cores
- * that scoring keeps busy a load takes seconds, which is acceptable.
+ * raises the 99th percentile of the event-loop delay from 1.5 to 4 ms at a niceness of 10, and to 2.2 ms at 19. A load
+ * takes seconds on cores that scoring keeps busy, which is acceptable.
  */
 const NICENESS = 19;
 

@@ -1,24 +1,25 @@
+/** The model behind the synthetic data: how applications are drawn, and how likely each is a fraud. */
 import type { FeatureName } from './features.js';
 import { type Random, exponential } from './random.js';
 
-/** One recorded auto-loan application; NaN is a value that was not recorded. */
+/** One recorded auto-loan application; NaN stands for a value that was not recorded. */
 export type Application = Readonly<Record<FeatureName, number>>;
 
 interface Dealer {
   /** Rank of its past fraud rate, (0.5 to n - 0.5) / n. */
   readonly percentile: number;
-  /** Mean applications a day. */
+  /** Mean number of applications per day. */
   readonly volume: number;
 }
 
-/** The dealers that applications come from, each in proportion to its volume. */
+/** The dealers from which applications come, each in proportion to its volume. */
 export interface Market {
   readonly dealers: readonly Dealer[];
-  /** Volume of each dealer and all before it. */
+  /** The summed volume of each dealer and all before it. */
   readonly cumulative: Float64Array;
 }
 
-/** Draws `count` dealers; a few are busy, most are small, and the busiest are not the cleanest. */
+/** Draws `count` dealers: a few are busy, most are small, and busy ones tend to have more fraud. */
 export function drawMarket(random: Random, count: number): Market {
   const drawn = Array.from({ length: count }, () => {
     const size = random.normal();
@@ -31,20 +32,19 @@ export function drawMarket(random: Random, count: number): Market {
 }
 
 /**
- * Draws one application. What the features share comes from what is behind them, never recorded itself:
+ * Draws one application. Its features depend on each other through causes that are not recorded themselves:
  *
- * - the applicant may be part of an organised ring (reused phones, e-mail addresses and vehicles, odd addresses;
- * likelier at bad dealers)
- *   or a made-up person (social insurance number, e-mail address and address do not fit);
- * - yearly income: log-normal around $58,000, rising with age up to 50; price: log-normal around $33,000, rising with
- * income;
- * - down payment: a share of the price, 0 for three in ten; loan: the rest plus 3% fees; book value: the price within
- * 12%. The three
- *   ratios and the high-value flag follow from these;
- * - a vehicle's mileage is implausible where the odometer was tampered with, and a little noisy always.
+ * - The applicant may be part of an organised ring (reused phones, e-mail addresses and vehicles, odd addresses;
+ *   likelier at dealers with much fraud) or a made-up person (social insurance number, e-mail address and address do
+ *   not fit).
+ * - Yearly income is log-normal around $58,000 and rises with age up to 50; the price is log-normal around $33,000 and
+ *   rises with income.
+ * - The down payment is a share of the price, 0 for three in ten; the loan is the rest plus 3% fees; the book value is
+ *   the price within about 12%. The three ratios and the high-value flag follow from these.
+ * - A vehicle's mileage is implausible where the odometer was tampered with, and always a little noisy.
  *
- * Not recorded: income with 2.5% (both features made of it are then missing), mileage 3%, book value 1.2%, postal check
- * 0.8%, IP address 1.5%.
+ * Shares of values that are not recorded: income 2.5% (the two features made from it are then missing), mileage 3%,
+ * book value 1.2%, postal check 0.8%, IP address 1.5%.
  */
 export function drawApplication(random: Random, market: Market): Application {
   const dealer = drawDealer(random, market);
@@ -82,9 +82,9 @@ export function drawApplication(random: Random, market: Market): Application {
 }
 
 /**
- * The log odds of fraud, up to a constant, as a function of what was recorded and nothing else: so the best possible
- * model is known. Each risk grows with its feature, some only past a point, and four act together; a missing value adds
- * nothing, but an income left out a little.
+ * The log odds of fraud, up to a constant, as a function of the recorded values only, so that the best possible model
+ * is known. Some risks grow with their feature, some only beyond a point, some act together; a missing value adds
+ * nothing, but for a missing income, which adds a little.
  */
 export function riskOf(application: Application): number {
   const {

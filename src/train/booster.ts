@@ -1,3 +1,4 @@
+/** Training and cross-validation with early stopping, as LightGBM's Python package does them. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { LightscoreError } from '../errors.js';
@@ -6,9 +7,7 @@ import type { LabelledRows } from './labelled-rows.js';
 import type { TrainingPlan } from './parameters.js';
 import { stratifiedParts } from './partition.js';
 
-/**
- * One iteration: its AUC on the validation rows (the mean over the folds, in cross-validation), and the best so far.
- */
+/** One iteration: its AUC on the validation rows (in cross-validation the mean over the folds), and the best so far. */
 export interface Progress {
   readonly iteration: number;
   readonly auc: number;
@@ -20,19 +19,26 @@ export interface TrainingControl {
   readonly signal?: AbortSignal;
 }
 
+export interface TrainingRows {
+  readonly train: LabelledRows;
+  /** The rows on whose AUC training stops. */
+  readonly validation: LabelledRows;
+  readonly featureNames: readonly string[];
+}
+
 export interface TrainedBooster {
   readonly booster: Booster;
-  /** Iterations to keep: up to the one with the highest validation AUC, or all where early stopping is off. */
+  /** Number of iterations to keep: up to the one with the highest validation AUC, or all without early stopping. */
   readonly iterations: number;
   readonly validationAuc: number;
-  /** Iterations that were trained to find out. */
+  /** Number of iterations that were trained. */
   readonly trained: number;
 }
 
 export interface CrossValidation {
   readonly folds: number;
   readonly iterations: number;
-  /** Mean and standard deviation over the folds, at that iteration. */
+  /** Mean and standard deviation of the AUC over the folds, after that many iterations. */
   readonly meanAuc: number;
   readonly deviation: number;
 }
@@ -41,15 +47,13 @@ export interface CrossValidation {
  * Trains on `train` and stops early on the AUC of `validation`, as `lightgbm.train` with its early-stopping callback
  * does.
  *
- * LightGBM's calls are synchronous; between iterations the event loop has its turn, so that progress is shown and
- * `signal` is heeded.
+ * LightGBM's calls are synchronous. The event loop runs between iterations, so that progress is shown and `signal` has
+ * an effect.
  * @throws LightscoreError NATIVE_FAILED with LightGBM's reason, or INTERRUPTED
  */
 export async function trainBooster(
   lightgbm: LightGBM,
-  train: LabelledRows,
-  validation: LabelledRows,
-  featureNames: readonly string[],
+  { train, validation, featureNames }: TrainingRows,
   plan: TrainingPlan,
   control: TrainingControl = {},
 ): Promise<TrainedBooster> {
@@ -63,7 +67,7 @@ export async function trainBooster(
   try {
     booster.addValidation(validationData);
     const last = await iterate(plan, control, () => ({ finished: booster.update(), auc: booster.evaluate(1)[0] }));
-    const kept = plan.retry > 0 ? last.best : last;
+    const kept = plan.patience > 0 ? last.best : last;
     return { booster, iterations: kept.iteration, validationAuc: kept.auc, trained: last.iteration };
   } catch (error) {
     booster.free();
@@ -72,8 +76,8 @@ export async function trainBooster(
 }
 
 /**
- * K-fold cross-validation on `train`, as `lightgbm.cv` does it: the folds' boosters advance together, and the mean of
- * their AUCs decides when to stop.
+ * Cross-validates with `folds` folds on `train`, as `lightgbm.cv` does: the folds' boosters advance together, and the
+ * mean of their AUCs decides when to stop.
  * @throws LightscoreError DATA_INVALID if a fold would lack a class, NATIVE_FAILED, or INTERRUPTED
  */
 export async function crossValidate(
@@ -84,10 +88,11 @@ export async function crossValidate(
   control: TrainingControl = {},
 ): Promise<CrossValidation> {
   const positives = train.labels.reduce((sum, label) => sum + label, 0);
-  if (Math.min(positives, train.rows - positives) < folds) {
+  const rarer = Math.min(positives, train.rows - positives);
+  if (rarer < folds) {
     throw new LightscoreError(
       'DATA_INVALID',
-      `cross-validation: ${folds} folds need at least ${folds} rows of each class, and there are ${Math.min(positives, train.rows - positives)}`,
+      `cross-validation: ${folds} folds need at least ${folds} rows of each class, but one class has ${rarer}`,
     );
   }
   using whole = lightgbm.dataset(source(train, plan.parameters));
@@ -106,7 +111,7 @@ export async function crossValidate(
   } finally {
     for (const booster of boosters) booster.free();
   }
-  const { iteration } = plan.retry > 0 ? last.best : last;
+  const { iteration } = plan.patience > 0 ? last.best : last;
   const at = aucs[iteration - 1];
   return {
     folds,
@@ -116,7 +121,7 @@ export async function crossValidate(
   };
 }
 
-/** A booster that trains on all rows but `held` and validates on those. */
+/** A booster that trains on all rows except `held`, and validates on those. */
 function foldBooster(lightgbm: LightGBM, whole: Dataset, held: Int32Array, parameters: Parameters): Booster {
   const isHeld = new Uint8Array(whole.rows);
   for (const row of held) isHeld[row] = 1;
@@ -127,7 +132,10 @@ function foldBooster(lightgbm: LightGBM, whole: Dataset, held: Int32Array, param
   return booster;
 }
 
-/** Runs iterations until the plan or LightGBM (no tree can be split any more) ends them; returns the last. */
+/**
+ * Runs iterations until the plan ends them, or LightGBM because no tree can be split any more.
+ * @returns the last one
+ */
 async function iterate(
   plan: TrainingPlan,
   control: TrainingControl,
@@ -140,12 +148,12 @@ async function iterate(
     if (control.signal?.aborted === true)
       throw new LightscoreError('INTERRUPTED', `interrupted at iteration ${iteration}: nothing was written`);
     const { finished, auc } = step();
-    // The iteration that finds nothing to split is taken back by LightGBM, except the very first: a constant model.
+    // LightGBM itself removes an iteration that finds nothing to split, except the very first: a constant model.
     if (finished && iteration > 1) break;
     if (auc > best.auc) best = { iteration, auc };
     progress = { iteration, auc, best };
     control.onIteration?.(progress);
-    if (finished || (plan.retry > 0 && iteration - best.iteration >= plan.retry)) break;
+    if (finished || (plan.patience > 0 && iteration - best.iteration >= plan.patience)) break;
   }
   return progress;
 }

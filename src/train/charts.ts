@@ -1,9 +1,10 @@
+/** Draws the figures of the training report. */
 import { LightscoreError } from '../errors.js';
 import { type Ranking, type ReliabilityBin, precisionRecallCurve, reliability, rocCurve } from './evaluation.js';
 import { percent, whole } from './figures.js';
 import { type SplitEvaluation, type TrainingRun, rankedImportance } from './run.js';
 
-/** Okabe and Ito's colours, told apart by colour-blind readers and in grey print. */
+/** Okabe and Ito's colours, which colour-blind readers can tell apart, also when printed in grey. */
 const COLOUR = {
   model: '#0072B2',
   fraud: '#D55E00',
@@ -14,25 +15,39 @@ const COLOUR = {
 } as const;
 const SQUARE = { width: 480, height: 400, marginLeft: 58, marginRight: 22, marginTop: 20, marginBottom: 48 } as const;
 
-const MOST_FEATURES = 20;
+const MAX_FEATURES = 20;
 
-/** Counts stand under their interval, but over those that reach down to the axis. */
-const LABEL_BELOW = 0.06;
+/** A bin's count is printed below its interval where the interval starts at this share or above, else above it. */
+const MIN_LABEL_BELOW = 0.06;
+
+/** An axis from 0% to 100%. */
+const shareAxis = (label: string) =>
+  ({
+    domain: [0, 1],
+    label,
+    labelAnchor: 'center',
+    labelArrow: 'none',
+    tickFormat: '.0%',
+    grid: true,
+  }) as const;
 
 type PlotModule = typeof import('@observablehq/plot');
 type SvgDocument = ReturnType<(typeof import('linkedom'))['parseHTML']>['document'];
 type PlotOptions = NonNullable<Parameters<PlotModule['plot']>[0]>;
 
-/** Draws the report's figures, each as the text of one SVG element. The same run gives the same text. */
+/** Draws each figure as the text of one SVG element. The same run gives the same text. */
 export class Charts {
-  private constructor(
-    private readonly plot: PlotModule,
-    private readonly document: SvgDocument,
-  ) {}
+  readonly #plot: PlotModule;
+  readonly #document: SvgDocument;
+
+  private constructor(plot: PlotModule, document: SvgDocument) {
+    this.#plot = plot;
+    this.#document = document;
+  }
 
   /**
-   * @throws LightscoreError NATIVE_UNAVAILABLE where the plotting library, a development dependency like LightGBM
-   * itself, is not installed
+   * @throws LightscoreError NATIVE_UNAVAILABLE where the plotting library is not installed (like LightGBM itself, it is
+   * a development dependency)
    */
   static async open(): Promise<Charts> {
     try {
@@ -41,15 +56,16 @@ export class Charts {
     } catch (cause) {
       throw new LightscoreError(
         'NATIVE_UNAVAILABLE',
-        'the training report needs @observablehq/plot and linkedom, which are development dependencies: run npm ci without --omit=dev',
+        'the training report needs @observablehq/plot and linkedom, which are development dependencies: ' +
+          'run npm ci without --omit=dev',
         { cause },
       );
     }
   }
 
-  private draw(label: string, options: PlotOptions): string {
-    const svg = this.plot.plot({
-      document: this.document,
+  #draw(label: string, options: PlotOptions): string {
+    const svg = this.#plot.plot({
+      document: this.#document,
       ariaLabel: label,
       style: { fontSize: '12px', fontFamily: 'inherit', color: COLOUR.ink, overflow: 'visible' },
       ...options,
@@ -57,34 +73,25 @@ export class Charts {
     return svg.outerHTML;
   }
 
+  /** The diagonal, dashed: chance in a ROC curve, perfect calibration in a reliability diagram. */
+  #diagonal() {
+    return this.#plot.line(
+      [
+        [0, 0],
+        [1, 1],
+      ],
+      { stroke: COLOUR.guide, strokeDasharray: '4 4' },
+    );
+  }
+
   roc(ranking: Ranking): string {
-    const { plot } = this;
-    return this.draw('ROC curve', {
+    const plot = this.#plot;
+    return this.#draw('ROC curve', {
       ...SQUARE,
-      x: {
-        domain: [0, 1],
-        label: 'False-positive rate (legitimate applications flagged)',
-        labelAnchor: 'center',
-        labelArrow: 'none',
-        tickFormat: '.0%',
-        grid: true,
-      },
-      y: {
-        domain: [0, 1],
-        label: 'True-positive rate (frauds found)',
-        labelAnchor: 'center',
-        labelArrow: 'none',
-        tickFormat: '.0%',
-        grid: true,
-      },
+      x: shareAxis('False-positive rate (legitimate applications flagged)'),
+      y: shareAxis('True-positive rate (frauds found)'),
       marks: [
-        plot.line(
-          [
-            [0, 0],
-            [1, 1],
-          ],
-          { stroke: COLOUR.guide, strokeDasharray: '4 4' },
-        ),
+        this.#diagonal(),
         plot.text([[0.7, 0.66]], { text: ['chance'], fill: COLOUR.quiet, stroke: 'white', rotate: -39 }),
         plot.areaY(rocCurve(ranking), { x: 'x', y: 'y', fill: COLOUR.model, fillOpacity: 0.08 }),
         plot.line(rocCurve(ranking), { x: 'x', y: 'y', stroke: COLOUR.model, strokeWidth: 2.25 }),
@@ -93,28 +100,14 @@ export class Charts {
   }
 
   precisionRecall(ranking: Ranking): string {
-    const { plot } = this;
+    const plot = this.#plot;
     const points = precisionRecallCurve(ranking);
     const curve = [{ x: 0, y: points[0].y }, ...points];
     const base = ranking.positives / (ranking.positives + ranking.negatives);
-    return this.draw('Precision-recall curve', {
+    return this.#draw('Precision-recall curve', {
       ...SQUARE,
-      x: {
-        domain: [0, 1],
-        label: 'Recall (frauds found)',
-        labelAnchor: 'center',
-        labelArrow: 'none',
-        tickFormat: '.0%',
-        grid: true,
-      },
-      y: {
-        domain: [0, 1],
-        label: 'Precision (flagged that are fraud)',
-        labelAnchor: 'center',
-        labelArrow: 'none',
-        tickFormat: '.0%',
-        grid: true,
-      },
+      x: shareAxis('Recall (frauds found)'),
+      y: shareAxis('Precision (flagged that are fraud)'),
       marks: [
         plot.ruleY([base], { stroke: COLOUR.guide, strokeDasharray: '4 4' }),
         plot.areaY(curve, { x: 'x', y: 'y', fill: COLOUR.model, fillOpacity: 0.08, curve: 'step-before' }),
@@ -130,9 +123,9 @@ export class Charts {
     });
   }
 
-  /** Share of frauds in each bin of score, before and after calibration, with 95% intervals. */
+  /** The share of frauds in each bin of scores, before and after calibration, with 95% intervals. */
   reliability(split: SplitEvaluation): string {
-    const { plot } = this;
+    const plot = this.#plot;
     const panels = [
       ['Before calibration', split.uncalibrated],
       ['After calibration', split.calibrated],
@@ -142,9 +135,9 @@ export class Charts {
         .filter(({ count }) => count > 0)
         .map((bin) => ({ panel, ...bin, ...wilson(bin), rows: whole(bin.count) })),
     );
-    const most = Math.max(...points.map(({ count }) => count));
+    const largest = Math.max(...points.map(({ count }) => count));
     const count = { fontSize: 10, fill: COLOUR.quiet, stroke: 'white' };
-    return this.draw('Reliability diagram before and after calibration', {
+    return this.#draw('Reliability diagram before and after calibration', {
       width: 980,
       height: 430,
       marginLeft: 58,
@@ -152,32 +145,11 @@ export class Charts {
       marginTop: 34,
       marginBottom: 48,
       fx: { domain: panels.map(([panel]) => panel), label: null, padding: 0.11 },
-      x: {
-        domain: [0, 1],
-        label: 'Mean score of the bin',
-        labelAnchor: 'center',
-        labelArrow: 'none',
-        tickFormat: '.0%',
-        grid: true,
-        ticks: 5,
-      },
-      y: {
-        domain: [0, 1],
-        label: 'Share of frauds in the bin',
-        labelAnchor: 'center',
-        labelArrow: 'none',
-        tickFormat: '.0%',
-        grid: true,
-      },
-      r: { domain: [0, most], range: [2.5, 13] },
+      x: { ...shareAxis('Mean score of the bin'), ticks: 5 },
+      y: shareAxis('Share of frauds in the bin'),
+      r: { domain: [0, largest], range: [2.5, 13] },
       marks: [
-        plot.line(
-          [
-            [0, 0],
-            [1, 1],
-          ],
-          { stroke: COLOUR.guide, strokeDasharray: '4 4' },
-        ),
+        this.#diagonal(),
         plot.ruleX(points, {
           fx: 'panel',
           x: 'meanScore',
@@ -197,20 +169,20 @@ export class Charts {
           stroke: 'white',
         }),
         plot.text(
-          points.filter(({ low }) => low >= LABEL_BELOW),
+          points.filter(({ low }) => low >= MIN_LABEL_BELOW),
           { fx: 'panel', x: 'meanScore', y: 'low', text: 'rows', dy: 10, ...count },
         ),
         plot.text(
-          points.filter(({ low }) => low < LABEL_BELOW),
+          points.filter(({ low }) => low < MIN_LABEL_BELOW),
           { fx: 'panel', x: 'meanScore', y: 'high', text: 'rows', dy: -15, ...count },
         ),
       ],
     });
   }
 
-  /** Histogram of each class over the log odds of the booster's probability; each class's bars add up to 1. */
+  /** A histogram of each class over the log odds of the booster's probability; each class's bars add up to 1. */
   scoreDistribution(split: SplitEvaluation, threshold: number): string {
-    const { plot } = this;
+    const plot = this.#plot;
     const edges = { low: -8, high: 5, width: 0.5 };
     const bars = [0, 1].flatMap((wanted) => {
       const counts = new Float64Array((edges.high - edges.low) / edges.width);
@@ -236,9 +208,9 @@ export class Charts {
     const labels = new Map(ticks.map((tick) => [logOdds(tick), `${Number((tick * 100).toFixed(1))}%`]));
     const top = Math.max(...filled.map(({ share }) => share)) * 1.12;
     const flagged = split.uncalibrated.filter((_, row) => split.calibrated[row] >= threshold);
-    const lowest = flagged.reduce((least, value) => Math.min(least, value), 1);
+    const lowest = flagged.reduce((min, value) => Math.min(min, value), 1);
     const mark = flagged.length > 0 ? [Math.max(domain[0], Math.min(domain[1], logOdds(lowest)))] : [];
-    return this.draw('Distribution of scores by class', {
+    return this.#draw('Distribution of scores by class', {
       ...SQUARE,
       x: {
         domain,
@@ -277,12 +249,12 @@ export class Charts {
   }
 
   importance(run: TrainingRun): string {
-    const { plot } = this;
+    const plot = this.#plot;
     const ranked = rankedImportance(run.importance)
-      .slice(0, MOST_FEATURES)
+      .slice(0, MAX_FEATURES)
       .map((entry) => ({ ...entry, text: `${percent(entry.share)}  (${whole(entry.splits)})` }));
     const widest = Math.max(...ranked.map(({ share }) => share), 0.01);
-    return this.draw('Feature importance by gain', {
+    return this.#draw('Feature importance by gain', {
       width: 480,
       height: 46 + 23 * ranked.length,
       marginLeft: 190,

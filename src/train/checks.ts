@@ -1,32 +1,34 @@
+/** Checks that the data can be trained on. */
 import { FEATURES, type Feature, SPLITS, type Split } from './features.js';
 import { column } from './table.js';
 import type { SourceTable } from './read-table.js';
 
-/** Something about the data that speaks against training on it. */
+/** A requirement that the data does not meet. */
 export interface Violation {
   /** One line, naming file and column. */
   readonly text: string;
   /**
-   * `--force` trains all the same. What cannot be waived would make training or evaluation meaningless or impossible.
+   * Whether `--force` trains nevertheless. A violation that cannot be waived would make training or evaluation
+   * meaningless or impossible.
    */
   readonly waivable: boolean;
 }
 
-/** What the fraud model's training data must satisfy. */
-export const DEMANDS = {
-  trainingRows: 10_000,
-  /** Of each feature in each split. */
+/** The requirements on the fraud model's training data. */
+const REQUIRED = {
+  minTrainingRows: 10_000,
+  /** The share of missing values of each feature in each split must be below this. */
   missingShare: 0.05,
   /** Share of the rarer class in each split. */
-  rarerClassShare: 0.001,
+  minRarerClassShare: 0.001,
   /** Rows of the rarer class in the training split: with fewer, neither the booster nor its metrics can be trusted. */
-  rarerClassRows: 100,
+  minRarerClassRows: 100,
 } as const;
 
 /**
- * Everything that is wrong with the three splits, all at once.
+ * All violations of the three splits at once.
  * @param labelName the column with the label, 1 for fraud and 0 for legitimate
- * @returns nothing where the data can be trained on
+ * @returns an empty list where the data can be trained on
  */
 export function checkData(tables: Readonly<Record<Split, SourceTable>>, labelName: string): Violation[] {
   return SPLITS.flatMap((split) => {
@@ -34,8 +36,8 @@ export function checkData(tables: Readonly<Record<Split, SourceTable>>, labelNam
     if (table.rows === 0) return [broken(table, 'there are no rows')];
     return [
       ...checkColumns(table, labelName),
-      ...(split === 'train' && table.rows < DEMANDS.trainingRows
-        ? [doubtful(table, `${table.rows} rows, at least ${DEMANDS.trainingRows} are demanded`)]
+      ...(split === 'train' && table.rows < REQUIRED.minTrainingRows
+        ? [doubtful(table, `${table.rows} rows, at least ${REQUIRED.minTrainingRows} are required`)]
         : []),
       ...checkLabel(table, split, labelName),
       ...FEATURES.flatMap((feature) => checkFeature(table, feature)),
@@ -43,7 +45,7 @@ export function checkData(tables: Readonly<Record<Split, SourceTable>>, labelNam
   });
 }
 
-/** One line for each violation, which says whether `--force` waives it. */
+/** One line for each violation; it says so where `--force` waives it. */
 export function describeViolations(violations: readonly Violation[]): string[] {
   return violations.map(({ text, waivable }) => (waivable ? `${text} (--force waives this)` : text));
 }
@@ -64,37 +66,28 @@ function checkLabel(table: SourceTable, split: Split, labelName: string): Violat
   const labels = column(table, labelName);
   if (labels === undefined) return [];
   const wrong = labels.findIndex((label) => label !== 0 && label !== 1);
+  const where = `column ${labelName}`;
   if (wrong >= 0) {
     const count = labels.filter((label) => label !== 0 && label !== 1).length;
-    return [
-      broken(
-        table,
-        `column ${labelName}: ${count} of ${table.rows} labels are neither 0 nor 1 (row ${wrong + 1}: ${shown(labels[wrong])})`,
-      ),
-    ];
+    const example = `row ${wrong + 1}: ${shown(labels[wrong])}`;
+    return [broken(table, `${where}: ${count} of ${table.rows} labels are neither 0 nor 1 (${example})`)];
   }
   const positives = labels.reduce((sum, label) => sum + label, 0);
   const rarer = Math.min(positives, table.rows - positives);
   if (rarer === 0)
-    return [broken(table, `column ${labelName}: every label is ${positives === 0 ? 0 : 1}, both classes are needed`)];
-  return [
-    ...(rarer / table.rows < DEMANDS.rarerClassShare
-      ? [
-          doubtful(
-            table,
-            `column ${labelName}: the rarer class is ${percent(rarer / table.rows)} of the rows, at least ${percent(DEMANDS.rarerClassShare)} is demanded`,
-          ),
-        ]
-      : []),
-    ...(split === 'train' && rarer < DEMANDS.rarerClassRows
-      ? [
-          doubtful(
-            table,
-            `column ${labelName}: ${rarer} rows of the rarer class, at least ${DEMANDS.rarerClassRows} are demanded`,
-          ),
-        ]
-      : []),
-  ];
+    return [broken(table, `${where}: every label is ${positives === 0 ? 0 : 1}, both classes are needed`)];
+  const violations: Violation[] = [];
+  if (rarer / table.rows < REQUIRED.minRarerClassShare) {
+    const required = `at least ${percent(REQUIRED.minRarerClassShare)} is required`;
+    violations.push(
+      doubtful(table, `${where}: the rarer class is ${percent(rarer / table.rows)} of the rows, ${required}`),
+    );
+  }
+  if (split === 'train' && rarer < REQUIRED.minRarerClassRows) {
+    const required = `at least ${REQUIRED.minRarerClassRows} are required`;
+    violations.push(doubtful(table, `${where}: ${rarer} rows of the rarer class, ${required}`));
+  }
+  return violations;
 }
 
 function checkFeature(table: SourceTable, feature: Feature): Violation[] {
@@ -102,28 +95,22 @@ function checkFeature(table: SourceTable, feature: Feature): Violation[] {
   if (values === undefined) return [];
   const violations: Violation[] = [];
   const missing = values.filter(Number.isNaN).length;
-  if (missing / table.rows >= DEMANDS.missingShare) {
-    violations.push(
-      doubtful(
-        table,
-        `column ${feature.name}: ${percent(missing / table.rows)} missing, under ${percent(DEMANDS.missingShare)} is demanded`,
-      ),
-    );
+  if (missing / table.rows >= REQUIRED.missingShare) {
+    const required = `less than ${percent(REQUIRED.missingShare)} is required`;
+    violations.push(doubtful(table, `column ${feature.name}: ${percent(missing / table.rows)} missing, ${required}`));
   }
   const count = (isWrong: (value: number) => boolean, what: string): void => {
     const wrong = values.filter((value) => !Number.isNaN(value) && isWrong(value));
     if (wrong.length === 0) return;
     const row = values.indexOf(wrong[0]) + 1;
+    const example = `row ${row}: ${shown(wrong[0])}`;
     violations.push(
-      doubtful(
-        table,
-        `column ${feature.name}: ${wrong.length} of ${table.rows} values ${what} (row ${row}: ${shown(wrong[0])})`,
-      ),
+      doubtful(table, `column ${feature.name}: ${wrong.length} of ${table.rows} values ${what} (${example})`),
     );
   };
   count(
     (value) => value < feature.minimum || value > feature.maximum,
-    `outside ${feature.minimum} to ${feature.maximum}`,
+    `are outside ${feature.minimum} to ${feature.maximum}`,
   );
   if (feature.kind !== 'real')
     count((value) => Number.isFinite(value) && !Number.isInteger(value), 'are not whole numbers');

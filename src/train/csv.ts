@@ -1,8 +1,9 @@
+/** Reads CSV tables. */
 import { CsvError, parse } from 'csv-parse/sync';
 import { LightscoreError } from '../errors.js';
 import type { Table } from './table.js';
 
-/** What pandas writes or reads as a missing value. */
+/** The texts that pandas writes or reads as a missing value. */
 const MISSING = new Set(['', 'NA', 'N/A', 'NaN', 'nan', '-nan', 'NULL', 'null', 'None', '<NA>', '#N/A']);
 const NAMED_VALUES = new Map([
   ['true', 1],
@@ -20,9 +21,9 @@ const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 
 /**
  * Reads CSV text (RFC 4180, comma separated, UTF-8) with a header line: numbers, true and false (1 and 0), and missing
- * values as pandas writes them. A first column without a name, which pandas writes for its index, is left out.
+ * values as pandas writes them. A first column without a name, which pandas writes for its index, is ignored.
  *
- * @param file how messages name the file
+ * @param file the file's name in messages
  * @throws LightscoreError DATA_INVALID for text that is not CSV, repeated or empty column names, and values that are
  * not numbers
  */
@@ -40,7 +41,9 @@ export function readCsv(bytes: Uint8Array, file: string): Table {
     }
     rows++;
     for (const [index, column] of columns.entries())
-      column.push(parseNumber(record[first + index]) ?? refuse(record[first + index], names[index], rows, file));
+      column.push(
+        parseNumber(record[first + index]) ?? refuse(record[first + index], { file, column: names[index], row: rows }),
+      );
   });
   if (names === undefined)
     throw new LightscoreError('DATA_INVALID', `${file}: the file is empty; its first line must name the columns`);
@@ -52,32 +55,35 @@ function columnNames(header: readonly string[], first: number, file: string): re
   for (const [index, name] of names.entries()) {
     if (name === '') throw new LightscoreError('DATA_INVALID', `${file}: column ${first + index + 1} has no name`);
     if (names.indexOf(name) !== index)
-      throw new LightscoreError('DATA_INVALID', `${file}: column ${name} occurs twice`);
+      throw new LightscoreError('DATA_INVALID', `${file}: column ${name} appears twice`);
   }
   return names;
 }
 
-/** Hands on one record after the other, so that the texts of a large file are never held at once. */
-function eachRecord(bytes: Uint8Array, file: string, take: (record: string[]) => void): void {
+/** Passes on one record after the other, so that the texts of a large file are never in memory at once. */
+function eachRecord(bytes: Uint8Array, file: string, onRecord: (record: string[]) => void): void {
   try {
     parse(bytes, {
       bom: true,
       skip_empty_lines: true,
       on_record: (record: string[]) => {
-        take(record);
+        onRecord(record);
         return null;
       },
     });
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
-    throw new LightscoreError('DATA_INVALID', `${file}: not readable as CSV (${error.message})`, { cause: error });
+    throw new LightscoreError('DATA_INVALID', `${file}: is not readable as CSV (${error.message})`, { cause: error });
   }
 }
 
-function refuse(text: string, name: string, row: number, file: string): never {
+function refuse(
+  text: string,
+  { file, column, row }: { readonly file: string; readonly column: string; readonly row: number },
+): never {
   throw new LightscoreError(
     'DATA_INVALID',
-    `${file}: column ${name}, row ${row}: text ${JSON.stringify(text.slice(0, 40))} where a number belongs`,
+    `${file}: column ${column}, row ${row}: text ${JSON.stringify(text.slice(0, 40))}, expected a number`,
   );
 }
 

@@ -1,3 +1,4 @@
+/** The folder of a data set, on disk or in a bucket. */
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -9,24 +10,23 @@ import { readS3Object } from '../store/s3-object.js';
 import { type S3Address, parseS3Address } from './s3-address.js';
 import type { ReadFile } from './read-table.js';
 
-/** What one buffer of Node holds. */
+/** The most that one buffer of Node can hold. */
 const MAX_FILE_BYTES = 2 ** 32;
 
-/** Where a data set lies: a folder on disk, or a bucket and prefix. */
 export interface DataFolder {
-  /** As the user wrote it. */
+  /** The address as the user wrote it. */
   readonly location: string;
-  /** Rejects with DATA_INVALID (a folder) or STORE_UNREACHABLE (a bucket) where the place cannot be read. */
+  /** Rejects with DATA_INVALID (a folder) or STORE_UNREACHABLE (a bucket) where the folder cannot be read. */
   readonly read: ReadFile;
   /**
-   * Writes a file whole or not at all, over one of the same name. Rejects with OUTPUT_FAILED (a folder) or
+   * Writes a file completely or not at all, and replaces one of the same name. Rejects with OUTPUT_FAILED (a folder) or
    * STORE_UNREACHABLE (a bucket).
    */
   readonly write: (name: string, bytes: Uint8Array) => Promise<void>;
 }
 
 /**
- * @param location a path, or `s3://bucket/prefix` (region, credentials and endpoint from the AWS SDK's own environment)
+ * @param location a path, or `s3://bucket/prefix` (region, credentials and endpoint are the AWS SDK's own settings)
  * @throws LightscoreError USAGE for an s3:// address without a bucket
  */
 export function openDataFolder(location: string): DataFolder {
@@ -67,14 +67,8 @@ function openBucket(location: string, { bucket, prefix }: S3Address): DataFolder
   return {
     location,
     async read(name) {
-      const object = await readS3Object(
-        client,
-        { bucket, key: prefix + name },
-        {
-          maxBytes: MAX_FILE_BYTES,
-          attempts: S3_RETRY_POLICY.attempts,
-        },
-      );
+      const options = { maxBytes: MAX_FILE_BYTES, attempts: S3_RETRY_POLICY.attempts };
+      const object = await readS3Object(client, { bucket, key: prefix + name }, options);
       return typeof object === 'object' ? object.bytes : undefined;
     },
     async write(name, bytes) {

@@ -1,3 +1,4 @@
+/** Generates synthetic data sets, whose best possible AUC is known. */
 import { LightscoreError } from '../errors.js';
 import { drawApplication, drawMarket, riskOf } from './application.js';
 import { aucRoc, averagePrecision, rank } from './evaluation.js';
@@ -11,7 +12,7 @@ export const DATA_SET_FILE = 'data_set.json';
 export interface DataSetOptions {
   /** Rows of the three splits together, 1,000 to 2,000,000. */
   readonly rows: number;
-  /** Share of fraud, above 0 and below 1; met exactly, to rounding, in the whole and in each split. */
+  /** Share of fraud, above 0 and below 1; exact up to rounding, in the whole and in each split. */
   readonly fraudRate: number;
   /** A whole number from 0 to 2^53 - 1. */
   readonly seed: number;
@@ -20,12 +21,12 @@ export interface DataSetOptions {
 export interface SplitSummary {
   readonly rows: number;
   readonly frauds: number;
-  /** What ranking by the true probabilities reaches on the labels of this split: its AUC-ROC and AUC-PR. */
+  /** The AUC-ROC and AUC-PR of the true probabilities on the labels of this split. */
   readonly best_auc_roc: number;
   readonly best_auc_pr: number;
 }
 
-/** What `data_set.json` says of a data set: how to make it again, and what a good model can reach on it. */
+/** The contents of `data_set.json`: how to generate the data set again, and what a good model can reach on it. */
 export interface DataSetSummary {
   readonly generator: 'lightscore synthetic auto-loan applications 1';
   readonly rows: number;
@@ -33,7 +34,7 @@ export interface DataSetSummary {
   readonly fraud_rate: number;
   readonly seed: number;
   readonly label: string;
-  /** The AUC-ROC that the true probabilities have in expectation, over all rows. No model has more in the long run. */
+  /** The expected AUC-ROC of the true probabilities, over all rows. No model has more in the long run. */
   readonly bayes_auc_roc: number;
   readonly splits: Readonly<Record<Split, SplitSummary>>;
   readonly features: readonly {
@@ -50,16 +51,16 @@ export interface DataSet {
   readonly summary: DataSetSummary;
 }
 
-/** Shares of the rows that go to validation and test; the rest trains. */
+/** Share of the rows that go to validation, and of those that go to test; the rest is for training. */
 const HELD_OUT = 0.15;
-const ROWS = { minimum: 1_000, maximum: 2_000_000 };
+const ROWS = { min: 1_000, max: 2_000_000 };
 
 /**
- * Makes a data set of auto-loan applications; `application.ts` says how they are distributed. The same options give the
- * same bits anywhere.
+ * Generates a data set of auto-loan applications, whose distribution `application.ts` describes. The same options give
+ * the same bits on any machine.
  *
- * Each application's risk is the log odds of fraud plus noise (standard logistic), and those with the highest are the
- * frauds: just as many as asked for, and each label is 1 with a probability that is known, so the AUC of the best
+ * Noise (standard logistic) is added to the log odds of fraud of each application, and those with the highest sums are
+ * the frauds: exactly as many as asked for, and each label is 1 with a known probability, so the AUC of the best
  * possible model is known too.
  *
  * @throws LightscoreError USAGE for options out of range, or so few frauds that a split would have none
@@ -111,16 +112,12 @@ export function generateDataSet(options: DataSetOptions): DataSet {
   };
 }
 
-/** Returns the number of frauds. */
+/** @returns the number of frauds */
 function checkOptions({ rows, fraudRate, seed }: DataSetOptions): number {
-  if (!Number.isInteger(rows) || rows < ROWS.minimum || rows > ROWS.maximum) {
-    throw new LightscoreError(
-      'USAGE',
-      `--rows must be a whole number from ${ROWS.minimum} to ${ROWS.maximum}, not ${rows}`,
-    );
-  }
+  if (!Number.isInteger(rows) || rows < ROWS.min || rows > ROWS.max)
+    throw new LightscoreError('USAGE', `--rows must be a whole number from ${ROWS.min} to ${ROWS.max}, not ${rows}`);
   if (!(fraudRate > 0 && fraudRate < 1))
-    throw new LightscoreError('USAGE', `--fraud-rate must lie between 0 and 1, not be ${fraudRate}`);
+    throw new LightscoreError('USAGE', `--fraud-rate must be between 0 and 1, not ${fraudRate}`);
   if (!Number.isSafeInteger(seed) || seed < 0)
     throw new LightscoreError('USAGE', `--seed must be a whole number from 0 to 2^53 - 1, not ${seed}`);
   const frauds = Math.round(rows * fraudRate);
@@ -131,14 +128,15 @@ function checkOptions({ rows, fraudRate, seed }: DataSetOptions): number {
     if (Math.round(count * HELD_OUT) < 1) {
       throw new LightscoreError(
         'USAGE',
-        `${rows} rows at a fraud rate of ${fraudRate} have only ${count} ${what} applications: too few for one in each of train, validation and test`,
+        `${rows} rows at a fraud rate of ${fraudRate} have only ${count} ${what} applications: ` +
+          'too few for one in each of train, validation and test',
       );
     }
   }
   return frauds;
 }
 
-/** Rows of each split, in rising order: 70, 15 and 15% of each class, drawn at random. */
+/** The rows of each split in ascending order: 70, 15 and 15% of each class, drawn at random. */
 function splitRows(random: Random, label: Float64Array): Record<Split, Uint32Array> {
   const part = new Uint8Array(label.length);
   for (const wanted of [0, 1]) {
@@ -165,8 +163,8 @@ function summarise(rows: Uint32Array, label: Float64Array, probability: Float64A
 }
 
 /**
- * The probability that of two rows drawn in proportion to p and 1 - p the first has the higher p, ties counting half:
- * the expected AUC-ROC of the ranking by p, which no other ranking exceeds (Neyman and Pearson).
+ * The probability that, of two rows drawn in proportion to p and 1 - p, the first has the higher p, ties counting half.
+ * It is the expected AUC-ROC of the ranking by p, which no other ranking exceeds (Neyman and Pearson).
  */
 function expectedAuc(probability: Float64Array): number {
   const sorted = probability.toSorted();

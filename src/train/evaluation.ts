@@ -1,6 +1,7 @@
+/** Metrics and curves of scores against labels, equal to scikit-learn's. Labels always come before scores. */
 import { LightscoreError } from '../errors.js';
 
-/** How well scores separate and predict labels. Names are those of the seed's `metadata.json`, where it has one. */
+/** How well scores separate and predict labels. The first four names are those of the Python service's metadata. */
 export interface Metrics {
   readonly auc_roc: number;
   readonly auc_pr: number;
@@ -10,14 +11,14 @@ export interface Metrics {
   readonly brier: number;
 }
 
-/** What is predicted positive from one threshold on: the counts at a step of the ROC and precision-recall curves. */
+/** The counts of rows at or above one threshold: a step of the ROC and precision-recall curves. */
 interface Step {
   readonly threshold: number;
   readonly truePositives: number;
   readonly falsePositives: number;
 }
 
-/** The rows sorted into steps of falling score (rows with equal scores share a step), and the totals. */
+/** The rows sorted into steps of descending score (rows with equal scores share a step), and the totals. */
 export interface Ranking {
   readonly steps: readonly Step[];
   readonly positives: number;
@@ -34,7 +35,7 @@ export interface ReliabilityBin {
   readonly lower: number;
   readonly upper: number;
   readonly count: number;
-  /** Mean score and share of positives of the bin's rows; NaN where it has none. */
+  /** Mean score and share of positives of the bin's rows; NaN where the bin is empty. */
   readonly meanScore: number;
   readonly positiveRate: number;
 }
@@ -72,7 +73,7 @@ export function evaluate(labels: ArrayLike<number>, scores: ArrayLike<number>): 
 }
 
 /**
- * Sorts the rows by falling score and counts positives and negatives at each distinct score.
+ * Sorts the rows by descending score and counts positives and negatives at each distinct score.
  *
  * @throws LightscoreError DATA_INVALID for lengths that differ, a label other than 0 or 1, a score that is NaN, or only
  * one class
@@ -100,17 +101,15 @@ export function rank(labels: ArrayLike<number>, scores: ArrayLike<number>): Rank
     }
   }
   if (truePositives === 0 || falsePositives === 0) {
-    throw new LightscoreError(
-      'DATA_INVALID',
-      `evaluation: the ${order.length} rows have only one class (${truePositives} positive, ${falsePositives} negative)`,
-    );
+    const counts = `${truePositives} positive, ${falsePositives} negative`;
+    throw new LightscoreError('DATA_INVALID', `evaluation: the ${order.length} rows have only one class (${counts})`);
   }
   return { steps, positives: truePositives, negatives: falsePositives };
 }
 
 /**
- * The share of (positive, negative) pairs in which the positive scores higher, ties counting half (sklearn
- * `roc_auc_score`). Exact up to 2^53 pairs.
+ * The share of (positive, negative) pairs in which the positive has the higher score, ties counting half (sklearn
+ * `roc_auc_score`). Exact up to 2^52 pairs.
  */
 export function aucRoc({ steps, positives, negatives }: Ranking): number {
   let twiceWon = 0;
@@ -136,17 +135,14 @@ export function averagePrecision({ steps, positives }: Ranking): number {
   return area / positives;
 }
 
-/**
- * The precision at the highest threshold that finds at least `recall` of the positives; rows tied at it are all counted
- * in.
- */
+/** The precision at the highest threshold that finds at least `recall` of the positives, including all ties at it. */
 export function precisionAtRecall({ steps, positives }: Ranking, recall: number): number {
   const step = steps.find(({ truePositives }) => truePositives / positives >= recall) ?? steps[steps.length - 1];
   return step.truePositives / (step.truePositives + step.falsePositives);
 }
 
 /**
- * Rows gathered into equal-width bins of their score.
+ * The reliability of equal-width bins of the score.
  *
  * @param scores probabilities, 0 to 1
  * @throws LightscoreError DATA_INVALID for a score outside 0 to 1
@@ -159,7 +155,7 @@ export function reliability(labels: ArrayLike<number>, scores: ArrayLike<number>
     const score = scores[row];
     if (!(score >= 0 && score <= 1))
       throw new LightscoreError('DATA_INVALID', `evaluation: row ${row + 1} has the score ${score}, not a probability`);
-    // Held against the bin's own edges, since score * bins may round across one.
+    // Compared with the bin's own edges, because score * bins may round across one.
     let bin = Math.min(bins - 1, Math.floor(score * bins));
     if (score < bin / bins) bin--;
     else if (bin < bins - 1 && score >= (bin + 1) / bins) bin++;
@@ -176,7 +172,7 @@ export function reliability(labels: ArrayLike<number>, scores: ArrayLike<number>
   }));
 }
 
-/** Expected calibration error: the mean over bins, weighted by count, of |mean score - share of positives|. */
+/** The expected calibration error: the mean over bins, weighted by count, of |mean score - share of positives|. */
 export function calibrationError(bins: readonly ReliabilityBin[]): number {
   const rows = bins.reduce((sum, { count }) => sum + count, 0);
   const filled = bins.filter(({ count }) => count > 0);
@@ -186,7 +182,7 @@ export function calibrationError(bins: readonly ReliabilityBin[]): number {
   );
 }
 
-/** Mean negative log likelihood, in nats; scores are kept 2^-52 away from 0 and 1 (sklearn `log_loss`). */
+/** The mean negative log likelihood, in nats; scores are kept 2^-52 away from 0 and 1 (sklearn `log_loss`). */
 export function logLoss(labels: ArrayLike<number>, scores: ArrayLike<number>): number {
   let sum = 0;
   for (let row = 0; row < scores.length; row++) {
@@ -196,7 +192,7 @@ export function logLoss(labels: ArrayLike<number>, scores: ArrayLike<number>): n
   return sum / scores.length;
 }
 
-/** Mean squared difference of score and label (sklearn `brier_score_loss`). */
+/** The mean squared difference between score and label (sklearn `brier_score_loss`). */
 export function brierScore(labels: ArrayLike<number>, scores: ArrayLike<number>): number {
   let sum = 0;
   for (let row = 0; row < scores.length; row++) sum += (scores[row] - labels[row]) ** 2;
@@ -214,7 +210,7 @@ export function rocCurve({ steps, positives, negatives }: Ranking, limit = 400):
   return thin([{ x: 0, y: 0 }, ...curve], limit);
 }
 
-/** The precision-recall curve by rising recall: x is recall, y precision. At most `limit` points. */
+/** The precision-recall curve by ascending recall: x is recall, y precision. At most `limit` points. */
 export function precisionRecallCurve({ steps, positives }: Ranking, limit = 400): CurvePoint[] {
   const curve = steps.map(({ truePositives, falsePositives }) => ({
     x: truePositives / positives,
@@ -224,8 +220,8 @@ export function precisionRecallCurve({ steps, positives }: Ranking, limit = 400)
 }
 
 /**
- * Keeps the ends and, between them, points evenly spread along the curve's length: the steep parts of a curve are where
- * its rows are few.
+ * Keeps the ends and, between them, points at even distances along the curve: a steep part of a curve has few rows, of
+ * which a sample by row number would keep too few.
  */
 function thin(curve: readonly CurvePoint[], limit: number): CurvePoint[] {
   if (curve.length <= limit) return [...curve];
@@ -244,7 +240,7 @@ function thin(curve: readonly CurvePoint[], limit: number): CurvePoint[] {
   return [...kept, curve[curve.length - 1]];
 }
 
-/** The confusion table when every row with a score of at least `threshold` is predicted positive. */
+/** The confusion table where every row with a score of at least `threshold` is predicted positive. */
 export function confusion({ steps, positives, negatives }: Ranking, threshold: number): Confusion {
   const reached = steps.findLast((step) => step.threshold >= threshold);
   const truePositives = reached?.truePositives ?? 0;
@@ -264,8 +260,8 @@ export function confusion({ steps, positives, negatives }: Ranking, threshold: n
 }
 
 /**
- * The score from which on to predict positive so that F1 is highest; of several, the highest such score. Choose it on
- * another split than it is judged on.
+ * The threshold with the highest F1; of several, the highest one. It should be chosen on another split than it is
+ * evaluated on.
  */
 export function chooseThreshold({ steps, positives }: Ranking): number {
   let best = steps[0];

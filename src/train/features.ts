@@ -1,4 +1,6 @@
-/** One column of the training data: what it holds and which values are plausible. */
+/** The features of the fraud model. */
+
+/** One column of the training data: its meaning and its plausible values. */
 export interface Feature {
   readonly name: string;
   readonly kind: 'flag' | 'whole' | 'real';

@@ -1,3 +1,4 @@
+/** The gate of `--against`: compares a new model with a baseline on the test split, and refuses a worse one. */
 import { calibrate, type IsotonicCalibrator } from '../artifact/calibrator.js';
 import { LightscoreError } from '../errors.js';
 import type { LightGBM } from '../native/lightgbm.js';
@@ -5,30 +6,34 @@ import { labelledRows } from './labelled-rows.js';
 import { evaluateSplit, type SplitEvaluation } from './run.js';
 import type { SourceTable } from './read-table.js';
 
-/** A model of another version, as its artifact holds it. */
-export interface RivalModel {
+/** The model of another version, from its artifact. */
+export interface BaselineModel {
   readonly version: string;
   readonly modelText: string;
   readonly calibrator: IsotonicCalibrator;
   readonly featureNames: readonly string[];
 }
 
-/** How much worse than its rival, on the test split, a new model may be. */
+/** How much worse than the baseline a new model may be on the test split. */
 export interface GateLimits {
-  /** Of the booster's probabilities. */
+  /** For the booster's probabilities. */
   readonly aucRocDrop: number;
   readonly aucPrDrop: number;
-  /** Of the calibrated scores. */
+  /** For the calibrated scores. */
   readonly calibrationErrorRise: number;
 }
 
-/** About what chance makes of two equally good models on a test split of some thousand rows. */
+/** About as much as two equally good models differ by chance on a test split of some thousand rows. */
 export const GATE_LIMITS: GateLimits = { aucRocDrop: 0.002, aucPrDrop: 0.01, calibrationErrorRise: 0.005 };
 
-export interface Comparison {
+/** One value of the new model and of the baseline. */
+interface Pair<T> {
+  readonly candidate: T;
+  readonly baseline: T;
+}
+
+export interface Comparison extends Pair<number> {
   readonly metric: string;
-  readonly rival: number;
-  readonly candidate: number;
   /** By how much the candidate is worse; negative where it is better. */
   readonly worsening: number;
   readonly limit: number;
@@ -36,67 +41,65 @@ export interface Comparison {
 }
 
 /**
- * Scores the rival on the candidate's own test rows.
- * @throws LightscoreError DATA_INVALID if the data lacks a feature of the rival
+ * Scores the baseline on the candidate's own test rows.
+ * @throws LightscoreError DATA_INVALID if the data lacks a feature of the baseline
  */
-export function evaluateRival(
+export function evaluateBaseline(
   lightgbm: LightGBM,
-  rival: RivalModel,
+  baseline: BaselineModel,
   test: SourceTable,
   labelName: string,
 ): SplitEvaluation {
-  const missing = rival.featureNames.filter((name) => !test.names.includes(name));
+  const missing = baseline.featureNames.filter((name) => !test.names.includes(name));
   if (missing.length > 0)
     throw new LightscoreError(
       'DATA_INVALID',
-      `${test.file}: model ${rival.version} needs ${missing.join(', ')}, which the data does not have`,
+      `${test.file}: model ${baseline.version} needs ${missing.join(', ')}, which the data does not have`,
     );
-  using booster = lightgbm.load(rival.modelText);
-  if (booster.classCount !== 1 || booster.featureCount !== rival.featureNames.length) {
+  using booster = lightgbm.load(baseline.modelText);
+  if (booster.classCount !== 1 || booster.featureCount !== baseline.featureNames.length) {
     throw new LightscoreError(
       'MODEL_UNSUPPORTED',
-      `model ${rival.version} cannot be compared: it has ${booster.featureCount} features and ${booster.classCount} outputs, its metadata names ${rival.featureNames.length} features`,
+      `model ${baseline.version} cannot be compared: it has ${booster.featureCount} features and ` +
+        `${booster.classCount} outputs, its metadata names ${baseline.featureNames.length} features`,
     );
   }
-  const { values, labels } = labelledRows(test, rival.featureNames, labelName);
-  const probability = booster.predict(values);
-  return evaluateSplit(
-    'test',
-    labels,
-    probability,
-    probability.map((p) => calibrate(rival.calibrator, p)),
-  );
+  const { values, labels } = labelledRows(test, baseline.featureNames, labelName);
+  const uncalibrated = booster.predict(values);
+  const calibrated = uncalibrated.map((p) => calibrate(baseline.calibrator, p));
+  return evaluateSplit('test', { labels, uncalibrated, calibrated });
 }
 
-export function compare(candidate: SplitEvaluation, rival: SplitEvaluation, limits: GateLimits): Comparison[] {
-  const [ours, theirs] = [candidate.before, rival.before];
+export function compare({ candidate, baseline }: Pair<SplitEvaluation>, limits: GateLimits): Comparison[] {
+  const [ours, theirs] = [candidate.before, baseline.before];
   return [
-    higherIsBetter('AUC-ROC', ours.auc_roc, theirs.auc_roc, limits.aucRocDrop),
-    higherIsBetter('AUC-PR', ours.auc_pr, theirs.auc_pr, limits.aucPrDrop),
+    higherIsBetter('AUC-ROC', { candidate: ours.auc_roc, baseline: theirs.auc_roc }, limits.aucRocDrop),
+    higherIsBetter('AUC-PR', { candidate: ours.auc_pr, baseline: theirs.auc_pr }, limits.aucPrDrop),
     lowerIsBetter(
       'calibration error',
-      candidate.after.calibration_error,
-      rival.after.calibration_error,
+      { candidate: candidate.after.calibration_error, baseline: baseline.after.calibration_error },
       limits.calibrationErrorRise,
     ),
   ];
 }
 
-function higherIsBetter(metric: string, candidate: number, rival: number, limit: number): Comparison {
-  return { metric, rival, candidate, worsening: rival - candidate, limit, passed: rival - candidate <= limit };
+function higherIsBetter(metric: string, pair: Pair<number>, limit: number): Comparison {
+  const worsening = pair.baseline - pair.candidate;
+  return { metric, ...pair, worsening, limit, passed: worsening <= limit };
 }
 
-function lowerIsBetter(metric: string, candidate: number, rival: number, limit: number): Comparison {
-  return { metric, rival, candidate, worsening: candidate - rival, limit, passed: candidate - rival <= limit };
+function lowerIsBetter(metric: string, pair: Pair<number>, limit: number): Comparison {
+  const worsening = pair.candidate - pair.baseline;
+  return { metric, ...pair, worsening, limit, passed: worsening <= limit };
 }
 
 /** The comparison as lines of a table, the headings first. */
-export function comparisonTable(comparisons: readonly Comparison[], candidate: string, rival: string): string[] {
+export function comparisonTable(comparisons: readonly Comparison[], versions: Pair<string>): string[] {
   const rows = [
-    ['on the test split', rival, candidate, 'worse by', 'limit', ''],
+    ['on the test split', versions.baseline, versions.candidate, 'worse by', 'limit', ''],
     ...comparisons.map((row) => [
       row.metric,
-      ...[row.rival, row.candidate, row.worsening, row.limit].map((value) => value.toFixed(4)),
+      ...[row.baseline, row.candidate, row.worsening, row.limit].map((value) => value.toFixed(4)),
       row.passed ? 'ok' : 'REFUSED',
     ]),
   ];
@@ -109,16 +112,16 @@ export function comparisonTable(comparisons: readonly Comparison[], candidate: s
   );
 }
 
-/** @throws LightscoreError GATE_REFUSED naming every limit that was passed */
-export function requirePassed(comparisons: readonly Comparison[], candidate: string, rival: string): void {
+/** @throws LightscoreError GATE_REFUSED naming every limit that was exceeded */
+export function requirePassed(comparisons: readonly Comparison[], versions: Pair<string>): void {
   const failed = comparisons.filter(({ passed }) => !passed);
   if (failed.length === 0) return;
   const reasons = failed.map(
-    ({ metric, rival: theirs, candidate: ours, limit }) =>
-      `${metric} ${ours.toFixed(4)} against ${theirs.toFixed(4)} (limit ${limit})`,
+    ({ metric, candidate, baseline, limit }) =>
+      `${metric} ${candidate.toFixed(4)} against ${baseline.toFixed(4)} (limit ${limit})`,
   );
   throw new LightscoreError(
     'GATE_REFUSED',
-    `${candidate} is worse than ${rival} and was not written: ${reasons.join('; ')}`,
+    `${versions.candidate} is worse than ${versions.baseline} and was not written: ${reasons.join('; ')}`,
   );
 }

@@ -1,8 +1,19 @@
+/** Fits isotonic calibrators, bit for bit as scikit-learn does. */
 import type { IsotonicCalibrator } from '../artifact/calibrator.js';
 import { LightscoreError } from '../errors.js';
 
 /** scikit-learn's tolerance: `np.finfo(np.float64).resolution`. */
 const SAME_X = 1e-15;
+
+/** The rows to fit a calibrator on. */
+export interface IsotonicRows {
+  /** n finite scores in any order; probabilities, where the served calibrator is applied to probabilities. */
+  readonly scores: ArrayLike<number>;
+  /** n finite targets, usually 0 or 1. */
+  readonly labels: ArrayLike<number>;
+  /** n finite weights, none negative; 1 by default. A row of weight 0 is ignored. */
+  readonly weights?: ArrayLike<number> | undefined;
+}
 
 interface Points {
   readonly x: Float64Array;
@@ -18,25 +29,17 @@ interface Points {
  * 1.4 and later with scipy 1.12 and later on float64 input (earlier ones pool in another order, which may change the
  * last bit of a threshold). `x` and `y` of the result are `X_thresholds_` and `y_thresholds_`.
  *
- * @param scores n finite scores, in any order (probabilities, where the served calibrator is given probabilities)
- * @param labels n finite targets, usually 0 or 1
- * @param weights n finite weights, none negative; a row of weight 0 is left out. Default 1
  * @throws LightscoreError DATA_INVALID for lengths that differ, a number that is not finite, or no row with a weight
  * @see sklearn/isotonic.py `_build_y`, sklearn/_isotonic.pyx `_make_unique`, and F. Busing, "Monotone Regression: A
- * Simple and Fast
- *   O(n) PAVA Implementation", Journal of Statistical Software 102 (2022), which scipy follows
+ * Simple and Fast O(n) PAVA Implementation", Journal of Statistical Software 102 (2022), which scipy follows
  */
-export function fitIsotonic(
-  scores: ArrayLike<number>,
-  labels: ArrayLike<number>,
-  weights?: ArrayLike<number>,
-): IsotonicCalibrator {
-  const points = mergeEqualX(sortedPoints(scores, labels, weights));
+export function fitIsotonic(rows: IsotonicRows): IsotonicCalibrator {
+  const points = mergeEqualX(sortedPoints(rows));
   const fitted = poolAdjacentViolators(points.y, points.weight);
   return trimPlateaus(points.x, fitted);
 }
 
-function sortedPoints(scores: ArrayLike<number>, labels: ArrayLike<number>, weights?: ArrayLike<number>): Points {
+function sortedPoints({ scores, labels, weights }: IsotonicRows): Points {
   if (labels.length !== scores.length || (weights !== undefined && weights.length !== scores.length)) {
     throw new LightscoreError('DATA_INVALID', 'isotonic calibration: scores, labels and weights differ in length');
   }
@@ -46,14 +49,14 @@ function sortedPoints(scores: ArrayLike<number>, labels: ArrayLike<number>, weig
     if (!Number.isFinite(scores[row]) || !Number.isFinite(labels[row]) || !Number.isFinite(weight) || weight < 0) {
       throw new LightscoreError(
         'DATA_INVALID',
-        `isotonic calibration: row ${row + 1} has a score, label or weight that is not a finite number, or a negative weight`,
+        `isotonic calibration: row ${row + 1} has a score, label or weight that is not a finite number, ` +
+          'or a negative weight',
       );
     }
     if (weight > 0) rows.push(row);
   }
-  if (rows.length === 0) throw new LightscoreError('DATA_INVALID', 'isotonic calibration: there is no row to fit on');
-  // By x, then y, then position (the sort is stable): the order of the sums below, hence their last bits, depends on
-  // it.
+  if (rows.length === 0) throw new LightscoreError('DATA_INVALID', 'isotonic calibration: no row has a weight above 0');
+  // By x, then y, then position (the sort is stable): the order of the sums below, and so their last bits, follow it.
   rows.sort((a, b) => scores[a] - scores[b] || labels[a] - labels[b]);
   return {
     x: Float64Array.from(rows, (row) => scores[row]),
@@ -91,7 +94,7 @@ function mergeEqualX({ x, y, weight }: Points): Points {
   };
 }
 
-/** The non-decreasing sequence nearest to `y`: every maximal run of violators takes its weighted mean. Linear time. */
+/** The non-decreasing sequence nearest to `y`: each maximal run of violators becomes its weighted mean. Linear time. */
 function poolAdjacentViolators(y: Float64Array, weight: Float64Array): Float64Array {
   const blockValue = new Float64Array(y.length);
   const blockWeight = new Float64Array(y.length);
@@ -105,7 +108,7 @@ function poolAdjacentViolators(y: Float64Array, weight: Float64Array): Float64Ar
       let sum = blockWeight[blocks] * blockValue[blocks] + total * value;
       total += blockWeight[blocks];
       value = sum / total;
-      // First everything to the right that violates, then the blocks to the left: scipy's order of additions.
+      // Adds first the violators to the right, then the blocks to the left, which is scipy's order.
       while (i + 1 < y.length && value >= y[i + 1]) {
         i++;
         sum += weight[i] * y[i];

@@ -1,16 +1,17 @@
+/** Rows with labels, in the form that LightGBM takes. */
 import { column, type Table } from './table.js';
 
-/** Feature values in the model's order, row after row, with their labels: what LightGBM takes. */
+/** Feature values in the model's order, row after row, with their labels. */
 export interface LabelledRows {
   readonly rows: number;
   readonly featureCount: number;
-  /** [rows * featureCount] NaN for missing. */
+  /** [rows * featureCount] NaN for a missing value. */
   readonly values: Float64Array;
   /** [rows] 0 or 1. */
   readonly labels: Float64Array;
 }
 
-/** @throws Error if the table lacks a column: `checkData` has looked before. */
+/** @throws Error if the table lacks a column, which `checkData` has excluded */
 export function labelledRows(table: Table, featureNames: readonly string[], labelName: string): LabelledRows {
   const columns = featureNames.map((name) => requireColumn(table, name));
   const values = new Float64Array(table.rows * columns.length);

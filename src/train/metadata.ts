@@ -1,3 +1,4 @@
+/** Writes `metadata.json`. */
 import { createHash } from 'node:crypto';
 
 import { FEATURE_NAMES, SPLITS, type Split } from './features.js';
@@ -15,18 +16,18 @@ export interface MetadataSource {
   readonly roles: Roles;
   readonly plan: TrainingPlan;
   readonly tables: Readonly<Record<Split, SourceTable>>;
-  /** SHA-256 in hex of every other file of the artifact. */
+  /** SHA-256 in hexadecimal of every other file of the artifact. */
   readonly checksums: Readonly<Record<string, string>>;
-  /** Violations of the data that `--force` waived. */
+  /** The violations that `--force` waived. */
   readonly waived: readonly string[];
 }
 
 /**
- * The text of `metadata.json`: the Python service's fields, then what makes the model reproducible and its drift
+ * The text of `metadata.json`: the Python service's fields, then those that make the model reproducible and its drift
  * measurable.
  *
- * Metrics are rounded to six decimals: the last bits of a logarithm depend on the JavaScript engine, and these bytes
- * must not.
+ * Metrics are rounded to six decimals, because the last bits of a logarithm depend on the JavaScript engine, and these
+ * bytes must not.
  */
 export function metadataText({ run, roles, plan, tables, checksums, waived }: MetadataSource): string {
   const [train, validation, test] = run.splits;
@@ -52,7 +53,7 @@ export function metadataText({ run, roles, plan, tables, checksums, waived }: Me
     decision_threshold: run.threshold,
     lightgbm_version: run.booster.lightgbmVersion,
     iterations: run.booster.rounds,
-    parameters: { ...plan.parameters, num_iterations: plan.maxIterations, early_stopping_round: plan.retry },
+    parameters: { ...plan.parameters, num_iterations: plan.maxIterations, early_stopping_round: plan.patience },
     imbalance: run.booster.imbalance,
     calibration: run.calibration,
     training_data: {
@@ -78,7 +79,7 @@ export function metadataText({ run, roles, plan, tables, checksums, waived }: Me
   return `${JSON.stringify(metadata, null, 2)}\n`;
 }
 
-/** The headline, as in the Python service's metadata, and below it all metrics of both scores. */
+/** The headline, as in the Python service's metadata, then all metrics of both scores. */
 function metrics(split: SplitEvaluation) {
   const all = (values: object): Record<string, number> =>
     Object.fromEntries(Object.entries(values).map(([name, value]) => [name, rounded(Number(value))]));

@@ -1,13 +1,14 @@
+/** LightGBM's parameters: the fraud model's own, and those of a parameter file. */
 import { LightscoreError } from '../errors.js';
 import type { Parameters, ParameterValue } from '../native/lightgbm.js';
 
-/** How many iterations to train, and when to stop; the rest goes to LightGBM as it is. */
+/** How many iterations to train, and when to stop; all other parameters are passed to LightGBM. */
 export interface TrainingPlan {
-  /** LightGBM's, by their canonical names. */
+  /** LightGBM's parameters by their canonical names. */
   readonly parameters: Parameters;
   readonly maxIterations: number;
-  /** Stop when the validation AUC has not risen for this many iterations; 0 trains them all. */
-  readonly retry: number;
+  /** Training stops when the validation AUC has not risen for this many iterations; 0 trains them all. */
+  readonly patience: number;
   /** Seeds LightGBM, the calibration split, the folds and the undersampling. */
   readonly seed: number;
 }
@@ -27,10 +28,10 @@ const DEFAULTS: Parameters = {
 const MAX_ITERATIONS = 1000;
 const PATIENCE = 100;
 
-/** Not to be set: without them the same data would not give the same model. */
+/** Parameters that cannot be set: without the first two, the same data would not give the same model. */
 const FIXED: Parameters = { deterministic: true, force_row_wise: true, verbosity: -1 };
 
-/** What the pipeline itself decides, or what would make LightGBM read or write files of its own, by canonical name. */
+/** Parameters that the pipeline itself sets, or that would make LightGBM read or write files, by canonical name. */
 const RESERVED = new Set([
   'config',
   'task',
@@ -60,11 +61,11 @@ const RESERVED = new Set([
 ]);
 
 /**
- * The plan that a parameter file asks for, over the defaults.
+ * The plan of a parameter file, with defaults for all that it does not set.
  *
  * @param overrides the parsed JSON of `--params`: LightGBM's parameters by any of their names
- * @param aliases every parameter LightGBM knows, with its other names
- * @throws LightscoreError USAGE with one line for each parameter that is unknown, set twice, or not to be set
+ * @param aliases every parameter that LightGBM knows, with its other names
+ * @throws LightscoreError USAGE with one line for each parameter that is unknown, set twice, or may not be set
  */
 export function trainingPlan(
   overrides: unknown,
@@ -72,7 +73,7 @@ export function trainingPlan(
   threads: number,
 ): TrainingPlan {
   if (typeof overrides !== 'object' || overrides === null || Array.isArray(overrides)) {
-    throw new LightscoreError('USAGE', 'the parameter file must hold one JSON object, LightGBM parameters by name');
+    throw new LightscoreError('USAGE', 'the parameter file must be one JSON object of LightGBM parameters by name');
   }
   const canonical = new Map(
     Object.entries(aliases).flatMap(([name, others]) => [name, ...others].map((alias) => [alias, name] as const)),
@@ -83,20 +84,20 @@ export function trainingPlan(
     const known = canonical.get(name);
     const mistake =
       known === undefined
-        ? 'LightGBM knows no such parameter'
+        ? 'LightGBM does not know this parameter'
         : chosen.has(known)
           ? `sets ${known} a second time`
           : refusal(known, value);
     if (mistake !== undefined) mistakes.push(`parameter ${name}: ${mistake}`);
     else if (known !== undefined && isParameterValue(value)) chosen.set(known, value);
   }
-  // Row-wise histograms of LightGBM 4.1 then write past their end, and the process dies (found by training on random
-  // parameters).
+  // With both, row-wise histograms of LightGBM 4.1 write past their end, and the process crashes (found by training
+  // with random parameters).
   if (chosen.get('use_missing') === false && chosen.has('categorical_feature'))
     mistakes.push('parameter use_missing: must not be false together with categorical_feature');
-  const maxIterations = takeWhole(chosen, 'num_iterations', MAX_ITERATIONS, 1, mistakes);
-  const retry = takeWhole(chosen, 'early_stopping_round', PATIENCE, 0, mistakes);
-  const seed = takeWhole(chosen, 'seed', 42, 0, mistakes);
+  const maxIterations = takeWhole(chosen, 'num_iterations', { fallback: MAX_ITERATIONS, min: 1 }, mistakes);
+  const patience = takeWhole(chosen, 'early_stopping_round', { fallback: PATIENCE, min: 0 }, mistakes);
+  const seed = takeWhole(chosen, 'seed', { fallback: 42, min: 0 }, mistakes);
   if (mistakes.length > 0) throw new LightscoreError('USAGE', mistakes.join('\n'));
   const parameters = {
     ...DEFAULTS,
@@ -105,17 +106,17 @@ export function trainingPlan(
     ...FIXED,
     num_threads: chosen.get('num_threads') ?? threads,
   };
-  // Dart changes earlier trees as it goes, so there is no best iteration to return to.
-  return { parameters, maxIterations, retry: chosen.get('boosting') === 'dart' ? 0 : retry, seed };
+  // Dart changes earlier trees during training, so there is no best iteration to return to.
+  return { parameters, maxIterations, patience: chosen.get('boosting') === 'dart' ? 0 : patience, seed };
 }
 
 function refusal(name: string, value: unknown): string | undefined {
-  if (RESERVED.has(name)) return 'is decided by lightscore itself';
+  if (RESERVED.has(name)) return 'is set by lightscore itself';
   if (name === 'linear_tree' && value !== false)
-    return 'cannot be used: LightGBM explains no score of linear leaves (TreeSHAP)';
+    return 'cannot be used: LightGBM cannot explain scores of linear leaves (TreeSHAP)';
   if (name === 'objective' && value !== 'binary')
-    return `must be "binary", since the served score is a calibrated probability of two classes`;
-  if (name === 'metric' && value !== 'auc') return 'must be "auc", on which training stops early';
+    return `must be "binary", because the served score is a calibrated probability of two classes`;
+  if (name === 'metric' && value !== 'auc') return 'must be "auc", which decides when training stops';
   return isParameterValue(value)
     ? undefined
     : 'must be a number, a string, true, false or a list of numbers and strings';
@@ -129,16 +130,16 @@ function isScalar(value: unknown): boolean {
   return typeof value === 'string' || (typeof value === 'number' && Number.isFinite(value));
 }
 
+/** Removes a parameter that must be a whole number, and returns its value. */
 function takeWhole(
   chosen: Map<string, ParameterValue>,
   name: string,
-  fallback: number,
-  minimum: number,
+  { fallback, min }: { readonly fallback: number; readonly min: number },
   mistakes: string[],
 ): number {
   const value = chosen.get(name) ?? fallback;
   chosen.delete(name);
-  if (typeof value === 'number' && Number.isInteger(value) && value >= minimum && value < 2 ** 31) return value;
-  mistakes.push(`parameter ${name}: must be a whole number of at least ${minimum}`);
+  if (typeof value === 'number' && Number.isInteger(value) && value >= min && value < 2 ** 31) return value;
+  mistakes.push(`parameter ${name}: must be a whole number of at least ${min}`);
   return fallback;
 }

@@ -1,3 +1,4 @@
+/** Reads and writes Parquet tables. */
 import {
   type ColumnData,
   type Compressors,
@@ -11,11 +12,11 @@ import { parquetWriteBuffer } from 'hyparquet-writer';
 import { LightscoreError, messageOf } from '../errors.js';
 import type { Table } from './table.js';
 
-/** pandas stores an index that is not a plain row number as a column of this name: no feature of the data. */
+/** pandas stores an index that is not a plain row number as a column of this name; it is not part of the data. */
 const PANDAS_INDEX = /^__index_level_\d+__$/;
 const ROW_GROUP_ROWS = 100_000;
 
-/** An all-null page holds no values; the library's LZ4 decoder fails on its empty block. */
+/** The library's LZ4 decoders fail on an empty block, which a page of nulls only has. */
 const decompressors: Compressors = {
   ...compressors,
   LZ4: (input, length) => (length === 0 ? new Uint8Array() : decompressLz4(input, length)),
@@ -24,21 +25,21 @@ const decompressors: Compressors = {
 
 interface Field {
   readonly name: string;
-  /** A DECIMAL's digits after the point; undefined for other types. */
+  /** The digits of a DECIMAL after the point; undefined for other types. */
   readonly scale: number | undefined;
 }
 
 /**
- * Reads a parquet file of flat columns: integers, floats, booleans (0 and 1) and decimals, null as NaN, any codec or
+ * Reads a Parquet file of flat columns: integers, floats, booleans (0 and 1) and decimals, null as NaN, any codec or
  * encoding of pandas and pyarrow. 64-bit integers beyond 2^53 lose their last digits, as they would in LightGBM.
  *
- * @param file how messages name the file
- * @throws LightscoreError DATA_INVALID for a file that is not parquet or is damaged, nested or repeated column names,
- * and values that are not numbers
+ * @param file the file's name in messages
+ * @throws LightscoreError DATA_INVALID for a file that is not Parquet or is damaged, nested columns, repeated column
+ * names, and values that are not numbers
  */
 export async function readParquet(bytes: Uint8Array, file: string): Promise<Table> {
   try {
-    // A copy of its own: a small Buffer is a window into a pool shared with others.
+    // Copied, because a small Buffer is a view of a pool that it shares with others.
     const { buffer } = new Uint8Array(bytes);
     const metadata = parquetMetadata(buffer);
     const fields = flatFields(metadata, file);
@@ -50,7 +51,7 @@ export async function readParquet(bytes: Uint8Array, file: string): Promise<Tabl
       metadata,
       columns: fields.map(({ name }) => name),
       compressors: decompressors,
-      // What this throws would reach nobody, so the values are looked at afterwards.
+      // An error thrown in this callback would be lost, so the values are checked afterwards.
       onChunk: (chunk) => chunks.push(chunk),
     });
     const indexOf = new Map(fields.map(({ name }, index) => [name, index]));
@@ -70,7 +71,7 @@ export async function readParquet(bytes: Uint8Array, file: string): Promise<Tabl
     return { names: fields.map(({ name }) => name), columns, rows };
   } catch (error) {
     if (error instanceof LightscoreError) throw error;
-    throw new LightscoreError('DATA_INVALID', `${file}: not a readable parquet file (${messageOf(error)})`, {
+    throw new LightscoreError('DATA_INVALID', `${file}: is not a readable Parquet file (${messageOf(error)})`, {
       cause: error,
     });
   }
@@ -87,7 +88,7 @@ function flatFields(metadata: FileMetaData, file: string): Field[] {
         `${file}: column ${name} is nested (a list or a struct), not a column of numbers`,
       );
     }
-    if (seen.has(name)) throw new LightscoreError('DATA_INVALID', `${file}: column ${name} occurs twice`);
+    if (seen.has(name)) throw new LightscoreError('DATA_INVALID', `${file}: column ${name} appears twice`);
     seen.add(name);
     return { name, scale: element.converted_type === 'DECIMAL' ? (element.scale ?? 0) : undefined };
   });
@@ -106,7 +107,7 @@ function fill(column: Float64Array, { columnData, rowStart }: ColumnData, { name
     else if (value !== null && value !== undefined) {
       throw new LightscoreError(
         'DATA_INVALID',
-        `${file}: column ${name}, row ${row + 1}: ${described(value)} where a number belongs`,
+        `${file}: column ${name}, row ${row + 1}: ${described(value)}, expected a number`,
       );
     }
   }
@@ -121,9 +122,9 @@ function described(value: unknown): string {
 }
 
 /**
- * Writes a table as parquet (snappy, row groups of 100,000): NaN becomes null, and the same table gives the same bytes.
+ * Writes a table as Parquet (snappy, row groups of 100,000): NaN becomes null, and the same table gives the same bytes.
  *
- * @param whole names of the columns to store as 32-bit integers; the others are stored as doubles
+ * @param whole the names of the columns to store as 32-bit integers; all others are stored as doubles
  */
 export function writeParquet(table: Table, whole: ReadonlySet<string>): Uint8Array {
   const buffer = parquetWriteBuffer({

@@ -1,3 +1,4 @@
+/** The stages of training, from data to artifact. */
 import { createHash } from 'node:crypto';
 
 import { calibrate, type IsotonicCalibrator, writeCalibratorJson } from '../artifact/calibrator.js';
@@ -10,7 +11,14 @@ import { checkData, describeViolations } from './checks.js';
 import { chooseThreshold, rank } from './evaluation.js';
 import { FEATURE_NAMES, SPLITS, type Split } from './features.js';
 import { decimal } from './figures.js';
-import { compare, comparisonTable, evaluateRival, type GateLimits, requirePassed, type RivalModel } from './gate.js';
+import {
+  type BaselineModel,
+  compare,
+  comparisonTable,
+  evaluateBaseline,
+  type GateLimits,
+  requirePassed,
+} from './gate.js';
 import { fitIsotonic } from './isotonic.js';
 import { countPositives, type LabelledRows } from './labelled-rows.js';
 import { metadataText } from './metadata.js';
@@ -25,30 +33,30 @@ import { completeness } from './statistics.js';
 import { checksums, refuseExisting, writeArtifact } from './write.js';
 import { type ReadFile, readTable, type SourceTable } from './read-table.js';
 
-/** From about here on, more threads train faster; below, they mostly wait for each other. */
+/** From about this many rows on, more threads train faster; with fewer, they mostly wait for each other. */
 const MANY_ROWS = 200_000;
 
 export interface TrainOptions {
   readonly data: {
     readonly read: ReadFile;
-    /** How messages name the place. */
+    /** The folder's name in messages. */
     readonly location: string;
-    /** It was made by a generator; the model card then says so. */
+    /** Whether a generator made the data; the model card then says so. */
     readonly synthetic: boolean;
   };
   readonly labelName: string;
   readonly version: string;
-  /** Folder of the versions. */
+  /** The folder of the versions. */
   readonly out: string;
   /** The parsed parameter file; an empty object for the defaults. */
   readonly parameters: unknown;
   readonly threads: number;
-  /** Folds of cross-validation; 0 for none. */
+  /** Number of folds of cross-validation; 0 for none. */
   readonly folds: number;
   readonly imbalance: Imbalance;
-  /** Trains although waivable checks fail, and replaces an existing version. */
+  /** Whether to train even if waivable checks fail, and to replace an existing version. */
   readonly force: boolean;
-  readonly gate: { readonly rival: RivalModel; readonly limits: GateLimits } | undefined;
+  readonly gate: { readonly baseline: BaselineModel; readonly limits: GateLimits } | undefined;
   /** The `training_date`. */
   readonly now: Date;
   readonly progress: ProgressReport;
@@ -62,42 +70,44 @@ export interface TrainOutcome {
 }
 
 /**
- * From data to a published-ready artifact; each stage is one function below.
- * @throws LightscoreError DATA_INVALID, USAGE, NATIVE_FAILED, GATE_REFUSED, VERSION_EXISTS, OUTPUT_FAILED or
- * INTERRUPTED, with nothing written
+ * Trains a model and writes its artifact, ready to be published. Each stage is one function below.
+ * @throws LightscoreError DATA_INVALID, USAGE, NATIVE_FAILED, MODEL_UNSUPPORTED, GATE_REFUSED, VERSION_EXISTS,
+ * OUTPUT_FAILED or INTERRUPTED; nothing is written then
  */
 export async function trainArtifact(lightgbm: LightGBM, options: TrainOptions): Promise<TrainOutcome> {
   const { progress, version, signal } = options;
-  await refuseExisting(options.out, version, { replace: options.force });
+  const target = { repository: options.out, version, replace: options.force };
+  await refuseExisting(target);
   const chosen = trainingPlan(options.parameters, lightgbm.parameterAliases(), options.threads);
 
   const tables = await readSplits(options);
   const waived = checkSplits(tables, options);
-  const roles = assignRoles(tables, options.labelName, chosen.seed, options.imbalance);
+  const roles = assignRoles(tables, options.labelName, { seed: chosen.seed, imbalance: options.imbalance });
   const plan = weightedPlan(chosen, roles.fit, options.imbalance);
-  progress.line(
-    `training on ${roles.fit.rows} rows (${countPositives(roles.fit.labels)} fraud), stopping on ${roles.stop.rows}, calibrating on ${roles.calibrate.rows}, testing on ${roles.test.rows}`,
-  );
+  progress.line(rolesLine(roles));
   if (roles.fit.rows >= MANY_ROWS && plan.parameters['num_threads'] === 1)
-    progress.line(`on ${roles.fit.rows} rows more --threads would pay; one is in use`);
+    progress.line(`training on ${roles.fit.rows} rows is faster with more --threads; it uses one`);
 
   const crossValidation = options.folds > 1 ? await crossValidateRows(lightgbm, roles.fit, plan, options) : undefined;
-  const trained = await trainBooster(lightgbm, roles.fit, roles.stop, FEATURE_NAMES, plan, {
+  const rows = { train: roles.fit, validation: roles.stop, featureNames: FEATURE_NAMES };
+  const trained = await trainBooster(lightgbm, rows, plan, {
     onIteration: showIteration(progress, 'training'),
     ...(signal ? { signal } : {}),
   });
   const modelText = textOf(trained);
-  progress.line(
-    `trained ${trained.trained} iterations, kept ${trained.iterations}: validation AUC ${trained.validationAuc.toFixed(4)}`,
-  );
-  // From here on, the model as any LightGBM will load it.
+  const auc = trained.validationAuc.toFixed(4);
+  progress.line(`trained ${trained.trained} iterations, kept ${trained.iterations}: validation AUC ${auc}`);
+  // Everything below uses the model as any LightGBM loads it from its text.
   using booster = lightgbm.load(modelText);
 
-  const calibrator = fitIsotonic(booster.predict(roles.calibrate.values), roles.calibrate.labels);
+  const calibrator = fitIsotonic({
+    scores: booster.predict(roles.calibrate.values),
+    labels: roles.calibrate.labels,
+  });
   const run = evaluateRun({ lightgbm, options, plan, tables, roles, trained, booster, calibrator, crossValidation });
   for (const evaluation of run.splits) progress.line(resultLine(evaluation));
-  const check = checkSelf(lightgbm, booster, modelText, roles.test, plan.seed);
-  if (options.gate) holdAgainst(lightgbm, options.gate.rival, options.gate.limits, run, tables.test, options);
+  const check = checkSelf(modelText, { lightgbm, booster, test: roles.test, seed: plan.seed });
+  if (options.gate) requireNotWorse(lightgbm, options.gate, run, tables.test, options);
   if (signal?.aborted === true) throw new LightscoreError('INTERRUPTED', 'interrupted: nothing was written');
 
   const files = new Map<string, string>([
@@ -108,7 +118,7 @@ export async function trainArtifact(lightgbm: LightGBM, options: TrainOptions): 
     ['self_check.json', `${JSON.stringify(check)}\n`],
   ]);
   const metadata = metadataText({ run, roles, plan, tables, checksums: checksums(files), waived });
-  return { folder: await writeArtifact(options.out, version, files, metadata, { replace: options.force }), run };
+  return { folder: await writeArtifact(target, files, metadata), run };
 }
 
 /** @throws LightscoreError DATA_INVALID with one line for each file that cannot be read */
@@ -129,7 +139,10 @@ async function readSplits({ data, progress }: TrainOptions): Promise<Record<Spli
   return { train, validation, test };
 }
 
-/** Returns what was waived. @throws LightscoreError DATA_INVALID with one line for each violation */
+/**
+ * @returns the violations that `--force` waived
+ * @throws LightscoreError DATA_INVALID with one line for each violation
+ */
 function checkSplits(tables: Record<Split, SourceTable>, { labelName, force, data, progress }: TrainOptions): string[] {
   const violations = checkData(tables, labelName);
   if (violations.length === 0) return [];
@@ -143,11 +156,16 @@ function checkSplits(tables: Record<Split, SourceTable>, { labelName, force, dat
   return violations.map(({ text }) => text);
 }
 
+function rolesLine({ fit, stop, calibrate: calibration, test }: Roles): string {
+  const training = `training on ${fit.rows} rows (${countPositives(fit.labels)} fraud)`;
+  return `${training}, stopping on ${stop.rows}, calibrating on ${calibration.rows}, testing on ${test.rows}`;
+}
+
 function weightedPlan(plan: TrainingPlan, { labels, rows }: LabelledRows, imbalance: Imbalance): TrainingPlan {
   if (imbalance !== 'weight') return plan;
-  const rivals = ['scale_pos_weight', 'is_unbalance'].filter((name) => name in plan.parameters);
-  if (rivals.length > 0)
-    throw new LightscoreError('USAGE', `parameter ${rivals[0]}: --imbalance weight sets the weight itself`);
+  const conflicts = ['scale_pos_weight', 'is_unbalance'].filter((name) => name in plan.parameters);
+  if (conflicts.length > 0)
+    throw new LightscoreError('USAGE', `parameter ${conflicts[0]}: conflicts with --imbalance weight, which sets it`);
   const positives = countPositives(labels);
   return { ...plan, parameters: { ...plan.parameters, scale_pos_weight: (rows - positives) / positives } };
 }
@@ -162,18 +180,16 @@ async function crossValidateRows(
     onIteration: showIteration(progress, `cross-validation (${folds} folds)`),
     ...(signal ? { signal } : {}),
   });
-  progress.line(
-    `cross-validation (${folds} folds): AUC ${result.meanAuc.toFixed(4)} +- ${result.deviation.toFixed(4)} at iteration ${result.iterations}`,
-  );
+  const auc = `AUC ${result.meanAuc.toFixed(4)} +- ${result.deviation.toFixed(4)}`;
+  progress.line(`cross-validation (${folds} folds): ${auc} at iteration ${result.iterations}`);
   return result;
 }
 
 function showIteration(progress: ProgressReport, what: string): (state: Progress) => void {
-  return ({ iteration, auc, best }) =>
-    progress.status(
-      `${what}: iteration ${iteration}, validation AUC ${auc.toFixed(4)} (best ${best.auc.toFixed(4)} at ${best.iteration})`,
-      iteration % 50 === 0,
-    );
+  return ({ iteration, auc, best }) => {
+    const known = `(best ${best.auc.toFixed(4)} at ${best.iteration})`;
+    progress.status(`${what}: iteration ${iteration}, validation AUC ${auc.toFixed(4)} ${known}`, iteration % 50 === 0);
+  };
 }
 
 function textOf({ booster, iterations }: TrainedBooster): string {
@@ -207,13 +223,12 @@ function evaluateRun({
 }: Trained): TrainingRun {
   const splits = SPLITS.map((split) => {
     const { values, labels } = roles[split];
-    const probability = booster.predict(values);
-    return evaluateSplit(
-      split,
+    const uncalibrated = booster.predict(values);
+    return evaluateSplit(split, {
       labels,
-      probability,
-      probability.map((p) => calibrate(calibrator, p)),
-    );
+      uncalibrated,
+      calibrated: uncalibrated.map((p) => calibrate(calibrator, p)),
+    });
   });
   const [gain, splitCount] = [booster.featureImportance('gain'), booster.featureImportance('split')];
   const validation = splits[SPLITS.indexOf('validation')];
@@ -221,7 +236,7 @@ function evaluateRun({
     version: options.version,
     trainedAt: options.now.toISOString().replace(/\.\d+Z$/, 'Z'),
     data: {
-      // Not the folder: the same data gives the same bytes wherever it lies.
+      // Without the folder, so that the same data gives the same bytes in any folder.
       location: SPLITS.map((split) => tables[split].file).join(', '),
       fingerprint: fingerprint(tables),
       completeness: completeness(roles.train.values),
@@ -258,7 +273,10 @@ function evaluateRun({
 function resultLine(evaluation: SplitEvaluation): string {
   const { auc_roc, auc_pr, precision_at_10pct_recall, calibration_error } = headline(evaluation);
   const before = evaluation.before.calibration_error;
-  return `${evaluation.split}: booster's probability: AUC-ROC ${decimal(auc_roc)}, AUC-PR ${decimal(auc_pr)}, precision at 10% recall ${decimal(precision_at_10pct_recall)}; calibrated score: calibration error ${decimal(calibration_error)} (${decimal(before)} before calibration)`;
+  const precision = `precision at 10% recall ${decimal(precision_at_10pct_recall)}`;
+  const ranking = `AUC-ROC ${decimal(auc_roc)}, AUC-PR ${decimal(auc_pr)}, ${precision}`;
+  const calibration = `calibration error ${decimal(calibration_error)} (${decimal(before)} before calibration)`;
+  return `${evaluation.split}: booster's probability: ${ranking}; calibrated score: ${calibration}`;
 }
 
 /** SHA-256 over the files' own SHA-256, in the order of the splits. */
@@ -269,39 +287,49 @@ function fingerprint(tables: Readonly<Record<Split, SourceTable>>): string {
 }
 
 /**
- * @throws LightscoreError MODEL_UNSUPPORTED if this project's own reading of the model does not score the rows as
- * LightGBM does, bit for bit
+ * @throws LightscoreError MODEL_UNSUPPORTED where this project's own reading of the model and LightGBM do not score the
+ * rows alike, bit for bit
  */
 function checkSelf(
-  lightgbm: LightGBM,
-  booster: Booster,
   modelText: string,
-  test: LabelledRows,
-  seed: number,
+  {
+    lightgbm,
+    booster,
+    test,
+    seed,
+  }: {
+    readonly lightgbm: LightGBM;
+    readonly booster: Booster;
+    readonly test: LabelledRows;
+    readonly seed: number;
+  },
 ): SelfCheck {
   const parsed = parseBooster(modelText);
-  const check = selfCheck(booster, parsed, test, lightgbm.version, seed);
+  const check = selfCheck({ booster, parsed, data: test, lightgbmVersion: lightgbm.version, seed });
   for (const [index, row] of check.rows.entries()) {
     const [own] = rawScores(parsed, row.map(fromJson));
     if (own !== check.raw_score[index])
       throw new LightscoreError(
         'MODEL_UNSUPPORTED',
-        `self-check: row ${index} scores ${own} here and ${check.raw_score[index]} in LightGBM; nothing was written`,
+        `self-check: the raw score of row ${index} is ${own} here and ${check.raw_score[index]} in LightGBM; ` +
+          'nothing was written',
       );
   }
   return check;
 }
 
-function holdAgainst(
+/** @throws LightscoreError GATE_REFUSED where the model is worse than the baseline */
+function requireNotWorse(
   lightgbm: LightGBM,
-  rival: RivalModel,
-  limits: GateLimits,
+  { baseline, limits }: NonNullable<TrainOptions['gate']>,
   run: TrainingRun,
   test: SourceTable,
   { labelName, progress }: TrainOptions,
 ): void {
   const candidate = run.splits[SPLITS.indexOf('test')];
-  const comparisons = compare(candidate, evaluateRival(lightgbm, rival, test, labelName), limits);
-  for (const line of comparisonTable(comparisons, run.version, rival.version)) progress.line(line);
-  requirePassed(comparisons, run.version, rival.version);
+  const evaluated = evaluateBaseline(lightgbm, baseline, test, labelName);
+  const comparisons = compare({ candidate, baseline: evaluated }, limits);
+  const versions = { candidate: run.version, baseline: baseline.version };
+  for (const line of comparisonTable(comparisons, versions)) progress.line(line);
+  requirePassed(comparisons, versions);
 }

@@ -1,8 +1,8 @@
-/** Where a long command says how far it is. */
+/** How a long command reports its progress. */
 export interface ProgressReport {
-  /** A line that stays. */
+  /** Prints a line that stays. */
   line(text: string): void;
-  /** The state of the moment: replaced by the next on a terminal; elsewhere printed only where it is a milestone. */
+  /** Prints the current state: on a terminal the next one replaces it; elsewhere only milestones are printed. */
   status(text: string, milestone: boolean): void;
 }
 

@@ -1,3 +1,4 @@
+/** Uploads artifacts to S3. */
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 
@@ -22,24 +23,24 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
 
 export interface Encryption {
   readonly algorithm: 'AES256' | 'aws:kms';
-  /** Key of `aws:kms`; the bucket's default key without it. */
+  /** The key for `aws:kms`; by default the bucket's own. */
   readonly kmsKey?: string;
 }
 
 export interface PublishOptions {
-  /** Where the versions lie. */
+  /** The folder of the versions. */
   readonly to: S3Address;
   readonly encryption?: Encryption;
-  /** Makes it the version to serve: writes `current.json` beside the versions. */
+  /** Whether to make it the version to serve, by writing `current.json` beside the versions. */
   readonly activate: boolean;
   readonly report: (line: string) => void;
 }
 
 export interface Published {
   readonly version: string;
-  /** Names, in the order of uploading. */
+  /** The names of the files, in the order of uploading. */
   readonly uploaded: readonly string[];
-  /** Names that an earlier, interrupted upload had left complete. */
+  /** The names of the files that an earlier, interrupted upload has left complete. */
   readonly resumed: readonly string[];
 }
 
@@ -47,8 +48,7 @@ export interface Published {
  * Uploads the artifact in `folder` (named after its version) to `<to>/<version>/`, the metadata last: a reader sees the
  * whole version or none.
  *
- * An upload that was cut off is resumed by calling again: files that are there with the same SHA-256 are not sent
- * again.
+ * Calling it again resumes an interrupted upload: files that exist with the same SHA-256 are not sent again.
  * @throws ArtifactError if the artifact is incomplete or does not match its own checksums; LightscoreError
  * VERSION_EXISTS, STORE_UNREACHABLE
  */
@@ -60,13 +60,13 @@ export async function publish(
   const version = basename(resolve(folder));
   const files = await readVerified(folder, version);
   const prefix = `${to.prefix}${version}/`;
-  const place = `s3://${to.bucket}/${prefix}`;
+  const location = `s3://${to.bucket}/${prefix}`;
   const { objects } = await listS3Folder(client, { bucket: to.bucket, prefix });
   const present = new Set(objects.map(({ key }) => key));
   if (present.has(prefix + METADATA_FILE)) {
     throw new LightscoreError(
       'VERSION_EXISTS',
-      `version ${version} is published at ${place} already, and a published version is never overwritten`,
+      `version ${version} is already published at ${location}, and a published version is never overwritten`,
     );
   }
   const upload: Upload = { client, bucket: to.bucket, ...(encryption ? { encryption } : {}) };
@@ -75,22 +75,22 @@ export async function publish(
   for (const [name, content] of files) {
     if (present.has(prefix + name) && (await storedSha256(upload, prefix + name)) === sha256(content)) {
       resumed.push(name);
-      report(`${name} is there from an earlier attempt`);
+      report(`kept ${name} from an earlier attempt`);
       continue;
     }
-    await put(upload, prefix + name, content, name === METADATA_FILE);
+    await put(upload, prefix + name, content, { onlyNew: name === METADATA_FILE });
     uploaded.push(name);
     report(`uploaded ${name} (${content.length} bytes)`);
   }
-  report(`published ${version} at ${place}`);
+  report(`published ${version} at ${location}`);
   if (activate) {
-    await put(upload, to.prefix + POINTER_FILE, Buffer.from(`${JSON.stringify({ version })}\n`), false);
+    await put(upload, to.prefix + POINTER_FILE, Buffer.from(`${JSON.stringify({ version })}\n`), { onlyNew: false });
     report(`${version} is now the version to serve (s3://${to.bucket}/${to.prefix}${POINTER_FILE})`);
   }
   return { version, uploaded, resumed };
 }
 
-/** The files of the artifact in the order of uploading, the metadata last. */
+/** The verified files of the artifact in the order of uploading, the metadata last. */
 async function readVerified(folder: string, version: string): Promise<Map<string, Uint8Array>> {
   const {
     metadata,
@@ -127,7 +127,7 @@ async function put(
   { client, bucket, encryption }: Upload,
   key: string,
   content: Uint8Array,
-  onlyNew: boolean,
+  { onlyNew }: { readonly onlyNew: boolean },
 ): Promise<void> {
   const digest = sha256(content);
   try {
@@ -137,8 +137,7 @@ async function put(
         Key: key,
         Body: content,
         ContentType: CONTENT_TYPES[extname(key)] ?? 'application/octet-stream',
-        // S3 refuses content that does not match; the copy in the object's metadata is what a resumed upload compares
-        // with.
+        // S3 refuses content that does not match. A resumed upload compares the copy in the object's metadata.
         ChecksumSHA256: Buffer.from(digest, 'hex').toString('base64'),
         Metadata: { sha256: digest },
         IfNoneMatch: onlyNew ? '*' : undefined,
@@ -147,18 +146,18 @@ async function put(
       }),
     );
   } catch (cause) {
-    // Two uploads of one version at the same time: the metadata of the first counts.
+    // Of two uploads of one version at the same time, the first to write the metadata wins.
     if (onlyNew && statusOf(cause) === 412)
       throw new LightscoreError(
         'VERSION_EXISTS',
-        `s3://${bucket}/${key} exists already, and a published version is never overwritten`,
+        `s3://${bucket}/${key} already exists, and a published version is never overwritten`,
         { cause },
       );
     throw s3Unreachable(`s3://${bucket}/${key}`, cause);
   }
 }
 
-/** The SHA-256 that `put` stored with the object; undefined where there is none, or no such object. */
+/** The SHA-256 that `put` stored with the object; undefined where the object or the sum does not exist. */
 async function storedSha256({ client, bucket }: Upload, key: string): Promise<string | undefined> {
   try {
     const { Metadata } = await client.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));

@@ -1,29 +1,29 @@
 /**
- * Random numbers whose every bit is the same on any engine: integer arithmetic, and doubles made with + - * / and sqrt
- * only, which IEEE 754 rounds exactly. `Math.exp` and `Math.log` are not used, since their last bit may differ between
- * engine versions.
+ * Random numbers that have the same bits on any engine: made by integer arithmetic and by + - * / and sqrt on doubles,
+ * which IEEE 754 rounds exactly. `Math.exp` and `Math.log` are not used, because their last bit may differ between
+ * versions of an engine.
  */
 export class Random {
-  private readonly state = new Uint32Array(4);
+  readonly #state = new Uint32Array(4);
 
   /** @param seed a whole number from 0 to 2^53 - 1 */
   constructor(seed: number) {
-    // splitmix32 over both halves of the seed: neighbouring seeds give unrelated states, and none gives the all-zero
-    // one.
+    // splitmix32 over both halves of the seed, so that neighbouring seeds give unrelated states. A state of all zeros
+    // is excluded below.
     let mix = (seed % 0x1_0000_0000) ^ Math.imul(Math.floor(seed / 0x1_0000_0000) + 1, 0x9e37_79b1);
     for (let i = 0; i < 4; i++) {
       mix = (mix + 0x9e37_79b9) | 0;
       let word = mix;
       word = Math.imul(word ^ (word >>> 16), 0x85eb_ca6b);
       word = Math.imul(word ^ (word >>> 13), 0xc2b2_ae35);
-      this.state[i] = word ^ (word >>> 16);
+      this.#state[i] = word ^ (word >>> 16);
     }
-    if (this.state.every((word) => word === 0)) this.state[0] = 1;
+    if (this.#state.every((word) => word === 0)) this.#state[0] = 1;
   }
 
   /** 32 random bits (xoshiro128**, Blackman and Vigna 2018). */
   bits(): number {
-    const { state } = this;
+    const state = this.#state;
     const scrambled = Math.imul(rotateLeft(Math.imul(state[1], 5), 7), 9) >>> 0;
     const shifted = state[1] << 9;
     state[2] ^= state[0];
@@ -49,7 +49,7 @@ export class Random {
     return Math.floor(this.uniform() * bound);
   }
 
-  /** Standard normal (Marsaglia's polar method; the second value of a pair is dropped). */
+  /** A standard normal number (Marsaglia's polar method; the second value of a pair is dropped). */
   normal(): number {
     for (;;) {
       const u = 2 * this.uniform() - 1;
@@ -59,7 +59,7 @@ export class Random {
     }
   }
 
-  /** Standard logistic. */
+  /** A standard logistic number. */
   logistic(): number {
     for (;;) {
       const u = this.uniform();
@@ -67,7 +67,7 @@ export class Random {
     }
   }
 
-  /** Poisson with a mean of at most a few dozen (by inversion). */
+  /** A Poisson number with a mean of at most a few dozen (by Knuth's multiplication). */
   poisson(mean: number): number {
     const stop = exponential(-mean);
     let count = 0;
@@ -75,7 +75,7 @@ export class Random {
     return count;
   }
 
-  /** The index of one of `weights`, which need not sum to 1. */
+  /** An index, drawn in proportion to `weights`, which need not sum to 1. */
   pick(weights: readonly number[]): number {
     let left = this.uniform() * weights.reduce((sum, weight) => sum + weight, 0);
     for (let index = 0; index < weights.length - 1; index++) {
@@ -102,7 +102,7 @@ function rotateLeft(word: number, bits: number): number {
 const LN2_HIGH = 0.693_147_180_369_123_8;
 const LN2_LOW = 1.908_214_929_270_587_7e-10;
 
-/** e to the `x`, within a few units in the last place, for |x| up to 700; 0 below that. */
+/** e to the `x` within a few units in the last place, for |x| up to 700; 0 below that. */
 export function exponential(x: number): number {
   if (x < -700) return 0;
   const power = Math.round(x / Math.LN2);
@@ -114,7 +114,7 @@ export function exponential(x: number): number {
   return result;
 }
 
-/** The natural logarithm of a positive normal `x`, within a few units in the last place. */
+/** The natural logarithm of a positive normal `x` within a few units in the last place. */
 export function naturalLog(x: number): number {
   let mantissa = x;
   let exponent = 0;

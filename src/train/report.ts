@@ -1,3 +1,7 @@
+/**
+ * Writes `report.html`. The texts here are part of published artifacts: rewording them changes the bytes that training
+ * reproduces.
+ */
 import { Charts } from './charts.js';
 import { type Confusion, type Metrics, confusion, rank } from './evaluation.js';
 import { decimal, percent, whole } from './figures.js';
@@ -23,10 +27,13 @@ const METRICS: readonly { readonly key: keyof Metrics; readonly name: string; re
 
 const PROBABILITY = "booster's probability";
 
+const FONTS = 'system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif';
+const EXACT_COLOURS = 'print-color-adjust: exact; -webkit-print-color-adjust: exact;';
+const SQUARE = 'display: inline-block; width: 11px; height: 11px;';
 const STYLE = `
 :root { color-scheme: light; }
 * { box-sizing: border-box; }
-body { margin: 0; background: #eef1f4; color: #1f2933; font: 14px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
+body { margin: 0; background: #eef1f4; color: #1f2933; font: 14px/1.5 ${FONTS}; }
 main { max-width: 1100px; margin: 0 auto; padding: 32px 36px 40px; background: #fff; }
 h1 { margin: 0 0 4px; font-size: 26px; line-height: 1.25; }
 h2 { margin: 36px 0 8px; padding-bottom: 5px; border-bottom: 2px solid #e3e8ed; font-size: 18px; }
@@ -53,14 +60,14 @@ th:first-child, td:first-child { text-align: left; }
 .confusion .right { background: #e6f1f8; }
 .confusion .wrong { background: #fbece3; }
 .confusion b { display: block; font-size: 20px; }
-.key { display: inline-block; width: 11px; height: 11px; margin: 0 4px 0 8px; border-radius: 2px; vertical-align: -1px; }
+.key { ${SQUARE} margin: 0 4px 0 8px; border-radius: 2px; vertical-align: -1px; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 3px 18px; margin: 8px 0; }
 dt { color: #52606d; }
 dd { margin: 0; overflow-wrap: anywhere; }
 @media screen and (max-width: 820px) { .figures, .tiles { grid-template-columns: 1fr; } main { padding: 20px; } }
 @page { size: A4; margin: 12mm; }
 @media print {
-  body { background: #fff; font-size: 11px; line-height: 1.35; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+  body { background: #fff; font-size: 11px; line-height: 1.35; ${EXACT_COLOURS} }
   main { max-width: none; padding: 0 2px; }
   h2 { margin-top: 20px; break-after: avoid; font-size: 15px; }
   h3, figcaption { font-size: 11px; }
@@ -74,19 +81,14 @@ dd { margin: 0; overflow-wrap: anywhere; }
 `;
 
 /**
- * The report of a training run as one HTML page with no outside assets, meant to be signed off: curves, reliability
- * before and after calibration, scores by class, importance, the confusion table at the chosen threshold, all on the
- * test split. The same run gives the same bytes.
+ * The report of a training run as one HTML page without external assets, to be reviewed and signed off: curves,
+ * reliability before and after calibration, scores by class, importance, the confusion table at the chosen threshold,
+ * all on the test split. The same run gives the same bytes.
  *
  * @throws LightscoreError NATIVE_UNAVAILABLE where the plotting library is not installed
  */
 export async function renderReport(run: TrainingRun): Promise<string> {
   const charts = await Charts.open();
-  const test = splitOf(run, 'test');
-  const train = splitOf(run, 'train');
-  const validation = splitOf(run, 'validation');
-  const ranking = rank(test.labels, test.uncalibrated);
-  const [tested, validated, fitted] = [headline(test), headline(validation), headline(train)];
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -98,32 +100,23 @@ export async function renderReport(run: TrainingRun): Promise<string> {
 <body>
 <main>
 <h1>Fraud model ${escapeHtml(run.version)}: training report</h1>
-<p class="quiet">Trained ${escapeHtml(run.trainedAt.slice(0, 10))} with LightGBM ${escapeHtml(run.booster.lightgbmVersion)}, ${whole(run.booster.rounds)} trees, on ${whole(train.labels.length)} applications (${percent(train.frauds / train.labels.length)} fraud).
-All figures below are of the test split: ${whole(test.labels.length)} applications, ${whole(test.frauds)} frauds, none of them seen in training or calibration.</p>
-${run.data.synthetic ? '<p class="quiet">The applications are synthetic.</p>' : ''}
+${introduction(run)}
 <section class="tiles">
-${tile('AUC-ROC', PROBABILITY, tested.auc_roc, validated.auc_roc, fitted.auc_roc)}
-${tile('AUC-PR', PROBABILITY, tested.auc_pr, validated.auc_pr, fitted.auc_pr)}
-${tile('Precision at 10% recall', PROBABILITY, tested.precision_at_10pct_recall, validated.precision_at_10pct_recall, fitted.precision_at_10pct_recall)}
-${tile('Calibration error', 'calibrated score', tested.calibration_error, validated.calibration_error, fitted.calibration_error)}
+${tiles(run)}
 </section>
 <p class="quiet">${HEADLINE_NOTE}.</p>
 <h2>How well it separates</h2>
 <section class="figures">
-${figure('ROC curve', `Of the booster's probability: area ${decimal(tested.auc_roc)}; dashed: flagging at random.`, charts.roc(ranking))}
-${figure('Precision-recall curve', `Of the booster's probability: average precision ${decimal(tested.auc_pr)}; dashed: flagging at random.`, charts.precisionRecall(ranking))}
-${figure('Scores by class', `Each class's bars add up to 100%. <span class="key" style="background:#56788f"></span>legitimate <span class="key" style="background:#D55E00"></span>fraud`, charts.scoreDistribution(test, run.threshold))}
-<figure><figcaption><h3>At the chosen threshold</h3>A calibrated score of ${decimal(run.threshold)} or more is flagged: the highest F1 on the validation split.</figcaption>
-${confusionTable(confusion(rank(test.labels, test.calibrated), run.threshold))}</figure>
+${separation(run, charts)}
 </section>
 <h2>Whether the score is a probability</h2>
 <section class="figures">
-${figure('Reliability before and after calibration', `Calibration error ${decimal(test.before.calibration_error)} before, ${decimal(test.after.calibration_error)} after. On the dashed line, a score of 30% means that 30% are fraud. Bars are 95% intervals, numbers the applications in the bin.`, charts.reliability(test), 'wide')}
+${reliabilityFigure(splitOf(run, 'test'), charts)}
 </section>
-<p class="quiet">Isotonic regression, ${whole(run.calibration.thresholds)} thresholds from ${whole(run.calibration.rows)} rows. ${escapeHtml(run.calibration.note)}</p>
+${calibrationNote(run)}
 <h2>What it looks at</h2>
 <section class="figures">
-${figure('Feature importance', 'By gain: how much the splits on a feature reduced the training loss.', charts.importance(run))}
+${importanceFigure(run, charts)}
 <figure><figcaption><h3>Metrics by split</h3>A training value far above the others would mean overfitting.</figcaption>
 ${metricsTable(run.splits)}</figure>
 </section>
@@ -135,20 +128,115 @@ ${provenance(run)}
 `;
 }
 
-function tile(name: string, score: string, test: number, validation: number, train: number): string {
-  return `<div class="tile">${name}<b>${decimal(test)}</b><small>${score}; validation ${decimal(validation)}, train ${decimal(train)}</small></div>`;
+function introduction(run: TrainingRun): string {
+  const [train, test] = [splitOf(run, 'train'), splitOf(run, 'test')];
+  const lightgbm = `LightGBM ${escapeHtml(run.booster.lightgbmVersion)}, ${whole(run.booster.rounds)} trees`;
+  const fraudRate = percent(train.frauds / train.labels.length);
+  const applications = `on ${whole(train.labels.length)} applications (${fraudRate} fraud)`;
+  const tested = `${whole(test.labels.length)} applications, ${whole(test.frauds)} frauds`;
+  return [
+    `<p class="quiet">Trained ${escapeHtml(run.trainedAt.slice(0, 10))} with ${lightgbm}, ${applications}.`,
+    `All figures below are of the test split: ${tested}, none of them seen in training or calibration.</p>`,
+    run.data.synthetic ? '<p class="quiet">The applications are synthetic.</p>' : '',
+  ].join('\n');
 }
 
-/** `caption` and `svg` are HTML. */
-function figure(title: string, caption: string, svg: string, kind = ''): string {
-  return `<figure${kind === '' ? '' : ` class="${kind}"`}><figcaption><h3>${title}</h3>${caption}</figcaption>\n${svg}</figure>`;
+function tiles(run: TrainingRun): string {
+  const [test, validation, train] = (['test', 'validation', 'train'] as const).map((split) =>
+    headline(splitOf(run, split)),
+  );
+  const tile = (name: string, score: string, key: keyof ReturnType<typeof headline>): string => {
+    const others = `validation ${decimal(validation[key])}, train ${decimal(train[key])}`;
+    return `<div class="tile">${name}<b>${decimal(test[key])}</b><small>${score}; ${others}</small></div>`;
+  };
+  return [
+    tile('AUC-ROC', PROBABILITY, 'auc_roc'),
+    tile('AUC-PR', PROBABILITY, 'auc_pr'),
+    tile('Precision at 10% recall', PROBABILITY, 'precision_at_10pct_recall'),
+    tile('Calibration error', 'calibrated score', 'calibration_error'),
+  ].join('\n');
+}
+
+function separation(run: TrainingRun, charts: Charts): string {
+  const test = splitOf(run, 'test');
+  const ranking = rank(test.labels, test.uncalibrated);
+  const { auc_roc: aucRoc, auc_pr: aucPr } = headline(test);
+  const threshold = `A calibrated score of ${decimal(run.threshold)} or more is flagged`;
+  return [
+    figure({
+      title: 'ROC curve',
+      caption: `Of the booster's probability: area ${decimal(aucRoc)}; dashed: flagging at random.`,
+      svg: charts.roc(ranking),
+    }),
+    figure({
+      title: 'Precision-recall curve',
+      caption: `Of the booster's probability: average precision ${decimal(aucPr)}; dashed: flagging at random.`,
+      svg: charts.precisionRecall(ranking),
+    }),
+    figure({
+      title: 'Scores by class',
+      caption:
+        `Each class's bars add up to 100%. <span class="key" style="background:#56788f"></span>legitimate ` +
+        `<span class="key" style="background:#D55E00"></span>fraud`,
+      svg: charts.scoreDistribution(test, run.threshold),
+    }),
+    figure({
+      title: 'At the chosen threshold',
+      caption: `${threshold}: the highest F1 on the validation split.`,
+      svg: confusionTable(confusion(rank(test.labels, test.calibrated), run.threshold)),
+    }),
+  ].join('\n');
+}
+
+function reliabilityFigure(test: SplitEvaluation, charts: Charts): string {
+  const [before, after] = [decimal(test.before.calibration_error), decimal(test.after.calibration_error)];
+  return figure({
+    title: 'Reliability before and after calibration',
+    caption:
+      `Calibration error ${before} before, ${after} after. ` +
+      'On the dashed line, a score of 30% means that 30% are fraud. ' +
+      'Bars are 95% intervals, numbers the applications in the bin.',
+    svg: charts.reliability(test),
+    kind: 'wide',
+  });
+}
+
+function calibrationNote({ calibration }: TrainingRun): string {
+  const size = `${whole(calibration.thresholds)} thresholds from ${whole(calibration.rows)} rows`;
+  return `<p class="quiet">Isotonic regression, ${size}. ${escapeHtml(calibration.note)}</p>`;
+}
+
+function importanceFigure(run: TrainingRun, charts: Charts): string {
+  return figure({
+    title: 'Feature importance',
+    caption: 'By gain: how much the splits on a feature reduced the training loss.',
+    svg: charts.importance(run),
+  });
+}
+
+interface Figure {
+  readonly title: string;
+  /** HTML. */
+  readonly caption: string;
+  /** HTML. */
+  readonly svg: string;
+  readonly kind?: 'wide';
+}
+
+function figure({ title, caption, svg, kind }: Figure): string {
+  const open = kind === undefined ? '<figure>' : `<figure class="${kind}">`;
+  return `${open}<figcaption><h3>${title}</h3>${caption}</figcaption>\n${svg}</figure>`;
 }
 
 function confusionTable(table: Confusion): string {
+  const found = confusionCell('right', table.truePositives, 'found');
+  const missed = confusionCell('wrong', table.falseNegatives, 'missed');
+  const falseAlarms = confusionCell('wrong', table.falsePositives, 'false alarms');
+  const passed = confusionCell('right', table.trueNegatives, 'rightly passed');
   return `<table class="confusion full">
 <tr><th></th><th>flagged</th><th>passed</th></tr>
-<tr><th>fraud</th>${confusionCell('right', table.truePositives, 'found')}${confusionCell('wrong', table.falseNegatives, 'missed')}</tr>
-<tr><th>legitimate</th>${confusionCell('wrong', table.falsePositives, 'false alarms')}${confusionCell('right', table.trueNegatives, 'rightly passed')}</tr>
+<tr><th>fraud</th>${found}${missed}</tr>
+<tr><th>legitimate</th>${falseAlarms}${passed}</tr>
 </table>
 <dl>
 <dt>Precision</dt><dd>${percent(table.precision)} of the flagged are fraud</dd>
@@ -163,17 +251,19 @@ function confusionCell(kind: 'right' | 'wrong', count: number, what: string): st
 }
 
 function metricsTable(splits: readonly SplitEvaluation[]): string {
+  const cells = (text: (split: SplitEvaluation) => string): string =>
+    splits.map((split) => `<td>${text(split)}</td>`).join('');
   const head = `<tr><th></th>${splits.map(({ split }) => `<th>${split}</th>`).join('')}</tr>`;
   const rows = (stage: 'before' | 'after'): string =>
     METRICS.map(
       ({ key, name, about }) =>
-        `<tr><td title="${about}">${name}</td>${splits.map((split) => `<td>${decimal(split[stage][key])}</td>`).join('')}</tr>`,
+        `<tr><td title="${about}">${name}</td>${cells((split) => decimal(split[stage][key]))}</tr>`,
     ).join('\n');
   const group = (title: string): string => `<tr class="group"><td colspan="${splits.length + 1}">${title}</td></tr>`;
   return `<table class="full">
 ${head}
-<tr><td>Applications</td>${splits.map(({ labels }) => `<td>${whole(labels.length)}</td>`).join('')}</tr>
-<tr><td>Frauds</td>${splits.map(({ frauds }) => `<td>${whole(frauds)}</td>`).join('')}</tr>
+<tr><td>Applications</td>${cells(({ labels }) => whole(labels.length))}</tr>
+<tr><td>Frauds</td>${cells(({ frauds }) => whole(frauds))}</tr>
 ${group("Booster's probability")}
 ${rows('before')}
 ${group('Calibrated score, as served')}
@@ -183,19 +273,16 @@ ${rows('after')}
 
 function provenance(run: TrainingRun): string {
   const { data, booster, crossValidation } = run;
+  const period = data.period === undefined ? '' : `, ${data.period}`;
   const facts: [string, string][] = [
-    [
-      'Data',
-      `${data.location}${data.period === undefined ? '' : `, ${data.period}`}, ${percent(data.completeness)} of feature values present`,
-    ],
+    ['Data', `${data.location}${period}, ${percent(data.completeness)} of feature values present`],
     ['Data fingerprint', `SHA-256 ${data.fingerprint}`],
     ['Class imbalance', booster.imbalance],
   ];
   if (crossValidation !== undefined) {
-    facts.push([
-      'Cross-validation',
-      `${crossValidation.folds} folds, AUC-ROC ${decimal(crossValidation.meanAuc)} with a standard deviation of ${decimal(crossValidation.spread)}`,
-    ]);
+    const auc = `AUC-ROC ${decimal(crossValidation.meanAuc)}`;
+    const deviation = `a standard deviation of ${decimal(crossValidation.spread)}`;
+    facts.push(['Cross-validation', `${crossValidation.folds} folds, ${auc} with ${deviation}`]);
   }
   facts.push([
     'LightGBM parameters',

@@ -1,52 +1,57 @@
+/** The results of a training run. */
 import { type Metrics, evaluate } from './evaluation.js';
 import type { Split } from './features.js';
 
-/** What a training run found out, as the report, the model card and the metadata tell it. */
+/** The results of a training run, from which report, model card and metadata are written. */
 export interface TrainingRun {
   readonly version: string;
   /** ISO 8601, UTC. */
   readonly trainedAt: string;
   readonly data: {
-    /** Where it was read from. */
+    /** The names of the files. */
     readonly location: string;
-    /** SHA-256 over the data, in hex. */
+    /** SHA-256 over the data in hexadecimal. */
     readonly fingerprint: string;
     /** Share of feature values that are not missing, 0 to 1. */
     readonly completeness: number;
-    /** When the applications were made, such as "2023-01-01 to 2023-12-31"; undefined where it is not known. */
+    /** The dates of the applications, such as "2023-01-01 to 2023-12-31"; undefined where they are not known. */
     readonly period: string | undefined;
-    /** The data was made by a generator, `lightscore data`. */
+    /** Whether `lightscore data` generated the data. */
     readonly synthetic: boolean;
   };
   readonly booster: {
     readonly lightgbmVersion: string;
-    /** Trees kept after early stopping. */
+    /** Number of trees kept after early stopping. */
     readonly rounds: number;
     readonly parameters: Readonly<Record<string, string | number | boolean>>;
-    /** How class imbalance was treated, one sentence. */
+    /** The treatment of class imbalance, in one sentence. */
     readonly imbalance: string;
   };
   readonly calibration: {
     readonly rows: number;
     readonly thresholds: number;
-    /** On what rows it was fitted and what it corrects for, one sentence. */
+    /** The rows that it was fitted on and what it corrects, in a sentence or two. */
     readonly note: string;
   };
-  /** In the order of SPLITS; the last is the one to judge the model by. */
+  /** In the order of SPLITS; the last one, test, is the one to judge the model by. */
   readonly splits: readonly SplitEvaluation[];
-  /** One entry a feature, in the model's order. */
+  /** One entry per feature, in the model's order. */
   readonly importance: readonly FeatureImportance[];
-  /** The calibrated score from which on an application is flagged, chosen on validation. */
+  /** The lowest calibrated score that is flagged, chosen on validation. */
   readonly threshold: number;
   readonly crossValidation: { readonly folds: number; readonly meanAuc: number; readonly spread: number } | undefined;
 }
 
-export interface SplitEvaluation {
-  readonly split: Split;
+/** The labels and scores of one split; all arrays have one entry per row. */
+export interface ScoredRows {
   readonly labels: Float64Array;
   /** The booster's probabilities. */
   readonly uncalibrated: Float64Array;
   readonly calibrated: Float64Array;
+}
+
+export interface SplitEvaluation extends ScoredRows {
+  readonly split: Split;
   readonly frauds: number;
   readonly before: Metrics;
   readonly after: Metrics;
@@ -60,13 +65,8 @@ export interface FeatureImportance {
   readonly splits: number;
 }
 
-/** Evaluates one split before and after calibration. All arrays have one entry a row. */
-export function evaluateSplit(
-  split: Split,
-  labels: Float64Array,
-  uncalibrated: Float64Array,
-  calibrated: Float64Array,
-): SplitEvaluation {
+/** Evaluates one split before and after calibration. */
+export function evaluateSplit(split: Split, { labels, uncalibrated, calibrated }: ScoredRows): SplitEvaluation {
   return {
     split,
     labels,
@@ -78,14 +78,15 @@ export function evaluateSplit(
   };
 }
 
-/** Which scores the figures of `headline` are of, one sentence for each. */
+/** Says which scores the figures of `headline` belong to. It is part of model card, report and metadata. */
 export const HEADLINE_NOTE =
-  "AUC-ROC, AUC-PR and precision at 10% recall are of the booster's probability; the calibration error is of the calibrated score, which is what is served";
+  "AUC-ROC, AUC-PR and precision at 10% recall are of the booster's probability; " +
+  'the calibration error is of the calibrated score, which is what is served';
 
 /**
- * The figures a model is known by, the same wherever they are told: how well it ranks by the booster's probability, as
- * the Python service's training has it and its rivals are compared (isotonic calibration keeps the order but for ties),
- * and how far the score that is served is from the share of frauds.
+ * A model's headline figures, the same in every place: how well the booster's probability ranks, which is what the
+ * Python service's training reports and what the gate compares (isotonic calibration keeps the order, but for ties),
+ * and how far the served score is from the share of frauds.
  */
 export function headline({
   before,
@@ -95,10 +96,7 @@ export function headline({
   return { auc_roc, auc_pr, precision_at_10pct_recall, calibration_error: after.calibration_error };
 }
 
-/**
- * Features with their share of the total gain, largest first (ties in the model's order). All shares are 0 where no
- * tree splits.
- */
+/** Features with their share of the total gain, largest first, ties in the model's order; 0 where no tree splits. */
 export function rankedImportance(
   importance: readonly FeatureImportance[],
 ): (FeatureImportance & { readonly share: number })[] {

@@ -1,6 +1,7 @@
+/** Addresses such as s3://bucket/prefix. */
 import { LightscoreError } from '../errors.js';
 
-/** A place in a bucket. */
+/** A folder of a bucket. */
 export interface S3Address {
   readonly bucket: string;
   /** Empty, or ending in "/". */
@@ -8,8 +9,8 @@ export interface S3Address {
 }
 
 /**
- * The bucket and prefix of `s3://bucket/some/folder`; undefined for anything else, which is a path of this machine.
- * @throws LightscoreError USAGE if there is no bucket in it
+ * The bucket and prefix of `s3://bucket/some/folder`; undefined for anything else, which is a path on this machine.
+ * @throws LightscoreError USAGE if the address has no bucket
  */
 export function parseS3Address(text: string): S3Address | undefined {
   if (!text.startsWith('s3://')) return undefined;

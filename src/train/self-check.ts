@@ -1,14 +1,14 @@
+/** Makes `self_check.json`. */
 import { type Booster as ParsedBooster, isCategorical, ZERO_THRESHOLD } from '../model/booster.js';
 import type { Booster } from '../native/lightgbm.js';
 import type { LabelledRows } from './labelled-rows.js';
 import { Random } from './random.js';
 
-/** JSON has no number for these two. */
+/** A number in JSON, which has none for the infinities. */
 export type JsonNumber = number | 'inf' | '-inf';
 
 /**
- * `self_check.json`: rows with what the trainer's own LightGBM made of them. Whoever serves the model must find the
- * same.
+ * The contents of `self_check.json`: rows with the scores of the trainer's own LightGBM, which a server must reproduce.
  */
 export interface SelfCheck {
   readonly lightgbm_version: string;
@@ -17,26 +17,28 @@ export interface SelfCheck {
   readonly rows: readonly (readonly (JsonNumber | null)[])[];
   /** One per row; equal bit for bit. */
   readonly raw_score: readonly number[];
-  /** Per row one per feature, then the expected value (TreeSHAP, in raw-score space). */
+  /** One list per row: one value per feature, then the expected value (TreeSHAP, in raw-score space). */
   readonly contributions: readonly (readonly number[])[];
 }
 
 const DATA_ROWS = 40;
 const HOSTILE_ROWS = 60;
 
+export interface SelfCheckSource {
+  /** The trained model as LightGBM loads it from its text. */
+  readonly booster: Booster;
+  /** The same text as this project reads it, for its thresholds. */
+  readonly parsed: ParsedBooster;
+  readonly data: LabelledRows;
+  readonly lightgbmVersion: string;
+  readonly seed: number;
+}
+
 /**
- * Rows of `data` (spread evenly over it) and rows made to be difficult, with LightGBM's own raw scores and
+ * Rows of `data` (at even distances) and rows that are made to be difficult, with LightGBM's own raw scores and
  * contributions.
- * @param booster the trained model as LightGBM loads it from its text
- * @param parsed the same text as this project reads it: where its thresholds are
  */
-export function selfCheck(
-  booster: Booster,
-  parsed: ParsedBooster,
-  data: LabelledRows,
-  lightgbmVersion: string,
-  seed: number,
-): SelfCheck {
+export function selfCheck({ booster, parsed, data, lightgbmVersion, seed }: SelfCheckSource): SelfCheck {
   const { featureCount } = data;
   const count = Math.min(DATA_ROWS, data.rows);
   const values = new Float64Array((count + HOSTILE_ROWS) * featureCount);
@@ -44,7 +46,7 @@ export function selfCheck(
     const from = Math.floor((row * data.rows) / count) * featureCount;
     values.set(data.values.subarray(from, from + featureCount), row * featureCount);
   }
-  values.set(hostileRows(parsed, HOSTILE_ROWS, seed), count * featureCount);
+  values.set(hostileRows(parsed, seed), count * featureCount);
   const raw = booster.predictRaw(values);
   const contributions = booster.contributions(values);
   const width = featureCount + 1;
@@ -60,10 +62,9 @@ export function selfCheck(
 }
 
 /**
- * `count` rows, laid out row after row, of the model's own thresholds, the doubles next to them, and what no training
- * data holds.
+ * [HOSTILE_ROWS][features] The model's own thresholds, the doubles next to them, and values that no training data has.
  */
-export function hostileRows(model: ParsedBooster, count: number, seed: number): Float64Array {
+function hostileRows(model: ParsedBooster, seed: number): Float64Array {
   const random = new Random(seed);
   const thresholds = Array.from({ length: model.featureCount }, (): number[] => []);
   for (const tree of model.trees) {
@@ -91,7 +92,7 @@ export function hostileRows(model: ParsedBooster, count: number, seed: number): 
     2 ** 31,
     1e18,
   ];
-  return Float64Array.from({ length: count * model.featureCount }, (_, at) => {
+  return Float64Array.from({ length: HOSTILE_ROWS * model.featureCount }, (_, at) => {
     const own = thresholds[at % model.featureCount];
     if (own.length === 0 || random.chance(0.25)) return odd[random.below(odd.length)];
     const threshold = own[random.below(own.length)];
@@ -121,7 +122,7 @@ function toJson(value: number): JsonNumber | null {
   return value > 0 ? 'inf' : '-inf';
 }
 
-/** The number that a cell of `rows` stands for. */
+/** The number of a cell of `rows`. */
 export function fromJson(value: JsonNumber | null): number {
   if (value === null) return NaN;
   if (typeof value === 'number') return value;

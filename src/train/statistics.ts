@@ -1,8 +1,9 @@
+/** Statistics of the training data, with which later data are compared to detect drift. */
 import type { LabelledRows } from './labelled-rows.js';
 
-/** How one column of numbers was distributed in training: what later data is compared with to see drift. */
+/** The distribution of one column of numbers. */
 export interface Distribution {
-  /** Share of rows without a value, 0 to 1. The rest is of the rows that have one; null where none has. */
+  /** Share of rows without a value, 0 to 1. The other fields describe the rows with one; null where there are none. */
   readonly missing: number;
   readonly mean: number | null;
   readonly standard_deviation: number | null;
@@ -23,7 +24,7 @@ export function distribution(values: Float64Array): Distribution {
   return { missing, mean, standard_deviation: Math.sqrt(variance), deciles };
 }
 
-/** By feature name. */
+/** The distributions by feature name. */
 export function featureDistributions(
   { values, featureCount }: LabelledRows,
   featureNames: readonly string[],

@@ -1,3 +1,4 @@
+/** Writes artifacts to a folder, completely or not at all. */
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, open, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,14 +8,18 @@ import { LightscoreError, messageOf } from '../errors.js';
 /** The files of an artifact by name, without `metadata.json`. */
 export type ArtifactFiles = ReadonlyMap<string, string | Uint8Array>;
 
-export interface WriteOptions {
-  /** Takes the place of a version of that name. Without it, one that exists is an error. */
+/** The folder of an artifact. */
+export interface Target {
+  /** The folder of the versions. */
+  readonly repository: string;
+  readonly version: string;
+  /** Whether to replace a version of that name; otherwise one that exists is an error. */
   readonly replace: boolean;
 }
 
 const METADATA = 'metadata.json';
 
-/** SHA-256 of each file in hex, by name in alphabetical order: the `checksums` of `metadata.json`. */
+/** SHA-256 of each file in hexadecimal, by name in alphabetical order: the `checksums` of `metadata.json`. */
 export function checksums(files: ArtifactFiles): Record<string, string> {
   const names = [...files.keys()].toSorted();
   return Object.fromEntries(
@@ -28,34 +33,29 @@ export function checksums(files: ArtifactFiles): Record<string, string> {
 }
 
 /**
- * Writes `<repository>/<version>/`, complete or not at all: to a folder of its own, the metadata last, everything
- * flushed to disk, which is then renamed into place as a whole.
+ * Writes `<repository>/<version>/`, completely or not at all: to another folder, the metadata last, everything flushed
+ * to disk. That folder is then renamed into place as a whole.
  *
  * @param metadata the text of `metadata.json`
- * @returns the folder written
- * @throws LightscoreError VERSION_EXISTS, or OUTPUT_FAILED (disk full, no permission) with what was there before
+ * @returns the folder of the artifact
+ * @throws LightscoreError VERSION_EXISTS, or OUTPUT_FAILED (disk full, no permission), which leaves an existing version
  * untouched
  */
-export async function writeArtifact(
-  repository: string,
-  version: string,
-  files: ArtifactFiles,
-  metadata: string,
-  options: WriteOptions,
-): Promise<string> {
+export async function writeArtifact(to: Target, files: ArtifactFiles, metadata: string): Promise<string> {
+  const { repository, version, replace } = to;
   const target = join(repository, version);
-  await refuseExisting(repository, version, options);
+  await refuseExisting(to);
   let scratch: string | undefined;
   try {
     await mkdir(repository, { recursive: true });
-    // One level deeper than a version's files, and hidden: whatever a kill leaves behind is never taken for a version.
+    // One level deeper than a version's files, and hidden: a folder that a killed process leaves is never a version.
     scratch = await mkdtemp(join(repository, `.${version}.`));
     const [folder, replaced] = [join(scratch, 'version'), join(scratch, 'replaced')];
     await mkdir(folder);
     for (const [name, content] of [...files, [METADATA, metadata] as const])
       await writeFlushed(join(folder, name), content);
     await flushFolder(folder);
-    if (options.replace) await renameIfPresent(target, replaced);
+    if (replace) await renameIfPresent(target, replaced);
     try {
       await rename(folder, target);
     } catch (error) {
@@ -71,12 +71,15 @@ export async function writeArtifact(
   }
 }
 
-/** Called before training starts, too. @throws LightscoreError VERSION_EXISTS */
-export async function refuseExisting(repository: string, version: string, { replace }: WriteOptions): Promise<void> {
+/**
+ * Checks that the version does not exist, or may be replaced. It is also called before training starts.
+ * @throws LightscoreError VERSION_EXISTS
+ */
+export async function refuseExisting({ repository, version, replace }: Target): Promise<void> {
   if (!replace && (await exists(join(repository, version)))) {
     throw new LightscoreError(
       'VERSION_EXISTS',
-      `version ${version} exists in ${repository}: choose another version, or replace it with --force`,
+      `version ${version} already exists in ${repository}: choose another version, or replace it with --force`,
     );
   }
 }

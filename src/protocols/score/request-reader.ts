@@ -155,8 +155,8 @@ export class RequestReader {
     if (bytes > MAX_BODY_BYTES) return false;
     const features = this.#names.length;
     const bodyBytes = Math.max(INITIAL_BODY_BYTES, 2 ** Math.ceil(Math.log2(bytes))) + SLACK_BYTES;
-    const mostRequests = Math.ceil(bodyBytes / (MIN_REQUEST_BYTES + MIN_FEATURE_BYTES * features));
-    const maxRequests = Math.min(this.#maxRows, mostRequests);
+    const fitting = Math.ceil(bodyBytes / (MIN_REQUEST_BYTES + MIN_FEATURE_BYTES * features));
+    const maxRequests = Math.min(this.#maxRows, fitting);
     if (this.#body > 0) this.#memory.free(this.#body);
     this.#body = this.#allocate(bodyBytes + maxRequests * (8 * features + L.REQUEST_ID_BYTES));
     if (this.#body === 0) {

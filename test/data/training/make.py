@@ -1,4 +1,4 @@
-"""Makes the fixtures beside it: python make.py (scikit-learn 1.9, scipy 1.17, pandas 3.1, pyarrow)."""
+"""Writes the fixtures of this folder: python make.py (scikit-learn 1.9, scipy 1.17, pandas 3.1, pyarrow)."""
 
 import decimal
 import json
@@ -41,7 +41,8 @@ def isotonic():
                 model = IsotonicRegression(out_of_bounds="clip").fit(x, y, sample_weight=w)
                 asked = np.concatenate([x[:5], rng.random(3), [-0.5, 1.5]])
                 cases.append({
-                    "kind": kind, "scores": x.tolist(), "labels": y.tolist(), "weights": None if w is None else w.tolist(),
+                    "kind": kind, "scores": x.tolist(), "labels": y.tolist(),
+                    "weights": None if w is None else w.tolist(),
                     "x_thresholds": model.X_thresholds_.tolist(), "y_thresholds": model.y_thresholds_.tolist(),
                     "asked": asked.tolist(), "predicted": model.predict(asked).tolist(),
                 })
@@ -57,11 +58,13 @@ def evaluation():
         precision, recall, thresholds = precision_recall_curve(y, p)
         highest = max(i for i in range(len(thresholds)) if recall[i] >= 0.1)
         bins = np.digitize(p, np.arange(1, 10) / 10)
-        error = sum((bins == b).sum() * abs(p[bins == b].mean() - y[bins == b].mean()) for b in range(10) if (bins == b).any()) / len(p)
+        filled = [bins == b for b in range(10) if (bins == b).any()]
+        error = sum(rows.sum() * abs(p[rows].mean() - y[rows].mean()) for rows in filled) / len(p)
         fpr, tpr, _ = roc_curve(y, p, drop_intermediate=False)
         cases.append({
             "kind": kind, "labels": y.tolist(), "scores": p.tolist(),
-            "auc_roc": roc_auc_score(y, p), "auc_pr": average_precision_score(y, p), "precision_at_10pct_recall": precision[highest],
+            "auc_roc": roc_auc_score(y, p), "auc_pr": average_precision_score(y, p),
+            "precision_at_10pct_recall": precision[highest],
             "calibration_error": error, "log_loss": log_loss(y, p), "brier": brier_score_loss(y, p),
             "false_positive_rate": fpr.tolist(), "true_positive_rate": tpr.tolist(),
             "precision": precision[:-1][::-1].tolist(), "recall": recall[:-1][::-1].tolist(),
@@ -83,15 +86,18 @@ def tables():
         "nullable_flag": pd.array(np.where(missing, None, rng.random(n) < 0.5), dtype="boolean"),
         "empty": pd.array([None] * n, dtype="Float64"),
     })
-    money = [None if gone else decimal.Decimal(int(cents)).scaleb(-2) for gone, cents in zip(missing, rng.integers(-10**6, 10**6, n))]
-    table = pa.Table.from_pandas(frame, preserve_index=False).append_column("money", pa.array(money, pa.decimal128(12, 2)))
+    cents = rng.integers(-10**6, 10**6, n)
+    money = [None if gone else decimal.Decimal(int(c)).scaleb(-2) for gone, c in zip(missing, cents)]
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    table = table.append_column("money", pa.array(money, pa.decimal128(12, 2)))
     for codec in ["snappy", "zstd", "gzip", "lz4"]:
         pq.write_table(table, f"{codec}.parquet", compression=codec, row_group_size=20, use_dictionary=codec != "gzip",
                        data_page_version="2.0" if codec == "zstd" else "1.0")
     frame[["real", "flag"]].sample(frac=1, random_state=1).to_parquet("index.parquet")
     pd.DataFrame({"real": [1.0, 2.0], "name": ["ann", "bob"]}).to_parquet("text.parquet")
     pd.DataFrame({"real": [1.0, 2.0], "list": [[1], [2, 3]]}).to_parquet("nested.parquet")
-    return {name: [None if v is None or v is pd.NA or math.isnan(v) else float(v) for v in table.column(name).to_pylist()] for name in table.column_names}
+    number = lambda v: None if v is None or v is pd.NA or math.isnan(v) else float(v)
+    return {name: [number(v) for v in table.column(name).to_pylist()] for name in table.column_names}
 
 
 for name, make in {"isotonic": isotonic, "evaluation": evaluation, "tables": tables}.items():

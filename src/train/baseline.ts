@@ -1,18 +1,19 @@
+/** Reads the model that `--against` names. */
 import { basename, dirname, resolve } from 'node:path';
 
 import { fetchArtifact } from '../loading/fetch.js';
 import { FolderStore } from '../store/folder.js';
 import { S3Store } from '../store/s3.js';
 import type { ArtifactStore } from '../store/store.js';
-import type { RivalModel } from './gate.js';
+import type { BaselineModel } from './gate.js';
 import { parseS3Address } from './s3-address.js';
 
 /**
- * Reads the model to hold a new one against, verified like one to be served.
- * @param location folder of its version, such as `models/v1.1.0`, or `s3://bucket/models/v1.1.0`
+ * Reads the model with which a new one is compared, verified like a model to be served.
+ * @param location the folder of its version, such as `models/v1.1.0`, or `s3://bucket/models/v1.1.0`
  * @throws LightscoreError VERSION_NOT_FOUND, STORE_UNREACHABLE; ArtifactError
  */
-export async function readRival(location: string): Promise<RivalModel> {
+export async function readBaseline(location: string): Promise<BaselineModel> {
   const { store, version } = openVersion(location);
   try {
     const { modelText, calibrator, metadata } = await fetchArtifact(store, version);
