@@ -21,7 +21,7 @@ RUN node build.mjs
 
 FROM ${NODE_IMAGE}
 LABEL org.opencontainers.image.title="lightscore" \
-      org.opencontainers.image.description="LightGBM scoring server: calibrated scores over HTTP, bit-identical to LightGBM" \
+      org.opencontainers.image.description="LightGBM scoring server over HTTP, bit-identical to LightGBM" \
       org.opencontainers.image.licenses="MIT"
 ENV NODE_ENV=production \
     MODEL_DIR=/models
@@ -31,7 +31,8 @@ COPY --from=build /app/dist dist
 COPY package.json ./
 COPY deploy/container/healthcheck.mjs ./
 
-# In numbers: Kubernetes cannot tell that a name is not root's. Nothing below / belongs to it that the image needs to change.
+# In numbers: Kubernetes cannot tell that a name is not root's. Nothing below / belongs to it that the image needs to
+# change.
 USER 1000:1000
 EXPOSE 8000
 STOPSIGNAL SIGTERM

@@ -5,8 +5,10 @@ import { Acceptor } from './acceptors/acceptor.js';
 import type { Acceptors } from './acceptors/acceptors.js';
 import { ownLimits } from './acceptors/limits.js';
 import { AuditTrail } from './audit/trail.js';
-import type { Config } from './config/config.js';
+import { checkTls } from './config/check-tls.js';
+import { type Config, rereadKeys } from './config/config.js';
 import { Administration, type Administrator } from './registry/administration.js';
+import type { TransportKind } from './http/choose-transport.js';
 import { ModelLoader } from './loading/loader.js';
 import { StoreFollower } from './registry/follower.js';
 import type { ModelVersion } from './registry/model-version.js';
@@ -21,7 +23,7 @@ import { type Log, openLog } from './telemetry/log.js';
 import { Metrics, type ModelReading } from './telemetry/metrics.js';
 import { InlineScorer } from './scoring/inline-scorer.js';
 import { createScoringResources } from './scoring/kernel.js';
-import { messageOf } from './errors.js';
+import { LightscoreError, messageOf } from './errors.js';
 
 /** How long a draining server still accepts connections, so that load balancers see that `/readyz` answers 503. */
 const LINGER_MS = 1000;
@@ -30,6 +32,7 @@ export class Server {
   readonly log: Log;
   /** Resolves if the server should end because of its own failures; the log has the reason. */
   readonly givenUp: Promise<void>;
+  readonly #transports: TransportKind;
   readonly #config: Config;
   readonly #metrics = new Metrics();
   readonly #registry: Registry;
@@ -43,7 +46,8 @@ export class Server {
   #draining = false;
 
   /** @throws LightscoreError CONFIG_INVALID if AUDIT_LOG cannot be continued */
-  constructor(config: Config) {
+  constructor(config: Config, transports: TransportKind) {
+    this.#transports = transports;
     const { log, scoring } = config;
     this.#config = config;
     this.log = openLog(log);
@@ -67,6 +71,7 @@ export class Server {
       const pool = new ScoringPool(scoring.workers, resources);
       this.#acceptors = new Acceptor({
         config,
+        transports,
         pool,
         limits: ownLimits(config),
         metrics,
@@ -80,6 +85,7 @@ export class Server {
     } else {
       const threads = new AcceptorThreads({
         config,
+        transports,
         resources,
         metrics,
         predictions,
@@ -126,12 +132,43 @@ export class Server {
    * current model keeps serving.
    */
   async reload(actor: string): Promise<void> {
+    await this.#reloadAccess();
     const { logger } = this.log;
     try {
       const { outcome, version, detail } = await this.#models.reload(actor);
       logger.info({ event: 'reloaded', outcome, version }, detail);
     } catch (error) {
       logger.error({ event: 'reload_failed', err: error }, `the reload failed: ${messageOf(error)}`);
+    }
+  }
+
+  /** Keys and certificates that come from files. What is wrong with them is in the log, and the old ones hold. */
+  async #reloadAccess(): Promise<void> {
+    const { logger } = this.log;
+    const { access, http } = this.#config;
+    try {
+      if (access.apiKeysFile !== undefined || access.adminApiKeysFile !== undefined) {
+        const keys = rereadKeys(access);
+        await this.#acceptors.useKeys(keys);
+        const counts = { api_keys: keys.apiKeys.length, admin_api_keys: keys.adminApiKeys.length };
+        logger.info({ event: 'keys_reloaded', ...counts }, 'the key files were read again');
+      }
+    } catch (error) {
+      logger.error({ event: 'keys_not_reloaded', err: error }, `the old keys hold: ${messageOf(error)}`);
+    }
+    if (http.tls === undefined) return;
+    try {
+      const { mistake, warning } = checkTls(http.tls);
+      if (mistake !== undefined) throw new LightscoreError('CONFIG_INVALID', mistake);
+      if (warning !== undefined) logger.warn({ event: 'config_warning' }, warning);
+      if (await this.#acceptors.reloadTls()) {
+        logger.info({ event: 'certificate_reloaded' }, 'new connections get the certificate as it is now');
+      } else {
+        const message = 'a new certificate takes a restart: uWebSockets.js keeps the one that it started with';
+        logger.warn({ event: 'certificate_not_reloaded' }, message);
+      }
+    } catch (error) {
+      logger.error({ event: 'certificate_not_reloaded', err: error }, `the old certificate stays: ${messageOf(error)}`);
     }
   }
 
@@ -180,6 +217,7 @@ export class Server {
     for (const { state } of versions) modelStates[state] = (modelStates[state] ?? 0) + 1;
     return {
       ...this.#acceptors.readings(),
+      transport: this.#transports.name,
       sharedBytes: { used: this.#memory.usedBytes, total: this.#memory.totalBytes },
       ready: champion !== undefined && !this.#draining,
       models: [

@@ -45,14 +45,29 @@ describe('an empty environment', () => {
         port: 8000,
         host: '0.0.0.0',
         acceptors: 1,
+        transport: 'auto',
+        maxConnections: config.http.maxConnections,
+        keepAliveMs: 75_000,
+        bodyTimeoutMs: 8_000,
+        bodyMinBytesPerSecond: 1_024,
+        compress: false,
+        maxHeaderBytes: 16_384,
         tls: undefined,
+        corsOrigins: [],
         trustedProxies: 0,
         maxBodyBytes: 4_194_304,
         maxBatchRows: 10_000,
         requestTimeoutMs: 1_000,
         drainTimeoutMs: 10_000,
       },
-      access: { apiKeys: [], adminApiKeys: [], metricsAuth: false, rateLimit: 0 },
+      access: {
+        apiKeys: [],
+        adminApiKeys: [],
+        apiKeysFile: undefined,
+        adminApiKeysFile: undefined,
+        metricsAuth: false,
+        rateLimit: 0,
+      },
       models: {
         store: { kind: 'folder', folder: './models' },
         version: undefined,
@@ -229,6 +244,7 @@ describe('mistakes', () => {
     assert.deepEqual(readConfig({ TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile }).config.http.tls, {
       certFile,
       keyFile,
+      clientCaFile: undefined,
     });
     assert.deepEqual(mistakes({ TLS_CERT_FILE: keyFile, TLS_KEY_FILE: keyFile }), [
       `TLS_CERT_FILE: ${keyFile}: is not a PEM certificate`,

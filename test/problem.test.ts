@@ -68,6 +68,6 @@ test('405 lists the methods of the route', () => {
 test('a connection with an unread body is closed', () => {
   assert.deepEqual(
     codes.filter((code) => problem(code).closesConnection),
-    ['BODY_TIMEOUT', 'BODY_TOO_LARGE'],
+    ['BAD_FRAMING', 'BODY_TIMEOUT', 'BODY_TOO_LARGE', 'EXPECTATION_FAILED'],
   );
 });

@@ -4,4 +4,4 @@ import type { AcceptorWorkerData } from '../src/acceptors/messages.js';
 import { runAcceptorThread } from '../src/acceptors/thread-main.js';
 
 if (parentPort === null) throw new Error('this file must run on a worker thread that the server starts');
-runAcceptorThread(parentPort, workerData as AcceptorWorkerData);
+await runAcceptorThread(parentPort, workerData as AcceptorWorkerData);

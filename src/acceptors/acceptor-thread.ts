@@ -1,6 +1,7 @@
 /** The main thread's side of one acceptor that runs on its own thread (`workers/acceptor.ts`). */
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import type { AccessKeys } from '../access/access-control.js';
 import type { Config } from '../config/config.js';
 import { LightscoreError } from '../errors.js';
 import type { AdminCall, Administrator } from '../registry/administration.js';
@@ -75,7 +76,7 @@ export class AcceptorThread {
       },
       notifications: {
         adminRefused: (call) => parts.administrator.noteRefused(call),
-        error: ({ fields, message }) => parts.logger.error({ ...fields, acceptor: acceptor + 1 }, message),
+        log: ({ level, fields, message }) => parts.logger[level]({ ...fields, acceptor: acceptor + 1 }, message),
         lines: ({ lines, count }) => {
           limits.lineCharacters.give(lines.length);
           predictions.write(lines, count);
@@ -126,6 +127,16 @@ export class AcceptorThread {
     for (const model of models) if (!this.#models.has(model)) this.#lender.lendImage(model);
     this.#models = models;
     await this.#channel.request('serve', published(serving));
+  }
+
+  /** @throws LightscoreError WORKER_FAILED if the thread has ended */
+  async useKeys(keys: AccessKeys): Promise<void> {
+    await this.#channel.request('useKeys', keys);
+  }
+
+  /** @throws Error if the files cannot be used; LightscoreError WORKER_FAILED if the thread has ended */
+  reloadTls(): Promise<boolean> {
+    return this.#channel.request('reloadTls', undefined);
   }
 
   /** @throws LightscoreError WORKER_FAILED if the thread has ended */

@@ -4,8 +4,9 @@
  * metrics.
  */
 import { setTimeout as pause } from 'node:timers/promises';
+import type { AccessKeys } from '../access/access-control.js';
 import { LightscoreError } from '../errors.js';
-import { probePort } from '../http/http-server.js';
+import { type TransportKind, probePort } from '../http/choose-transport.js';
 import type { Serving } from '../registry/serving.js';
 import { type Metrics, answersOf } from '../telemetry/metrics.js';
 import { AcceptorThread, type ThreadParts } from './acceptor-thread.js';
@@ -14,6 +15,7 @@ import { type LimitCells, limitCells } from './limits.js';
 import type { AcceptorCounts } from './messages.js';
 
 export interface AcceptorThreadsParts extends ThreadParts {
+  readonly transports: TransportKind;
   /** Receives the counts of all acceptors. */
   readonly metrics: Metrics;
   /** Called when too many acceptors die in a short time; the server should then end. */
@@ -39,6 +41,8 @@ export class AcceptorThreads implements Acceptors {
   readonly #slots: AcceptorSlot[];
   #port = 0;
   #serving: Serving | undefined;
+  /** Undefined while the keys of the start hold. */
+  #keys: AccessKeys | undefined;
   #draining = false;
   #closing = false;
   #listening = false;
@@ -61,9 +65,8 @@ export class AcceptorThreads implements Acceptors {
   }
 
   async listen(): Promise<void> {
-    const { host, port } = this.#parts.config.http;
     // With PORT=0 every socket would get a port of its own, so the port is determined before the acceptors open it.
-    this.#port = await probePort(host, port);
+    this.#port = await probePort(this.#parts.transports, this.#parts.config.http);
     await Promise.all(this.#slots.map(({ thread }) => thread.listen(this.#port)));
     if (this.#failures > 0) throw new LightscoreError('WORKER_FAILED', 'an acceptor died while the server started');
     this.#listening = true;
@@ -74,6 +77,17 @@ export class AcceptorThreads implements Acceptors {
     this.#serving = serving;
     // The replacement of an acceptor that died meanwhile starts with `serving`.
     await Promise.allSettled(this.#slots.map(({ thread }) => thread.serve(serving)));
+  }
+
+  async useKeys(keys: AccessKeys): Promise<void> {
+    this.#keys = keys;
+    // A thread that has died gets them when it is replaced.
+    await Promise.allSettled(this.#slots.map(({ thread }) => thread.useKeys(keys)));
+  }
+
+  async reloadTls(): Promise<boolean> {
+    const reloaded = await Promise.all(this.#slots.map(({ thread }) => thread.reloadTls()));
+    return reloaded.every(Boolean);
   }
 
   async startDraining(): Promise<void> {
@@ -153,7 +167,7 @@ export class AcceptorThreads implements Acceptors {
       return;
     }
     const slot = this.#slots[thread.acceptor];
-    if (thread.latest !== undefined) slot.replaced.push(thread.latest);
+    if (thread.latest !== undefined) slot.replaced.push(withoutConnections(thread.latest));
     slot.thread = this.#start(thread.acceptor);
     void this.#openReplacement(slot.thread);
   }
@@ -161,6 +175,7 @@ export class AcceptorThreads implements Acceptors {
   async #openReplacement(thread: AcceptorThread): Promise<void> {
     try {
       // It gets connections as soon as it listens, so it must be able to answer first.
+      if (this.#keys !== undefined) await thread.useKeys(this.#keys);
       if (this.#serving !== undefined) await thread.serve(this.#serving);
       await thread.listen(this.#port);
       this.#parts.logger.warn(
@@ -180,4 +195,10 @@ export class AcceptorThreads implements Acceptors {
 
 function countsOf({ thread, replaced }: AcceptorSlot): AcceptorCounts[] {
   return thread.latest === undefined ? replaced : [...replaced, thread.latest];
+}
+
+/** The counts of an acceptor that has died: its connections are gone. */
+function withoutConnections(counts: AcceptorCounts): AcceptorCounts {
+  const { requests } = counts;
+  return { ...counts, requests: { ...requests, connections: { ...requests.connections, open: 0 } } };
 }

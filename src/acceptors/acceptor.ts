@@ -2,10 +2,11 @@
  * One acceptor: an HTTP server with its own batcher, scoring workers and shadow queue. All of its state belongs to one
  * thread.
  */
-import { AccessControl } from '../access/access-control.js';
+import { AccessControl, type AccessKeys } from '../access/access-control.js';
 import type { Config } from '../config/config.js';
 import { AccessGate } from '../http/access-gate.js';
 import { BodyReader } from '../http/body.js';
+import type { TransportKind } from '../http/choose-transport.js';
 import { HttpServer } from '../http/http-server.js';
 import type { RouteContext } from '../protocols/context.js';
 import { allRoutes } from '../protocols/routes.js';
@@ -19,14 +20,16 @@ import { type Metrics, answersOf } from '../telemetry/metrics.js';
 import { PredictionLines } from '../telemetry/prediction-lines.js';
 import type { AcceptorReadings, Acceptors } from './acceptors.js';
 import type { Limits } from './limits.js';
+import { type EventLogger, requestObserver } from './request-observer.js';
 
 export interface AcceptorParts extends Pick<RouteContext, 'serving' | 'administrator' | 'scrape'> {
+  readonly transports: TransportKind;
   readonly config: Config;
   readonly pool: ScoringPool<Regions>;
   readonly limits: Limits;
   readonly metrics: Metrics;
   readonly predictions: PredictionLog;
-  readonly logger: { error(fields: Readonly<Record<string, unknown>>, message: string): void };
+  readonly logger: EventLogger;
 }
 
 export class Acceptor implements Acceptors {
@@ -35,27 +38,22 @@ export class Acceptor implements Acceptors {
   readonly #batcher: Batcher;
   readonly #bodies: BodyReader;
   readonly #server: HttpServer;
+  readonly #access: AccessControl;
 
   constructor(parts: AcceptorParts) {
-    const { config, pool, limits, metrics, predictions, logger } = parts;
+    const { config, transports, pool, limits, metrics, predictions, logger } = parts;
     const { access, http, scoring } = config;
     this.#parts = parts;
     this.#batcher = new Batcher(pool, { ...scoring, quotas: limits }, observerOf(parts), this.#shadow);
-    this.#bodies = new BodyReader(http.maxBodyBytes, limits.partialBytes);
+    this.#bodies = new BodyReader(http, limits.partialBytes);
     predictions.lines = new PredictionLines(pool);
-    const server = new HttpServer(http, {
-      answered: (route, status) => metrics.answered(route, status),
-      refused: (code) => metrics.refused(code),
-      failed: (error, route, requestId) => {
-        const event = { event: 'request_failed', route, request_id: requestId, err: error };
-        logger.error(event, 'a request failed because of an internal error');
-      },
-    });
+    const server = new HttpServer(transports.create(http), http, limits.connections, requestObserver(metrics, logger));
     this.#server = server;
+    this.#access = new AccessControl(access, limits.rate);
     server.serve(
       allRoutes({
         ...parts,
-        access: new AccessGate(new AccessControl(access, limits.rate), http.trustedProxies),
+        access: new AccessGate(this.#access, http.trustedProxies),
         bodies: this.#bodies,
         batcher: this.#batcher,
         shadow: this.#shadow,
@@ -81,6 +79,15 @@ export class Acceptor implements Acceptors {
 
   drained(): Promise<void> {
     return this.#server.drained();
+  }
+
+  useKeys(keys: AccessKeys): Promise<void> {
+    this.#access.replaceKeys(keys);
+    return Promise.resolve();
+  }
+
+  reloadTls(): Promise<boolean> {
+    return Promise.resolve(this.#server.reloadTls());
   }
 
   async close(): Promise<void> {

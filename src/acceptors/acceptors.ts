@@ -1,4 +1,5 @@
 /** What the server needs of its acceptors: one `Acceptor` on the main thread, or several, each on its own thread. */
+import type { AccessKeys } from '../access/access-control.js';
 import type { AcceptorReading } from '../telemetry/metrics.js';
 
 export interface Acceptors {
@@ -12,6 +13,14 @@ export interface Acceptors {
    * @throws LightscoreError WORKER_FAILED if an acceptor died, so that some requests stay unanswered
    */
   drained(): Promise<void>;
+  /** Resolves when every later request is held to these keys. */
+  useKeys(keys: AccessKeys): Promise<void>;
+  /**
+   * Reads certificate and key again, for connections from here on.
+   * @returns false where the transport cannot: it takes a restart
+   * @throws Error where they cannot be used; the old ones stay
+   */
+  reloadTls(): Promise<boolean>;
   /** Closes every connection, answered or not, and ends all threads. */
   close(): Promise<void>;
   readings(): AcceptorReadings;

@@ -11,14 +11,17 @@ export interface Limits {
   readonly laneBytes: Quota;
   /** Bytes of bodies that are not complete yet. */
   readonly partialBytes: Quota;
+  /** Open connections (MAX_CONNECTIONS). */
+  readonly connections: Quota;
   readonly rate: RateLimiter | undefined;
 }
 
-export function ownLimits({ access, scoring }: Config): Limits {
+export function ownLimits({ access, http, scoring }: Config): Limits {
   return {
     rows: new OwnQuota(scoring.queueRows),
     laneBytes: new OwnQuota(MAX_LANE_BYTES),
     partialBytes: new OwnQuota(MAX_PARTIAL_BYTES),
+    connections: new OwnQuota(http.maxConnections),
     rate: access.rateLimit > 0 ? new RateLimiter(RateLimiter.table(), access.rateLimit) : undefined,
   };
 }
@@ -28,6 +31,7 @@ export interface LimitCells {
   readonly rows: Int32Array;
   readonly laneBytes: Int32Array;
   readonly partialBytes: Int32Array;
+  readonly connections: Int32Array;
   /** Characters of prediction events that are in transit to the thread that writes them. */
   readonly lineCharacters: Int32Array;
   readonly rate: BigUint64Array | undefined;
@@ -39,6 +43,7 @@ export function limitCells({ http, access }: Config): LimitCells {
     rows: cells(),
     laneBytes: cells(),
     partialBytes: cells(),
+    connections: cells(),
     lineCharacters: cells(),
     rate: access.rateLimit > 0 ? RateLimiter.table() : undefined,
   };
@@ -51,11 +56,12 @@ export interface SharedLimits extends Limits {
 }
 
 /** @param acceptor index, from 0 */
-export function sharedLimits({ access, scoring }: Config, cells: LimitCells, acceptor: number): SharedLimits {
+export function sharedLimits({ access, http, scoring }: Config, cells: LimitCells, acceptor: number): SharedLimits {
   const quotas = {
     rows: new SharedQuota(cells.rows, scoring.queueRows, acceptor),
     laneBytes: new SharedQuota(cells.laneBytes, MAX_LANE_BYTES, acceptor),
     partialBytes: new SharedQuota(cells.partialBytes, MAX_PARTIAL_BYTES, acceptor),
+    connections: new SharedQuota(cells.connections, http.maxConnections, acceptor),
     lineCharacters: new SharedQuota(cells.lineCharacters, MAX_WAITING_BYTES, acceptor),
   };
   return {

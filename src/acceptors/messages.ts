@@ -1,4 +1,5 @@
 /** The messages between the main thread and an acceptor's thread, and the data that they carry. */
+import type { AccessKeys } from '../access/access-control.js';
 import type { Config } from '../config/config.js';
 import type { AdminAnswer, AdminCall, RefusedCall } from '../registry/administration.js';
 import type { Experiment, Serving } from '../registry/serving.js';
@@ -53,6 +54,8 @@ export interface MainMessages {
     readonly startDraining: (_: undefined) => void;
     /** Responds when every request in flight is answered and its prediction events have been sent. */
     readonly drain: (_: undefined) => void;
+    readonly useKeys: (keys: AccessKeys) => void;
+    readonly reloadTls: (_: undefined) => boolean;
     readonly counts: (_: undefined) => AcceptorCounts;
   };
   readonly notifications: {
@@ -69,7 +72,11 @@ export interface AcceptorMessages {
   };
   readonly notifications: {
     readonly adminRefused: RefusedCall;
-    readonly error: { readonly fields: Readonly<Record<string, unknown>>; readonly message: string };
+    readonly log: {
+      readonly level: 'error' | 'warn' | 'info';
+      readonly fields: Readonly<Record<string, unknown>>;
+      readonly message: string;
+    };
     /** Whole lines of the prediction log. */
     readonly lines: { readonly lines: string; readonly count: number };
     /** An uncaught exception occurred; the thread closes its connections and ends. */

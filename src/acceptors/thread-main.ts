@@ -3,6 +3,7 @@
  * limits and the log are shared with the other acceptors through the main thread.
  */
 import type { MessagePort } from 'node:worker_threads';
+import { chooseTransport } from '../http/choose-transport.js';
 import { ScoringPool } from '../scoring/pool.js';
 import { PredictionLog } from '../telemetry/log.js';
 import { Metrics } from '../telemetry/metrics.js';
@@ -14,9 +15,10 @@ import { sharedLimits } from './limits.js';
 import type { AcceptorCounts, AcceptorMessages, AcceptorWorkerData, MainMessages } from './messages.js';
 import { RelayedLines } from './relayed-lines.js';
 
-/** @param port connects to the main thread */
-export function runAcceptorThread(port: MessagePort, data: AcceptorWorkerData): void {
+/** @param port to the main thread */
+export async function runAcceptorThread(port: MessagePort, data: AcceptorWorkerData): Promise<void> {
   const { config, acceptor: index, workers, module, memory, cells, lease, predictionSample } = data;
+  const transports = await chooseTransport(config.http);
   const channel = new Channel<AcceptorMessages, MainMessages>(port, {
     requests: {
       listen: (listenPort) => acceptor.listen(listenPort),
@@ -26,10 +28,16 @@ export function runAcceptorThread(port: MessagePort, data: AcceptorWorkerData): 
         await acceptor.drained();
         predictions.flush();
       },
+      useKeys: (keys) => acceptor.useKeys(keys),
+      reloadTls: () => acceptor.reloadTls(),
       counts: () => counts(),
     },
     notifications: { close: () => void close() },
   });
+  const log = (level: 'error' | 'warn' | 'info', fields: Readonly<Record<string, unknown>>, message: string): void => {
+    const plain = 'err' in fields ? { ...fields, err: sendable(fields['err']) } : fields;
+    channel.notify('log', { level, fields: plain, message });
+  };
   const limits = sharedLimits(config, cells, index);
   const leased = new LeasedMemory(memory, lease);
   const models = new AdoptedModels(leased, config.http.acceptors);
@@ -38,6 +46,7 @@ export function runAcceptorThread(port: MessagePort, data: AcceptorWorkerData): 
   const predictions = new PredictionLog(relayed, predictionSample);
   const acceptor = new Acceptor({
     config,
+    transports,
     limits,
     metrics,
     predictions,
@@ -49,10 +58,9 @@ export function runAcceptorThread(port: MessagePort, data: AcceptorWorkerData): 
     },
     scrape: () => channel.request('scrape', undefined),
     logger: {
-      error: (fields, message) => {
-        const plain = 'err' in fields ? { ...fields, err: sendable(fields['err']) } : fields;
-        channel.notify('error', { fields: plain, message });
-      },
+      error: (fields, message) => log('error', fields, message),
+      warn: (fields, message) => log('warn', fields, message),
+      info: (fields, message) => log('info', fields, message),
     },
   });
   leased.started();

@@ -16,8 +16,8 @@ export interface AccessKeys {
 }
 
 export class AccessControl {
-  readonly #scoring: KeyRing;
-  readonly #admin: KeyRing;
+  #scoring: KeyRing;
+  #admin: KeyRing;
   readonly #limiter: RateLimiter | undefined;
 
   /** @param limiter undefined if RATE_LIMIT is off */
@@ -25,6 +25,12 @@ export class AccessControl {
     this.#scoring = new KeyRing(apiKeys);
     this.#admin = new KeyRing(adminApiKeys);
     this.#limiter = limiter;
+  }
+
+  /** Other keys hold from here on. */
+  replaceKeys({ apiKeys, adminApiKeys }: AccessKeys): void {
+    this.#scoring = new KeyRing(apiKeys);
+    this.#admin = new KeyRing(adminApiKeys);
   }
 
   /** Whether every scoring request is allowed, with or without a key. */

@@ -3,6 +3,8 @@ import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import { readConfig } from '../config/config.js';
 import { LightscoreError, messageOf } from '../errors.js';
+import { type TransportKind, chooseTransport } from '../http/choose-transport.js';
+import type { Logger } from '../telemetry/log.js';
 import { Server } from '../server.js';
 import { ENVIRONMENT_HELP } from './environment-help.js';
 
@@ -22,8 +24,10 @@ async function serve(): Promise<void> {
   // A bucket that does not answer may answer later; a missing folder is a mistake in the configuration.
   if (store.kind === 'folder' && !existsSync(store.folder))
     throw new LightscoreError('CONFIG_INVALID', `MODEL_DIR: the folder ${store.folder} does not exist`);
-  const server = new Server(config);
+  const transports = await chooseTransport(config.http);
+  const server = new Server(config, transports);
   const { logger } = server.log;
+  logTransport(transports, logger);
   for (const warning of warnings) logger.warn({ event: 'config_warning' }, warning);
 
   let stopping = false;
@@ -112,5 +116,19 @@ function printGreeting(
     `\nLightscore serves ${model} on ${origin}\n` +
       `Try:   curl -s ${origin}/score -H 'Content-Type: application/json'${key} -d '${body}'\n` +
       `Docs:  ${origin}/docs\n\n`,
+  );
+}
+
+/** The first line of the log: what speaks HTTP, and what follows from it. */
+function logTransport({ name, reason }: TransportKind, logger: Logger): void {
+  const event = { event: 'transport', transport: name, ...(reason !== undefined && { reason }) };
+  if (name === 'uws') logger.info(event, 'HTTP is spoken by uWebSockets.js');
+  else if (reason === undefined) logger.info(event, "HTTP is spoken by Node's own server");
+  else logger.warn(event, `HTTP is spoken by Node's own server, for about twice the CPU a request: ${reason}`);
+  if (name !== 'uws' || Number(process.versions.node.split('.')[0]) > 20) return;
+  const unanswered = 'requests with "_" or "." in a header name, more than 96 headers or a split request line';
+  logger.warn(
+    { event: 'old_transport' },
+    `the build of uWebSockets.js for Node 20 is old and does not answer ${unanswered}: use Node 22 or later, or TRANSPORT=node`,
   );
 }

@@ -6,13 +6,14 @@
  * the AWS SDK, CXX and PATH by `native/build.ts`, OMP_WAIT_POLICY by `native/library.ts`, SOURCE_DATE_EPOCH by
  * `commands/train.ts`, LIGHTSCORE_URL and LIGHTSCORE_ADMIN_KEY by `commands/admin-client.ts`.
  */
-import { X509Certificate, createPrivateKey } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { descriptorLimit } from './descriptor-limit.js';
+import { type TlsFiles, checkTls } from './check-tls.js';
 import { misspelled } from './misspelled.js';
 import { Reader } from './reader.js';
 import { LightscoreError } from '../errors.js';
 import { SCHEMA_LIMITS } from '../contract/schemas.js';
+import type { AccessKeys } from '../access/access-control.js';
 import type { ApiKey } from '../access/keys.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -25,7 +26,16 @@ function workersFor(acceptors: number): number {
   return Math.max(acceptors, availableParallelism() - acceptors);
 }
 
-/** The values of variables that are not set. A variable without a default here is undefined in `Config`, or empty. */
+/** Descriptors that are kept for files, logs and stores. */
+const OTHER_DESCRIPTORS = 64;
+
+/** As many connections as the process may have descriptors, but for some. */
+function defaultConnections(): number {
+  const limit = descriptorLimit();
+  return Math.max(1, limit - OTHER_DESCRIPTORS, Math.floor(limit / 2));
+}
+
+/** The values of variables that are not set. Those that have none are optional and undefined in `Config`. */
 export const DEFAULTS = {
   PORT: 8000,
   HOST: '0.0.0.0',
@@ -38,6 +48,12 @@ export const DEFAULTS = {
   WORKERS: workersFor(1),
   SCORING: 'pool',
   ACCEPTORS: 1,
+  TRANSPORT: 'auto',
+  MAX_HEADER_BYTES: 16 * 1024,
+  KEEP_ALIVE_MS: 75_000,
+  BODY_TIMEOUT_MS: 8_000,
+  BODY_MIN_BYTES_PER_SECOND: 1_024,
+  COMPRESS_RESPONSES: false,
   RATE_LIMIT: 0,
   TRUST_PROXY: 0,
   METRICS_AUTH: false,
@@ -50,12 +66,14 @@ export const DEFAULTS = {
   DRAIN_TIMEOUT_MS: 10_000,
 } as const;
 
+const TRANSPORTS = ['auto', 'uws', 'node'] as const;
 const SCORINGS = ['pool', 'auto', 'inline'] as const;
 const CHALLENGER_MODES = ['ab', 'shadow'] as const;
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 /** Python's names of the same levels: the Python service that this server replaces accepts them. */
 const PYTHON_LOG_LEVELS = { notset: 'trace', warning: 'warn', critical: 'fatal' } as const;
 
+export type TransportSetting = (typeof TRANSPORTS)[number];
 export type Scoring = (typeof SCORINGS)[number];
 export type ChallengerMode = (typeof CHALLENGER_MODES)[number];
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -76,8 +94,24 @@ export interface Config {
     readonly host: string;
     /** Threads that accept connections. */
     readonly acceptors: number;
+    /** What speaks HTTP: `uws` is uWebSockets.js, `node` Node's own server, `auto` the former where it loads. */
+    readonly transport: TransportSetting;
+    /** Largest head of a request, in bytes. */
+    readonly maxHeaderBytes: number;
+    /** Most connections that are open at once. */
+    readonly maxConnections: number;
+    /** How long an idle connection is kept, in milliseconds; uWebSockets.js has 8 to 12 s of its own. */
+    readonly keepAliveMs: number;
+    /** How long a body may come without a byte, in milliseconds. */
+    readonly bodyTimeoutMs: number;
+    /** Slowest that a body may come once it has taken longer than `bodyTimeoutMs`, in bytes a second. */
+    readonly bodyMinBytesPerSecond: number;
+    /** Compress large answers for clients that accept it. */
+    readonly compress: boolean;
     /** Both PEM files, or neither. */
-    readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
+    readonly tls: TlsFiles | undefined;
+    /** Origins whose pages may call this server from a browser; `*` is any. Empty: none. */
+    readonly corsOrigins: readonly string[];
     /** Reverse proxies in front of this server that append to X-Forwarded-For; 0 ignores the header. */
     readonly trustedProxies: number;
     /** Largest request body, in bytes. */
@@ -94,7 +128,10 @@ export interface Config {
     readonly apiKeys: readonly ApiKey[];
     /** Keys for the admin routes. Empty: there are no admin routes. */
     readonly adminApiKeys: readonly ApiKey[];
-    /** Whether `/metrics` requires a key, too. */
+    /** Where the keys are read from, at start and on SIGHUP; undefined where they stand in the environment. */
+    readonly apiKeysFile: string | undefined;
+    readonly adminApiKeysFile: string | undefined;
+    /** `/metrics` asks for a key too. */
     readonly metricsAuth: boolean;
     /** Requests a second for each key, or each address without one; 0 is off. */
     readonly rateLimit: number;
@@ -153,7 +190,23 @@ export function readConfig(env: Environment): Configuration {
       port: read.integer('PORT', { fallback: DEFAULTS.PORT, min: 0, max: 65_535 }),
       host: read.host('HOST', DEFAULTS.HOST),
       acceptors,
+      transport: read.choice('TRANSPORT', TRANSPORTS, DEFAULTS.TRANSPORT),
+      maxConnections: read.integer('MAX_CONNECTIONS', { fallback: defaultConnections(), min: 1, max: 10_000_000 }),
+      keepAliveMs: read.integer('KEEP_ALIVE_MS', { fallback: DEFAULTS.KEEP_ALIVE_MS, min: 0, max: 3_600_000 }),
+      bodyTimeoutMs: read.integer('BODY_TIMEOUT_MS', { fallback: DEFAULTS.BODY_TIMEOUT_MS, min: 1, max: 600_000 }),
+      bodyMinBytesPerSecond: read.integer('BODY_MIN_BYTES_PER_SECOND', {
+        fallback: DEFAULTS.BODY_MIN_BYTES_PER_SECOND,
+        min: 0,
+        max: 1024 ** 3,
+      }),
+      compress: read.flag('COMPRESS_RESPONSES', DEFAULTS.COMPRESS_RESPONSES),
+      maxHeaderBytes: read.integer('MAX_HEADER_BYTES', {
+        fallback: DEFAULTS.MAX_HEADER_BYTES,
+        min: 1024,
+        max: 1024 ** 2,
+      }),
       tls: readTls(read),
+      corsOrigins: read.origins('CORS_ORIGINS'),
       trustedProxies: read.integer('TRUST_PROXY', { fallback: DEFAULTS.TRUST_PROXY, min: 0, max: 16 }),
       maxBodyBytes: read.integer('MAX_BODY_BYTES', { fallback: DEFAULTS.MAX_BODY_BYTES, min: 1, max: 1024 ** 3 }),
       maxBatchRows: read.integer('MAX_BATCH_ROWS', {
@@ -169,8 +222,10 @@ export function readConfig(env: Environment): Configuration {
       drainTimeoutMs: read.integer('DRAIN_TIMEOUT_MS', { fallback: DEFAULTS.DRAIN_TIMEOUT_MS, min: 0, max: 600_000 }),
     },
     access: {
-      apiKeys: read.keys('API_KEYS'),
-      adminApiKeys: read.keys('ADMIN_API_KEYS'),
+      apiKeys: read.keys('API_KEYS', 'API_KEYS_FILE'),
+      adminApiKeys: read.keys('ADMIN_API_KEYS', 'ADMIN_API_KEYS_FILE'),
+      apiKeysFile: read.text('API_KEYS_FILE'),
+      adminApiKeysFile: read.text('ADMIN_API_KEYS_FILE'),
       metricsAuth: read.flag('METRICS_AUTH', DEFAULTS.METRICS_AUTH),
       rateLimit: read.integer('RATE_LIMIT', { fallback: DEFAULTS.RATE_LIMIT, min: 0, max: 1_000_000 }),
     },
@@ -203,33 +258,23 @@ export function readConfig(env: Environment): Configuration {
   return { config: deepFreeze(config), warnings: [...read.warnings, ...misspelled(env)] };
 }
 
-function readTls(read: Reader): Config['http']['tls'] {
+function readTls(read: Reader): TlsFiles | undefined {
   const certFile = read.existingFile('TLS_CERT_FILE');
   const keyFile = read.existingFile('TLS_KEY_FILE');
+  const clientCaFile = read.existingFile('TLS_CLIENT_CA_FILE');
   if (read.isSet('TLS_CERT_FILE') !== read.isSet('TLS_KEY_FILE')) {
-    const [set, missing] = read.isSet('TLS_CERT_FILE')
-      ? ['TLS_CERT_FILE', 'TLS_KEY_FILE']
-      : ['TLS_KEY_FILE', 'TLS_CERT_FILE'];
+    const names = ['TLS_CERT_FILE', 'TLS_KEY_FILE'] as const;
+    const [set, missing] = read.isSet('TLS_CERT_FILE') ? names : names.toReversed();
     read.mistake(`${missing} is not set, but ${set} is: TLS needs both`);
   }
-  if (certFile === undefined || keyFile === undefined) return undefined;
-  const mistake = tlsMistake({ certFile, keyFile });
-  return mistake === undefined ? { certFile, keyFile } : read.mistake(mistake);
-}
-
-/** Says what is wrong with certificate and key; the server's own TLS library only reports that it failed. */
-function tlsMistake({ certFile, keyFile }: NonNullable<Config['http']['tls']>): string | undefined {
-  let mistake = `TLS_CERT_FILE: ${certFile}: is not a PEM certificate`;
-  try {
-    const certificate = new X509Certificate(readFileSync(certFile));
-    mistake = `TLS_KEY_FILE: ${keyFile}: is not a PEM private key without a passphrase`;
-    const key = createPrivateKey(readFileSync(keyFile));
-    return certificate.checkPrivateKey(key)
-      ? undefined
-      : `TLS_KEY_FILE: ${keyFile}: is not the key of the certificate ${certFile}`;
-  } catch {
-    return mistake;
+  if (read.isSet('TLS_CLIENT_CA_FILE') && !read.isSet('TLS_CERT_FILE')) {
+    read.mistake('TLS_CLIENT_CA_FILE is set, but TLS_CERT_FILE is not: without TLS there are no client certificates');
   }
+  if (certFile === undefined || keyFile === undefined) return undefined;
+  const files = { certFile, keyFile, clientCaFile };
+  const { mistake, warning } = checkTls(files);
+  if (warning !== undefined) read.warnings.push(warning);
+  return mistake === undefined ? files : read.mistake(mistake);
 }
 
 function readStore(read: Reader): Config['models']['store'] {
@@ -260,14 +305,7 @@ function checkTogether({ access, http, models, scoring }: Config, read: Reader):
     read.mistake(`CHALLENGER_VERSION is ${challenger.version}, the same as MODEL_VERSION`);
   if (challenger !== undefined && challenger.share === 0)
     read.warnings.push(`the challenger ${challenger.version} scores no requests: CHALLENGER_SHARE is 0`);
-  for (const { id, digest } of access.adminApiKeys) {
-    const same = access.apiKeys.find((key) => key.digest.equals(digest));
-    if (same !== undefined)
-      read.mistake(
-        `ADMIN_API_KEYS: the key of ${JSON.stringify(id)} is also the key of ${JSON.stringify(same.id)} in API_KEYS: ` +
-          'administration needs a different key',
-      );
-  }
+  checkKeysDiffer(access, read);
   if (access.metricsAuth && access.apiKeys.length + access.adminApiKeys.length === 0)
     read.mistake('METRICS_AUTH is 1, but neither API_KEYS nor ADMIN_API_KEYS is set: nobody could read the metrics');
   if (scoring.workers < http.acceptors)
@@ -281,6 +319,33 @@ function checkTogether({ access, http, models, scoring }: Config, read: Reader):
         'batches larger than the queue are always refused',
     );
   }
+}
+
+function checkKeysDiffer(access: AccessKeys, read: Reader): void {
+  for (const { id, digest } of access.adminApiKeys) {
+    const same = access.apiKeys.find((key) => key.digest.equals(digest));
+    if (same !== undefined)
+      read.mistake(
+        `ADMIN_API_KEYS: the key of ${JSON.stringify(id)} is also the key of ${JSON.stringify(same.id)} in API_KEYS: ` +
+          'administration needs a different key',
+      );
+  }
+}
+
+/**
+ * Reads the keys again that come from files (API_KEYS_FILE, ADMIN_API_KEYS_FILE).
+ * @returns all keys that hold from here on
+ * @throws LightscoreError CONFIG_INVALID, one line for each mistake
+ */
+export function rereadKeys({ apiKeys, adminApiKeys, apiKeysFile, adminApiKeysFile }: Config['access']): AccessKeys {
+  const read = new Reader({ API_KEYS_FILE: apiKeysFile, ADMIN_API_KEYS_FILE: adminApiKeysFile });
+  const keys: AccessKeys = {
+    apiKeys: apiKeysFile === undefined ? apiKeys : read.keys('API_KEYS', 'API_KEYS_FILE'),
+    adminApiKeys: adminApiKeysFile === undefined ? adminApiKeys : read.keys('ADMIN_API_KEYS', 'ADMIN_API_KEYS_FILE'),
+  };
+  checkKeysDiffer(keys, read);
+  if (read.mistakes.length > 0) throw new LightscoreError('CONFIG_INVALID', read.mistakes.join('\n'));
+  return keys;
 }
 
 function deepFreeze<T extends object>(value: T): T {

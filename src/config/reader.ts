@@ -160,11 +160,23 @@ export class Reader {
     }
   }
 
-  /** `id:key` or `id:sha256:HEX`, separated by commas. Ids and keys must be unique. */
-  keys(name: Variable): readonly ApiKey[] {
+  /**
+   * `id:key` or `id:sha256:HEX`, separated by commas; from a file also by line ends, and without lines that begin with
+   * "#". Ids and keys must be unique.
+   */
+  keys(name: Variable, fileName: Variable): readonly ApiKey[] {
+    const file = this.existingFile(fileName);
+    if (file === undefined) return this.#keyList(name, (this.text(name) ?? '').split(','));
+    if (this.isSet(name)) this.mistake(`${name} and ${fileName} are both set: the keys have one source`);
+    const keys = this.#keyList(fileName, entriesOf(readFileSync(file, 'utf8')));
+    // Without a key nothing would be asked of anybody.
+    if (keys.length === 0 && this.mistakes.length === 0) this.mistake(`${fileName}: ${file}: holds no key`);
+    return keys;
+  }
+
+  #keyList(name: Variable, list: readonly string[]): readonly ApiKey[] {
     const keys: ApiKey[] = [];
-    const entries = (this.text(name) ?? '').split(',').map((entry) => entry.trim());
-    for (const [index, entry] of entries.entries()) {
+    for (const [index, entry] of list.map((each) => each.trim()).entries()) {
       if (entry === '') continue;
       const key = this.#key(name, { entry, position: index + 1 });
       if (key === undefined) continue;
@@ -175,6 +187,18 @@ export class Reader {
       keys.push(key);
     }
     return keys;
+  }
+
+  /** Origins as browsers send them, `https://host[:port]`, or `*`; separated by commas. */
+  origins(name: Variable): readonly string[] {
+    const origins = (this.text(name) ?? '').split(',').map((each) => each.trim());
+    return origins.filter((origin) => {
+      if (origin === '' || origin === '*' || (URL.canParse(origin) && new URL(origin).origin === origin)) {
+        return origin !== '';
+      }
+      this.mistake(`${name} must hold origins such as https://app.example.com, or *, not ${quote(origin)}`);
+      return false;
+    });
   }
 
   #key(name: Variable, { entry, position }: { entry: string; position: number }): ApiKey | undefined {
@@ -211,4 +235,10 @@ function unreadable(path: string): string | undefined {
   } catch {
     return 'cannot be read';
   }
+}
+
+/** The entries of a file of keys. */
+function entriesOf(text: string): string[] {
+  const lines = text.split(/\r?\n/).filter((line) => !line.trimStart().startsWith('#'));
+  return lines.flatMap((line) => line.split(','));
 }

@@ -19,6 +19,13 @@ interface ProblemKind {
 
 export const PROBLEMS = {
   MALFORMED_JSON: { status: 400, title: 'Malformed JSON', detail: 'The body is not valid JSON.' },
+  BAD_FRAMING: {
+    status: 400,
+    title: 'Ambiguous framing',
+    detail:
+      'The only transfer coding this server takes is chunked, alone: where another ends, nobody else might agree.',
+    closesConnection: true,
+  },
   INVALID_BODY: { status: 400, title: 'Invalid body', detail: 'The body does not match the schema of this route.' },
   INVALID_QUERY: {
     status: 400,
@@ -97,6 +104,17 @@ export const PROBLEMS = {
     title: 'Not JSON',
     detail: 'Send the body with Content-Type: application/json.',
   },
+  EXPECTATION_FAILED: {
+    status: 417,
+    title: 'Expectation failed',
+    detail: 'The only expectation this server knows is 100-continue.',
+    closesConnection: true,
+  },
+  UNSUPPORTED_ENCODING: {
+    status: 415,
+    title: 'Unsupported content coding',
+    detail: 'Send the body as it is, or with Content-Encoding: gzip, deflate or br.',
+  },
   MODEL_REFUSED: {
     status: 422,
     title: 'Version refused',
@@ -151,6 +169,7 @@ const REASONS: Readonly<Record<number, string>> = {
   409: 'Conflict',
   413: 'Content Too Large',
   415: 'Unsupported Media Type',
+  417: 'Expectation Failed',
   422: 'Unprocessable Entity',
   429: 'Too Many Requests',
   500: 'Internal Server Error',
@@ -162,6 +181,8 @@ export interface ProblemOptions {
   /** What is wrong with this request; the problem's default if absent. */
   readonly detail?: string;
   readonly requestId?: string;
+  /** Of the request's `traceparent`. */
+  readonly traceId?: string;
   readonly errors?: readonly BodyError[];
   /** `Retry-After`, in whole seconds; the problem's default if absent. */
   readonly retryAfterSeconds?: number;
@@ -199,6 +220,7 @@ export function problemDetails(code: ProblemCode, options: ProblemOptions = {}):
     status: kind.status,
     detail: options.detail ?? kind.detail,
     ...(options.requestId !== undefined && { request_id: options.requestId }),
+    ...(options.traceId !== undefined && { trace_id: options.traceId }),
     ...(options.errors !== undefined && options.errors.length > 0 && { errors: options.errors }),
   };
 }
@@ -212,6 +234,7 @@ export function problem(code: ProblemCode, options: ProblemOptions = {}): Proble
   ];
   const retryAfter = options.retryAfterSeconds ?? kind.retryAfterSeconds;
   if (retryAfter !== undefined) headers.push(['Retry-After', String(retryAfter)]);
+  if (code === 'UNSUPPORTED_ENCODING') headers.push(['Accept-Encoding', 'gzip, deflate, br']);
   if (options.allow) headers.push(['Allow', options.allow.join(', ')]);
   // RFC 6750, section 3: there is no error code if the request has no credentials.
   if (kind.status === 401)

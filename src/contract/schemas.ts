@@ -79,6 +79,8 @@ export interface ProblemDetails {
   readonly status: number;
   readonly detail: string;
   readonly request_id?: string;
+  /** Of the request's `traceparent`: 32 hexadecimal digits. */
+  readonly trace_id?: string;
   readonly errors?: readonly BodyError[];
 }
 
@@ -207,6 +209,7 @@ export const problemSchema = {
     status: { type: 'integer', minimum: 400, maximum: 599 },
     detail: text('What is wrong with this request.'),
     request_id: text('The request_id of the request if it could be read, or one that the server created.'),
+    trace_id: text('The trace id of the traceparent header, if the request has one.'),
     errors: {
       type: 'array',
       description: 'The invalid parts of the body.',

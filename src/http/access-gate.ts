@@ -1,9 +1,9 @@
 /** Applies access control to HTTP requests: reads key and address from a request, and answers it if it is refused. */
-import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import type { AccessControl } from '../access/access-control.js';
-import { addressFromBytes, clientAddress } from '../access/client-address.js';
+import { clientAddress } from '../access/client-address.js';
 import { presentedKey } from '../access/keys.js';
 import type { Exchange } from './exchange.js';
+import type { RequestHead } from './request-head.js';
 
 export class AccessGate {
   readonly #control: AccessControl;
@@ -16,22 +16,22 @@ export class AccessGate {
   }
 
   /**
-   * Refuses a scoring request that has no valid key or exceeds the rate limit. Call while `req` is valid.
+   * Refuses a scoring request that has no valid key or exceeds the rate limit. Call while the handler runs.
    * @returns whether it was refused
    */
-  refuseScoring(exchange: Exchange, req: HttpRequest, res: HttpResponse): boolean {
+  refuseScoring(exchange: Exchange, head: RequestHead): boolean {
     const control = this.#control;
     if (control.isOpen) return false;
-    const presented = control.requiresKey ? keyOf(req) : '';
-    const refusal = control.scoring(presented, () => this.address(req, res));
+    const presented = control.requiresKey ? keyOf(head) : '';
+    const refusal = control.scoring(presented, () => this.address(exchange, head));
     if (refusal === undefined) return false;
     exchange.refuse(refusal.code, refusal.options);
     return true;
   }
 
   /** Returns the id of the request's admin key; if it has no valid one, refuses the request and returns undefined. */
-  identifyAdmin(exchange: Exchange, req: HttpRequest, res: HttpResponse): string | undefined {
-    const found = this.#control.admin(keyOf(req), () => this.address(req, res));
+  identifyAdmin(exchange: Exchange, head: RequestHead): string | undefined {
+    const found = this.#control.admin(keyOf(head), () => this.address(exchange, head));
     if (typeof found === 'string') return found;
     exchange.refuse(found.code, found.options);
     return undefined;
@@ -41,25 +41,20 @@ export class AccessGate {
    * Refuses a request that has neither a valid scoring key nor a valid admin key.
    * @returns whether it was refused
    */
-  refuseWithoutKey(exchange: Exchange, req: HttpRequest): boolean {
-    const refusal = this.#control.anyKey(keyOf(req));
+  refuseWithoutKey(exchange: Exchange, head: RequestHead): boolean {
+    const refusal = this.#control.anyKey(keyOf(head));
     if (refusal === undefined) return false;
     exchange.refuse(refusal.code, refusal.options);
     return true;
   }
 
-  /** The address of the client. Call while `req` is valid. */
-  address(req: HttpRequest, res: HttpResponse): string {
-    const socket = addressFromBytes(new Uint8Array(res.getRemoteAddress()));
-    if (this.#proxies === 0) return socket;
-    const forwarded: string[] = [];
-    req.forEach((name, value) => {
-      if (name === 'x-forwarded-for') forwarded.push(value);
-    });
-    return clientAddress(socket, forwarded.join(), this.#proxies);
+  /** The address of the client. Call while the handler runs. */
+  address(exchange: Exchange, head: RequestHead): string {
+    const socket = exchange.remoteAddress;
+    return this.#proxies === 0 ? socket : clientAddress(socket, head.list('x-forwarded-for'), this.#proxies);
   }
 }
 
-function keyOf(req: HttpRequest): string {
-  return presentedKey(req.getHeader('x-api-key'), req.getHeader('authorization'));
+function keyOf(head: RequestHead): string {
+  return presentedKey(head.header('x-api-key'), head.header('authorization'));
 }

@@ -1,13 +1,14 @@
-/** Reads request bodies from uWebSockets.js, with limits on their size and duration. */
+/** Reads request bodies, with limits on their size and duration. */
 import { isUtf8 } from 'node:buffer';
-import type { HttpResponse } from 'uWebSockets.js';
 import { OwnQuota, type Quota } from '../scoring/quota.js';
+import { type Coding, codingOf, inflateBody } from './compression.js';
 import type { Exchange } from './exchange.js';
+import type { RequestHead } from './request-head.js';
 import type { ProblemCode } from '../contract/problem.js';
 
-/** Time limit from the headers to the last byte of the body. uWebSockets.js itself closes idle sockets after 10 s. */
-const BODY_TIMEOUT_MS = 8000;
+/** How often incomplete bodies are checked, at most; and how often within the time-out. */
 const SWEEP_MS = 500;
+const SWEEPS_PER_TIMEOUT = 8;
 /**
  * How much of a body beyond its limit is read and discarded. Closing a socket with unread bytes resets it, and a client
  * that is still sending may never see its answer.
@@ -15,6 +16,14 @@ const SWEEP_MS = 500;
 const MAX_DISCARDED_BYTES = 16 * 2 ** 20;
 /** Limit on the bytes of all incomplete bodies; past it, requests are refused with 503. */
 export const MAX_PARTIAL_BYTES = 256 * 2 ** 20;
+
+/** Why there is no body. */
+export interface BodyRefusal {
+  readonly code: ProblemCode;
+  readonly detail?: string;
+  /** The rest of the body, if any, is read and discarded, so the connection can be kept. */
+  readonly keepsConnection: boolean;
+}
 
 /** Receives the whole body, or the reason why there is none: one of them, once, unless the exchange finishes before. */
 export interface BodyHandler {
@@ -25,13 +34,19 @@ export interface BodyHandler {
    */
   onBytes(bytes: Uint8Array): boolean;
   onBody(text: string): void;
-  /** @param keepsConnection the rest of the body, if any, is read and discarded, so the connection can be kept */
-  onBodyRefused(code: ProblemCode, keepsConnection: boolean): void;
+  onBodyRefused(refusal: BodyRefusal): void;
+}
+
+export interface BodyLimits {
+  /** Of a body, and of what a compressed one holds. */
+  readonly maxBodyBytes: number;
+  readonly bodyTimeoutMs: number;
+  readonly bodyMinBytesPerSecond: number;
 }
 
 /** Reads all bodies of one acceptor, with one timer for all of them. */
 export class BodyReader {
-  readonly #maxBytes: number;
+  readonly #limits: BodyLimits;
   readonly #partialBytes: Quota;
   /** Incomplete bodies from earlier turns of the event loop, in order of arrival. */
   readonly #pending = new Set<IncomingBody>();
@@ -40,33 +55,28 @@ export class BodyReader {
   #sweeper: NodeJS.Timeout | undefined;
 
   /** @param partialBytes limits the incomplete bodies of this reader, or of several readers together */
-  constructor(maxBytes: number, partialBytes: Quota = new OwnQuota(MAX_PARTIAL_BYTES)) {
-    this.#maxBytes = maxBytes;
+  constructor(limits: BodyLimits, partialBytes: Quota = new OwnQuota(MAX_PARTIAL_BYTES)) {
+    this.#limits = limits;
     this.#partialBytes = partialBytes;
   }
 
-  /** Counts `bytes` more that a body holds; returns false if the limit on all bodies does not allow them. */
-  hold(bytes: number): boolean {
-    return this.#partialBytes.take(bytes);
-  }
-
-  release(bytes: number): void {
-    this.#partialBytes.give(bytes);
-  }
-
-  /**
-   * Reads one body.
-   * @param exchange reading stops when it finishes
-   * @param declaredBytes the value of Content-Length; NaN without one
-   */
-  read(res: HttpResponse, exchange: Exchange, declaredBytes: number, handler: BodyHandler): void {
-    if (declaredBytes > this.#maxBytes) {
-      // After the answer, uWebSockets.js itself reads and discards a body of declared length.
-      handler.onBodyRefused('BODY_TOO_LARGE', declaredBytes <= this.#maxBytes + MAX_DISCARDED_BYTES);
+  /** Reads one body; reading stops when the exchange finishes. Call while the handler runs. */
+  read(exchange: Exchange, head: RequestHead, handler: BodyHandler): void {
+    const { maxBodyBytes } = this.#limits;
+    const { contentLength } = head;
+    // What was declared a transport reads by itself, when the answer is out.
+    const keepsConnection = !(contentLength > maxBodyBytes + MAX_DISCARDED_BYTES);
+    if (contentLength > maxBodyBytes) {
+      handler.onBodyRefused({ code: 'BODY_TOO_LARGE', detail: tooLarge(maxBodyBytes), keepsConnection });
       return;
     }
-    const body = new IncomingBody(this, this.#maxBytes, exchange, handler);
-    res.onData((chunk, isLast) => body.take(chunk, isLast));
+    const coding = codingOf(head.header('content-encoding'));
+    if (coding === undefined) {
+      handler.onBodyRefused({ code: 'UNSUPPORTED_ENCODING', keepsConnection });
+      return;
+    }
+    const body = new IncomingBody(this.#limits, this.#partialBytes, exchange, { coding, handler });
+    exchange.onData((chunk, isLast) => body.take(chunk, isLast));
     if (this.#thisTurn.push(body) === 1) setImmediate(() => this.#keepPending());
   }
 
@@ -76,20 +86,22 @@ export class BodyReader {
   }
 
   #keepPending(): void {
-    const bodies = this.#thisTurn;
+    const begun = this.#thisTurn;
     this.#thisTurn = [];
-    for (const body of bodies) if (!body.done) this.#pending.add(body);
-    if (this.#pending.size > 0) this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS);
+    for (const body of begun) if (!body.done) this.#pending.add(body);
+    if (this.#pending.size === 0) return;
+    const interval = Math.min(SWEEP_MS, Math.ceil(this.#limits.bodyTimeoutMs / SWEEPS_PER_TIMEOUT));
+    this.#sweeper ??= setInterval(() => this.#sweep(), interval);
   }
 
   #sweep(): void {
-    const startLimit = performance.now() - BODY_TIMEOUT_MS;
+    const now = performance.now();
     for (const body of this.#pending) {
       if (body.done) {
         this.#pending.delete(body);
-        // The client may have disconnected, which leaves chunks behind.
+        // The client may have left.
         body.drop();
-      } else if (body.started <= startLimit) {
+      } else if (body.isTooSlow(now)) {
         this.#pending.delete(body);
         body.refuse(body.isTooLarge ? 'BODY_TOO_LARGE' : 'BODY_TIMEOUT');
       }
@@ -98,53 +110,80 @@ export class BodyReader {
   }
 }
 
+function tooLarge(maxBytes: number): string {
+  return `The body is larger than ${maxBytes} bytes.`;
+}
+
 class IncomingBody {
-  readonly started = performance.now();
-  readonly #reader: BodyReader;
-  readonly #maxBytes: number;
+  readonly #limits: BodyLimits;
+  readonly #partialBytes: Quota;
   readonly #exchange: Exchange;
+  readonly #coding: Coding | 'identity';
   readonly #handler: BodyHandler;
+  readonly #started = performance.now();
+  /** When a look last found new bytes, and how many there were. */
+  #progressed = this.#started;
+  #seenBytes = 0;
   #finished = false;
   #chunks: Buffer[] | undefined;
   #bytes = 0;
-  /** Bytes in `#chunks`. */
+  /** Bytes of the chunks that are kept. */
   #held = 0;
 
-  constructor(reader: BodyReader, maxBytes: number, exchange: Exchange, handler: BodyHandler) {
-    this.#reader = reader;
-    this.#maxBytes = maxBytes;
+  constructor(
+    limits: BodyLimits,
+    partialBytes: Quota,
+    exchange: Exchange,
+    { coding, handler }: { readonly coding: Coding | 'identity'; readonly handler: BodyHandler },
+  ) {
+    this.#limits = limits;
+    this.#partialBytes = partialBytes;
     this.#exchange = exchange;
+    this.#coding = coding;
     this.#handler = handler;
   }
 
   get isTooLarge(): boolean {
-    return this.#bytes > this.#maxBytes;
+    return this.#bytes > this.#limits.maxBodyBytes;
   }
 
   get done(): boolean {
     return this.#finished || this.#exchange.finished;
   }
 
-  take(chunk: ArrayBuffer, isLast: boolean): void {
+  /** Whether nothing has come for too long, or too little in all. @param now performance.now() milliseconds */
+  isTooSlow(now: number): boolean {
+    const { bodyTimeoutMs, bodyMinBytesPerSecond } = this.#limits;
+    if (this.#bytes > this.#seenBytes) {
+      this.#seenBytes = this.#bytes;
+      this.#progressed = now;
+    }
+    const elapsed = now - this.#started;
+    if (now - this.#progressed >= bodyTimeoutMs) return true;
+    return elapsed >= bodyTimeoutMs && this.#bytes * 1000 < bodyMinBytesPerSecond * elapsed;
+  }
+
+  take(chunk: Uint8Array, isLast: boolean): void {
     if (this.done) return;
     this.#bytes += chunk.byteLength;
+    const { maxBodyBytes } = this.#limits;
     if (this.isTooLarge) {
       this.drop();
-      if (isLast || this.#bytes > this.#maxBytes + MAX_DISCARDED_BYTES) this.refuse('BODY_TOO_LARGE', isLast);
+      if (isLast || this.#bytes > maxBodyBytes + MAX_DISCARDED_BYTES) this.refuse('BODY_TOO_LARGE', isLast);
       return;
     }
     if (isLast && this.#chunks === undefined) {
-      this.#finish(Buffer.from(chunk));
+      this.#finish(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
       return;
     }
-    if (!this.#reader.hold(chunk.byteLength)) {
+    if (!this.#partialBytes.take(chunk.byteLength)) {
       this.refuse('OVERLOADED');
       return;
     }
     this.#held += chunk.byteLength;
     this.#chunks ??= [];
-    // uWebSockets.js reuses the chunk's memory after this returns, so it is copied.
-    this.#chunks.push(Buffer.from(new Uint8Array(chunk)));
+    // The transport takes the chunk's memory back when this returns.
+    this.#chunks.push(Buffer.from(chunk));
     if (isLast) this.#finish(Buffer.concat(this.#chunks));
   }
 
@@ -152,30 +191,45 @@ class IncomingBody {
     if (this.done) return;
     this.#finished = true;
     this.drop();
-    this.#handler.onBodyRefused(code, keepsConnection);
+    const detail = code === 'BODY_TOO_LARGE' ? tooLarge(this.#limits.maxBodyBytes) : undefined;
+    this.#handler.onBodyRefused({ code, keepsConnection, ...(detail !== undefined && { detail }) });
   }
 
-  /** Releases the chunks. */
+  /** Lets the chunks go. */
   drop(): void {
     this.#chunks = undefined;
-    if (this.#held > 0) this.#reader.release(this.#held);
+    if (this.#held > 0) this.#partialBytes.give(this.#held);
     this.#held = 0;
   }
 
+  /** The body is whole. @param bytes gone when this returns */
   #finish(bytes: Buffer): void {
-    if (this.#handler.onBytes(bytes)) {
-      this.#finished = true;
+    this.#finished = true;
+    const coding = this.#coding;
+    if (coding === 'identity') {
+      this.#deliver(bytes);
       this.drop();
       return;
     }
+    inflateBody(coding, Buffer.from(bytes), this.#limits.maxBodyBytes, (inflated) => {
+      this.drop();
+      if (this.#exchange.finished) return;
+      if ('bytes' in inflated) this.#deliver(inflated.bytes);
+      else if (inflated.refused === 'damaged') this.#refuseWhole('MALFORMED_JSON', `The body is not valid ${coding}.`);
+      else this.#refuseWhole('BODY_TOO_LARGE', tooLarge(this.#limits.maxBodyBytes));
+    });
+  }
+
+  #deliver(bytes: Buffer): void {
+    if (this.#handler.onBytes(bytes)) return;
     const text = bytes.toString('utf8');
-    // Decoding replaces invalid UTF-8 by U+FFFD. Without one the text is valid; with one, the client may have sent it.
-    if (text.includes('\uFFFD') && !isUtf8(bytes)) {
-      this.refuse('MALFORMED_JSON');
-      return;
-    }
-    this.#finished = true;
-    this.drop();
-    this.#handler.onBody(text);
+    // Decoding replaces what is not UTF-8 by U+FFFD; only then is it worth asking whether the client sent it so.
+    if (text.includes('\uFFFD') && !isUtf8(bytes)) this.#refuseWhole('MALFORMED_JSON', 'The body is not UTF-8 text.');
+    else this.#handler.onBody(text);
+  }
+
+  /** Refuses a body of which every byte has come. */
+  #refuseWhole(code: ProblemCode, detail: string): void {
+    this.#handler.onBodyRefused({ code, detail, keepsConnection: true });
   }
 }

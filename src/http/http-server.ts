@@ -1,80 +1,52 @@
-/**
- * One uWebSockets.js server: its listening socket, its connections, and the dispatch of requests to routes. It defines
- * no routes and has no global state, so a process can run several.
- */
-import uWS from 'uWebSockets.js';
-import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.js';
+/** A server of HTTP requests over one transport: what holds for every request, its counts, and draining. */
 import type { Config } from '../config/config.js';
-import type { ProblemCode } from '../contract/problem.js';
-import { LightscoreError } from '../errors.js';
-import { Exchange, type ExchangeHost } from './exchange.js';
-import type { Route } from './route.js';
+import type { Quota } from '../scoring/quota.js';
+import type { Exchange, RefusedRequest } from './exchange.js';
+import { CorsPolicy } from './cors.js';
+import { headFault } from './head-fault.js';
+import type { RequestHead } from './request-head.js';
+import { type MarkOptions, marksOf } from './request-marks.js';
+import type { Handler, Method, Route } from './route.js';
+import type { Transport, TransportHost } from './transport.js';
 
-// The declared types of uWebSockets.js lack these options and this form of `listen`.
-const LISTEN_SHARED = 0;
-const LISTEN_EXCLUSIVE = 1;
-interface ListeningApp {
-  listen(host: string, port: number, options: number, done: (socket: us_listen_socket | false) => void): void;
-}
-
-interface ListenOptions {
-  readonly host: string;
-  readonly port: number;
-  readonly sharing: typeof LISTEN_SHARED | typeof LISTEN_EXCLUSIVE;
-}
-
-/** @throws LightscoreError CONFIG_INVALID if the port cannot be opened */
-async function listenOn(app: TemplatedApp, { host, port, sharing }: ListenOptions): Promise<us_listen_socket> {
-  const socket = await new Promise<us_listen_socket | false>((resolve) => {
-    (app as unknown as ListeningApp).listen(host, port, sharing, resolve);
-  });
-  if (socket !== false) return socket;
-  const why = 'another process may be using the port, or the address does not belong to this machine';
-  throw new LightscoreError('CONFIG_INVALID', `cannot listen on ${host} port ${port}: ${why}`);
-}
-
-/**
- * Checks that no other process listens on a port that acceptors are about to share: they would not notice one that
- * shares it too.
- * @returns the port; a free one for 0
- * @throws LightscoreError CONFIG_INVALID if the port is in use or the address is not this machine's
- */
-export async function probePort(host: string, port: number): Promise<number> {
-  const socket = await listenOn(uWS.App(), { host, port, sharing: LISTEN_EXCLUSIVE });
-  const found = uWS.us_socket_local_port(socket);
-  uWS.us_listen_socket_close(socket);
-  return found;
-}
-
-/** Receives every answer and every failure, to count and to log them. */
+/** Counts what happens, and reports what could not be answered. */
 export interface RequestObserver {
   answered(route: string, status: number): void;
-  refused(code: ProblemCode): void;
-  /** A request failed because of an internal error. */
+  refused(refusal: RefusedRequest): void;
+  /** A request could not be answered, for a fault of the server's own. */
   failed(error: unknown, route: string, requestId: string): void;
+  connectionOpened(): void;
+  connectionClosed(): void;
+  /** MAX_CONNECTIONS are open. */
+  connectionRefused(): void;
+  /** The parser refused what came on a connection. */
+  malformed(reason: string, address: string): void;
 }
 
-const APP_METHODS = { GET: 'get', HEAD: 'head', POST: 'post', PUT: 'put', DELETE: 'del' } as const;
-
-export class HttpServer implements ExchangeHost {
-  readonly #app: TemplatedApp;
+export class HttpServer implements TransportHost {
+  readonly #transport: Transport;
   readonly #config: Config['http'];
   readonly #observer: RequestObserver;
-  #socket: us_listen_socket | undefined;
+  readonly #connectionQuota: Quota;
+  readonly #cors: CorsPolicy;
+  readonly #markOptions: MarkOptions;
+  readonly #methods = new Map<string, readonly Method[]>();
   #port = 0;
   #draining = false;
   #inFlight = 0;
   #whenIdle: (() => void) | undefined;
 
-  constructor(config: Config['http'], observer: RequestObserver) {
-    const { tls } = config;
+  /** @param connections limits those of this server, or of several together */
+  constructor(transport: Transport, config: Config['http'], connections: Quota, observer: RequestObserver) {
+    this.#transport = transport;
     this.#config = config;
     this.#observer = observer;
-    this.#app =
-      tls === undefined ? uWS.App() : uWS.SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile });
+    this.#connectionQuota = connections;
+    this.#cors = new CorsPolicy(config.corsOrigins);
+    this.#markOptions = { compress: config.compress, trustedProxies: config.trustedProxies, cors: this.#cors };
   }
 
-  /** The port that it listens on, also if the configured one is 0; 0 before `listen`. */
+  /** The port listened on, also where 0 was asked for. */
   get port(): number {
     return this.#port;
   }
@@ -83,48 +55,89 @@ export class HttpServer implements ExchangeHost {
     return this.#draining;
   }
 
-  /** Registers `routes`; everything else is refused. Call once, before `listen`. */
+  /** Answers `routes`, and refuses everything else. Call once, before `listen`. */
   serve(routes: readonly Route[]): void {
-    for (const route of routes) this.#add(route);
-    this.#app.any('/*', (res, req) => this.#open(res, 'other', methodOf(req)).refuse('NOT_FOUND'));
+    for (const { path, methods } of routes) this.#methods.set(path, methods);
+    this.#transport.serve(routes, this);
   }
 
   /**
-   * @param port the configured port by default
-   * @throws LightscoreError CONFIG_INVALID if the port cannot be opened
+   * @param port by default as configured
+   * @throws LightscoreError CONFIG_INVALID where the port cannot be had
    */
   async listen(port = this.#config.port): Promise<void> {
     const { host, acceptors } = this.#config;
-    // If one acceptor shared its port, a second server started by mistake would silently take half of the traffic.
-    const sharing = acceptors > 1 ? LISTEN_SHARED : LISTEN_EXCLUSIVE;
-    const socket = await listenOn(this.#app, { host, port, sharing });
-    this.#socket = socket;
-    this.#port = uWS.us_socket_local_port(socket);
+    this.#port = await this.#transport.listen({ host, port, shared: acceptors > 1 });
   }
 
-  /** From now on each connection is closed after its answer. */
+  /** From now on connections are closed behind their answers. */
   startDraining(): void {
     this.#draining = true;
   }
 
-  /** Stops accepting connections and resolves when every request in flight is answered. */
+  /** Takes no new connections and resolves when every request under way has its answer. */
   async drained(): Promise<void> {
-    this.#stopListening();
+    this.#transport.stopListening();
     if (this.#inFlight > 0) await new Promise<void>((resolve) => (this.#whenIdle = resolve));
+  }
+
+  /** As `Transport.reloadTls`. */
+  reloadTls(): boolean {
+    return this.#transport.reloadTls();
   }
 
   /** Closes every connection, answered or not. */
   close(): void {
-    this.#stopListening();
-    this.#app.close();
+    this.#transport.close();
+  }
+
+  connected(): boolean {
+    if (!this.#connectionQuota.take(1)) {
+      this.#observer.connectionRefused();
+      return false;
+    }
+    this.#observer.connectionOpened();
+    return true;
+  }
+
+  disconnected(): void {
+    this.#connectionQuota.give(1);
+    this.#observer.connectionClosed();
+  }
+
+  malformed(reason: string, address: string): void {
+    this.#observer.malformed(reason, address);
+  }
+
+  opened(): void {
+    this.#inFlight++;
+  }
+
+  receive(exchange: Exchange, head: RequestHead, handler: Handler): void {
+    try {
+      exchange.mark(marksOf(exchange, head, this.#markOptions));
+      const fault = headFault(head);
+      if (fault !== undefined) exchange.refuse(fault);
+      else if (!this.#cors.isOff && this.#cors.isPreflight(head)) this.#answerPreflight(exchange, head, handler);
+      else handler(exchange, head);
+    } catch (error) {
+      exchange.fail(error);
+    }
+  }
+
+  /** Tells a browser what a page may send to a route; routes that no page may use are answered as without CORS. */
+  #answerPreflight(exchange: Exchange, head: RequestHead, handler: Handler): void {
+    const methods = this.#methods.get(exchange.route);
+    if (methods === undefined || exchange.route.startsWith('/admin')) handler(exchange, head);
+    else exchange.send('204 No Content', '', this.#cors.preflightHeaders(methods, head));
   }
 
   answered(route: string, status: number): void {
     this.#observer.answered(route, status);
   }
 
-  refused(code: ProblemCode): void {
-    this.#observer.refused(code);
+  refused(refusal: RefusedRequest): void {
+    this.#observer.refused(refusal);
   }
 
   failed(error: unknown, route: string, requestId: string): void {
@@ -135,34 +148,4 @@ export class HttpServer implements ExchangeHost {
     this.#inFlight--;
     if (this.#inFlight === 0) this.#whenIdle?.();
   }
-
-  #stopListening(): void {
-    if (this.#socket !== undefined) uWS.us_listen_socket_close(this.#socket);
-    this.#socket = undefined;
-  }
-
-  #add({ path, methods, handle }: Route): void {
-    for (const method of methods) {
-      this.#app[APP_METHODS[method]](path, (res, req) => {
-        const exchange = this.#open(res, path, method);
-        try {
-          handle(exchange, req, res);
-        } catch (error) {
-          exchange.fail(error);
-        }
-      });
-    }
-    this.#app.any(path, (res, req) =>
-      this.#open(res, path, methodOf(req)).refuse('METHOD_NOT_ALLOWED', { allow: methods }),
-    );
-  }
-
-  #open(res: HttpResponse, route: string, method: string): Exchange {
-    this.#inFlight++;
-    return new Exchange(res, route, this, method === 'HEAD');
-  }
-}
-
-function methodOf(req: HttpRequest): string {
-  return req.getMethod().toUpperCase();
 }

@@ -1,17 +1,17 @@
-/** A route: a path, its methods, and the handler that answers requests to it. */
-import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
+/** A route: a path, the methods it has, and what answers a request to it. */
 import type { Exchange } from './exchange.js';
+import type { RequestHead } from './request-head.js';
 
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
 
 /**
- * Answers one request through `exchange`, now or later. `req` is valid until the handler returns; an exception becomes
+ * Answers one request through `exchange`, now or later. `head` is valid until the handler returns; an exception becomes
  * a 500.
  */
-export type Handler = (exchange: Exchange, req: HttpRequest, res: HttpResponse) => void;
+export type Handler = (exchange: Exchange, head: RequestHead) => void;
 
 export interface Route {
-  /** In the syntax of uWebSockets.js: `/admin/models/:version`. */
+  /** Segments that begin with a colon are open: `/admin/models/:version`. */
   readonly path: string;
   readonly methods: readonly Method[];
   readonly handle: Handler;

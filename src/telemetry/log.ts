@@ -108,20 +108,22 @@ export class PredictionLog {
    * @param modelVersion as quoted JSON
    * @param at when its batch was scored, the same number for all of its rows
    * @param milliseconds a whole number
+   * @param extra further members of the JSON object, each preceded by its comma
    */
-  append(requestId: string, score: number, milliseconds: number, modelVersion: string, at: number): void {
+  append(requestId: string, score: number, milliseconds: number, modelVersion: string, at: number, extra = ''): void {
     if (!this.#isSampled()) return;
     if (at !== this.#batch) this.#begin(at);
     this.#texts +=
       `${this.#head}${requestId},"confidence_score":${score},"inference_time_ms":${milliseconds}` +
-      `,"model_version":${modelVersion}${this.#tail}`;
+      `,"model_version":${modelVersion}${extra}${this.#tail}`;
     this.#count++;
   }
 
   /** The same for a row that the kernel has answered. */
-  appendAnswered(batch: Batch, laneRow: number, milliseconds: number): void {
+  appendAnswered(batch: Batch, laneRow: number, milliseconds: number, extra = ''): void {
     if (this.lines === undefined || !this.#isSampled()) return;
     if (batch.delivered !== this.#batch) this.#begin(batch.delivered);
+    this.lines.carry(extra);
     if (this.lines.isFull(batch)) this.flush();
     this.lines.append(batch, laneRow, milliseconds);
     this.#count++;

@@ -7,6 +7,7 @@ import { Registry } from 'prom-client';
 import type { ProblemCode } from '../contract/problem.js';
 import type { BatchObserver } from '../scoring/batcher.js';
 import type { ShadowObserver } from '../scoring/shadow.js';
+import { ConnectionCounts, type ConnectionReading } from './connection-counts.js';
 import { Distribution, Tally } from './counts.js';
 import { type Labels, PrometheusMetrics } from './prometheus.js';
 
@@ -106,6 +107,7 @@ type ShadowCounts = Pick<ShadowMetrics, 'modelVersion' | 'champion' | 'dropped'>
 /** The counters of an acceptor, as plain data that can be sent between threads. */
 export interface RequestCounts {
   readonly durations: Counted;
+  readonly connections: ConnectionReading;
   readonly batchRows: Counted;
   readonly waits: Counted;
   readonly rejects: readonly (readonly [ProblemCode, number])[];
@@ -138,6 +140,7 @@ export interface ModelReading {
 
 /** Figures that are read at each scrape rather than counted here. */
 export interface Readings {
+  readonly transport: string;
   readonly acceptors: readonly AcceptorReading[];
   readonly acceptorFailures: number;
   readonly waitingRows: number;
@@ -154,6 +157,7 @@ export interface Readings {
 
 export class Metrics implements Omit<BatchObserver, 'delivered' | 'answerFailed'> {
   readonly durations = new Distribution(SECONDS);
+  readonly connections = new ConnectionCounts();
   readonly #rejects = new Tally<ProblemCode>();
   /** Keyed by route, then by status. */
   readonly #answers = new Map<string, Tally<number>>();
@@ -232,6 +236,7 @@ export class Metrics implements Omit<BatchObserver, 'delivered' | 'answerFailed'
   counts(): RequestCounts {
     return {
       durations: this.durations,
+      connections: this.connections.reading,
       batchRows: this.#batchRows,
       waits: this.#waits,
       rejects: this.#rejects.entries,
@@ -247,6 +252,7 @@ export class Metrics implements Omit<BatchObserver, 'delivered' | 'answerFailed'
   showCounts(all: readonly RequestCounts[]): void {
     for (const distribution of [this.durations, this.#batchRows, this.#waits]) distribution.clear();
     for (const tallies of [this.#rejects, ...this.#answers.values()]) tallies.clear();
+    this.connections.clear();
     this.#inlineBatches = 0;
     this.#workerFailures = 0;
     this.#models.clear();
@@ -256,6 +262,7 @@ export class Metrics implements Omit<BatchObserver, 'delivered' | 'answerFailed'
 
   addCounts(counts: RequestCounts): void {
     this.durations.add(counts.durations);
+    this.connections.add(counts.connections);
     this.#batchRows.add(counts.batchRows);
     this.#waits.add(counts.waits);
     for (const [code, count] of counts.rejects) this.#rejects.add(code, count);
@@ -282,7 +289,38 @@ export class Metrics implements Omit<BatchObserver, 'delivered' | 'answerFailed'
     this.#defineModels(metrics, readings);
     this.#defineExperiments(metrics, readings);
     this.#defineProcess(metrics, readings);
+    this.#defineConnections(metrics, readings);
     return metrics.registry;
+  }
+
+  #defineConnections(metrics: PrometheusMetrics, readings: () => Readings): void {
+    metrics.gauge({
+      name: 'lightscore_connections_open',
+      help: 'Connections that are open',
+      read: (report) => report({}, this.connections.reading.open),
+    });
+    metrics.counter({
+      name: 'lightscore_connections_total',
+      help: 'Connections that were opened',
+      read: (report) => report({}, this.connections.reading.opened),
+    });
+    metrics.counter({
+      name: 'lightscore_connections_refused_total',
+      help: 'Connections that were closed at once because MAX_CONNECTIONS were open',
+      read: (report) => report({}, this.connections.reading.refused),
+    });
+    metrics.counter({
+      name: 'lightscore_malformed_requests_total',
+      help: 'Requests that the HTTP parser refused, by reason (TRANSPORT=node; uWebSockets.js does not report them)',
+      labelNames: ['reason'],
+      read: (report) => this.connections.reading.malformed.forEach(([reason, count]) => report({ reason }, count)),
+    });
+    metrics.gauge({
+      name: 'lightscore_transport_info',
+      help: 'The HTTP server in use (TRANSPORT)',
+      labelNames: ['transport'],
+      read: (report) => report({ transport: readings().transport }, 1),
+    });
   }
 
   #definePredictions(metrics: PrometheusMetrics): void {

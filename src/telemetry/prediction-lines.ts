@@ -12,7 +12,7 @@ import type { ScoringPool } from '../scoring/pool.js';
 const LINES_BYTES = 65_536;
 /** Bytes of the text that begins, and of the text that ends, every line of a batch. */
 const BEGIN_BYTES = 256;
-const END_BYTES = 128;
+const END_BYTES = 1024;
 const FIRST_LINE = L.LINES_HEADER_BYTES + BEGIN_BYTES + END_BYTES;
 
 export class PredictionLines {
@@ -24,6 +24,9 @@ export class PredictionLines {
   readonly #header: Uint32Array;
   /** Bytes of the current begin and end texts together. */
   #ends = 0;
+  /** What ends the lines of a batch, and what those of a request carry before it. */
+  #end = '';
+  #extra = '';
 
   constructor({ memory, kernels }: ScoringPool<Regions>) {
     this.#kernel = kernels.text;
@@ -49,7 +52,22 @@ export class PredictionLines {
     header[L.LINES_BEGIN / 4] = this.#address + at;
     header[L.LINES_BEGIN / 4 + 1] = this.#bytes.write(begin, at, BEGIN_BYTES, 'latin1');
     header[L.LINES_END / 4] = this.#address + at + BEGIN_BYTES;
-    header[L.LINES_END / 4 + 1] = this.#bytes.write(end, at + BEGIN_BYTES, END_BYTES, 'latin1');
+    this.#end = end;
+    this.#extra = '';
+    this.#writeEnd();
+  }
+
+  /** Members that the next lines carry, each with its comma in front: UTF-8 of at most 900 bytes. */
+  carry(extra: string): void {
+    if (extra === this.#extra) return;
+    this.#extra = extra;
+    this.#writeEnd();
+  }
+
+  #writeEnd(): void {
+    const header = this.#header;
+    const at = L.LINES_HEADER_BYTES + BEGIN_BYTES;
+    header[L.LINES_END / 4 + 1] = this.#bytes.write(this.#extra + this.#end, at, END_BYTES);
     this.#ends = header[L.LINES_BEGIN / 4 + 1] + header[L.LINES_END / 4 + 1];
   }
 

@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# Proves the Dockerfile without a container engine: carries its steps out in a plain Debian 13 tree, and runs the result as a container
-# would: process 1 of its own namespaces, not root, no capabilities, read-only file system, a network of its own.
+# Proves the Dockerfile without a container engine: carries its steps out in a plain Debian 13 tree, and runs the result
+# as a container would: process 1 of its own namespaces, not root, no capabilities, read-only file system, a network of
+# its own.
 #
 #   sudo test/container/prove.sh                    everything, from nothing: about two minutes, 2 GB below the folder
 #   PROOF=/var/tmp/proof sudo -E test/container/prove.sh   keeps its trees there; the Debian tree is not made again
 #   DEBIAN_MIRROR=... NODE_MAJOR=24                        other than debootstrap's own mirror, and Node 24
 #
 # Needs Linux, root, debootstrap, iproute2, openssl, Node and npm, and this checkout with `npm ci` done.
-# Not proven: that the official Node image is like this tree (Debian 13 minbase, the same Node from npm, user 1000), the layers and
-# metadata of a real engine, its seccomp and AppArmor profiles, and any platform but this machine's.
+# Not proven: that the official Node image is like this tree (Debian 13 minbase, the same Node from npm, user 1000), the
+# layers and metadata of a real engine, its seccomp and AppArmor profiles, and any platform but this machine's.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -40,13 +41,16 @@ if [ ! -e "$base/usr/local/bin/npm" ]; then
     *) echo "prove.sh: no Node for $(uname -m)" >&2; exit 1 ;;
   esac
   mkdir -p "$proof/npm" "$base/usr/local/lib/node_modules"
-  npm install --prefix "$proof/npm" --no-save --no-audit --no-fund --ignore-scripts "node-linux-$arch@$node_major" npm@11 >&2
+  npm install --prefix "$proof/npm" --no-save --no-audit --no-fund --ignore-scripts \
+    "node-linux-$arch@$node_major" npm@11 >&2
   install -m 755 "$proof/npm/node_modules/node-linux-$arch/bin/node" "$base/usr/local/bin/node"
   cp -a "$proof/npm/node_modules/npm" "$base/usr/local/lib/node_modules/npm"
   ln -s ../lib/node_modules/npm/bin/npm-cli.js "$base/usr/local/bin/npm"
   chmod +x "$base/usr/local/lib/node_modules/npm/bin/npm-cli.js"
 fi
-echo "base tree: $(chroot "$base" /bin/sh -c '. /etc/os-release; echo "$PRETTY_NAME, $(ldd --version | head -n 1), Node $(node --version), npm $(npm --version)"')"
+describe='. /etc/os-release
+  echo "$PRETTY_NAME, $(ldd --version | head -n 1), Node $(node --version), npm $(npm --version)"'
+echo "base tree: $(chroot "$base" /bin/sh -c "$describe")"
 
 rm -rf "$proof/stages"
 node "$here/build-image.mjs" "$base" "$proof/stages" >"$proof/image.json"

@@ -33,6 +33,7 @@ const ENVIRONMENT: Environment = {
   REQUEST_TIMEOUT_MS: '20000',
   DRAIN_TIMEOUT_MS: '200',
   ACCEPTORS: process.env['ACCEPTORS'],
+  TRANSPORT: process.env['TRANSPORT'],
 };
 
 const START_MS = 60_000;
@@ -99,6 +100,8 @@ export interface ServerOptions {
   readonly until?: 'ready' | 'listening';
   /** Leaves standard output alone: `logs` stays empty until `readLogs` is called. */
   readonly pauseLogs?: boolean;
+  /** The Node that runs it; by default the one that runs the tests. */
+  readonly node?: string;
 }
 
 function parseLine(line: string): LogLine {
@@ -140,11 +143,11 @@ export class ServerProcess {
   /** Of the `listening` event or the greeting. */
   url = '';
 
-  constructor(env: Environment, pauseLogs: boolean) {
+  constructor(env: Environment, { pauseLogs = false, node = process.execPath }: ServerOptions = {}) {
     const defined = Object.entries({ PATH: process.env['PATH'], ...ENVIRONMENT, ...env }).filter(
       ([, value]) => value !== undefined,
     );
-    this.#child = spawn(process.execPath, [CLI, 'serve'], {
+    this.#child = spawn(node, [CLI, 'serve'], {
       cwd: projectRoot,
       env: Object.fromEntries(defined),
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -338,9 +341,9 @@ export class ServerProcess {
  */
 export async function startServer(
   env: Environment = {},
-  { until = 'ready', pauseLogs = false }: ServerOptions = {},
+  { until = 'ready', ...options }: ServerOptions = {},
 ): Promise<ServerProcess> {
-  const server = new ServerProcess(env, pauseLogs);
+  const server = new ServerProcess(env, options);
   try {
     await server.started(until);
   } catch (error) {
@@ -354,7 +357,7 @@ export async function startServer(
 export async function failingServer(
   env: Environment,
 ): Promise<Exit & { readonly stderr: string; readonly logs: readonly LogLine[] }> {
-  const server = new ServerProcess(env, false);
+  const server = new ServerProcess(env);
   const timer = setTimeout(() => server.signal('SIGKILL'), START_MS);
   const exit = await server.exited;
   clearTimeout(timer);

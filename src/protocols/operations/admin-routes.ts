@@ -2,8 +2,8 @@
  * The admin routes. They check the admin key and read the request; `Administration` carries it out. They exist only if
  * ADMIN_API_KEYS is set.
  */
-import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import type { Exchange } from '../../http/exchange.js';
+import type { RequestHead } from '../../http/request-head.js';
 import type { Method, Route } from '../../http/route.js';
 import type { AdminCall, Administrator } from '../../registry/administration.js';
 import type { RouteContext } from '../context.js';
@@ -24,17 +24,16 @@ export function adminRoutes(context: RouteContext): Route[] {
   return ROUTES.map(({ path, methods }) => ({
     path,
     methods,
-    handle: (exchange, req, res) => receive(context, exchange, req, res),
+    handle: (exchange, head) => receive(context, exchange, head),
   }));
 }
 
-function receive(context: RouteContext, exchange: Exchange, req: HttpRequest, res: HttpResponse): void {
+function receive(context: RouteContext, exchange: Exchange, head: RequestHead): void {
   const { access, administrator, bodies, isDraining } = context;
   const { route } = exchange;
-  const method = req.getMethod().toUpperCase();
-  const length = req.getHeader('content-length');
-  const address = access.address(req, res);
-  const id = access.identifyAdmin(exchange, req, res);
+  const { method } = head;
+  const address = access.address(exchange, head);
+  const id = access.identifyAdmin(exchange, head);
   if (id === undefined) {
     administrator.noteRefused({ method, path: route, address });
     return;
@@ -44,18 +43,18 @@ function receive(context: RouteContext, exchange: Exchange, req: HttpRequest, re
     route,
     address,
     actor: `key:${id}`,
-    path: req.getUrl(),
-    query: req.getQuery() ?? '',
-    version: route.includes(':version') ? (req.getParameter(0) ?? '') : '',
+    path: head.path,
+    query: head.query,
+    version: route.includes(':version') ? head.parameter(0) : '',
     body: undefined,
   };
   // Only PUT /admin/experiment has a body. A draining server refuses it, so the body is not read.
   if (method !== 'PUT' || isDraining()) void answer(administrator, exchange, call);
   else {
-    bodies.read(res, exchange, length === '' ? NaN : Number(length), {
+    bodies.read(exchange, head, {
       onBytes: () => false,
       onBody: (text) => void answer(administrator, exchange, { ...call, body: { text } }),
-      onBodyRefused: (code) => void answer(administrator, exchange, { ...call, body: { refused: code } }),
+      onBodyRefused: ({ code }) => void answer(administrator, exchange, { ...call, body: { refused: code } }),
     });
   }
 }

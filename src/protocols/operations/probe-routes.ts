@@ -22,8 +22,8 @@ export function probeRoutes(context: RouteContext): Route[] {
     {
       path: '/metrics',
       methods: METHODS,
-      handle: (exchange, req) => {
-        if (config.access.metricsAuth && access.refuseWithoutKey(exchange, req)) return;
+      handle: (exchange, head) => {
+        if (config.access.metricsAuth && access.refuseWithoutKey(exchange, head)) return;
         scrape().then(
           (text) => exchange.send('200 OK', text, [['Content-Type', METRICS_CONTENT_TYPE]]),
           (error: unknown) => exchange.fail(error),

@@ -10,7 +10,11 @@ import type { Exchange } from '../../http/exchange.js';
 import type { FeatureOrder } from '../../model/feature-order.js';
 import { DEFAULT_QUERY } from '../../contract/query.js';
 import type { RequestReader } from './request-reader.js';
-import { type CallContext, NOT_FINITE, answerRow } from './score-call.js';
+import { batchLogFields, rowLogFields } from './log-fields.js';
+import { type CallContext, NOT_FINITE, answerRow, idAsJson } from './score-call.js';
+
+/** Request ids that the kernel can write. */
+const KERNEL_ID = /^[\w.:/ -]{1,61}$/;
 
 /** A request of `POST /score`: one row. */
 export class PlainCall implements PendingRequest {
@@ -47,8 +51,18 @@ export class PlainCall implements PendingRequest {
 
   writeRow(row: number, lane: Lane, at: number): void {
     writePlainRow(this.#reader, row, this.#columns, lane, at);
+    if (!this.#reader.putId(row, lane, at)) this.#putOwnId(lane, at);
     this.#lane = lane;
     this.#at = at;
+  }
+
+  /** The body has no request id: X-Request-ID, else a new one. */
+  #putOwnId(lane: Lane, at: number): void {
+    const { requestId } = this.#exchange;
+    if (requestId === undefined) lane.setId(at, randomUUID());
+    else if (KERNEL_ID.test(requestId)) lane.setId(at, requestId);
+    // The kernel cannot write this one, so it leaves the answer to JavaScript.
+    else lane.clearId(at);
   }
 
   scored(_row: number, batch: Batch, laneRow: number): void {
@@ -56,9 +70,10 @@ export class PlainCall implements PendingRequest {
     const context = this.#context;
     const arrived = this.#arrived;
     if (exchange.finished) return;
-    const answer = plainAnswer(context, batch, laneRow, arrived);
+    const id = (): string => batch.lane.idOf(laneRow) || (exchange.requestId ?? '');
+    const answer = plainAnswer(context, batch, laneRow, arrived, rowLogFields(exchange), () => idAsJson(id()));
     if (answer === undefined) {
-      exchange.fail(new RangeError(NOT_FINITE), { detail: NOT_FINITE, requestId: batch.lane.idOf(laneRow) });
+      exchange.fail(new RangeError(NOT_FINITE), { detail: NOT_FINITE, requestId: id() });
       return;
     }
     context.durations.observe((batch.delivered - arrived) / 1000);
@@ -66,10 +81,10 @@ export class PlainCall implements PendingRequest {
   }
 
   failed(reason: 'deadline' | 'worker'): void {
-    const requestId = this.#lane?.idOf(this.#at);
+    const requestId = this.#lane?.idOf(this.#at) ?? '';
     this.#exchange.refuse(
       reason === 'deadline' ? 'DEADLINE_EXCEEDED' : 'INTERNAL',
-      requestId === undefined ? {} : { requestId },
+      requestId === '' ? {} : { requestId },
     );
   }
 }
@@ -85,6 +100,7 @@ export class PlainBatchCall implements PendingRequest {
   readonly #columns: FeatureOrder;
   readonly #arrived: number;
   readonly #answer: BatchAnswer;
+  readonly #logFields: string;
 
   /** The parameters are those of `PlainCall`. */
   constructor(
@@ -102,6 +118,7 @@ export class PlainBatchCall implements PendingRequest {
     this.#columns = columns;
     this.#arrived = arrived;
     this.#answer = new BatchAnswer(rows);
+    this.#logFields = batchLogFields(exchange);
   }
 
   get settled(): boolean {
@@ -110,6 +127,7 @@ export class PlainBatchCall implements PendingRequest {
 
   writeRow(row: number, lane: Lane, at: number): void {
     writePlainRow(this.#reader, row, this.#columns, lane, at);
+    if (!this.#reader.putId(row, lane, at)) lane.setId(at, randomUUID());
   }
 
   scored(row: number, batch: Batch, laneRow: number): void {
@@ -117,7 +135,14 @@ export class PlainBatchCall implements PendingRequest {
     const context = this.#context;
     const arrived = this.#arrived;
     if (exchange.finished) return;
-    const answer = plainAnswer(context, batch, laneRow, arrived);
+    const answer = plainAnswer(
+      context,
+      batch,
+      laneRow,
+      arrived,
+      this.#logFields,
+      () => `"${batch.lane.idOf(laneRow)}"`,
+    );
     if (answer === undefined) {
       const detail = `Item ${row}: ${NOT_FINITE}`;
       exchange.fail(new RangeError(detail), { detail });
@@ -134,30 +159,33 @@ export class PlainBatchCall implements PendingRequest {
   }
 }
 
-/** Copies a row that was just read to row `at` of a lane; a request without an id gets a new one. */
+/** Copies a row that was just read to row `at` of a lane. */
 function writePlainRow(reader: RequestReader, row: number, columns: FeatureOrder, lane: Lane, at: number): void {
   const { rows, features: width } = reader;
   const { features } = lane.plan;
   const from = row * width;
   const to = at * features;
   for (let i = 0; i < features; i++) lane.rows[to + i] = rows[from + (columns === null ? i : columns[i])];
-  if (!reader.putId(row, lane, at)) lane.setId(at, randomUUID());
 }
 
-/** Counts and logs one scored row, and returns its answer; undefined if the score is not finite. */
+/**
+ * Counts and logs one scored row, and returns its answer; undefined if the score is not finite.
+ * @param requestId as JSON, for an answer that the kernel has not written
+ */
 function plainAnswer(
   context: CallContext,
   batch: Batch,
   laneRow: number,
   arrived: number,
+  logFields: string,
+  requestId: () => string,
 ): Uint8Array | string | undefined {
   const { lane } = batch;
   const milliseconds = Math.trunc(batch.delivered - arrived);
   const answer = lane.answer(laneRow, milliseconds);
-  if (answer === undefined)
-    return answerRow(context, batch, laneRow, DEFAULT_QUERY, `"${lane.idOf(laneRow)}"`, arrived);
+  if (answer === undefined) return answerRow(context, batch, laneRow, DEFAULT_QUERY, requestId(), arrived, logFields);
   context.metrics.scored(lane.calibrated[laneRow]);
-  context.predictions.appendAnswered(batch, laneRow, milliseconds);
+  context.predictions.appendAnswered(batch, laneRow, milliseconds, logFields);
   if (context.shadow !== undefined) context.shadow.queue.offer(context.shadow.of, batch, laneRow);
   return answer;
 }

@@ -12,6 +12,7 @@ import type { Exchange } from '../../http/exchange.js';
 import type { FeatureOrder } from '../../model/feature-order.js';
 import type { ScoreQuery } from '../../contract/query.js';
 import type { ScoreRequest } from '../../contract/schemas.js';
+import { batchLogFields, rowLogFields } from './log-fields.js';
 
 /** What calls need of the model that scores them, and of the server. */
 export interface CallContext {
@@ -53,7 +54,7 @@ export class SingleCall implements PendingRequest {
     this.#exchange = exchange;
     this.#context = context;
     this.#row = row;
-    this.#requestId = idAsJson(row.request.request_id);
+    this.#requestId = idAsJson(row.request.request_id ?? exchange.requestId);
   }
 
   get settled(): boolean {
@@ -66,7 +67,15 @@ export class SingleCall implements PendingRequest {
 
   scored(_row: number, batch: Batch, laneRow: number): void {
     if (this.#exchange.finished) return;
-    const answer = answerRow(this.#context, batch, laneRow, this.#row.query, this.#requestId, this.#row.arrived);
+    const answer = answerRow(
+      this.#context,
+      batch,
+      laneRow,
+      this.#row.query,
+      this.#requestId,
+      this.#row.arrived,
+      rowLogFields(this.#exchange),
+    );
     if (answer === undefined) {
       this.#exchange.fail(new RangeError(NOT_FINITE), { detail: NOT_FINITE, ...this.#problemId() });
       return;
@@ -106,6 +115,7 @@ export class BatchCall implements PendingRequest {
   readonly #context: CallContext;
   readonly #rows: BatchRows;
   readonly #requestIds: readonly string[];
+  readonly #logFields: string;
 
   constructor(exchange: Exchange, context: CallContext, rows: BatchRows) {
     this.kind = rows.query.explain === 'shap' ? 'explain' : 'score';
@@ -113,6 +123,7 @@ export class BatchCall implements PendingRequest {
     this.#exchange = exchange;
     this.#context = context;
     this.#rows = rows;
+    this.#logFields = batchLogFields(exchange);
     this.#requestIds = rows.requests.map(({ request_id }) => idAsJson(request_id));
   }
 
@@ -137,6 +148,7 @@ export class BatchCall implements PendingRequest {
       this.#rows.query,
       this.#requestIds[row],
       this.#rows.arrived,
+      this.#logFields,
     );
     if (answer === undefined) {
       const detail = `Item ${this.#rows.positions?.[row] ?? row}: ${NOT_FINITE}`;
@@ -160,7 +172,7 @@ export const NOT_FINITE = 'The score is not a finite number.';
 /** Matches ids of characters that JSON does not escape. */
 const PLAIN = /^[\w.:/ -]*$/;
 
-function idAsJson(id: string | undefined): string {
+export function idAsJson(id: string | undefined): string {
   if (id === undefined) return `"${randomUUID()}"`;
   return PLAIN.test(id) ? `"${id}"` : JSON.stringify(id);
 }
@@ -190,12 +202,13 @@ export function answerRow(
   query: ScoreQuery,
   requestId: string,
   arrived: number,
+  logFields: string,
 ): string | undefined {
   const score = batch.lane.calibrated[laneRow];
   if (!Number.isFinite(score)) return undefined;
   const milliseconds = Math.trunc(batch.delivered - arrived);
   context.metrics.scored(score);
-  context.predictions.append(requestId, score, milliseconds, context.modelVersion, batch.delivered);
+  context.predictions.append(requestId, score, milliseconds, context.modelVersion, batch.delivered, logFields);
   if (context.shadow !== undefined) context.shadow.queue.offer(context.shadow.of, batch, laneRow);
   return context.answers.write(batch, laneRow, query, requestId, milliseconds);
 }

@@ -1,9 +1,8 @@
 /** The routes `POST /score` and `POST /score_batch`: they check headers and query, then read the body. */
-import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
-import type { ProblemCode } from '../../contract/problem.js';
 import { DEFAULT_QUERY, type ScoreQuery, parseScoreQuery } from '../../contract/query.js';
-import type { BodyHandler } from '../../http/body.js';
+import type { BodyHandler, BodyRefusal } from '../../http/body.js';
 import type { Exchange } from '../../http/exchange.js';
+import type { RequestHead } from '../../http/request-head.js';
 import type { Handler, Route } from '../../http/route.js';
 import type { RouteContext } from '../context.js';
 import { BatchRequests } from './batch-requests.js';
@@ -22,25 +21,22 @@ export function scoreRoutes(context: RouteContext): Route[] {
 }
 
 function receiver(context: RouteContext, handler: RequestHandler): Handler {
-  const { access, bodies, config, serving } = context;
-  return (exchange: Exchange, req: HttpRequest, res: HttpResponse): void => {
-    if (access.refuseScoring(exchange, req, res)) return;
-    const contentType = req.getHeader('content-type');
+  const { access, bodies, serving } = context;
+  return (exchange: Exchange, head: RequestHead): void => {
+    if (access.refuseScoring(exchange, head)) return;
+    const contentType = head.header('content-type');
     // A body without a Content-Type is read as JSON, for compatibility with the service that this one replaces.
     if (contentType !== 'application/json' && contentType !== '' && !JSON_TYPE.test(contentType)) {
       exchange.refuse('UNSUPPORTED_MEDIA_TYPE');
       return;
     }
-    // uWebSockets.js returns undefined for a URL without a query, although its types do not say so.
-    const query = parseScoreQuery(req.getQuery() ?? '');
+    const query = parseScoreQuery(head.query);
     if (!('topK' in query)) {
       exchange.refuse('INVALID_QUERY', query);
       return;
     }
-    const key = serving()?.experiment === undefined ? '' : req.getHeader('x-experiment-key');
-    const length = req.getHeader('content-length');
-    const body = new ScoreBody(handler, exchange, { query, key }, config.http.maxBodyBytes);
-    bodies.read(res, exchange, length === '' ? NaN : Number(length), body);
+    const key = serving()?.experiment === undefined ? '' : head.header('x-experiment-key');
+    bodies.read(exchange, head, new ScoreBody(handler, exchange, { query, key }));
   };
 }
 
@@ -56,13 +52,11 @@ class ScoreBody implements BodyHandler {
   readonly #handler: RequestHandler;
   readonly #exchange: Exchange;
   readonly #head: ScoreHead;
-  readonly #maxBytes: number;
 
-  constructor(handler: RequestHandler, exchange: Exchange, head: ScoreHead, maxBytes: number) {
+  constructor(handler: RequestHandler, exchange: Exchange, head: ScoreHead) {
     this.#handler = handler;
     this.#exchange = exchange;
     this.#head = head;
-    this.#maxBytes = maxBytes;
   }
 
   onBytes(bytes: Uint8Array): boolean {
@@ -85,10 +79,7 @@ class ScoreBody implements BodyHandler {
     }
   }
 
-  onBodyRefused(code: ProblemCode, keepsConnection: boolean): void {
-    this.#exchange.refuse(code, {
-      keepsConnection,
-      ...(code === 'BODY_TOO_LARGE' && { detail: `The body is larger than ${this.#maxBytes} bytes.` }),
-    });
+  onBodyRefused({ code, ...options }: BodyRefusal): void {
+    this.#exchange.refuse(code, options);
   }
 }

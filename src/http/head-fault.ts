@@ -1,0 +1,16 @@
+/** What is wrong with a request as its head shows: framing that two servers could read in two ways, expectations. */
+import type { ProblemCode } from '../contract/problem.js';
+import type { RequestHead } from './request-head.js';
+
+/**
+ * Why a request is refused before anything else, with the end of its connection: nobody knows where the next one begins.
+ * A Content-Length together with a Transfer-Encoding is refused by both transports themselves.
+ */
+export function headFault(head: RequestHead): ProblemCode | undefined {
+  if (Number.isNaN(head.contentLength)) {
+    const coding = head.header('transfer-encoding');
+    if (coding !== '' && head.list('transfer-encoding').trim().toLowerCase() !== 'chunked') return 'BAD_FRAMING';
+  }
+  const { expectation } = head;
+  return expectation === '' || expectation.toLowerCase() === '100-continue' ? undefined : 'EXPECTATION_FAILED';
+}
