@@ -31,7 +31,7 @@ test('the demo model is published, activated, and not published twice', async ()
 
   const again = await publish('--to', 's3://fraud-models/live');
   assert.equal(again.code, 1);
-  assert.match(again.stderr, /^lightscore: version v1\.0\.0 is published at .* already, .*\n$/);
+  assert.match(again.stderr, /^lightscore: version v1\.0\.0 is already published at .*, .*\n$/);
 });
 
 test('a version is published with every form of encryption', async () => {

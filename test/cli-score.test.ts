@@ -210,7 +210,7 @@ test('mistakes are one line and exit code 1', async () => {
   await assertFails(
     ['--model', small, '--rows', rowsFile],
     1,
-    /has neither calibrator\.json nor calibrator\.pkl; add --probability or --raw/,
+    /holds no calibrator\.json or calibrator\.pkl; add --probability or --raw/,
   );
   await assertFails(
     ['--model', join(data, 'conformance/multiclass.txt'), '--rows', rowsFile],
@@ -220,7 +220,7 @@ test('mistakes are one line and exit code 1', async () => {
   await assertFails(
     ['--model', join(data, 'conformance/linear_tree.txt'), '--rows', rowsFile, '--contributions'],
     1,
-    /no contributions/,
+    /cannot be explained: TreeSHAP needs/,
   );
   await assertFails(
     ['--model', join(data, 'models'), '--rows', rowsFile],
