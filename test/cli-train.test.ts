@@ -96,9 +96,9 @@ test('what is wrong with the command line is told in one line, before anything i
   }
   for (const [option, value, message] of [
     ['--version', '../v1', /letters, digits and \._\+- after a first letter or digit/],
-    ['--cv', '1', /A whole number from 2 to 100\./],
-    ['--threads', 'all', /A whole number from 1 to 1024\./],
-    ['--max-auc-drop', 'none', /A number, such as 0\.002\./],
+    ['--cv', '1', /must be a whole number from 2 to 100\./],
+    ['--threads', 'all', /must be a whole number from 1 to 1024\./],
+    ['--max-auc-drop', 'none', /must be a number, such as 0\.002\./],
   ] as const) {
     const { code, stderr } = await train(['--version', 'v1', option, value]);
     assert.equal(code, 2, stderr);
