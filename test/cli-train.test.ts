@@ -81,7 +81,11 @@ test('SIGTERM ends a run with one line, and nothing of the version is left', nee
 test('what is wrong with the command line is told in one line, before anything is trained', async () => {
   for (const [args, code, message] of [
     [['--version', 'v1', '--out', 's3://models-bucket/models'], 2, /^--out s3:\/\/models-bucket\/models: must be a fo/],
-    [['--version', 'v1', '--params', 'absent.json'], 2, /^--params absent\.json: cannot be read \(ENOENT\)\n$/],
+    [
+      ['--version', 'v1', '--params', 'absent.json'],
+      2,
+      /^--params absent\.json: cannot be read: no such file or directory\n$/,
+    ],
     [['--version', 'v1', '--params', 'no-json.json'], 2, /^--params no-json\.json: is not JSON\n$/],
     [['--version', 'v1', '--against', 'models/v9'], 1, /there is no version v9\n$/],
   ] as const) {
@@ -91,10 +95,10 @@ test('what is wrong with the command line is told in one line, before anything i
     assert.equal(stdout, '');
   }
   for (const [option, value, message] of [
-    ['--version', '../v1', /Letters, digits and \._\+- after a first letter or digit/],
-    ['--cv', '1', /A whole number from 2 to 100\./],
-    ['--threads', 'all', /A whole number from 1 to 1024\./],
-    ['--max-auc-drop', 'none', /A number, such as 0\.002\./],
+    ['--version', '../v1', /letters, digits and \._\+- after a first letter or digit/],
+    ['--cv', '1', /a whole number from 2 to 100\./],
+    ['--threads', 'all', /a whole number from 1 to 1024\./],
+    ['--max-auc-drop', 'none', /a number, such as 0\.002\./],
   ] as const) {
     const { code, stderr } = await train(['--version', 'v1', option, value]);
     assert.equal(code, 2, stderr);
