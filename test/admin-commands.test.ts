@@ -52,7 +52,7 @@ test('lightscore models says what failed, and what the store names although it w
   await store.point('v1.1.0');
   assert.equal(await run('reload'), 'v1.1.0 is served\n');
   await run('rollback');
-  assert.match(await run('models'), /^v1\.1\.0 is named by the store and held back since the rollback$/m);
+  assert.match(await run('models'), /^the store names v1\.1\.0, which is ignored since the rollback$/m);
   await run('models', 'load', 'v1.1.0');
   assert.match(await run('models', 'activate', 'v1.1.0', '--allow-feature-change'), /^v1\.1\.0 is served/);
   assert.match(await run('models', 'delete', 'v9'), /^1: lightscore: http:\S+: .*v9/);
