@@ -37,6 +37,16 @@ const ROWS: readonly (readonly [string, string])[] = [
     'QUEUE_ROWS, REQUEST_TIMEOUT_MS',
     `rows that may wait for a worker, and for how many ms (${DEFAULTS.QUEUE_ROWS}, ${DEFAULTS.REQUEST_TIMEOUT_MS})`,
   ],
+  ['TRANSPORT', `auto, uws or node: what speaks HTTP (${DEFAULTS.TRANSPORT})`],
+  ['MAX_CONNECTIONS', 'connections open at once (the descriptor limit less 64)'],
+  ['MAX_HEADER_BYTES', `largest head of a request (${DEFAULTS.MAX_HEADER_BYTES})`],
+  ['BODY_TIMEOUT_MS', `milliseconds that a body may come without a byte (${DEFAULTS.BODY_TIMEOUT_MS})`],
+  ['BODY_MIN_BYTES_PER_SECOND', `its least rate after that time (${DEFAULTS.BODY_MIN_BYTES_PER_SECOND})`],
+  ['KEEP_ALIVE_MS', `milliseconds an idle connection is kept, TRANSPORT=node (${DEFAULTS.KEEP_ALIVE_MS})`],
+  ['COMPRESS_RESPONSES', 'compress answers over 1 KiB for clients that accept it (0)'],
+  ['CORS_ORIGINS', 'origins whose pages may call the scoring routes, or * (none)'],
+  ['API_KEYS_FILE, ADMIN_API_KEYS_FILE', 'files of keys, read again on SIGHUP (none)'],
+  ['TLS_CLIENT_CA_FILE', 'authorities of client certificates, TRANSPORT=node (none)'],
   ['DRAIN_TIMEOUT_MS', `milliseconds that SIGTERM waits for accepted requests (${DEFAULTS.DRAIN_TIMEOUT_MS})`],
 ];
 
