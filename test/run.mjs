@@ -1,15 +1,23 @@
-// Runs every compiled test file with node:test: `npm test`, or `npm test -- NAME...` for the files whose path contains
-// a NAME.
+// Runs compiled test files with node:test. `npm test` runs all but those of test/real, `npm run test:real` those; a
+// NAME behind either (`npm test -- NAME...`) takes the files whose path contains it.
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const names = process.argv.slice(2);
+const real = process.argv[2] === '--real';
+const names = process.argv.slice(real ? 3 : 2);
+// The files are named one by one, because `node --test FOLDER` runs every module of a folder called "test", the shared
+// ones too.
 const files = readdirSync(join(root, 'dist/test'), { recursive: true })
   .map((file) => join('dist/test', String(file)))
-  .filter((file) => file.endsWith('.test.js') && (names.length === 0 || names.some((name) => file.includes(name))))
+  .filter(
+    (file) =>
+      file.endsWith('.test.js') &&
+      file.startsWith(join('dist/test/real/')) === real &&
+      (names.length === 0 || names.some((name) => file.includes(name))),
+  )
   .toSorted();
 if (files.length === 0) {
   console.error(`no test file matches ${names.join(' ')}`);
@@ -17,7 +25,7 @@ if (files.length === 0) {
 }
 // Native LightGBM, the oracle, is built once and before everything else: two minutes of compiling beside them would
 // upset the rest. Where it cannot be built, the tests that need it say so, each by name.
-if (names.length === 0) {
+if (!real && names.length === 0) {
   const { openLightGBM } = await import(new URL('../dist/src/native/lightgbm.js', import.meta.url).href);
   await openLightGBM((line) => console.error(line)).catch((error) => {
     if (error.code !== 'NATIVE_UNAVAILABLE') throw error;
@@ -25,7 +33,8 @@ if (names.length === 0) {
   });
 }
 
-// Two files at a time: the machines that run this have few cores, and servers under test need one.
+// Two files at a time: the machines that run this have few cores, and servers under test need one. A file that hangs
+// fails after four minutes, where node:test would wait for ever.
 const run = spawnSync(
   process.execPath,
   ['--test', '--test-concurrency=2', '--test-timeout=240000', '--test-reporter=spec', ...files],
