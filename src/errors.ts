@@ -10,6 +10,7 @@ export const ERRORS = {
   VERSION_NOT_FOUND: { exit: 1, what: 'the store has no such complete version' },
   STORE_UNREACHABLE: { exit: 1, what: 'the artifact store did not answer' },
   MODEL_UNSUPPORTED: { exit: 1, what: 'this model cannot do what was asked' },
+  HTTP_UNAVAILABLE: { exit: 1, what: 'the HTTP server, a native addon, cannot be loaded here' },
   NATIVE_UNAVAILABLE: { exit: 1, what: 'native LightGBM cannot be built or loaded here' },
   NATIVE_FAILED: { exit: 1, what: 'native LightGBM reported an error' },
   DATA_INVALID: { exit: 1, what: 'the data cannot be trained on or scored' },

@@ -7,6 +7,7 @@ import { ownLimits } from './acceptors/limits.js';
 import { AuditTrail } from './audit/trail.js';
 import type { Config } from './config/config.js';
 import { Administration, type Administrator } from './registry/administration.js';
+import { loadUWebSockets } from './http/uws.js';
 import { ModelLoader } from './loading/loader.js';
 import { StoreFollower } from './registry/follower.js';
 import type { ModelVersion } from './registry/model-version.js';
@@ -41,9 +42,11 @@ export class Server {
   readonly #acceptors: Acceptors;
   #draining = false;
 
-  /** @throws LightscoreError CONFIG_INVALID where AUDIT_LOG cannot be continued */
+  /** @throws LightscoreError CONFIG_INVALID where AUDIT_LOG cannot be continued, HTTP_UNAVAILABLE */
   constructor(private readonly config: Config) {
     const { log, scoring } = config;
+    // Before any thread is started: a thread would fail for the same reason, or keep the process from ending.
+    loadUWebSockets();
     this.log = openLog(log.level, log.predictionSample);
     const { logger, predictions } = this.log;
     const metrics = this.#metrics;

@@ -2,13 +2,13 @@
  * One uWebSockets.js server: its listening socket, its connections, and the dispatch of requests to routes. It knows
  * no route itself and holds no global state, so that there can be several.
  */
-import uWS from 'uWebSockets.js';
 import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.js';
 import type { Config } from '../config/config.js';
 import type { ProblemCode } from '../contract/problem.js';
 import { LightscoreError } from '../errors.js';
 import { Exchange, type ExchangeHost } from './exchange.js';
 import type { Route } from './route.js';
+import { loadUWebSockets } from './uws.js';
 
 // uWebSockets.js has these and this form of listen at run time; its types leave them out.
 const LISTEN_SHARED = 0;
@@ -31,9 +31,10 @@ async function listenOn(app: TemplatedApp, host: string, port: number, options: 
  * Makes sure that nobody listens on a port that acceptors are about to share: they would not notice a server that
  * shares it too.
  * @returns the port; a free one where 0 was asked for
- * @throws LightscoreError CONFIG_INVALID where somebody does
+ * @throws LightscoreError CONFIG_INVALID where somebody does, HTTP_UNAVAILABLE
  */
 export async function probePort(host: string, port: number): Promise<number> {
+  const uWS = loadUWebSockets();
   const socket = await listenOn(uWS.App(), host, port, LISTEN_EXCLUSIVE);
   const found = uWS.us_socket_local_port(socket);
   uWS.us_listen_socket_close(socket);
@@ -51,6 +52,7 @@ export interface RequestObserver {
 const APP_METHODS = { GET: 'get', HEAD: 'head', POST: 'post', PUT: 'put', DELETE: 'del' } as const;
 
 export class HttpServer implements ExchangeHost {
+  readonly #uWS: ReturnType<typeof loadUWebSockets>;
   readonly #app: TemplatedApp;
   readonly #config: Config['http'];
   readonly #observer: RequestObserver;
@@ -60,12 +62,16 @@ export class HttpServer implements ExchangeHost {
   #inFlight = 0;
   #whenIdle: (() => void) | undefined;
 
+  /** @throws LightscoreError HTTP_UNAVAILABLE */
   constructor(config: Config['http'], observer: RequestObserver) {
     const { tls } = config;
     this.#config = config;
     this.#observer = observer;
+    this.#uWS = loadUWebSockets();
     this.#app =
-      tls === undefined ? uWS.App() : uWS.SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile });
+      tls === undefined
+        ? this.#uWS.App()
+        : this.#uWS.SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile });
   }
 
   /** The port listened on, also where 0 was asked for. */
@@ -93,7 +99,7 @@ export class HttpServer implements ExchangeHost {
     const options = acceptors > 1 ? LISTEN_SHARED : LISTEN_EXCLUSIVE;
     const socket = await listenOn(this.#app, host, port, options);
     this.#socket = socket;
-    this.#port = uWS.us_socket_local_port(socket);
+    this.#port = this.#uWS.us_socket_local_port(socket);
   }
 
   /** From now on connections are closed behind their answers. */
@@ -131,7 +137,7 @@ export class HttpServer implements ExchangeHost {
   }
 
   #stopListening(): void {
-    if (this.#socket !== undefined) uWS.us_listen_socket_close(this.#socket);
+    if (this.#socket !== undefined) this.#uWS.us_listen_socket_close(this.#socket);
     this.#socket = undefined;
   }
 
