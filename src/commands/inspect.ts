@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { describeInspection } from './inspect-text.js';
 import { inspect } from './inspection.js';
-import { ModelFolder } from './model-folder.js';
+import { ModelFolder } from '../loading/model-folder.js';
 
 const HELP = `
 Printed are objective, trees, features with their importance, the strategy the kernel would take and why, the size of the

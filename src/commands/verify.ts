@@ -10,7 +10,7 @@ import { InProcessScorer } from '../scoring/in-process.js';
 import { type LightGBM, openLightGBM } from '../native/lightgbm.js';
 import { progressReport } from '../train/progress.js';
 import { Random } from '../train/random.js';
-import { ModelFolder } from './model-folder.js';
+import { ModelFolder } from '../loading/model-folder.js';
 
 const HELP = `
 Every strategy that the kernel can run this model with scores rows made to catch a difference: first each value at which some
