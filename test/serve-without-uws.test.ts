@@ -19,7 +19,7 @@ function refusingSystem(): { readonly NODE_OPTIONS: string } {
     file,
     `const load = process.dlopen;
     process.dlopen = function (module, file, ...rest) {
-      if (file.includes('uws_')) throw new Error("/lib/libc.so.6: version \`GLIBC_9.99' not found (required by " + file + ')');
+      if (file.includes('uws_')) throw new Error("/lib/libc.so.6: version \`GLIBC_9.99' not found");
       return load.call(process, module, file, ...rest);
     };\n`,
   );
@@ -33,7 +33,7 @@ for (const ACCEPTORS of ['1', '2']) {
     assert.equal(code, 1);
     assert.match(
       stderr,
-      /^lightscore: uWebSockets\.js, the HTTP server, does not load on Node \d+\.\d+\.\d+ \(.*\): .*GLIBC_9\.99.*\n$/,
+      /^lightscore: uWebSockets\.js, the HTTP server, does not load on Node \d+\.\d+\.\d+ \(.*\): .*GLIBC_9\.99' not found; .*\n$/,
     );
     assert(stderr.includes(process.versions.node), stderr);
     assert.deepEqual(logs, []);
@@ -49,52 +49,50 @@ test('help and score need no HTTP server', async () => {
   assert.equal(scored.code, 0, scored.stderr);
 });
 
-const OLD_GLIBC = new Error(
-  "This version of uWS.js supports only ...\n\nError: /lib/libc.so.6: version `GLIBC_2.38' not found\nRequire stack:\n- x",
-);
-const NO_BINARY = new Error(
-  "This version of uWS.js supports only ...\n\nError: Cannot find module './uws_linux_x64_147.node'\nRequire stack:\n- x",
-);
+/** As uWebSockets.js throws it: a text of its own, then the error of the system. */
+function unloadable(reason: string): Error {
+  return new Error(`This version of uWS.js supports only ...\n\nError: ${reason}\nRequire stack:\n- uws.js`);
+}
+const NO_SYMBOL = "libc.so.6: version `GLIBC_2.38' not found";
+const NO_BINARY = "Cannot find module './uws_linux_x64_147.node'";
 const LINUX = { node: 'v24.1.0', platform: 'linux', arch: 'x64', glibc: '2.36' } as const;
-const START = 'uWebSockets.js, the HTTP server, does not load on';
+const START = 'uWebSockets.js, the HTTP server, does not load on Node';
 
 for (const [error, machine, line] of [
   [
-    OLD_GLIBC,
+    unloadable(NO_SYMBOL),
     LINUX,
-    `${START} Node 24.1.0 (linux x64, glibc 2.36): /lib/libc.so.6: version \`GLIBC_2.38' not found; what works here is ` +
-      'Node 20; elsewhere Node 22, 24 and 25 with glibc 2.38 (Debian 13, Ubuntu 24.04)',
+    `${START} 24.1.0 (linux x64, glibc 2.36): ${NO_SYMBOL}; ` +
+      'what works here is Node 20; elsewhere Node 22, 24 and 25 with glibc 2.38 (Debian 13, Ubuntu 24.04)',
   ],
   [
-    NO_BINARY,
+    unloadable(NO_BINARY),
     { ...LINUX, node: 'v26.1.0', glibc: '2.41' },
-    `${START} Node 26.1.0 (linux x64, glibc 2.41): Cannot find module './uws_linux_x64_147.node'; what works here is ` +
-      'Node 20, 22, 24 and 25',
+    `${START} 26.1.0 (linux x64, glibc 2.41): ${NO_BINARY}; what works here is Node 20, 22, 24 and 25`,
   ],
   [
-    NO_BINARY,
+    unloadable(NO_BINARY),
     { ...LINUX, glibc: '2.4' },
-    `${START} Node 24.1.0 (linux x64, glibc 2.4): Cannot find module './uws_linux_x64_147.node'; it needs glibc 2.27 or ` +
-      'later',
+    `${START} 24.1.0 (linux x64, glibc 2.4): ${NO_BINARY}; it needs glibc 2.27 or later`,
   ],
   [
-    NO_BINARY,
+    unloadable(NO_BINARY),
     { ...LINUX, glibc: undefined },
-    `${START} Node 24.1.0 (linux x64, without glibc): Cannot find module './uws_linux_x64_147.node'; it needs glibc, ` +
-      'which Alpine does not have; what works is Node 20, 22, 24 and 25 on Debian 13, Ubuntu 24.04',
+    `${START} 24.1.0 (linux x64, without glibc): ${NO_BINARY}; it needs glibc, which Alpine does not have; ` +
+      'what works is Node 20, 22, 24 and 25 on Debian 13, Ubuntu 24.04',
   ],
   [
     new Error('something else'),
     { ...LINUX, platform: 'darwin', glibc: undefined },
-    `${START} Node 24.1.0 (darwin x64): something else; it runs on Node 20, 22, 24 and 25, on x64 and arm64`,
+    `${START} 24.1.0 (darwin x64): something else; it runs on Node 20, 22, 24 and 25, on x64 and arm64`,
   ],
   [
-    new Error("Cannot find module 'uWebSockets.js'\nRequire stack:\n- x"),
+    new Error("Cannot find module 'uWebSockets.js'\nRequire stack:\n- uws.js"),
     LINUX,
     'the package uWebSockets.js, the HTTP server, is not installed',
   ],
 ] as const) {
-  test(`the line on ${machine.platform}, glibc ${machine.glibc ?? 'none'}: ${error.message.slice(0, 40)}`, () => {
+  test(`the line: ${line}`, () => {
     assert.equal(describeFailure(error, machine), line);
   });
 }

@@ -1,6 +1,7 @@
 /** Loads uWebSockets.js, a native addon. Where none of its binaries loads, one sentence says why, and what works. */
 import { createRequire } from 'node:module';
 import { LightscoreError, messageOf } from '../errors.js';
+import { inWords } from '../quote.js';
 
 /** What uWebSockets.js carries binaries for, and the glibc that they need, in rising order. */
 export const BINARIES = [
@@ -24,8 +25,8 @@ export interface Machine {
 }
 
 /**
- * Loads it on first call. Not an `import`: that would end the process with a stack trace before any code runs that could
- * say what to do, and would take the help of the command line with it.
+ * Loads it on first call. Not an `import`: that would end the process with a stack trace before any code runs that
+ * could say what to do, and would take the help of the command line with it.
  * @throws LightscoreError HTTP_UNAVAILABLE
  */
 export function loadUWebSockets(): typeof import('uWebSockets.js') {
@@ -52,19 +53,15 @@ export function describeFailure(error: unknown, machine: Machine): string {
 
 function adviceFor({ platform, glibc }: Machine): string {
   const all = BINARIES.map(({ node }) => node);
-  if (platform !== 'linux') return `it runs on Node ${listed(all)}, on x64 and arm64`;
+  if (platform !== 'linux') return `it runs on Node ${inWords(all)}, on x64 and arm64`;
   if (glibc === undefined)
-    return `it needs glibc, which Alpine does not have; what works is Node ${listed(all)} on ${NEW_ENOUGH}`;
+    return `it needs glibc, which Alpine does not have; what works is Node ${inWords(all)} on ${NEW_ENOUGH}`;
   const works = BINARIES.filter((binary) => isAtLeast(glibc, binary.glibc)).map(({ node }) => node);
   if (works.length === 0) return `it needs glibc ${BINARIES[0].glibc} or later`;
   const others = BINARIES.slice(works.length);
-  if (others.length === 0) return `what works here is Node ${listed(works)}`;
-  const later = `Node ${listed(others.map(({ node }) => node))} with glibc ${others[0].glibc} (${NEW_ENOUGH})`;
-  return `what works here is Node ${listed(works)}; elsewhere ${later}`;
-}
-
-function listed(names: readonly string[]): string {
-  return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+  if (others.length === 0) return `what works here is Node ${inWords(works)}`;
+  const later = `Node ${inWords(others.map(({ node }) => node))} with glibc ${others[0].glibc} (${NEW_ENOUGH})`;
+  return `what works here is Node ${inWords(works)}; elsewhere ${later}`;
 }
 
 /** Compares versions such as 2.36 and 2.4. */
