@@ -12,7 +12,7 @@ export function cardOf({ version, metadata, metadataFile, modelSha256 }: Artifac
     modelVersion: metadata.modelVersion,
     calibrationVersion: metadata.calibrationVersion,
     featureSetVersion: metadata.featureSetVersion,
-    featureNames: featureNames(metadataFile, booster.featureNames, metadata.featureNames),
+    featureNames: featureNamesOf(metadataFile, booster.featureNames, metadata.featureNames),
     importance: Array.from(splitImportance(booster)),
     exampleRow: exampleRow(booster),
     objective: booster.objective.name,
@@ -25,8 +25,13 @@ export function cardOf({ version, metadata, metadataFile, modelSha256 }: Artifac
 /**
  * The model's own names rule; where it was trained without names, LightGBM calls them Column_0, Column_1, ... and
  * metadata's are used.
+ * @throws ArtifactError naming `file` where the metadata has another number of them
  */
-function featureNames(file: string, ofModel: readonly string[], ofMetadata: readonly string[]): readonly string[] {
+export function featureNamesOf(
+  file: string,
+  ofModel: readonly string[],
+  ofMetadata: readonly string[],
+): readonly string[] {
   if (ofMetadata.length !== ofModel.length) {
     const counts = `${ofMetadata.length} names, but the model has ${ofModel.length} features`;
     throw new ArtifactError(file, `feature_names has ${counts}`);
