@@ -2,7 +2,7 @@
 // A step whose inputs are older than its output is skipped, so that `npm start` and `npm test` can build for themselves
 // (install scripts are switched off in .npmrc, which also switches off prestart and pretest).
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -67,8 +67,12 @@ step(
   '.server',
   [...here, path('tsconfig.json'), path('src'), path('workers'), path('test'), path('loadtest')],
   () => {
+    // What was compiled from files that are gone would go into a package.
     for (const folder of ['src', 'test', 'loadtest']) rmSync(join(out, folder), { recursive: true, force: true });
+    for (const name of readdirSync(join(out, 'workers')))
+      if (name !== 'kernel.wasm') rmSync(join(out, 'workers', name), { recursive: true, force: true });
     node(path('node_modules/typescript/bin/tsc'), ['-p', 'tsconfig.json']);
     copyFileSync(path('package.json'), join(out, 'package.json'));
+    chmodSync(join(out, 'src/cli.js'), 0o755);
   },
 );

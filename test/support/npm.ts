@@ -11,7 +11,9 @@ const run = promisify(execFile);
  * @throws Error with its standard error
  */
 export async function npm(args: readonly string[], cwd: string): Promise<string> {
-  const { stdout } = await run('npm', args, { cwd, maxBuffer: 64 << 20 });
+  // npm would ask the registry for a newer npm.
+  const env = { ...process.env, NPM_CONFIG_UPDATE_NOTIFIER: 'false' };
+  const { stdout } = await run('npm', args, { cwd, env, maxBuffer: 64 << 20 });
   return stdout;
 }
 
