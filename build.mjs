@@ -5,7 +5,7 @@
  * themselves: .npmrc sets `ignore-scripts`, which also disables prestart and pretest.
  */
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -78,4 +78,5 @@ step({ name: 'server', inputs: [...buildFiles, ...sources] }, () => {
   }
   node(path('node_modules/typescript/bin/tsc'), ['-p', 'tsconfig.json']);
   copyFileSync(path('package.json'), join(out, 'package.json'));
+  chmodSync(join(out, 'src/cli.js'), 0o755);
 });

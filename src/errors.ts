@@ -21,6 +21,7 @@ export const ERRORS = {
   AUDIT_BROKEN: { exit: 1, what: 'the chain of an audit trail is broken' },
   SERVER_UNREACHABLE: { exit: 1, what: 'the server did not answer' },
   SERVER_REFUSED: { exit: 1, what: 'the server refused the request' },
+  MODEL_DISPOSED: { exit: 1, what: 'a model of the library was used after it was disposed of' },
   WORKER_FAILED: { exit: 1, what: 'a worker thread failed' },
 } as const;
 

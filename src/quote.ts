@@ -1,4 +1,4 @@
-/** Values from outside, as messages repeat them. */
+/** Values from outside and lists, as messages say them. */
 
 const MAX_LENGTH = 64;
 
@@ -7,6 +7,11 @@ export function quote(value: unknown, maxLength = MAX_LENGTH): string {
   if (value === undefined) return 'missing';
   if (typeof value === 'string') return JSON.stringify(cut(value, maxLength));
   return cut(JSON.stringify(value), maxLength);
+}
+
+/** `a`, `a and b`, `a, b and c`. */
+export function inWords(names: readonly string[]): string {
+  return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
 }
 
 function cut(text: string, maxLength: number): string {

@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { describeInspection } from './inspect-text.js';
 import { inspect } from './inspection.js';
-import { ModelFolder } from './model-folder.js';
+import { ModelFolder } from '../loading/model-folder.js';
 
 const HELP = `
 Prints objective, trees, features with their importance, the strategy that the kernel would choose and why, the size of

@@ -7,7 +7,7 @@ import { type Booster, type Tree, splitImportance } from '../model/booster.js';
 import { type Column, buildColumns } from '../model/columns.js';
 import { applicableStrategies, compileImage } from '../model/image.js';
 import type { Strategy } from '../model/strategies.js';
-import type { ModelFolder, ModelText } from './model-folder.js';
+import type { ModelFolder, ModelText } from '../loading/model-folder.js';
 
 export interface FeatureInspection {
   readonly name: string;

@@ -5,7 +5,7 @@ import { LightscoreError, messageOf } from '../errors.js';
 import { InProcessScorer, type Progress } from '../scoring/in-process.js';
 import { systemReason } from '../system-error.js';
 import { progressReport } from '../train/progress.js';
-import { ModelFolder } from './model-folder.js';
+import { ModelFolder } from '../loading/model-folder.js';
 
 const HELP = `
 Rows are a JSON array; each row is an array of the model's features in its order, numbers or null for a missing value:

@@ -5,6 +5,8 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 
 import { LightscoreError } from '../errors.js';
 import { openLightGBM } from '../native/lightgbm.js';
+import { checkPackages } from '../native/prerequisites.js';
+import { REPORT_PACKAGES } from '../train/charts.js';
 import { openDataFolder } from '../train/data-folder.js';
 import { DATA_SET_FILE } from '../train/data-set.js';
 import { LABEL_NAME } from '../train/features.js';
@@ -97,6 +99,7 @@ async function runTrain(flags: TrainFlags): Promise<void> {
       `--out ${flags.out}: must be a folder; upload the trained version with \`lightscore publish\``,
     );
   }
+  checkPackages('train', REPORT_PACKAGES);
   const progress = progressReport(process.stderr);
   const { location, read } = openDataFolder(flags.data);
   const parameters = flags.params === undefined ? {} : await readParameters(flags.params);

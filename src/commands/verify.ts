@@ -8,9 +8,10 @@ import type { Strategy } from '../model/strategies.js';
 import { criticalRows } from '../model/critical-rows.js';
 import { InProcessScorer } from '../scoring/in-process.js';
 import { type LightGBM, openLightGBM } from '../native/lightgbm.js';
+import { checkPackages } from '../native/prerequisites.js';
 import { progressReport } from '../train/progress.js';
 import { Random } from '../train/random.js';
-import { ModelFolder } from './model-folder.js';
+import { ModelFolder } from '../loading/model-folder.js';
 
 const HELP = `
 Every strategy that can run this model in the kernel scores rows that are made to expose differences: first each value
@@ -47,6 +48,7 @@ async function verify(path: string, { rows, seed }: { readonly rows: number; rea
   const folder = await ModelFolder.open(path);
   const checksums = (await folder.metadata())?.metadata.checksums;
   const { booster, text } = await folder.model(checksums);
+  checkPackages('verify');
   const progress = progressReport(process.stderr);
   const lightgbm = await openLightGBM((line) => progress.line(line));
   lightgbm.onLog((line) => progress.line(line));

@@ -12,11 +12,7 @@ export function cardOf({ version, metadata, metadataFile, modelSha256 }: Artifac
     modelVersion: metadata.modelVersion,
     calibrationVersion: metadata.calibrationVersion,
     featureSetVersion: metadata.featureSetVersion,
-    featureNames: featureNames({
-      file: metadataFile,
-      ofModel: booster.featureNames,
-      ofMetadata: metadata.featureNames,
-    }),
+    featureNames: featureNamesOf(metadataFile, booster.featureNames, metadata.featureNames),
     importance: Array.from(splitImportance(booster)),
     exampleRow: exampleRow(booster),
     objective: booster.objective.name,
@@ -26,18 +22,16 @@ export function cardOf({ version, metadata, metadataFile, modelSha256 }: Artifac
   };
 }
 
-interface NameSources {
-  /** For messages. */
-  readonly file: string;
-  readonly ofModel: readonly string[];
-  readonly ofMetadata: readonly string[];
-}
-
 /**
- * The names in the model text take precedence. LightGBM writes Column_0, Column_1, ... if the model was trained without
- * names; the names in the metadata are used instead of these.
+ * The model's own names rule; where it was trained without names, LightGBM calls them Column_0, Column_1, ... and
+ * metadata's are used.
+ * @throws ArtifactError naming `file` where the metadata has another number of them
  */
-function featureNames({ file, ofModel, ofMetadata }: NameSources): readonly string[] {
+export function featureNamesOf(
+  file: string,
+  ofModel: readonly string[],
+  ofMetadata: readonly string[],
+): readonly string[] {
   if (ofMetadata.length !== ofModel.length) {
     const counts = `${ofMetadata.length} names, but the model has ${ofModel.length} features`;
     throw new ArtifactError(file, `feature_names has ${counts}`);

@@ -4,11 +4,12 @@ import { createHash } from 'node:crypto';
 import { createWriteStream, existsSync, readFileSync } from 'node:fs';
 import { mkdir, rename } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { availableParallelism } from 'node:os';
-import { delimiter, dirname, join, resolve } from 'node:path';
+import { availableParallelism, homedir } from 'node:os';
+import { delimiter, dirname, isAbsolute, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 
 import { LightscoreError, messageOf } from '../errors.js';
+import { installCommand, isPackage } from '../installation.js';
 import { withBuildLock } from './build-lock.js';
 
 /** LightGBM's C++ source in the npm package `lightgbm`, and the path of the library that is built from it. */
@@ -34,11 +35,11 @@ const CMAKE_OPTIONS = [
 
 const LIBRARY_FILE = process.platform === 'win32' ? 'lib_lightgbm.dll' : 'lib_lightgbm.so';
 
-/** @throws LightscoreError NATIVE_UNAVAILABLE if the npm package is not installed. */
+/** @throws LightscoreError NATIVE_UNAVAILABLE if the package is not installed */
 export function findLightGBMSource(): LightGBMSource {
   const manifest = resolvePackage('lightgbm/package.json');
   if (manifest === undefined) {
-    throw unavailable('the npm package "lightgbm" is not installed (npm install --include=dev)');
+    throw unavailable(`the package lightgbm is not installed (${installCommand(['lightgbm'])})`);
   }
   const folder = join(dirname(manifest), 'dependencies/LightGBM');
   const versionFile = join(folder, 'VERSION.txt');
@@ -48,15 +49,34 @@ export function findLightGBMSource(): LightGBMSource {
     .update(JSON.stringify([readFileSync(manifest, 'utf8'), version, CMAKE_OPTIONS]))
     .digest('hex')
     .slice(0, 12);
-  const project = resolve(dirname(manifest), '../..');
   return {
     folder,
     version,
-    library: join(project, '.native', `lightgbm-${version}-${process.platform}-${process.arch}-${hash}`, LIBRARY_FILE),
+    library: join(
+      buildFolder(manifest),
+      `lightgbm-${version}-${process.platform}-${process.arch}-${hash}`,
+      LIBRARY_FILE,
+    ),
   };
 }
 
-/** Lists in one line what a build needs and this machine lacks; undefined if nothing. Changes nothing. */
+/**
+ * Where the library is built and kept: beside the packages of a checkout, else in the user's cache, because an
+ * installed package may belong to root, and goes with the next version.
+ */
+function buildFolder(manifest: string): string {
+  if (!isPackage) return resolve(dirname(manifest), '../../.native');
+  const cache = process.env['XDG_CACHE_HOME'];
+  // The specification of XDG has a relative path ignored.
+  if (cache !== undefined && isAbsolute(cache)) return join(cache, 'lightscore');
+  try {
+    return join(homedir(), '.cache/lightscore');
+  } catch (error) {
+    throw unavailable('this user has no home folder to build it in; set XDG_CACHE_HOME', error);
+  }
+}
+
+/** What a build needs and this machine lacks, as one line; undefined if nothing. Looks only, changes nothing. */
 export function missingForBuild(): string | undefined {
   const cxx = process.env['CXX'];
   const missing = [

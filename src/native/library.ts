@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 import { LightscoreError, messageOf } from '../errors.js';
+import { installCommand } from '../installation.js';
 
 /** An address inside the library; koffi represents pointers as BigInt. */
 export type Pointer = bigint;
@@ -160,8 +161,12 @@ async function importKoffi(): Promise<(typeof import('koffi'))['default']> {
     return (await import('koffi')).default;
   } catch (error) {
     const reason = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
-    throw new LightscoreError('NATIVE_UNAVAILABLE', `native LightGBM needs the npm package "koffi": ${reason}`, {
-      cause: error,
-    });
+    throw new LightscoreError(
+      'NATIVE_UNAVAILABLE',
+      `native LightGBM needs the package koffi (${installCommand(['koffi'])}): ${reason}`,
+      {
+        cause: error,
+      },
+    );
   }
 }

@@ -1,14 +1,14 @@
 /**
- * Scoring without a server, for the command line: one booster in its own shared memory, with the kernel on this thread.
+ * Scoring without a server: one booster, the kernel called on this thread. For the command line and the library.
  */
 import type { IsotonicCalibrator } from '../artifact/calibrator.js';
 import { LightscoreError } from '../errors.js';
 import type { Booster } from '../model/booster.js';
 import { type Image, compileImage } from '../model/image.js';
 import type { Strategy } from '../model/strategies.js';
-import { type BoundKernel, compileKernel, instantiateKernel } from './kernel.js';
+import { type BoundKernel, type SharedScoringResources, createScoringResources, instantiateKernel } from './kernel.js';
 import { type LaneKind, type Lane, createLane, planLane } from './lane.js';
-import { SharedMemory } from './memory.js';
+import type { SharedMemory } from './memory.js';
 
 export interface Scores {
   /** [rows][outputs] */
@@ -24,24 +24,37 @@ export type Progress = (done: number) => void;
 
 const BATCH = { rows: { score: 256, explain: 16 }, bytes: 16 << 20 } as const;
 
+export interface ScorerOptions {
+  readonly calibrator?: IsotonicCalibrator | undefined;
+  readonly strategy?: Strategy;
+  readonly resources?: SharedScoringResources<SharedMemory>;
+}
+
 export class InProcessScorer {
   readonly image: Image;
-  readonly #memory = new SharedMemory();
+  readonly #memory: SharedMemory;
   readonly #address: number;
   readonly #kernel: BoundKernel;
 
   /**
    * @param options.strategy one of `applicableStrategies`; by default the preferred one
-   * @throws LightscoreError MODEL_UNSUPPORTED if the booster cannot be compiled
+   * @param options.resources kernel and memory that several scorers of a thread share; by default its own
+   * @throws LightscoreError MODEL_UNSUPPORTED where the booster cannot be compiled
    */
   constructor(
     readonly booster: Booster,
-    options: { readonly calibrator?: IsotonicCalibrator | undefined; readonly strategy?: Strategy } = {},
+    { calibrator, strategy, resources = createScoringResources() }: ScorerOptions = {},
   ) {
-    this.image = compile(booster, options.calibrator, options.strategy);
+    this.image = compile(booster, calibrator, strategy);
+    this.#memory = resources.memory;
     this.#address = this.#memory.allocate(this.image.bytes.length);
     new Uint8Array(this.#memory.memory.buffer, this.#address).set(this.image.bytes);
-    this.#kernel = instantiateKernel(compileKernel(), this.#memory.memory)[this.image.strategy];
+    this.#kernel = instantiateKernel(resources.module, this.#memory.memory)[this.image.strategy];
+  }
+
+  /** Gives the image's memory back; nothing may be scored afterwards. */
+  dispose(): void {
+    this.#memory.free(this.#address);
   }
 
   /** @param rows [rows][features], NaN for missing */

@@ -1,10 +1,14 @@
 /** Draws the figures of the training report. */
 import { LightscoreError } from '../errors.js';
+import { installCommand } from '../installation.js';
 import { type Ranking, type ReliabilityBin, precisionRecallCurve, reliability, rocCurve } from './evaluation.js';
 import { percent, whole } from './figures.js';
 import { type SplitEvaluation, type TrainingRun, rankedImportance } from './run.js';
 
-/** Okabe and Ito's colours, which colour-blind readers can tell apart, also when printed in grey. */
+/** What draws the figures. */
+export const REPORT_PACKAGES = ['@observablehq/plot', 'linkedom'] as const;
+
+/** Okabe and Ito's colours, told apart by colour-blind readers and in grey print. */
 const COLOUR = {
   model: '#0072B2',
   fraud: '#D55E00',
@@ -46,8 +50,8 @@ export class Charts {
   }
 
   /**
-   * @throws LightscoreError NATIVE_UNAVAILABLE where the plotting library is not installed (like LightGBM itself, it is
-   * a development dependency)
+   * @throws LightscoreError NATIVE_UNAVAILABLE where the plotting library is not installed, which, like LightGBM
+   * itself, only training needs
    */
   static async open(): Promise<Charts> {
     try {
@@ -56,8 +60,7 @@ export class Charts {
     } catch (cause) {
       throw new LightscoreError(
         'NATIVE_UNAVAILABLE',
-        'the training report needs @observablehq/plot and linkedom, which are development dependencies: ' +
-          'run npm ci without --omit=dev',
+        `the training report needs ${REPORT_PACKAGES.join(' and ')}: ${installCommand(REPORT_PACKAGES)}`,
         { cause },
       );
     }

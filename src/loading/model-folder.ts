@@ -1,8 +1,8 @@
-/** The model that a command is given: the folder of a version, or only a model text. */
+/** A model as whoever scores without a server is given it: a version's folder, or just a model text. */
 import { constants } from 'node:buffer';
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { ARTIFACT_LIMITS } from '../loading/fetch.js';
+import { ARTIFACT_LIMITS } from './fetch.js';
 import { type IsotonicCalibrator, readCalibratorJson } from '../artifact/calibrator.js';
 import { CALIBRATOR_FILES, METADATA_FILE, MODEL_FILE } from '../artifact/files.js';
 import { sha256, verifyChecksum } from '../artifact/integrity.js';

@@ -1,0 +1,55 @@
+/** Where no binary of uWebSockets.js loads, `serve` takes Node's own server, and all else works. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { runCli } from './support/cli-process.js';
+import { projectRoot } from './support/project.js';
+import { failingServer, startServer } from './support/server.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'lightscore-uws-'));
+after(() => rmSync(folder, { recursive: true }));
+
+/** Environment of a Node whose system refuses every binary of uWebSockets.js, as an old glibc does. */
+function refusingSystem(): { readonly NODE_OPTIONS: string } {
+  const file = join(folder, 'refuse.cjs');
+  writeFileSync(
+    file,
+    `const load = process.dlopen;
+    process.dlopen = function (module, file, ...rest) {
+      if (file.includes('uws_')) throw new Error("/lib/libc.so.6: version \`GLIBC_9.99' not found");
+      return load.call(process, module, file, ...rest);
+    };\n`,
+  );
+  return { NODE_OPTIONS: `--require=${file}` };
+}
+
+test('serve takes the other transport, and the first line of its log says so', async () => {
+  const server = await startServer(refusingSystem());
+  const { transport, reason } = await server.event('transport');
+  assert.equal(transport, 'node');
+  assert.match(String(reason), /^uWebSockets\.js has no binary for Node \d+\.\d+\.\d+ on \w+ \w+ with glibc \S+$/);
+  assert.equal((await server.score({ features: Array.from({ length: 15 }, () => 0) })).status, 200);
+  await server.terminate();
+});
+
+test('serve with TRANSPORT=uws ends with one line and exit code 1', async () => {
+  const { code, signal, stderr, logs } = await failingServer({ ...refusingSystem(), TRANSPORT: 'uws' });
+  assert.equal(signal, null);
+  assert.equal(code, 1);
+  assert.match(
+    stderr,
+    /^lightscore: TRANSPORT is uws, but uWebSockets\.js has no binary for Node .*; set TRANSPORT=.*\n$/,
+  );
+  assert.deepEqual(logs, []);
+});
+
+test('help and score need no HTTP server', async () => {
+  const env = refusingSystem();
+  for (const args of [['--help'], ['serve', '--help']]) assert.equal((await runCli(args, { env })).code, 0);
+  const model = join(projectRoot, 'test/data/models/v1.0.0');
+  const input = JSON.stringify([Array.from({ length: 15 }, () => 0)]);
+  const scored = await runCli(['score', '--model', model, '--rows', '-'], { env, input });
+  assert.equal(scored.code, 0, scored.stderr);
+});
