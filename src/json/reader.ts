@@ -1,0 +1,398 @@
+/**
+ * Reads JSON that JSON.parse refuses: it takes what Python's json module writes beyond JSON, a byte order mark and the
+ * constants that the caller accepts, and tells where everything else is wrong. What JSON.parse accepts has the same
+ * value here, down to MAX_DEPTH.
+ *
+ * Each character is looked at once, nested arrays and objects stand on a stack of MAX_DEPTH frames, and nothing is
+ * built before the whole text is known to be right.
+ */
+import { type FaultKind, WORD_FAULTS } from './faults.js';
+
+/** Arrays and objects within one another. Python's json module has the same limit. */
+export const MAX_DEPTH = 1000;
+
+/** Longer names are not repeated in a pointer, and longer pointers end at the object they have reached. */
+const MAX_POINTER_NAME = 64;
+const MAX_POINTER = 256;
+/** Enough of a word to tell the known ones apart. */
+const MAX_WORD = 10;
+/** Below this, ten times a number and one more digit are still exact as a double. */
+const MAX_EXACT = (Number.MAX_SAFE_INTEGER - 9) / 10;
+/** Powers of ten that a double holds exactly: dividing an exact number by one of them rounds once, as it should. */
+const POWERS = Float64Array.from({ length: 23 }, (_, power) => Number(`1e${power}`));
+/** V8 copies slices of up to so many characters; a longer one keeps the whole text in memory. */
+const MAX_COPIED = 12;
+
+export type Constant = 'NaN' | 'Infinity' | '-Infinity';
+
+export interface Accepted {
+  readonly constants: ReadonlySet<Constant>;
+  /** Accepts them only as items of an array with this name; anywhere if absent. */
+  readonly within?: string;
+}
+
+export interface JsonFault {
+  readonly kind: FaultKind;
+  /** In UTF-16 code units, from 0. */
+  readonly position: number;
+  /** JSON Pointer to the value that is wrong, or to what it is in. */
+  readonly pointer: string;
+}
+
+export interface JsonValue {
+  /** Each accepted constant is null in it. */
+  readonly value: unknown;
+  /** How many constants there were. */
+  readonly constants: number;
+}
+
+/** Reads a text as JSON. @param accepted which constants are null, and where */
+export function readJson(text: string, accepted: Accepted): JsonValue | JsonFault {
+  return new Reader(text, accepted, false).read() ?? new Reader(text, accepted, true).result();
+}
+
+const BYTE_ORDER_MARK = 0xfeff;
+const QUOTE = 34;
+const COMMA = 44;
+const MINUS = 45;
+const DOT = 46;
+const ZERO = 48;
+const COLON = 58;
+const BACKSLASH = 92;
+const OPEN_ARRAY = 91;
+const CLOSE_ARRAY = 93;
+const OPEN_OBJECT = 123;
+const CLOSE_OBJECT = 125;
+const LETTER_E = 101;
+const LETTER_U = 117;
+const LOWER_CASE = 32;
+/** Instead of a character, after the last one. */
+const END = -1;
+
+class Reader {
+  readonly #text: string;
+  readonly #accepted: Accepted;
+  readonly #builds: boolean;
+  #at = 0;
+  #constants = 0;
+  #fault: JsonFault | undefined;
+  #value: unknown;
+  /** The frames of the arrays and objects that are open. */
+  #depth = 0;
+  readonly #closers = new Uint8Array(MAX_DEPTH);
+  /** How many items or members have begun. */
+  readonly #counts = new Int32Array(MAX_DEPTH);
+  /** Where the name of an object's last member is, without its quotes. */
+  readonly #nameStarts = new Int32Array(MAX_DEPTH);
+  readonly #nameEnds = new Int32Array(MAX_DEPTH);
+  /** Only where values are built. */
+  readonly #containers: unknown[] = [];
+  readonly #names: string[] = [];
+
+  constructor(text: string, accepted: Accepted, builds: boolean) {
+    this.#text = text;
+    this.#accepted = accepted;
+    this.#builds = builds;
+  }
+
+  /** @returns the first fault, undefined without one */
+  read(): JsonFault | undefined {
+    if (this.#text.charCodeAt(0) === BYTE_ORDER_MARK) this.#at = 1;
+    let isRight = this.#readValue(this.#skip());
+    while (isRight && this.#depth > 0) isRight = this.#step();
+    if (isRight && this.#skip() !== END) this.#fail(this.#isComment() ? 'comment' : 'text after the end');
+    return this.#fault;
+  }
+
+  /** Reads a text that is right. */
+  result(): JsonValue {
+    this.read();
+    return { value: this.#value, constants: this.#constants };
+  }
+
+  /** Reads up to the next value in the innermost array or object, and that value; or closes it. */
+  #step(): boolean {
+    const frame = this.#depth - 1;
+    const closer = this.#closers[frame];
+    let c = this.#skip();
+    if (c === closer) {
+      this.#at++;
+      this.#depth = frame;
+      return true;
+    }
+    if (this.#counts[frame] > 0) {
+      if (c !== COMMA) return this.#fail(this.#missing('no comma'), this.#at, frame);
+      const comma = this.#at++;
+      c = this.#skip();
+      if (c === closer) return this.#fail('trailing comma', comma, frame);
+    }
+    if (closer === CLOSE_OBJECT && !this.#readName(c, frame)) return false;
+    this.#counts[frame]++;
+    return this.#readValue(this.#skip());
+  }
+
+  /** Reads the name of a member and the colon. */
+  #readName(c: number, frame: number): boolean {
+    if (c !== QUOTE) return this.#fail(this.#missing(c === 39 ? 'single quote' : 'unquoted name'), this.#at, frame);
+    const start = this.#at + 1;
+    if (!this.#readString(frame)) return false;
+    this.#nameStarts[frame] = start;
+    this.#nameEnds[frame] = this.#at - 1;
+    if (this.#builds) this.#names[frame] = this.#decoded(start);
+    if (this.#skip() !== COLON) return this.#fail(this.#missing('no colon'), this.#at, frame);
+    this.#at++;
+    return true;
+  }
+
+  /** @param c the first character of the value */
+  #readValue(c: number): boolean {
+    if (c === QUOTE) {
+      const start = this.#at + 1;
+      if (!this.#readString(this.#depth)) return false;
+      if (this.#builds) this.#put(this.#decoded(start));
+      return true;
+    }
+    if (isDigit(c) || c === MINUS) return this.#readNumber();
+    if (c === OPEN_ARRAY) return this.#open(CLOSE_ARRAY);
+    if (c === OPEN_OBJECT) return this.#open(CLOSE_OBJECT);
+    if (isLetter(c)) return this.#readWord();
+    return this.#fail(this.#missing(VALUE_FAULTS.get(c) ?? 'no value'));
+  }
+
+  #open(closer: number): boolean {
+    const frame = this.#depth;
+    if (frame === MAX_DEPTH) return this.#fail('too deep');
+    if (this.#builds) {
+      const container = closer === CLOSE_ARRAY ? [] : {};
+      this.#put(container);
+      this.#containers[frame] = container;
+    }
+    this.#closers[frame] = closer;
+    this.#counts[frame] = 0;
+    this.#depth++;
+    this.#at++;
+    return true;
+  }
+
+  #put(value: unknown): void {
+    const frame = this.#depth - 1;
+    const container = this.#containers[frame];
+    if (frame < 0) this.#value = value;
+    else if (Array.isArray(container)) container.push(value);
+    else {
+      const name = this.#names[frame];
+      // An assignment would set the prototype, where JSON.parse makes a field.
+      if (name === '__proto__') Object.defineProperty(container, name, { value, ...FIELD });
+      else (container as Record<string, unknown>)[name] = value;
+    }
+  }
+
+  /** Reads from a quote to the closing one. @param depth how much of the path leads to a fault */
+  #readString(depth: number): boolean {
+    const text = this.#text;
+    const { length } = text;
+    for (let at = this.#at + 1; at < length; at++) {
+      const c = text.charCodeAt(at);
+      if (c === QUOTE) {
+        this.#at = at + 1;
+        return true;
+      }
+      if (c < 32) return this.#fail('control character', at, depth);
+      if (c === BACKSLASH) {
+        at++;
+        const digits = text.charCodeAt(at) === LETTER_U ? hexDigits(text, at + 1) : 0;
+        if (at + digits + 1 >= length) break;
+        if (digits < 4 && !ESCAPED.has(text.charCodeAt(at))) return this.#fail('escape', at - 1, depth);
+        at += digits;
+      }
+    }
+    return this.#fail('truncated', length, depth);
+  }
+
+  /** The string from `start` to the quote that was read last. */
+  #decoded(start: number): string {
+    const end = this.#at - 1;
+    const text = this.#text.slice(start, end);
+    if (text.length <= MAX_COPIED && !text.includes('\\')) return text;
+    return JSON.parse(this.#text.slice(start - 1, end + 1)) as string;
+  }
+
+  #readNumber(): boolean {
+    const text = this.#text;
+    const start = this.#at;
+    const isNegative = text.charCodeAt(start) === MINUS;
+    let at = isNegative ? start + 1 : start;
+    if (isNegative && isLetter(text.charCodeAt(at))) return this.#readWord();
+    const first = at;
+    let mantissa = 0;
+    let isExact = true;
+    let fraction = 0;
+    let c = text.charCodeAt(at);
+    for (; isDigit(c); c = text.charCodeAt(++at)) {
+      isExact &&= mantissa <= MAX_EXACT;
+      mantissa = mantissa * 10 + (c - ZERO);
+    }
+    if (at === first || (at > first + 1 && text.charCodeAt(first) === ZERO)) return this.#failNumber(at);
+    if (c === DOT) {
+      const point = at;
+      c = text.charCodeAt(++at);
+      for (; isDigit(c); c = text.charCodeAt(++at)) {
+        isExact &&= mantissa <= MAX_EXACT;
+        mantissa = mantissa * 10 + (c - ZERO);
+      }
+      fraction = at - point - 1;
+      if (fraction === 0) return this.#failNumber(at);
+    }
+    if ((c | LOWER_CASE) === LETTER_E) {
+      isExact = false;
+      c = text.charCodeAt(++at);
+      if (c === 43 || c === MINUS) c = text.charCodeAt(++at);
+      if (!isDigit(c)) return this.#failNumber(at);
+      while (isDigit(c)) c = text.charCodeAt(++at);
+    }
+    if (isLetter(c) || c === DOT) return this.#failNumber(at);
+    this.#at = at;
+    if (!this.#builds) return true;
+    const value = isExact && fraction < POWERS.length ? mantissa / POWERS[fraction] : undefined;
+    this.#put(value === undefined ? Number(text.slice(start, at)) : isNegative ? -value : value);
+    return true;
+  }
+
+  /** @param at where the number went wrong; at the end of the text it may only be cut short */
+  #failNumber(at: number): boolean {
+    return at === this.#text.length && !/\d$/.test(this.#text.slice(-1))
+      ? this.#fail('truncated', at)
+      : this.#fail('number');
+  }
+
+  #readWord(): boolean {
+    const start = this.#at;
+    let at = start;
+    if (this.#text.charCodeAt(at) === MINUS) at++;
+    while (isLetter(this.#text.charCodeAt(at)) && at < start + MAX_WORD) at++;
+    const word = this.#text.slice(start, at);
+    if (word === 'true' || word === 'false' || word === 'null') {
+      this.#at = at;
+      if (this.#builds) this.#put(word === 'null' ? null : word === 'true');
+      return true;
+    }
+    if (word === 'NaN' || word === 'Infinity' || word === '-Infinity') {
+      if (!this.#accepts(word)) return this.#fail(this.#constantFault(word));
+      this.#at = at;
+      this.#constants++;
+      if (this.#builds) this.#put(null);
+      return true;
+    }
+    if (at === this.#text.length && BEGINNINGS.some((each) => each.startsWith(word)))
+      return this.#fail('truncated', at);
+    return this.#fail(WORD_FAULTS.get(word) ?? (word.startsWith('-') ? 'number' : 'unquoted text'));
+  }
+
+  #accepts(constant: Constant): boolean {
+    const { constants, within } = this.#accepted;
+    if (!constants.has(constant)) return false;
+    if (within === undefined) return true;
+    const object = this.#depth - 2;
+    return (
+      object >= 0 &&
+      this.#closers[object + 1] === CLOSE_ARRAY &&
+      this.#closers[object] === CLOSE_OBJECT &&
+      this.#nameEnds[object] - this.#nameStarts[object] === within.length &&
+      this.#text.startsWith(within, this.#nameStarts[object])
+    );
+  }
+
+  #constantFault(constant: Constant): FaultKind {
+    if (constant !== 'NaN') return 'infinity';
+    return this.#accepted.constants.has('NaN') ? 'NaN elsewhere' : 'NaN';
+  }
+
+  /** Skips white space. @returns the character behind it */
+  #skip(): number {
+    const text = this.#text;
+    const { length } = text;
+    let at = this.#at;
+    let c = END;
+    while (at < length) {
+      c = text.charCodeAt(at);
+      if (c > 32 || (c !== 32 && c !== 10 && c !== 13 && c !== 9)) break;
+      c = END;
+      at++;
+    }
+    this.#at = at;
+    return c;
+  }
+
+  /** What is wrong where something else than what must follow is: `fault`, unless there is more to say. */
+  #missing(fault: FaultKind): FaultKind {
+    if (this.#at === this.#text.length) return 'truncated';
+    const c = this.#text.charCodeAt(this.#at);
+    if (c === 0) return 'null character';
+    if (this.#isComment()) return 'comment';
+    return c > 127 && !isLetter(c) && /\s/.test(String.fromCharCode(c)) ? 'white space' : fault;
+  }
+
+  #isComment(): boolean {
+    const text = this.#text;
+    return text.startsWith('//', this.#at) || text.startsWith('/*', this.#at) || text.startsWith('#', this.#at);
+  }
+
+  /** @param depth how much of the path leads to the fault */
+  #fail(kind: FaultKind, position = this.#at, depth = this.#depth): false {
+    this.#fault = { kind, position, pointer: this.#pointer(depth) };
+    return false;
+  }
+
+  #pointer(depth: number): string {
+    let pointer = '';
+    for (let frame = 0; frame < depth; frame++) {
+      const isArray = this.#closers[frame] === CLOSE_ARRAY;
+      const start = this.#nameStarts[frame];
+      const end = this.#nameEnds[frame];
+      if (!isArray && end - start > MAX_POINTER_NAME) break;
+      const part = isArray ? String(this.#counts[frame] - 1) : this.#memberName(start, end);
+      if (pointer.length + part.length > MAX_POINTER) break;
+      pointer += `/${part.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+    }
+    return pointer;
+  }
+
+  #memberName(start: number, end: number): string {
+    return JSON.parse(this.#text.slice(start - 1, end + 1)) as string;
+  }
+}
+
+const FIELD = { configurable: true, enumerable: true, writable: true } as const;
+
+/** What may follow a backslash, but for u. */
+const ESCAPED = new Set(Array.from('"\\/bfnrt', (c) => c.charCodeAt(0)));
+
+/** Words that may be cut short at the end of a text. */
+const BEGINNINGS: readonly string[] = ['true', 'false', 'null', 'NaN', 'Infinity', '-Infinity'];
+
+/** By the character that is where a value must be. */
+const VALUE_FAULTS: ReadonlyMap<number, FaultKind> = new Map([
+  [39, 'single quote'],
+  [40, 'parenthesis'],
+  [43, 'number'],
+  [DOT, 'number'],
+]);
+
+function isDigit(c: number): boolean {
+  return c >= ZERO && c <= 57;
+}
+
+/** Of a name or a word. */
+function isLetter(c: number): boolean {
+  return (c >= 97 && c <= 122) || (c >= 65 && c <= 90) || c === 95 || c === 36;
+}
+
+/** @returns how many of the four characters at `at` are hexadecimal digits before the first that is not */
+function hexDigits(text: string, at: number): number {
+  let count = 0;
+  for (; count < 4; count++) {
+    const c = text.charCodeAt(at + count);
+    if (!isDigit(c) && !((c | LOWER_CASE) >= 97 && (c | LOWER_CASE) <= 102)) break;
+  }
+  return count;
+}
