@@ -18,7 +18,7 @@ function parsed(text: string): { readonly value: unknown } | undefined {
 
 /** Holds the reader to JSON.parse on one text. */
 function hold(text: string): void {
-  const expected = parsed(text);
+  const expected = parsed(text.startsWith('\ufeff') ? text.slice(1) : text);
   const read = readJson(text, NOTHING);
   if (expected === undefined) {
     assert('kind' in read, `accepted: ${text}`);
@@ -110,7 +110,7 @@ describe('the reader agrees with JSON.parse', () => {
   test('on pieces of JSON in any order', () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom(...PIECES), { maxLength: 12 }), (pieces) => {
-        if (pieces[0] !== '\ufeff') hold(pieces.join(''));
+        hold(pieces.join(''));
       }),
       { numRuns: 20_000 },
     );
@@ -246,29 +246,33 @@ test('nesting is read down to its limit, and refused below it in bounded memory'
   }
 });
 
-test('the time is linear in the length, whatever the text', () => {
+test('the time is linear in the length, whatever the text', (t) => {
   const texts = (bytes: number): string[] => [
     `{"features":[${'NaN,'.repeat(bytes / 4)}NaN]}`,
-    `{"features":[${'1.5,'.repeat(bytes / 4)}]}`,
+    `{"features":[${'0.4306502609109536,'.repeat(bytes / 19)}NaN]}`,
+    `{"features":[${'1,'.repeat(bytes / 2)}x]}`,
     `["${'\\\\'.repeat(bytes / 2)}`,
     ' '.repeat(bytes),
     `[${'"",'.repeat(bytes / 3)}`,
-    `[${'{},'.repeat(bytes / 3)}NaN]`,
+    `[${'{},'.repeat(bytes / 3)}x]`,
+    `{"features":[${'"a",'.repeat(bytes / 4)}NaN]}`,
     '"'.repeat(bytes),
-    '\n'.repeat(bytes),
+    `${'\n'.repeat(bytes)}x`,
   ];
-  const fastest = (text: string): number =>
-    Math.min(
-      ...Array.from({ length: 5 }, () => {
-        const start = performance.now();
-        readJson(text, FEATURES);
-        return performance.now() - start;
-      }),
-    );
+  const times = (text: string): number[] =>
+    Array.from({ length: 5 }, () => {
+      const start = performance.now();
+      readJson(text, FEATURES);
+      return performance.now() - start;
+    });
   const [short, long] = [texts(2 ** 18), texts(2 ** 22)];
   long.forEach((text, i) => {
-    const [once, sixteenTimes] = [fastest(short[i]), fastest(text)];
+    const once = Math.min(...times(short[i]));
+    const [first, ...others] = times(text);
+    const best = Math.min(...others);
+    const what = JSON.stringify(text.slice(0, 24));
+    t.diagnostic(`4 MiB of ${what}: ${first.toFixed(1)} ms at first, then ${best.toFixed(1)} ms`);
     // Sixteen times the length; a quadratic reader would take 256 times as long.
-    assert(sixteenTimes < 64 * once + 20, `${text.slice(0, 20)}: ${once} ms, then ${sixteenTimes} ms`);
+    assert(best < 64 * once + 20, `${what}: ${once} ms, then ${best} ms`);
   });
 });

@@ -48,7 +48,15 @@ export interface JsonValue {
 
 /** Reads a text as JSON. @param accepted which constants are null, and where */
 export function readJson(text: string, accepted: Accepted): JsonValue | JsonFault {
-  return new Reader(text, accepted, false).read() ?? new Reader(text, accepted, true).result();
+  const codes = codesOf(text);
+  return new Reader(text, codes, accepted, false).read() ?? new Reader(text, codes, accepted, true).result();
+}
+
+function codesOf(text: string): Uint16Array {
+  const codes = new Uint16Array(text.length + 1);
+  const bytes = Buffer.from(codes.buffer);
+  bytes.write(text, 'utf16le');
+  return codes;
 }
 
 const BYTE_ORDER_MARK = 0xfeff;
@@ -63,6 +71,8 @@ const OPEN_ARRAY = 91;
 const CLOSE_ARRAY = 93;
 const OPEN_OBJECT = 123;
 const CLOSE_OBJECT = 125;
+const LETTER_N = 78;
+const LETTER_A = 97;
 const LETTER_E = 101;
 const LETTER_U = 117;
 const LOWER_CASE = 32;
@@ -71,7 +81,10 @@ const END = -1;
 
 class Reader {
   readonly #text: string;
+  /** Its UTF-16 code units and a zero; reading them here costs a fraction of charCodeAt. */
+  readonly #codes: Uint16Array;
   readonly #accepted: Accepted;
+  readonly #acceptsNaN: boolean;
   readonly #builds: boolean;
   #at = 0;
   #constants = 0;
@@ -80,6 +93,8 @@ class Reader {
   /** The frames of the arrays and objects that are open. */
   #depth = 0;
   readonly #closers = new Uint8Array(MAX_DEPTH);
+  /** Whether constants are accepted in it. */
+  readonly #accepting = new Uint8Array(MAX_DEPTH);
   /** How many items or members have begun. */
   readonly #counts = new Int32Array(MAX_DEPTH);
   /** Where the name of an object's last member is, without its quotes. */
@@ -89,15 +104,17 @@ class Reader {
   readonly #containers: unknown[] = [];
   readonly #names: string[] = [];
 
-  constructor(text: string, accepted: Accepted, builds: boolean) {
+  constructor(text: string, codes: Uint16Array, accepted: Accepted, builds: boolean) {
     this.#text = text;
+    this.#codes = codes;
     this.#accepted = accepted;
+    this.#acceptsNaN = accepted.constants.has('NaN');
     this.#builds = builds;
   }
 
   /** @returns the first fault, undefined without one */
   read(): JsonFault | undefined {
-    if (this.#text.charCodeAt(0) === BYTE_ORDER_MARK) this.#at = 1;
+    if (this.#codes[0] === BYTE_ORDER_MARK) this.#at = 1;
     let isRight = this.#readValue(this.#skip());
     while (isRight && this.#depth > 0) isRight = this.#step();
     if (isRight && this.#skip() !== END) this.#fail(this.#isComment() ? 'comment' : 'text after the end');
@@ -155,6 +172,10 @@ class Reader {
     if (isDigit(c) || c === MINUS) return this.#readNumber();
     if (c === OPEN_ARRAY) return this.#open(CLOSE_ARRAY);
     if (c === OPEN_OBJECT) return this.#open(CLOSE_OBJECT);
+    if (c === LETTER_N && this.#isAcceptedNaN()) {
+      this.#at += 3;
+      return this.#putConstant();
+    }
     if (isLetter(c)) return this.#readWord();
     return this.#fail(this.#missing(VALUE_FAULTS.get(c) ?? 'no value'));
   }
@@ -167,6 +188,7 @@ class Reader {
       this.#put(container);
       this.#containers[frame] = container;
     }
+    this.#accepting[frame] = this.#isAccepting(closer, frame - 1) ? 1 : 0;
     this.#closers[frame] = closer;
     this.#counts[frame] = 0;
     this.#depth++;
@@ -189,10 +211,10 @@ class Reader {
 
   /** Reads from a quote to the closing one. @param depth how much of the path leads to a fault */
   #readString(depth: number): boolean {
-    const text = this.#text;
-    const { length } = text;
+    const codes = this.#codes;
+    const length = codes.length - 1;
     for (let at = this.#at + 1; at < length; at++) {
-      const c = text.charCodeAt(at);
+      const c = codes[at];
       if (c === QUOTE) {
         this.#at = at + 1;
         return true;
@@ -200,9 +222,9 @@ class Reader {
       if (c < 32) return this.#fail('control character', at, depth);
       if (c === BACKSLASH) {
         at++;
-        const digits = text.charCodeAt(at) === LETTER_U ? hexDigits(text, at + 1) : 0;
+        const digits = codes[at] === LETTER_U ? hexDigits(codes, at + 1) : 0;
         if (at + digits + 1 >= length) break;
-        if (digits < 4 && !ESCAPED.has(text.charCodeAt(at))) return this.#fail('escape', at - 1, depth);
+        if (digits < 4 && !ESCAPED.has(codes[at])) return this.#fail('escape', at - 1, depth);
         at += digits;
       }
     }
@@ -218,25 +240,25 @@ class Reader {
   }
 
   #readNumber(): boolean {
-    const text = this.#text;
+    const codes = this.#codes;
     const start = this.#at;
-    const isNegative = text.charCodeAt(start) === MINUS;
+    const isNegative = codes[start] === MINUS;
     let at = isNegative ? start + 1 : start;
-    if (isNegative && isLetter(text.charCodeAt(at))) return this.#readWord();
+    if (isNegative && isLetter(codes[at])) return this.#readWord();
     const first = at;
     let mantissa = 0;
     let isExact = true;
     let fraction = 0;
-    let c = text.charCodeAt(at);
-    for (; isDigit(c); c = text.charCodeAt(++at)) {
+    let c = codes[at];
+    for (; isDigit(c); c = codes[++at]) {
       isExact &&= mantissa <= MAX_EXACT;
       mantissa = mantissa * 10 + (c - ZERO);
     }
-    if (at === first || (at > first + 1 && text.charCodeAt(first) === ZERO)) return this.#failNumber(at);
+    if (at === first || (at > first + 1 && codes[first] === ZERO)) return this.#failNumber(at);
     if (c === DOT) {
       const point = at;
-      c = text.charCodeAt(++at);
-      for (; isDigit(c); c = text.charCodeAt(++at)) {
+      c = codes[++at];
+      for (; isDigit(c); c = codes[++at]) {
         isExact &&= mantissa <= MAX_EXACT;
         mantissa = mantissa * 10 + (c - ZERO);
       }
@@ -245,16 +267,16 @@ class Reader {
     }
     if ((c | LOWER_CASE) === LETTER_E) {
       isExact = false;
-      c = text.charCodeAt(++at);
-      if (c === 43 || c === MINUS) c = text.charCodeAt(++at);
+      c = codes[++at];
+      if (c === 43 || c === MINUS) c = codes[++at];
       if (!isDigit(c)) return this.#failNumber(at);
-      while (isDigit(c)) c = text.charCodeAt(++at);
+      while (isDigit(c)) c = codes[++at];
     }
     if (isLetter(c) || c === DOT) return this.#failNumber(at);
     this.#at = at;
     if (!this.#builds) return true;
     const value = isExact && fraction < POWERS.length ? mantissa / POWERS[fraction] : undefined;
-    this.#put(value === undefined ? Number(text.slice(start, at)) : isNegative ? -value : value);
+    this.#put(value === undefined ? Number(this.#text.slice(start, at)) : isNegative ? -value : value);
     return true;
   }
 
@@ -267,35 +289,59 @@ class Reader {
 
   #readWord(): boolean {
     const start = this.#at;
+    const text = this.#text;
+    const codes = this.#codes;
     let at = start;
-    if (this.#text.charCodeAt(at) === MINUS) at++;
-    while (isLetter(this.#text.charCodeAt(at)) && at < start + MAX_WORD) at++;
-    const word = this.#text.slice(start, at);
+    if (codes[at] === MINUS) at++;
+    while (isLetter(codes[at]) && at < start + MAX_WORD) at++;
+    const word = text.slice(start, at);
+    if (word === 'NaN' || word === 'Infinity' || word === '-Infinity') {
+      if (!this.#accepts(word)) return this.#fail(this.#constantFault(word));
+      this.#at = at;
+      return this.#putConstant();
+    }
     if (word === 'true' || word === 'false' || word === 'null') {
       this.#at = at;
       if (this.#builds) this.#put(word === 'null' ? null : word === 'true');
       return true;
     }
-    if (word === 'NaN' || word === 'Infinity' || word === '-Infinity') {
-      if (!this.#accepts(word)) return this.#fail(this.#constantFault(word));
-      this.#at = at;
-      this.#constants++;
-      if (this.#builds) this.#put(null);
-      return true;
-    }
-    if (at === this.#text.length && BEGINNINGS.some((each) => each.startsWith(word)))
-      return this.#fail('truncated', at);
+    if (at === text.length && BEGINNINGS.some((each) => each.startsWith(word))) return this.#fail('truncated', at);
     return this.#fail(WORD_FAULTS.get(word) ?? (word.startsWith('-') ? 'number' : 'unquoted text'));
+  }
+
+  #putConstant(): boolean {
+    this.#constants++;
+    if (this.#builds) this.#put(null);
+    return true;
+  }
+
+  /** The constant that bodies are full of, told without a slice. */
+  #isAcceptedNaN(): boolean {
+    const codes = this.#codes;
+    const at = this.#at;
+    return (
+      this.#acceptsNaN &&
+      (this.#accepted.within === undefined || (this.#depth > 0 && this.#accepting[this.#depth - 1] === 1)) &&
+      codes[at + 1] === LETTER_A &&
+      codes[at + 2] === LETTER_N &&
+      !isLetter(codes[at + 3])
+    );
   }
 
   #accepts(constant: Constant): boolean {
     const { constants, within } = this.#accepted;
-    if (!constants.has(constant)) return false;
-    if (within === undefined) return true;
-    const object = this.#depth - 2;
     return (
+      constants.has(constant) && (within === undefined || (this.#depth > 0 && this.#accepting[this.#depth - 1] === 1))
+    );
+  }
+
+  /** Whether the array that opens now is a field of the name within which constants are accepted. */
+  #isAccepting(closer: number, object: number): boolean {
+    const { within } = this.#accepted;
+    return (
+      within !== undefined &&
       object >= 0 &&
-      this.#closers[object + 1] === CLOSE_ARRAY &&
+      closer === CLOSE_ARRAY &&
       this.#closers[object] === CLOSE_OBJECT &&
       this.#nameEnds[object] - this.#nameStarts[object] === within.length &&
       this.#text.startsWith(within, this.#nameStarts[object])
@@ -309,24 +355,18 @@ class Reader {
 
   /** Skips white space. @returns the character behind it */
   #skip(): number {
-    const text = this.#text;
-    const { length } = text;
+    const codes = this.#codes;
     let at = this.#at;
-    let c = END;
-    while (at < length) {
-      c = text.charCodeAt(at);
-      if (c > 32 || (c !== 32 && c !== 10 && c !== 13 && c !== 9)) break;
-      c = END;
-      at++;
-    }
+    let c = codes[at];
+    while (c <= 32 && (c === 32 || c === 10 || c === 13 || c === 9)) c = codes[++at];
     this.#at = at;
-    return c;
+    return c === 0 && at === codes.length - 1 ? END : c;
   }
 
   /** What is wrong where something else than what must follow is: `fault`, unless there is more to say. */
   #missing(fault: FaultKind): FaultKind {
     if (this.#at === this.#text.length) return 'truncated';
-    const c = this.#text.charCodeAt(this.#at);
+    const c = this.#codes[this.#at];
     if (c === 0) return 'null character';
     if (this.#isComment()) return 'comment';
     return c > 127 && !isLetter(c) && /\s/.test(String.fromCharCode(c)) ? 'white space' : fault;
@@ -388,10 +428,10 @@ function isLetter(c: number): boolean {
 }
 
 /** @returns how many of the four characters at `at` are hexadecimal digits before the first that is not */
-function hexDigits(text: string, at: number): number {
+function hexDigits(codes: Uint16Array, at: number): number {
   let count = 0;
   for (; count < 4; count++) {
-    const c = text.charCodeAt(at + count);
+    const c = codes[at + count];
     if (!isDigit(c) && !((c | LOWER_CASE) >= 97 && (c | LOWER_CASE) <= 102)) break;
   }
   return count;
