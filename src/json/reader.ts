@@ -16,8 +16,6 @@ const MAX_POINTER_NAME = 64;
 const MAX_POINTER = 256;
 /** Enough of a word to tell the known ones apart. */
 const MAX_WORD = 10;
-/** Below this, ten times a number and one more digit are still exact as a double. */
-const MAX_EXACT = (Number.MAX_SAFE_INTEGER - 9) / 10;
 /** Powers of ten that a double holds exactly: dividing an exact number by one of them rounds once, as it should. */
 const POWERS = Float64Array.from({ length: 23 }, (_, power) => Number(`1e${power}`));
 /** V8 copies slices of up to so many characters; a longer one keeps the whole text in memory. */
@@ -60,6 +58,7 @@ function codesOf(text: string): Uint16Array {
 }
 
 const BYTE_ORDER_MARK = 0xfeff;
+const SPACE = 32;
 const QUOTE = 34;
 const COMMA = 44;
 const MINUS = 45;
@@ -89,6 +88,8 @@ class Reader {
   #at = 0;
   #constants = 0;
   #fault: JsonFault | undefined;
+  /** Of the string that was read last. */
+  #hasEscapes = false;
   #value: unknown;
   /** The frames of the arrays and objects that are open. */
   #depth = 0;
@@ -131,6 +132,7 @@ class Reader {
   #step(): boolean {
     const frame = this.#depth - 1;
     const closer = this.#closers[frame];
+    if (closer === CLOSE_ARRAY && this.#counts[frame] > 0) this.#readPlainItems(frame);
     let c = this.#skip();
     if (c === closer) {
       this.#at++;
@@ -146,6 +148,47 @@ class Reader {
     if (closer === CLOSE_OBJECT && !this.#readName(c, frame)) return false;
     this.#counts[frame]++;
     return this.#readValue(this.#skip());
+  }
+
+  /**
+   * Reads on as long as a comma and a plain number or an accepted NaN follow, in one loop: bodies are full of these.
+   * Everything else, right or wrong, is left to the next step.
+   */
+  #readPlainItems(frame: number): void {
+    const codes = this.#codes;
+    const items = this.#builds ? (this.#containers[frame] as unknown[]) : undefined;
+    let at = this.#at;
+    let count = 0;
+    while (codes[at] === COMMA) {
+      let next = at + 1;
+      if (codes[next] === SPACE) next++;
+      let value: number | null = null;
+      if (codes[next] === LETTER_N) {
+        if (!this.#isAcceptedNaN(next)) break;
+        next += 3;
+      } else {
+        const first = next;
+        let mantissa = 0;
+        let fraction = 0;
+        for (; isDigit(codes[next]); next++) mantissa = mantissa * 10 + (codes[next] - ZERO);
+        if (next === first || (next > first + 1 && codes[first] === ZERO)) break;
+        if (codes[next] === DOT) {
+          const point = next++;
+          for (; isDigit(codes[next]); next++) mantissa = mantissa * 10 + (codes[next] - ZERO);
+          fraction = next - point - 1;
+          if (fraction === 0 || fraction >= POWERS.length) break;
+        }
+        if (mantissa > Number.MAX_SAFE_INTEGER) break;
+        value = mantissa / POWERS[fraction];
+      }
+      if (codes[next] !== COMMA && codes[next] !== CLOSE_ARRAY) break;
+      if (value === null) this.#constants++;
+      items?.push(value);
+      at = next;
+      count++;
+    }
+    this.#at = at;
+    this.#counts[frame] += count;
   }
 
   /** Reads the name of a member and the colon. */
@@ -172,7 +215,7 @@ class Reader {
     if (isDigit(c) || c === MINUS) return this.#readNumber();
     if (c === OPEN_ARRAY) return this.#open(CLOSE_ARRAY);
     if (c === OPEN_OBJECT) return this.#open(CLOSE_OBJECT);
-    if (c === LETTER_N && this.#isAcceptedNaN()) {
+    if (c === LETTER_N && this.#isAcceptedNaN(this.#at)) {
       this.#at += 3;
       return this.#putConstant();
     }
@@ -213,6 +256,7 @@ class Reader {
   #readString(depth: number): boolean {
     const codes = this.#codes;
     const length = codes.length - 1;
+    this.#hasEscapes = false;
     for (let at = this.#at + 1; at < length; at++) {
       const c = codes[at];
       if (c === QUOTE) {
@@ -221,6 +265,7 @@ class Reader {
       }
       if (c < 32) return this.#fail('control character', at, depth);
       if (c === BACKSLASH) {
+        this.#hasEscapes = true;
         at++;
         const digits = codes[at] === LETTER_U ? hexDigits(codes, at + 1) : 0;
         if (at + digits + 1 >= length) break;
@@ -234,8 +279,7 @@ class Reader {
   /** The string from `start` to the quote that was read last. */
   #decoded(start: number): string {
     const end = this.#at - 1;
-    const text = this.#text.slice(start, end);
-    if (text.length <= MAX_COPIED && !text.includes('\\')) return text;
+    if (end - start <= MAX_COPIED && !this.#hasEscapes) return this.#text.slice(start, end);
     return JSON.parse(this.#text.slice(start - 1, end + 1)) as string;
   }
 
@@ -247,11 +291,10 @@ class Reader {
     if (isNegative && isLetter(codes[at])) return this.#readWord();
     const first = at;
     let mantissa = 0;
-    let isExact = true;
+    let hasPower = false;
     let fraction = 0;
     let c = codes[at];
     for (; isDigit(c); c = codes[++at]) {
-      isExact &&= mantissa <= MAX_EXACT;
       mantissa = mantissa * 10 + (c - ZERO);
     }
     if (at === first || (at > first + 1 && codes[first] === ZERO)) return this.#failNumber(at);
@@ -259,14 +302,13 @@ class Reader {
       const point = at;
       c = codes[++at];
       for (; isDigit(c); c = codes[++at]) {
-        isExact &&= mantissa <= MAX_EXACT;
         mantissa = mantissa * 10 + (c - ZERO);
       }
       fraction = at - point - 1;
       if (fraction === 0) return this.#failNumber(at);
     }
     if ((c | LOWER_CASE) === LETTER_E) {
-      isExact = false;
+      hasPower = true;
       c = codes[++at];
       if (c === 43 || c === MINUS) c = codes[++at];
       if (!isDigit(c)) return this.#failNumber(at);
@@ -275,8 +317,10 @@ class Reader {
     if (isLetter(c) || c === DOT) return this.#failNumber(at);
     this.#at = at;
     if (!this.#builds) return true;
-    const value = isExact && fraction < POWERS.length ? mantissa / POWERS[fraction] : undefined;
-    this.#put(value === undefined ? Number(this.#text.slice(start, at)) : isNegative ? -value : value);
+    // A mantissa that was rounded on the way is not a safe integer.
+    if (hasPower || mantissa > Number.MAX_SAFE_INTEGER || fraction >= POWERS.length)
+      this.#put(Number(this.#text.slice(start, at)));
+    else this.#put(isNegative ? -(mantissa / POWERS[fraction]) : mantissa / POWERS[fraction]);
     return true;
   }
 
@@ -316,9 +360,8 @@ class Reader {
   }
 
   /** The constant that bodies are full of, told without a slice. */
-  #isAcceptedNaN(): boolean {
+  #isAcceptedNaN(at: number): boolean {
     const codes = this.#codes;
-    const at = this.#at;
     return (
       this.#acceptsNaN &&
       (this.#accepted.within === undefined || (this.#depth > 0 && this.#accepting[this.#depth - 1] === 1)) &&
