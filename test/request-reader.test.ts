@@ -41,7 +41,8 @@ function parsed(text: string, names: readonly string[]): Read | undefined {
   if (!validateScoreRequest(body)) return undefined;
   const order = new FeatureNames(names).resolve(body);
   if (order instanceof FeatureMismatch) return undefined;
-  return { row: names.map((_, i) => body.features[order === null ? i : order[i]] ?? NaN), id: body.request_id };
+  const row = names.map((_, i) => Number(body.features[order === null ? i : order[i]] ?? NaN));
+  return { row, id: body.request_id ?? undefined };
 }
 
 const value = fc.oneof(
@@ -217,6 +218,8 @@ test('everything else is left to the host', () => {
     '{"features":[true,2]}',
     '{"features":[nul,2]}',
     '{"features":[1,2],"request_id":7}',
+    '{"features":[1,2],"request_id":null}',
+    '{"features":[1,2],"feature_names":null}',
     '{"features":[1,2],"request_id":"\\u0041"}',
     '{"features":[1,2],"request_id":"é"}',
     `{"features":[1,2],"request_id":"${'x'.repeat(63)}"}`,

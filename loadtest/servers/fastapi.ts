@@ -18,7 +18,8 @@ export function missingPython(): string | undefined {
   return error?.message ?? stderr.trim().split('\n').at(-1) ?? 'it cannot import its packages';
 }
 
-export function startFastApi(): Promise<ServerProcess> {
+/** @param modelFolder one version's */
+export function startFastApi(modelFolder = join(MODEL_FOLDER, MODEL_VERSION)): Promise<ServerProcess> {
   return ServerProcess.start(
     'fastapi',
     PYTHON,
@@ -35,7 +36,7 @@ export function startFastApi(): Promise<ServerProcess> {
       '--no-access-log',
     ],
     {
-      MODEL_FOLDER: join(MODEL_FOLDER, MODEL_VERSION),
+      MODEL_FOLDER: modelFolder,
       // One thread, as LightGBM advises for single rows: more threads make it slower.
       OMP_NUM_THREADS: '1',
     },

@@ -2,7 +2,7 @@
 
 Where the description is incomplete or contradicts itself: top_features contain names, which are text; missing values
 (null) and requests without feature_names or request_id are accepted, as Lightscore's clients send them; the prediction
-event is logged. The artifacts are read from the folder MODEL_FOLDER instead of S3.
+event is logged; a batch is scored row by row. The artifacts are read from the folder MODEL_FOLDER instead of S3.
 
     MODEL_FOLDER=models/v1.1.0 uvicorn fastapi_service:app --port 8001
 """
@@ -113,6 +113,11 @@ async def predict_fraud(request: PredictionRequest):
         inference_time_ms=inference_time,
         request_id=request_id,
     )
+
+
+@app.post("/score_batch", response_model=List[PredictionResponse])
+async def predict_batch(requests: List[PredictionRequest]):
+    return [await predict_fraud(request) for request in requests]
 
 
 def get_top_features(feature_values, feature_importance, feature_names, top_k=3):

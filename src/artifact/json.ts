@@ -1,7 +1,11 @@
 /** Parsing of an artifact's JSON files. */
-import { ArtifactError, messageOf } from '../errors.js';
+import { ArtifactError } from '../errors.js';
+import { FAULTS, describePosition } from '../json/faults.js';
+import { type Accepted, readJson } from '../json/reader.js';
 
 export type JsonObject = Record<string, unknown>;
+
+const PYTHON_CONSTANTS: Accepted = { constants: new Set(['NaN', 'Infinity', '-Infinity'] as const) };
 
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -22,32 +26,18 @@ export function parseJsonObject(bytes: Uint8Array, file: string): { value: JsonO
     throw new ArtifactError(file, 'is not UTF-8 text', { cause });
   }
   if (text.trim() === '') throw new ArtifactError(file, 'is empty');
-  let replaced = 0;
   let value: unknown;
+  let replaced = 0;
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    const strict = text.replace(/"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/g, (token) => {
-      if (token.startsWith('"')) return token;
-      replaced++;
-      return 'null';
-    });
-    value = replaced > 0 ? parseStrictly(strict, file) : fail(file, cause);
+    const read = readJson(text, PYTHON_CONSTANTS);
+    if ('kind' in read) {
+      const place = describePosition(text, read.position);
+      throw new ArtifactError(file, `is not JSON at ${place}: ${FAULTS[read.kind]}`, { cause });
+    }
+    ({ value, constants: replaced } = read);
   }
   if (!isJsonObject(value)) throw new ArtifactError(file, 'is not a JSON object');
   return { value, replaced };
-}
-
-function parseStrictly(text: string, file: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    return fail(file, cause);
-  }
-}
-
-function fail(file: string, cause: unknown): never {
-  // V8 quotes the text around the fault, which may hold line breaks; an error is one line.
-  const reason = messageOf(cause).replaceAll(/\s+/g, ' ');
-  throw new ArtifactError(file, `is not JSON (${reason})`, { cause });
 }

@@ -1,4 +1,4 @@
-/** Explains in one sentence what `JSON.parse` or a compiled validator found wrong with a body. */
+/** Explains in one sentence what a compiled validator found wrong with a body. */
 import type { ProblemOptions } from './problem.js';
 import { type BodyError, scoreRequestSchema } from './schemas.js';
 import type { SchemaMismatch } from './validators.generated.js';
@@ -64,9 +64,10 @@ function describe({ instancePath, keyword, params }: SchemaMismatch, body: unkno
     }
     case 'type': {
       const wanted = [params['type']].flat().map((type) => WITH_ARTICLE[String(type)]);
+      const last = wanted.pop();
       return {
         pointer: instancePath,
-        detail: `${place} must be ${wanted.join(' or ')}, not ${kindOf(valueAt(body, instancePath))}`,
+        detail: `${place} must be ${wanted.length === 0 ? '' : `${wanted.join(', ')} or `}${last}, not ${kindOf(valueAt(body, instancePath))}`,
       };
     }
     case 'minItems':
@@ -100,21 +101,4 @@ export function explainMismatch(
     .replace(/, (?=[^,]*$)/, ' and ');
   const bodyErrors = (errors ?? []).map((mismatch) => describe(mismatch, body, fields));
   return bodyErrors.length > 0 ? { detail: bodyErrors[0].detail, errors: bodyErrors } : {};
-}
-
-/**
- * Explains why a body is not JSON, for a MALFORMED_JSON problem.
- *
- * V8's own message quotes the body and changes between versions, so only the position is taken from it.
- *
- * @param text the body
- * @param error what `JSON.parse` threw
- */
-export function explainMalformedJson(text: string, error: unknown): ProblemOptions {
-  if (text.trim() === '') return { detail: 'The body is empty.' };
-  const message = error instanceof Error ? error.message : '';
-  const position = /at position (\d+)/.exec(message)?.[1];
-  if (message.startsWith('Unexpected end of JSON') || Number(position) >= text.trimEnd().length)
-    return { detail: 'The body is not valid JSON: it ends too early.' };
-  return position === undefined ? {} : { detail: `The body is not valid JSON at position ${position}.` };
 }

@@ -1,7 +1,7 @@
 /** Validators of request bodies, generated from schemas.ts by compile-validators.ts. Do not edit. */
 "use strict";
 export const validateScoreRequest = validate20;
-const schema31 = {"$id":"validateScoreRequest","type":"object","description":"One row to score.","additionalProperties":false,"required":["features"],"properties":{"features":{"type":"array","description":"Raw feature values, one for each feature of the model. null is a missing value.","maxItems":100000,"items":{"type":["number","null"]}},"feature_names":{"type":"array","description":"The names of `features`, in the same order. Any order of the model's names is accepted. If absent, the features are in the model's order.","maxItems":100000,"items":{"type":"string","maxLength":256}},"request_id":{"type":"string","description":"The client's identifier of the row, repeated in the answer. If absent, the server creates one.","maxLength":256}}};
+const schema31 = {"$id":"validateScoreRequest","type":"object","description":"One row to score.","additionalProperties":false,"required":["features"],"properties":{"features":{"type":"array","description":"Raw feature values, one for each feature of the model. null is a missing value; true is 1, and false is 0. NaN, which is not JSON but which Python's json module writes, is read as null.","maxItems":100000,"items":{"type":["number","boolean","null"]}},"feature_names":{"type":["array","null"],"description":"The names of `features`, in the same order. Any order of the model's names is accepted. If absent or null, the features are in the model's order.","maxItems":100000,"items":{"type":"string","maxLength":256}},"request_id":{"type":["string","null"],"description":"The client's identifier of the row, repeated in the answer. If absent or null, the server creates one.","maxLength":256}}};
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="validateScoreRequest" */;
@@ -46,8 +46,8 @@ const len0 = data0.length;
 for(let i0=0; i0<len0; i0++){
 let data1 = data0[i0];
 const _errs4 = errors;
-if((!((typeof data1 == "number") && (isFinite(data1)))) && (data1 !== null)){
-validate20.errors = [{instancePath:instancePath+"/features/" + i0,schemaPath:"#/properties/features/items/type",keyword:"type",params:{type: schema31.properties.features.items.type},message:"must be number,null"}];
+if(((!((typeof data1 == "number") && (isFinite(data1)))) && (typeof data1 !== "boolean")) && (data1 !== null)){
+validate20.errors = [{instancePath:instancePath+"/features/" + i0,schemaPath:"#/properties/features/items/type",keyword:"type",params:{type: schema31.properties.features.items.type},message:"must be number,boolean,null"}];
 return false;
 }
 var valid1 = _errs4 === errors;
@@ -71,6 +71,10 @@ if(valid0){
 if(data.feature_names !== undefined){
 let data2 = data.feature_names;
 const _errs6 = errors;
+if((!(Array.isArray(data2))) && (data2 !== null)){
+validate20.errors = [{instancePath:instancePath+"/feature_names",schemaPath:"#/properties/feature_names/type",keyword:"type",params:{type: schema31.properties.feature_names.type},message:"must be array,null"}];
+return false;
+}
 if(errors === _errs6){
 if(Array.isArray(data2)){
 if(data2.length > 100000){
@@ -102,10 +106,6 @@ break;
 }
 }
 }
-else {
-validate20.errors = [{instancePath:instancePath+"/feature_names",schemaPath:"#/properties/feature_names/type",keyword:"type",params:{type: "array"},message:"must be array"}];
-return false;
-}
 }
 var valid0 = _errs6 === errors;
 }
@@ -116,16 +116,16 @@ if(valid0){
 if(data.request_id !== undefined){
 let data4 = data.request_id;
 const _errs10 = errors;
+if((typeof data4 !== "string") && (data4 !== null)){
+validate20.errors = [{instancePath:instancePath+"/request_id",schemaPath:"#/properties/request_id/type",keyword:"type",params:{type: schema31.properties.request_id.type},message:"must be string,null"}];
+return false;
+}
 if(errors === _errs10){
 if(typeof data4 === "string"){
 if(data4.length > 256){
 validate20.errors = [{instancePath:instancePath+"/request_id",schemaPath:"#/properties/request_id/maxLength",keyword:"maxLength",params:{limit: 256},message:"must NOT have more than 256 characters"}];
 return false;
 }
-}
-else {
-validate20.errors = [{instancePath:instancePath+"/request_id",schemaPath:"#/properties/request_id/type",keyword:"type",params:{type: "string"},message:"must be string"}];
-return false;
 }
 }
 var valid0 = _errs10 === errors;
@@ -149,7 +149,7 @@ return errors === 0;
 validate20.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 export const validateScoreBatchRequest = validate21;
-const schema32 = {"$id":"validateScoreBatchRequest","type":"array","description":"Rows to score, answered in the same order. If one row is invalid, the whole batch is refused.","minItems":1,"maxItems":100000,"items":{"type":"object","description":"One row to score.","additionalProperties":false,"required":["features"],"properties":{"features":{"type":"array","description":"Raw feature values, one for each feature of the model. null is a missing value.","maxItems":100000,"items":{"type":["number","null"]}},"feature_names":{"type":"array","description":"The names of `features`, in the same order. Any order of the model's names is accepted. If absent, the features are in the model's order.","maxItems":100000,"items":{"type":"string","maxLength":256}},"request_id":{"type":"string","description":"The client's identifier of the row, repeated in the answer. If absent, the server creates one.","maxLength":256}}}};
+const schema32 = {"$id":"validateScoreBatchRequest","type":"array","description":"Rows to score, answered in the same order. If one row is invalid, the whole batch is refused.","minItems":1,"maxItems":100000,"items":{"type":"object","description":"One row to score.","additionalProperties":false,"required":["features"],"properties":{"features":{"type":"array","description":"Raw feature values, one for each feature of the model. null is a missing value; true is 1, and false is 0. NaN, which is not JSON but which Python's json module writes, is read as null.","maxItems":100000,"items":{"type":["number","boolean","null"]}},"feature_names":{"type":["array","null"],"description":"The names of `features`, in the same order. Any order of the model's names is accepted. If absent or null, the features are in the model's order.","maxItems":100000,"items":{"type":"string","maxLength":256}},"request_id":{"type":["string","null"],"description":"The client's identifier of the row, repeated in the answer. If absent or null, the server creates one.","maxLength":256}}}};
 
 function validate21(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="validateScoreBatchRequest" */;
@@ -211,8 +211,8 @@ const len1 = data1.length;
 for(let i1=0; i1<len1; i1++){
 let data2 = data1[i1];
 const _errs6 = errors;
-if((!((typeof data2 == "number") && (isFinite(data2)))) && (data2 !== null)){
-validate21.errors = [{instancePath:instancePath+"/" + i0+"/features/" + i1,schemaPath:"#/items/properties/features/items/type",keyword:"type",params:{type: schema32.items.properties.features.items.type},message:"must be number,null"}];
+if(((!((typeof data2 == "number") && (isFinite(data2)))) && (typeof data2 !== "boolean")) && (data2 !== null)){
+validate21.errors = [{instancePath:instancePath+"/" + i0+"/features/" + i1,schemaPath:"#/items/properties/features/items/type",keyword:"type",params:{type: schema32.items.properties.features.items.type},message:"must be number,boolean,null"}];
 return false;
 }
 var valid2 = _errs6 === errors;
@@ -236,6 +236,10 @@ if(valid1){
 if(data0.feature_names !== undefined){
 let data3 = data0.feature_names;
 const _errs8 = errors;
+if((!(Array.isArray(data3))) && (data3 !== null)){
+validate21.errors = [{instancePath:instancePath+"/" + i0+"/feature_names",schemaPath:"#/items/properties/feature_names/type",keyword:"type",params:{type: schema32.items.properties.feature_names.type},message:"must be array,null"}];
+return false;
+}
 if(errors === _errs8){
 if(Array.isArray(data3)){
 if(data3.length > 100000){
@@ -267,10 +271,6 @@ break;
 }
 }
 }
-else {
-validate21.errors = [{instancePath:instancePath+"/" + i0+"/feature_names",schemaPath:"#/items/properties/feature_names/type",keyword:"type",params:{type: "array"},message:"must be array"}];
-return false;
-}
 }
 var valid1 = _errs8 === errors;
 }
@@ -281,16 +281,16 @@ if(valid1){
 if(data0.request_id !== undefined){
 let data5 = data0.request_id;
 const _errs12 = errors;
+if((typeof data5 !== "string") && (data5 !== null)){
+validate21.errors = [{instancePath:instancePath+"/" + i0+"/request_id",schemaPath:"#/items/properties/request_id/type",keyword:"type",params:{type: schema32.items.properties.request_id.type},message:"must be string,null"}];
+return false;
+}
 if(errors === _errs12){
 if(typeof data5 === "string"){
 if(data5.length > 256){
 validate21.errors = [{instancePath:instancePath+"/" + i0+"/request_id",schemaPath:"#/items/properties/request_id/maxLength",keyword:"maxLength",params:{limit: 256},message:"must NOT have more than 256 characters"}];
 return false;
 }
-}
-else {
-validate21.errors = [{instancePath:instancePath+"/" + i0+"/request_id",schemaPath:"#/items/properties/request_id/type",keyword:"type",params:{type: "string"},message:"must be string"}];
-return false;
 }
 }
 var valid1 = _errs12 === errors;

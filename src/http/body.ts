@@ -4,6 +4,7 @@ import { OwnQuota, type Quota } from '../scoring/quota.js';
 import { type Coding, codingOf, inflateBody } from './compression.js';
 import type { Exchange } from './exchange.js';
 import type { RequestHead } from './request-head.js';
+import { explainEncoding } from '../contract/malformed.js';
 import type { ProblemCode } from '../contract/problem.js';
 
 /** How often incomplete bodies are checked, at most; and how often within the time-out. */
@@ -224,7 +225,7 @@ class IncomingBody {
     if (this.#handler.onBytes(bytes)) return;
     const text = bytes.toString('utf8');
     // Decoding replaces what is not UTF-8 by U+FFFD; only then is it worth asking whether the client sent it so.
-    if (text.includes('\uFFFD') && !isUtf8(bytes)) this.#refuseWhole('MALFORMED_JSON', 'The body is not UTF-8 text.');
+    if (text.includes('\uFFFD') && !isUtf8(bytes)) this.#refuseWhole('MALFORMED_JSON', explainEncoding(bytes, text));
     else this.#handler.onBody(text);
   }
 

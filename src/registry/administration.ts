@@ -8,7 +8,8 @@ import type { Change, ModelRegistry } from './registry.js';
 import type { VersionSource } from './source.js';
 import { isVersionName } from '../store/versions.js';
 import { experimentView, modelsView } from './admin-view.js';
-import { explainMalformedJson, explainMismatch } from '../contract/mismatch.js';
+import { readBody } from '../contract/malformed.js';
+import { explainMismatch } from '../contract/mismatch.js';
 import type { ProblemCode, ProblemOptions } from '../contract/problem.js';
 import { type ExperimentRequest, experimentRequestSchema } from '../contract/schemas.js';
 import { validateExperimentRequest } from '../contract/validators.generated.js';
@@ -166,13 +167,9 @@ export class Administration implements Administrator {
 
 function experimentOf({ body: sent }: AdminCall): ExperimentRequest {
   if (sent !== undefined && 'refused' in sent) throw new Refused(sent.refused);
-  const text = sent?.text ?? '';
-  let body: unknown;
-  try {
-    body = JSON.parse(text);
-  } catch (error) {
-    throw new Refused('MALFORMED_JSON', explainMalformedJson(text, error));
-  }
+  const read = readBody(sent?.text ?? '');
+  if ('fault' in read) throw new Refused('MALFORMED_JSON', read.fault);
+  const { body } = read;
   if (!validateExperimentRequest(body))
     throw new Refused('INVALID_BODY', explainMismatch(validateExperimentRequest.errors, body, experimentRequestSchema));
   versionName(body.version);

@@ -49,8 +49,10 @@ const post = (random: Random, body: string): Buffer => {
 
 const WRONG_VALUES = [
   '"1"',
-  'true',
-  'false',
+  'Infinity',
+  '-Infinity',
+  'True',
+  'None',
   '[]',
   '[1]',
   '{}',

@@ -84,7 +84,7 @@ export class BatchRequests implements RequestHandler {
   #admitByRow(exchange: Exchange, { requests, orders, ...rest }: BatchRows, variants: Variants): boolean {
     const assigned = new Map<Variant, number[]>();
     requests.forEach(({ request_id }, row) => {
-      const variant = variants.choose(request_id, rest.query);
+      const variant = variants.choose(request_id ?? undefined, rest.query);
       const positions = assigned.get(variant);
       if (positions === undefined) assigned.set(variant, [row]);
       else positions.push(row);

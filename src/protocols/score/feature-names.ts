@@ -48,7 +48,7 @@ export class FeatureNames {
   resolve(request: ScoreRequest): FeatureOrder | FeatureMismatch {
     const count = this.#names.length;
     if (request.features.length !== count) return this.#wrongCount(request.features.length);
-    const names = request.feature_names;
+    const names = request.feature_names ?? undefined;
     if (names === undefined || sameNames(names, this.#names)) return null;
     if (this.#other !== undefined && sameNames(names, this.#other.names)) return this.#other.order;
     return this.#match(names);

@@ -1,9 +1,14 @@
 /** What the handlers of the two scoring routes have in common: one handles a single row, the other one a batch. */
-import { explainMalformedJson, explainMismatch } from '../../contract/mismatch.js';
+import { readBody } from '../../contract/malformed.js';
+import { explainMismatch } from '../../contract/mismatch.js';
 import type { ScoreQuery } from '../../contract/query.js';
 import { SCHEMA_LIMITS } from '../../contract/schemas.js';
 import type { Validator } from '../../contract/validators.generated.js';
 import type { Exchange } from '../../http/exchange.js';
+import type { Accepted } from '../../json/reader.js';
+
+/** What Python's json module writes for a missing value, where it can only be that. */
+const MISSING_VALUES: Accepted = { constants: new Set(['NaN'] as const), within: 'features' };
 
 export interface RequestHandler {
   /**
@@ -20,13 +25,12 @@ export interface RequestHandler {
 
 /** Parses and validates a body; if it is invalid, refuses the request and returns undefined. */
 export function parseBody<T>(exchange: Exchange, text: string, validate: Validator<T>): T | undefined {
-  let body: unknown;
-  try {
-    body = JSON.parse(text);
-  } catch (error) {
-    exchange.refuse('MALFORMED_JSON', explainMalformedJson(text, error));
+  const read = readBody(text, MISSING_VALUES);
+  if ('fault' in read) {
+    exchange.refuse('MALFORMED_JSON', read.fault);
     return undefined;
   }
+  const { body } = read;
   if (validate(body)) return body;
   exchange.refuse('INVALID_BODY', { ...explainMismatch(validate.errors, body), ...requestIdOf(body) });
   return undefined;

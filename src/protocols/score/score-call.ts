@@ -124,7 +124,7 @@ export class BatchCall implements PendingRequest {
     this.#context = context;
     this.#rows = rows;
     this.#logFields = batchLogFields(exchange);
-    this.#requestIds = rows.requests.map(({ request_id }) => idAsJson(request_id));
+    this.#requestIds = rows.requests.map(({ request_id }) => idAsJson(request_id ?? undefined));
   }
 
   get rowCount(): number {
@@ -184,13 +184,13 @@ function writeFeatures(features: ScoreRequest['features'], order: FeatureOrder, 
   if (order === null) {
     for (let i = 0; i < features.length; i++) {
       const value = features[i];
-      target[offset + i] = value === null ? NaN : value;
+      target[offset + i] = value === null ? NaN : Number(value);
     }
     return;
   }
   for (let i = 0; i < order.length; i++) {
     const value = features[order[i]];
-    target[offset + i] = value === null ? NaN : value;
+    target[offset + i] = value === null ? NaN : Number(value);
   }
 }
 

@@ -43,7 +43,7 @@ export class SingleRequests implements RequestHandler {
       exchange.refuse(order.code, { ...order.options, ...requestIdOf(request) });
       return;
     }
-    const { model, columns, context } = variants.choose(key === '' ? request.request_id : key, query);
+    const { model, columns, context } = variants.choose(key === '' ? (request.request_id ?? undefined) : key, query);
     const own = columns === undefined ? order : columns.of(order);
     const call = new SingleCall(exchange, context, { request, order: own, query, arrived });
     if (!this.#context.batcher.admit(call, model)) exchange.refuse('OVERLOADED', requestIdOf(request));
