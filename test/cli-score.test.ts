@@ -225,7 +225,7 @@ test('mistakes are one line and exit code 1', async () => {
   await assertFails(
     ['--model', join(data, 'models'), '--rows', rowsFile],
     1,
-    /lightgbm_model\.txt: is missing; name one of its versions: .*v1\.0\.0, .*v1\.1\.0/,
+    /lightgbm_model\.txt: is missing; name one version: .*v1\.0\.0, .*v1\.1\.0/,
   );
   await assertFails(['--model', join(folder, 'nowhere'), '--rows', rowsFile], 1, /nowhere: does not exist/);
   await assertFails(
