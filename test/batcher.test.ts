@@ -205,8 +205,7 @@ describe('a worker that dies', () => {
       kill = false;
       queueMicrotask(() => void pool.threads[0].terminate());
     };
-    for (let round = 0; round < 6; round++) {
-      kill = true;
+    const scoreAll = async () => {
       const requests = Array.from(
         { length: 30 },
         (_, i) => new RecordedRequest(rowsFrom(i, 20), i % 2 === 0 ? 'explain' : 'score'),
@@ -216,11 +215,20 @@ describe('a worker that dies', () => {
         assert.equal(await request.outcome, 'scored');
         isRight(request, i);
       }
+    };
+    for (let round = 0; round < 6; round++) {
+      kill = true;
+      await scoreAll();
     }
+    kill = false;
     assert(observed.workersFailed > 0, 'a batch was under way in one of them');
     assert.equal(batcher.rows, 0);
-    // Each is replaced, sooner or later: the test's own deadline is the limit.
-    while (pool.threads.length < 2) await new Promise((resolve) => setImmediate(resolve));
+    // Each is replaced, one that ended while it was starting with the next task for its mailbox: the test's own deadline
+    // is the limit.
+    while (pool.threads.length < 2) {
+      await scoreAll();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
   });
 
   test('of every batch of a model fails their requests once each, and other models are scored on', async (t) => {
