@@ -1,5 +1,5 @@
 /** HTTP by uWebSockets.js: several times less CPU a request than Node's own server. */
-import uWS from 'uWebSockets.js';
+import { createRequire } from 'node:module';
 import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.js';
 import type { Config } from '../../config/config.js';
 import type { Handler, Method, Route } from '../route.js';
@@ -7,6 +7,12 @@ import type { ListenOptions, Transport, TransportHost } from '../transport.js';
 import { cannotListen, listenError } from '../listen-error.js';
 import { UwsExchange } from './uws-exchange.js';
 import { UwsHead } from './uws-head.js';
+
+/**
+ * Required, because Node 20 ends the process where an imported CommonJS module throws, even if the import is caught:
+ * the other transport would never have its turn.
+ */
+const uWS: typeof import('uWebSockets.js') = createRequire(import.meta.url)('uWebSockets.js');
 
 // uWebSockets.js has these and this form of listen at run time; its types leave them out.
 const LISTEN_SHARED = 0;
