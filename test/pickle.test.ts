@@ -41,11 +41,12 @@ for (const [file, { answers, sklearn, numpy }] of Object.entries(expected.files)
 const refusals: Record<string, RegExp> = {
   'refused-nan.pkl': /^refused-nan\.pkl: has out_of_bounds='nan'.*fit it with out_of_bounds='clip'$/,
   'refused-raise.pkl': /^refused-raise\.pkl: has out_of_bounds='raise'/,
-  'refused-unfitted.pkl': /^refused-unfitted\.pkl: is an IsotonicRegression without X_thresholds_: it was never fitted/,
+  'refused-unfitted.pkl':
+    /^refused-unfitted\.pkl: holds an IsotonicRegression without X_thresholds_: it was never fitted/,
   'refused-logistic-regression.pkl':
-    /^refused-logistic-regression\.pkl: refers to sklearn\.linear_model\._logistic\.LogisticRegression; only/,
-  'refused-in-a-dict.pkl': /^refused-in-a-dict\.pkl: is not a scikit-learn IsotonicRegression$/,
-  'refused-array.pkl': /^refused-array\.pkl: is not a scikit-learn IsotonicRegression$/,
+    /^refused-logistic-regression\.pkl: refers to sklearn\.linear_model\._logistic\.LogisticRegression, and only/,
+  'refused-in-a-dict.pkl': /^refused-in-a-dict\.pkl: holds no scikit-learn IsotonicRegression$/,
+  'refused-array.pkl': /^refused-array\.pkl: holds no scikit-learn IsotonicRegression$/,
 };
 
 for (const file of pickles.filter((name) => name.startsWith('refused-'))) {
