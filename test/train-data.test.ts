@@ -72,7 +72,7 @@ test('data of another origin are not overwritten; generated data are', async () 
   await openDataFolder(target).write('train.csv', Buffer.from('a\n1\n'));
   await assert.rejects(run('--rows', '2000', '--out', target), {
     code: 'USAGE',
-    message: /contains a train\.csv that this command did not generate/,
+    message: /holds a train\.csv that this command did not make/,
   });
   assert.deepEqual(await readdir(target), ['train.csv']);
   await run('--rows', '2000', '--out', target, '--force');
