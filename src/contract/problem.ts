@@ -45,7 +45,9 @@ export const PROBLEMS = {
   EXPLAIN_UNSUPPORTED: {
     status: 400,
     title: 'Explanation not available',
-    detail: 'SHAP values are not available for the served model: they are not defined for linear trees.',
+    detail:
+      'SHAP values are not available for the served model: they are not defined for linear trees. ' +
+      'Ask with explain=importance.',
   },
   UNAUTHENTICATED: {
     status: 401,

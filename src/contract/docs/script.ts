@@ -118,7 +118,10 @@ function featureFields(names, inputs) {
     element('div', { class: 'features' }, ...fields));
 }
 
-function showForm(example) {
+function showForm(operation) {
+  const { example } = operation.requestBody.content['application/json'];
+  const defaultRanking = operation.parameters.find(({ name }) => name === 'explain').schema.default;
+  byId('shap').checked = defaultRanking === 'shap';
   const form = byId('score-form');
   const request = example || { features: [], feature_names: [], request_id: 'test-123' };
   const names = request.feature_names;
@@ -139,7 +142,8 @@ function showForm(example) {
   form.onsubmit = (event) => {
     event.preventDefault();
     const query = new URLSearchParams();
-    if (byId('shap').checked) query.set('explain', 'shap');
+    const ranking = byId('shap').checked ? 'shap' : 'importance';
+    if (ranking !== defaultRanking) query.set('explain', ranking);
     if (byId('top-k').value !== '3') query.set('top_k', byId('top-k').value);
     send(byId('answer'), byId('score-button'), 'POST', '/score' + (query.size ? '?' + query : ''), body());
   };
@@ -184,7 +188,7 @@ async function start() {
   const api = JSON.parse(text);
   byId('version').textContent = api.info.version;
   byId('about').textContent = api.info.description;
-  showForm(api.paths['/score'].post.requestBody.content['application/json'].example);
+  showForm(api.paths['/score'].post);
   const routes = Object.entries(api.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => routeView(path, method, operation)));
   byId('routes').replaceChildren(...routes);
