@@ -13,11 +13,13 @@ import { type LoadOptions, readLoadOptions } from './scenarios/options.js';
 import { checkedRequests, scenarioRequests } from './scenarios/requests.js';
 import { type Scenario, changed, readScenarios } from './scenarios/scenarios.js';
 import { type Run, checkOpenLoop, runOpenLoop, warmUp } from './scenarios/tools.js';
-import { DEMO_MODEL, chooseTraffic } from './scenarios/traffic.js';
+import { DEMO_MODEL, chooseTraffic, fromHere } from './scenarios/traffic.js';
 import { DoesNotFit } from './traffic/does-not-fit.js';
 import { loadKnownModels } from './traffic/known-model.js';
 import { askServer } from './traffic/server-facts.js';
 
+/** Load average past which something else is running. */
+const BUSY = 0.5 * availableParallelism();
 /** A report has about this many intervals, none shorter than a second. */
 const INTERVALS = 120;
 
@@ -46,7 +48,7 @@ async function serverOf({ url, model }: LoadOptions): Promise<Server> {
   const [{ folder }] = await loadKnownModels(model ?? DEMO_MODEL);
   const env = { MODEL_DIR: dirname(resolve(folder)), MODEL_VERSION: basename(folder) };
   const server = await startCheckout({ name: 'the server', folder: projectRoot }, env);
-  say(`started a server with ${folder} on ${server.origin}`);
+  say(`started a server with ${fromHere(folder)} on ${server.origin}`);
   return { origin: server.origin, stop: () => server.stop() };
 }
 
@@ -75,6 +77,8 @@ async function run(given: LoadOptions, scenario: Scenario, { origin }: Server): 
     intervalSeconds: Math.max(1, Math.ceil(seconds / INTERVALS)),
   };
   const [busy] = loadavg();
+  if (busy > BUSY)
+    say(`other programs keep this machine busy (load average ${busy.toFixed(1)}): latencies are theirs too`);
   const when = new Date().toISOString();
   const result = tool === 'open-loop' ? await runOpenLoop(plan) : await runAutocannon(plan);
   return summarise(result, {

@@ -12,7 +12,6 @@ const OWN_STYLE = `
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 18px; margin: 10px 0; }
 dt { color: #52606d; }
 dd { margin: 0; max-width: 95ch; }
-.plot { margin: 18px 0; overflow-x: auto; }
 @media (max-width: 860px) { .plot svg { min-width: 720px; } dl { grid-template-columns: 1fr; } dd { margin-bottom: 6px; } }
 `;
 
@@ -33,11 +32,11 @@ export function writeLoadPage(report: LoadReport): string {
 <h2>Limits</h2>
 <div class="wide">${table(limits(report))}</div>
 <h2>Over time</h2>
-<div class="plot"><h3>Latency</h3>
+<div class="wide plot"><h3>Latency</h3>
 <p class="quiet">Of the requests that were due in each interval of ${short(report.intervals[0].seconds)} s. An interval with fewer than 1,000 requests has its
 slowest one as p99.9.</p>
 ${drawLatencies(report)}</div>
-<div class="plot"><h3>Requests</h3>
+<div class="wide plot"><h3>Requests</h3>
 <p class="quiet">Asked as the scenario wants it, answered as it came. Where the lines are one, the server keeps up.</p>
 ${drawRates(report)}</div>
 <h2>${report.stages.length > 1 ? 'Stages' : 'Whole run'}</h2>

@@ -108,24 +108,25 @@ function figuresOf(intervals: readonly Interval[]): Figures {
 }
 
 function targetsOf(stages: readonly Figures[], { p50Ms, p99Ms }: Limits): Target[] {
-  const worst = (of: (stage: Figures) => number): number =>
+  const several = stages.length > 1;
+  const slowest = (of: (stage: Figures) => number): number =>
     stages.reduce((most, each) => Math.max(most, nanIsWorst(of(each))), 0);
-  const ofEach = stages.length > 1 ? ' of every stage' : '';
+  const inSlowest = several ? ' in the slowest stage' : '';
   return [
     {
-      what: `requests that failed`,
+      what: 'requests that failed',
       value: stages.reduce((sum, { failed }) => sum + failed, 0),
       bound: 'at most',
       goal: 0,
     },
     {
-      what: `answered of the requests asked${ofEach}, %`,
+      what: `% answered while the load lasted${several ? ', in every stage' : ''}`,
       value: stages.reduce((least, { answered, asked }) => Math.min(least, (100 * answered) / asked), 100),
       bound: 'at least',
       goal: 100 * LEAST_ANSWERED,
     },
-    { what: `p50${ofEach}, ms`, value: worst(({ p50 }) => p50), bound: 'at most', goal: p50Ms },
-    { what: `p99${ofEach}, ms`, value: worst(({ p99 }) => p99), bound: 'at most', goal: p99Ms },
+    { what: `p50 in ms${inSlowest}`, value: slowest(({ p50 }) => p50), bound: 'at most', goal: p50Ms },
+    { what: `p99 in ms${inSlowest}`, value: slowest(({ p99 }) => p99), bound: 'at most', goal: p99Ms },
   ];
 }
 
@@ -148,8 +149,7 @@ function headline(
   return `${verdict}. Of ${load}, ${failed}; ${latencies}.`;
 }
 
-const missedText = ({ what, value, bound, goal }: Target): string =>
-  `${what}: ${short(value)}, limit ${bound} ${short(goal)}`;
+const missedText = ({ what, value, bound, goal }: Target): string => `${what} ${short(value)}, ${bound} ${short(goal)}`;
 
 export const whole = (count: number): string => Math.round(count).toLocaleString('en-US');
 export const milliseconds = (value: number): string => `${short(value)} ms`;

@@ -1,5 +1,5 @@
 /** Which rows a run sends, and by which models their scores are known: chosen before any load. */
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { quote } from '../../src/quote.js';
 import { projectRoot } from '../../test/support/project.js';
 import { DoesNotFit } from '../traffic/does-not-fit.js';
@@ -78,6 +78,12 @@ async function demoModel({ version, featureNames = [] }: ServerFacts): Promise<K
   return models.filter((model) => model.version === version && sameFeatures(model.featureNames, featureNames));
 }
 
+/** A path as short as it can be said here. */
+export function fromHere(path: string): string {
+  const short = relative(process.cwd(), path);
+  return short === '' || short.startsWith('..') ? path : short;
+}
+
 interface RowSources {
   readonly server: ServerFacts;
   readonly served: KnownModel | undefined;
@@ -89,11 +95,11 @@ function chooseRows({ server, served, file, featureNames }: RowSources): Pick<Tr
   if (file !== undefined) return { rows: rowsFor(featureNames, file), rowsFrom: file.file };
   const trainerRows = served?.trainerRows;
   if (served !== undefined && trainerRows !== undefined)
-    return { rows: trainerRows, rowsFrom: `self_check.json of ${served.folder}` };
+    return { rows: trainerRows, rowsFrom: `self_check.json of ${fromHere(served.folder)}` };
   if (served !== undefined)
     return {
       rows: rowsOfModel(served.booster, served.modelText, DRAWN_ROWS),
-      rowsFrom: `drawn from the thresholds of ${served.folder}`,
+      rowsFrom: `drawn from the thresholds of ${fromHere(served.folder)}`,
     };
   if (server.exampleRows.length === 0)
     throw new DoesNotFit(`${server.origin} gives no example of a row: name rows by --model DIR or --rows FILE`);

@@ -10,10 +10,7 @@ import { program, testWith } from '../support/needs.js';
 import { projectRoot } from '../support/project.js';
 import { MODELS, type ServerProcess, startServer } from '../support/server.js';
 
-const K6 = program(
-  ['k6'],
-  'go install go.k6.io/k6/v2@latest, or https://grafana.com/docs/k6/latest/set-up/install-k6/',
-);
+const K6 = program(['k6'], 'go install go.k6.io/k6@v1.8.1');
 const SCRIPT = join(projectRoot, 'loadtest/scenarios/k6.js');
 /** What k6 ends with where a threshold is exceeded, and where a script ends the run. */
 const MISSED = 99;
