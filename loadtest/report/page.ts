@@ -4,7 +4,7 @@ import { type BenchmarkRun, targetTable } from './markdown.js';
 import type { Figure, Section, Table } from './section.js';
 import { escapeHtml } from '../../src/html.js';
 
-const STYLE = `
+export const STYLE = `
 :root { color-scheme: light; }
 * { box-sizing: border-box; }
 body {
@@ -67,7 +67,7 @@ function figure(each: Figure): string {
   return `<figure><figcaption>${caption}</figcaption>\n${drawFigure(each)}</figure>`;
 }
 
-function table({ columns, rows }: Table): string {
+export function table({ columns, rows }: Table): string {
   return `<table>
 <tr>${columns.map((column) => `<th>${escapeHtml(column)}</th>`).join('')}</tr>
 ${rows.map((row) => `<tr>${row.map(tableCell).join('')}</tr>`).join('\n')}

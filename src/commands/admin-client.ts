@@ -69,7 +69,8 @@ export async function callAdmin<T>({ method, path, body }: AdminCall, flags: Adm
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
   } catch (error) {
-    const reason = `${setBy === undefined ? 'set LIGHTSCORE_URL or --url' : `set by ${setBy}`}): ${connectReason(error)}`;
+    const from = setBy === undefined ? 'set LIGHTSCORE_URL or --url' : `set by ${setBy}`;
+    const reason = `${from}): ${connectReason(error)}`;
     throw new LightscoreError('SERVER_UNREACHABLE', `no server answers at ${base} (${reason}`, { cause: error });
   }
   const answer: unknown = await response.json().catch(() => undefined);
@@ -95,8 +96,8 @@ function connectReason(error: unknown): string {
 
 /** What a refusal means to whoever runs the command: keys by their variable, everything else in the server's words. */
 function refusal(base: string, status: number, answer: unknown): string {
-  if (status === 401)
-    return `LIGHTSCORE_ADMIN_KEY is not accepted by ${base}: it must be one of the server's ADMIN_API_KEYS, without the id`;
+  const wanted = "it must be one of the server's ADMIN_API_KEYS, without the id";
+  if (status === 401) return `LIGHTSCORE_ADMIN_KEY is not accepted by ${base}: ${wanted}`;
   if (status === 403)
     return `LIGHTSCORE_ADMIN_KEY is a key for scoring at ${base}: it must be one of the server's ADMIN_API_KEYS`;
   const detail =

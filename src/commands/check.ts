@@ -6,9 +6,9 @@ import { type JsonFlag, type Outcome, printOutcome, withJson } from './output.js
 import { addSettings, settingsGiven } from './serve-options.js';
 
 const HELP = `
-Runs what \`lightscore serve\` runs before it serves a version: reads every file, verifies checksums and signature, parses
-and compiles the model, and compares scores with the plain tree walk, with self_check.json and with native LightGBM,
-where the two exist. Ends with 1 and the server's own sentence where the version would be refused.
+Runs what \`lightscore serve\` runs before it serves a version: reads every file, verifies checksums and signature,
+parses and compiles the model, and compares scores with the plain tree walk, with self_check.json and with native
+LightGBM, where the two exist. Ends with 1 and the server's own sentence where the version would be refused.
 
 Examples:
   $ lightscore check models/v1.0.0

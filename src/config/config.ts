@@ -1,6 +1,6 @@
 /**
- * Reads the server's settings (`settings.ts`) from environment variables and flags: the only code that does. A flag wins
- * over its variable. What is blank counts as not set.
+ * Reads the server's settings (`settings.ts`) from environment variables and flags: the only code that does. A flag
+ * wins over its variable. What is blank counts as not set.
  *
  * A few variables that are not settings of the server are read where they are used: AWS_* by `store/s3-client.ts` and
  * the AWS SDK, CXX and PATH by `native/build.ts`, OMP_WAIT_POLICY and GOMP_SPINCOUNT by `native/library.ts`,

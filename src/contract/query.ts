@@ -19,7 +19,7 @@ export const DEFAULT_TOP_K = 3;
 /** Maximum of `top_k`; for a model with fewer features, the answer has all of them. */
 export const MAX_TOP_K = 1000;
 
-/** What nearly all requests ask for; `parseScoreQuery` then returns this very object, so that it is found by identity. */
+/** What nearly all requests ask for; `parseScoreQuery` then returns this very object, which is found by identity. */
 export const PLAIN_QUERY: ScoreQuery = Object.freeze({ explain: 'importance', topK: DEFAULT_TOP_K });
 
 const SHAP_QUERY: ScoreQuery = Object.freeze({ explain: 'shap', topK: DEFAULT_TOP_K });

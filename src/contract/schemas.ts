@@ -45,7 +45,9 @@ export interface ScoreResponse {
   /** Whole milliseconds. */
   readonly inference_time_ms: number;
   readonly request_id: string;
-  /** Only where the ranking is by SHAP: the mean raw score of the training rows. With all contributions it sums to the score. */
+  /**
+   * The mean raw score of the training rows, where the ranking is by SHAP: with all contributions it sums to the score.
+   */
   readonly expected_value?: number;
 }
 

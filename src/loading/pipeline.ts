@@ -9,8 +9,8 @@
  *     5. self-check  self-check.ts       the kernel against other scorers, bit for bit
  *     6. warm up     warm-up.ts          one row through every worker
  *
- * `prepareImage` runs stages 1 to 5, for a server on the loader's thread (`loader-thread.ts`), for `lightscore check` in
- * the caller's (`check.ts`). `loadModel` requests them and runs stage 6 on the main thread.
+ * `prepareImage` runs stages 1 to 5, for a server on the loader's thread (`loader-thread.ts`), for `lightscore check`
+ * in the caller's (`check.ts`). `loadModel` requests them and runs stage 6 on the main thread.
  */
 import { createPublicKey } from 'node:crypto';
 import { parseBooster } from '../model/parse.js';

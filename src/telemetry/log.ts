@@ -1,6 +1,6 @@
 /**
- * The log on standard output: JSON lines, but on a terminal text (`terminal-log.ts`). pino writes the events; prediction
- * events bypass it and are gathered from several batches before they are written.
+ * The log on standard output: JSON lines, but on a terminal text (`terminal-log.ts`). pino writes the events;
+ * prediction events bypass it and are gathered from several batches before they are written.
  */
 import { type Logger, pino } from 'pino';
 import type { LogLevel } from '../config/config.js';
