@@ -7,7 +7,8 @@ import { escapeHtml, scrollShadow } from '../../src/html.js';
 /** Characters of a table's header up to which it stays on one line. */
 const MAX_HEADER_LINE = 12;
 
-const STYLE = `
+/** Of every page of figures. */
+export const STYLE = `
 :root { color-scheme: light; }
 * { box-sizing: border-box; }
 body {
@@ -23,7 +24,7 @@ p { margin: 4px 0; max-width: 85ch; }
 .found { font-weight: 600; font-size: 16px; }
 .scroll { overflow-x: auto; ${scrollShadow({ axis: 'x', surface: '#fff', shade: 'rgb(31 41 51 / 28%)' })} }
 .scroll:focus-visible { outline: 3px solid #0a58ca; outline-offset: 2px; }
-.table { margin: 18px 0; }
+.wide { margin: 18px 0; }
 .figures { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 24px 32px; align-items: start; margin-top: 18px; }
 figure { margin: 0; break-inside: avoid; }
 figcaption { margin-bottom: 8px; color: #52606d; font-size: 13px; }
@@ -68,7 +69,7 @@ function section({ id, title, found, about, tables, figures }: Section): string 
   return `<h2 id="${escapeHtml(id)}">${escapeHtml(title)}</h2>
 ${found === undefined ? '' : `<p class="found">${escapeHtml(found)}</p>`}
 <p class="quiet">${escapeHtml(about)}</p>
-${tables.map((each) => `<div class="table"><h3>${escapeHtml(each.title)}</h3>\n${table(each)}</div>`).join('\n')}
+${tables.map((each) => `<div class="wide"><h3>${escapeHtml(each.title)}</h3>\n${table(each)}</div>`).join('\n')}
 ${figures.length > 0 ? `<div class="figures">\n${figures.map(figure).join('\n')}\n</div>` : ''}`;
 }
 
@@ -78,7 +79,7 @@ function figure(each: Figure): string {
 }
 
 /** A table that scrolls by itself where it is wider than the page, and takes the focus, so that keys can scroll it. */
-function table({ title, columns, rows }: Table): string {
+export function table({ title, columns, rows }: Table): string {
   return `<div class="scroll" tabindex="0" role="region" aria-label="${escapeHtml(title)}"><table>
 <tr>${columns.map((column) => `<th>${onTwoLines(column).map(escapeHtml).join('<br>')}</th>`).join('')}</tr>
 ${rows.map((row) => `<tr>${row.map(tableCell).join('')}</tr>`).join('\n')}

@@ -21,7 +21,7 @@ function problemRow(code: ProblemCode): string {
   return `<div id="${problemAnchor(code)}"><dt>${status}</dt>${explanation}</div>`;
 }
 
-interface Explanation {
+interface ExplanationChoice {
   /** As the query parameter `explain` has it. */
   readonly mode: ScoreQuery['explain'];
   readonly name: string;
@@ -29,7 +29,7 @@ interface Explanation {
   readonly definition: string;
 }
 
-const EXPLANATIONS: readonly Explanation[] = [
+const CHOICES: readonly ExplanationChoice[] = [
   {
     mode: 'importance',
     name: 'Importance ranking',
@@ -46,7 +46,7 @@ const EXPLANATIONS: readonly Explanation[] = [
   },
 ];
 
-function explanationChoice({ mode, name, definition }: Explanation): string {
+function explanationChoice({ mode, name, definition }: ExplanationChoice): string {
   const about = `explain-${mode}-about`;
   return `<div class="mode">
 <input type="radio" name="explain" id="explain-${mode}" value="${mode}" aria-describedby="${about}">
@@ -95,7 +95,7 @@ const html = `<!doctype html>
 </div>
 <fieldset class="modes">
 <legend>Explanation</legend>
-${EXPLANATIONS.map(explanationChoice).join('\n')}
+${CHOICES.map(explanationChoice).join('\n')}
 </fieldset>
 <button id="score-button" disabled>Score</button>
 </form>
