@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import * as fc from 'fast-check';
 import { LatencyHistogram } from '../loadtest/load/latency-histogram.js';
 import { LoadGenerator } from '../loadtest/load/load.js';
-import { writeMarkdown } from '../loadtest/report/markdown.js';
+import { summary, writeMarkdown } from '../loadtest/report/markdown.js';
 import { onTwoLines, writePage } from '../loadtest/report/page.js';
 import type { Section } from '../loadtest/report/section.js';
 import { runScenario } from '../loadtest/scenarios/autocannon.js';
@@ -134,6 +134,20 @@ test('the report has every table, figure and target, and escapes what it is give
   assert.equal(page.match(/<svg/g)?.length, 3);
   assert.match(page, /A &lt;title&gt;/);
   assert.doesNotMatch(page, /NaN|undefined|https?:\/\/(?!www\.w3\.org)/);
+});
+
+test('a run that missed many targets names the first of them and counts the others', () => {
+  const targets = Array.from({ length: 6 }, (_, i) => ({
+    what: `part ${i}`,
+    value: i === 0 ? 1 : 3,
+    bound: 'at most' as const,
+    goal: 2,
+  }));
+  const sections = [{ id: 'a', title: '', about: '', tables: [], figures: [], targets }];
+  assert.match(
+    summary({ quick: false, sections }),
+    /^1 of 6 targets met; missed: part 1: 3 \(goal: at most 2\); part 2: .*; part 3: [^;]*; and 2 others\.$/,
+  );
 });
 
 test('a header takes two lines of about the same length at most, and loses no word', () => {

@@ -21,6 +21,9 @@ export function writeMarkdown(run: BenchmarkRun): string {
   return parts.join('\n');
 }
 
+/** How many missed targets are named above their table. */
+const MAX_NAMED = 3;
+
 /** What the run as a whole found: how many targets it met, and which it missed by how much. */
 export function summary({ quick, sections }: Pick<BenchmarkRun, 'quick' | 'sections'>): string {
   const targets = sections.flatMap((section) => section.targets);
@@ -30,8 +33,11 @@ export function summary({ quick, sections }: Pick<BenchmarkRun, 'quick' | 'secti
   if (targets.length === 0) return `${measured} measured, for which there are no targets.${caution}`;
   const met = `${targets.length - missed.length} of ${targets.length} targets met`;
   if (missed.length === 0) return `${met}.${caution}`;
-  const list = missed.map(({ what, value, bound, goal }) => `${what}: ${short(value)} (goal: ${bound} ${short(goal)})`);
-  return `${met}; missed: ${list.join('; ')}.${caution}`;
+  const named = missed
+    .slice(0, MAX_NAMED)
+    .map(({ what, value, bound, goal }) => `${what}: ${short(value)} (goal: ${bound} ${short(goal)})`);
+  const others = missed.length > named.length ? `; and ${missed.length - named.length} others` : '';
+  return `${met}; missed: ${named.join('; ')}${others}.${caution}`;
 }
 
 export function targetTable(sections: readonly Section[]): Table {

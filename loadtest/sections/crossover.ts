@@ -143,7 +143,7 @@ function report(measured: readonly Crossover[], found: readonly Choice[]): Secti
     title: 'Inline scoring against a worker',
     found: `To hand a batch to a worker costs as much as to score ${span(
       measured.map((one) => handover(one) / perRow(one)),
-    )} rows inline, by model (${measured.map(({ size }) => describeSize(size)).join(', ')}).`,
+    )} rows inline, by model (${measured.map(({ size }) => describeSize(size)).join('; ')}).`,
     about:
       "In one process, without HTTP: the whole of /score's arithmetic for a batch on the calling thread, against the " +
       `same in a piscina worker. Medians of ${REPEATS} alternating repeats. The hand-over is the round trip less the ` +
