@@ -28,7 +28,7 @@ interface Connection {
   request: CheckedRequest | undefined;
   /** From when its latency counts, performance.now() milliseconds. */
   since: number;
-  /** Of an answer that came in pieces. */
+  /** What has arrived of an answer that comes in pieces. */
   text: string;
   /** Bytes of the whole answer, 0 while unknown. */
   bytes: number;

@@ -27,7 +27,7 @@ export interface Comparison {
   readonly step: Allowance;
 }
 
-/** Of both commits, for the report. */
+/** The names of both commits in the report. */
 type Names = Readonly<Record<keyof Pair, string>>;
 
 /** One figure of both commits. */

@@ -131,8 +131,9 @@ function logTransport({ name, reason }: TransportKind, logger: Logger): void {
   else logger.warn(event, `HTTP is spoken by Node's own server, for about twice the CPU a request: ${reason}`);
   if (name !== 'uws' || Number(process.versions.node.split('.')[0]) > 20) return;
   const unanswered = 'requests with "_" or "." in a header name, more than 96 headers or a split request line';
+  const remedy = 'use Node 22 or later, or TRANSPORT=node';
   logger.warn(
     { event: 'old_transport' },
-    `the build of uWebSockets.js for Node 20 is old and does not answer ${unanswered}: use Node 22 or later, or TRANSPORT=node`,
+    `the build of uWebSockets.js for Node 20 is old and does not answer ${unanswered}: ${remedy}`,
   );
 }
