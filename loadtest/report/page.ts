@@ -25,7 +25,9 @@ p { margin: 4px 0; max-width: 85ch; }
 .scroll { overflow-x: auto; ${scrollShadow({ axis: 'x', surface: '#fff', shade: 'rgb(31 41 51 / 28%)' })} }
 .scroll:focus-visible { outline: 3px solid #0a58ca; outline-offset: 2px; }
 .wide { margin: 18px 0; }
-.figures { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 24px 32px; align-items: start; margin-top: 18px; }
+.figures {
+  display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 24px 32px; align-items: start; margin-top: 18px;
+}
 figure { margin: 0; break-inside: avoid; }
 figcaption { margin-bottom: 8px; color: #52606d; font-size: 13px; }
 figcaption h3 { color: #1f2933; }

@@ -35,7 +35,8 @@ export async function cpuSection(effort: Effort, progress: Progress): Promise<Se
       .slice(1)
       .map((name, i) => {
         const micros = span(runs.map(({ measured }) => median(totalCpu(measured[i + 1]))));
-        return `A request costs ${micros} us of CPU with SCORING=${name}, ${span(ratios(i + 1))} of a bare HTTP server's.`;
+        const ofBare = span(ratios(i + 1));
+        return `A request costs ${micros} us of CPU with SCORING=${name}, ${ofBare} of a bare HTTP server's.`;
       })
       .join(' '),
     about:

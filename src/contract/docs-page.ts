@@ -41,8 +41,8 @@ const CHOICES: readonly ExplanationChoice[] = [
     mode: 'shap',
     name: 'Exact SHAP',
     definition:
-      "The contribution is the feature's exact TreeSHAP value: how far it raises (+) or lowers (\u2212) the raw score " +
-      "of this row from the model's mean over its training rows. It needs more CPU.",
+      "The contribution is the feature's exact TreeSHAP value: how far it raises (+) or lowers (\u2212) the raw " +
+      "score of this row from the model's mean over its training rows. It needs more CPU.",
   },
 ];
 
@@ -112,8 +112,8 @@ ${codes.map(problemRow).join('\n')}
 </dl>
 <h2 id="documentation">Documentation and source</h2>
 <p>Both are in Lightscore's repository: <code>README.md</code> is the way in, <code>docs/README.md</code> the list of
-all pages, <code>src/</code> the source. For programs, <a href="/openapi.json">/openapi.json</a> describes every route of
-this server.</p>
+all pages, <code>src/</code> the source. For programs, <a href="/openapi.json">/openapi.json</a> describes every route
+of this server.</p>
 </main>
 <footer><noscript>The form needs JavaScript.</noscript></footer>
 <script>${SCRIPT}</script>

@@ -2,7 +2,7 @@
 import { type Booster, ZERO_THRESHOLD, isCategorical } from './booster.js';
 import { categorySet } from './columns.js';
 
-/** How far a threshold between two whole numbers may be from their middle: LightGBM moves it by one unit at the most. */
+/** How far a threshold between two whole numbers may be from their middle: LightGBM rounds it to the next double. */
 const MIDDLE_TOLERANCE = 1e-9;
 
 /** The splits of one feature, of all trees. */

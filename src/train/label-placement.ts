@@ -1,4 +1,4 @@
-/** Places labels in a chart so that they cover neither marks nor each other. All lengths are pixels, y pointing down. */
+/** Places labels in a chart so that they cover neither marks nor each other. Lengths are pixels, y points down. */
 
 export interface Box {
   readonly left: number;

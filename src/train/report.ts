@@ -166,7 +166,8 @@ function verdict(run: TrainingRun): string {
   );
   const lead = worse ? '<strong>Warning:</strong> ' : '';
   return [
-    "<p>The score that a server answers with is the calibrated one; before calibration it is the booster's probability.</p>",
+    '<p>The score that a server answers with is the calibrated one; ' +
+      "before calibration it is the booster's probability.</p>",
     `<p class="verdict${worse ? ' warning' : ''}">${lead}${escapeHtml(sentences.join(' '))}</p>`,
   ].join('\n');
 }
@@ -176,7 +177,8 @@ function tile(run: TrainingRun, { key, name, moreIsBetter }: (typeof HEADLINE)[n
   const [was, is] = [decimal(before[key]), decimal(after[key])];
   const change = Number(is) - Number(was);
   const judged = change === 0 ? 'same' : change > 0 === moreIsBetter ? 'better' : 'worse';
-  const comparison = `<span class="${judged}">${change === 0 ? 'as' : `${judged} than`}</span> before calibration (${was})`;
+  const relation = change === 0 ? 'as' : `${judged} than`;
+  const comparison = `<span class="${judged}">${relation}</span> before calibration (${was})`;
   const others = (['validation', 'train'] as const).map(
     (split) => `${split} ${decimal(splitOf(run, split).after[key])}`,
   );
@@ -218,8 +220,8 @@ function colourKey(colour: string): string {
 
 function reliabilityNote(): string {
   return (
-    '<p class="quiet">On the dashed line, a score of 30% means that 30% are fraud. Bars are 95% intervals, numbers the ' +
-    `applications in the bin; bins of fewer than ${MIN_BIN_ROWS} are joined with their neighbours. The calibration ` +
+    '<p class="quiet">On the dashed line, a score of 30% means that 30% are fraud. Bars are 95% intervals, ' +
+    `numbers the applications in the bin; bins of fewer than ${MIN_BIN_ROWS} are joined with their neighbours. The calibration ` +
     'error is the mean distance from the line, over ten bins of equal width.</p>'
   );
 }

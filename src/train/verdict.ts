@@ -1,4 +1,4 @@
-/** What calibration did to the score that is served, in words: for the report, the model card and `train`'s messages. */
+/** What calibration did to the score that is served, in words, for report, model card and the messages of `train`. */
 import { decimal, whole } from './figures.js';
 import { type SplitEvaluation, type TrainingRun, splitOf } from './run.js';
 
@@ -45,7 +45,7 @@ function judgement(raised: readonly { name: string }[], lowered: readonly { name
   return `Calibration made the ${names(lowered)} better and the ${names(raised)} worse`;
 }
 
-/** What calibration took from the ranking, as equal scores cannot be ranked; undefined where it took nothing to speak of. */
+/** What calibration took from the ranking, as equal scores cannot be ranked; undefined where it took nothing. */
 export function rankingLoss({ before, after }: SplitEvaluation): string | undefined {
   const [was, is] = [decimal(before.auc_pr), decimal(after.auc_pr)];
   if (Number(is) >= Number(was)) return undefined;

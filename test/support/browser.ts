@@ -62,7 +62,7 @@ export function coveredLabels(page: Page): Promise<string[]> {
   return page.evaluate<string[]>(COVERED_LABELS);
 }
 
-/** Runs in the page, whose types the tests do not have. The box of a text is as high as its line: digits fill less. */
+/** Runs in the page, so as text: its types are not the tests'. A text's box is as high as its line, digits are less. */
 const COVERED_LABELS = String.raw`(() => {
   const SLACK = 2;
   const covers = (a, b) =>
@@ -80,8 +80,8 @@ const COVERED_LABELS = String.raw`(() => {
 })()`;
 
 /**
- * The parts of the page that scroll sideways, and of these the ones that neither show it by a shadow nor take the focus,
- * by their names.
+ * The parts of the page that scroll sideways: how many, and the names of those that show it by no shadow or that the
+ * keyboard does not reach.
  */
 export function scrollingParts(page: Page): Promise<{ all: number; unmarked: string[] }> {
   return page.evaluate<{ all: number; unmarked: string[] }>(SCROLLING_PARTS);
@@ -92,5 +92,6 @@ const SCROLLING_PARTS = String.raw`(() => {
     element.scrollWidth > element.clientWidth + 1 && /auto|scroll/.test(getComputedStyle(element).overflowX));
   const unmarked = wide.filter((element) =>
     element.tabIndex < 0 || !getComputedStyle(element).backgroundImage.includes('gradient'));
-  return { all: wide.length, unmarked: unmarked.map((element) => element.getAttribute('aria-label') || element.tagName) };
+  const name = (element) => element.getAttribute('aria-label') || element.tagName;
+  return { all: wide.length, unmarked: unmarked.map(name) };
 })()`;

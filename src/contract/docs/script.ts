@@ -1,6 +1,6 @@
 /**
- * The script of the `/docs` page: it builds the form and the list of routes from `/openapi.json`, and scores the example
- * row. Data from the server is inserted only as text, never as HTML.
+ * The script of the `/docs` page: it builds the form and the list of routes from `/openapi.json`, and scores the
+ * example row. Data from the server is inserted only as text, never as HTML.
  */
 import { ANSWER_SCRIPT } from './answer-script.js';
 
@@ -47,7 +47,8 @@ function formBody(example) {
   byId('id-field').hidden = !small;
   byId('request-id').value = EXAMPLE_ID;
   if (!small) {
-    const text = element('textarea', { id: 'body', spellcheck: 'false' }, compact({ ...request, request_id: EXAMPLE_ID }));
+    const whole = compact({ ...request, request_id: EXAMPLE_ID });
+    const text = element('textarea', { id: 'body', spellcheck: 'false' }, whole);
     byId('fields').replaceChildren(element('div', {}, element('label', { for: 'body' }, 'Body'), text));
     return () => text.value;
   }
