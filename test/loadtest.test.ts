@@ -3,8 +3,8 @@ import { describe, test } from 'node:test';
 import * as fc from 'fast-check';
 import { LatencyHistogram } from '../loadtest/load/latency-histogram.js';
 import { LoadGenerator } from '../loadtest/load/load.js';
-import { writeMarkdown } from '../loadtest/report/markdown.js';
-import { writePage } from '../loadtest/report/page.js';
+import { summary, writeMarkdown } from '../loadtest/report/markdown.js';
+import { onTwoLines, writePage } from '../loadtest/report/page.js';
 import type { Section } from '../loadtest/report/section.js';
 import { startBare, startLightscore } from '../loadtest/servers/process.js';
 import { batchBodies, rowRequests } from '../loadtest/traffic/bodies.js';
@@ -89,6 +89,7 @@ test('the report has every table, figure and target, and escapes what it is give
   const section: Section = {
     id: 'sample',
     title: 'A <title>',
+    found: 'It takes 3 < 4.',
     about: 'About & more',
     tables: [{ title: 'Numbers', columns: ['what', 'how much'], rows: [['a | b', 1.5]] }],
     figures: (['percentiles', 'line', 'bar'] as const).map((kind) => ({
@@ -119,10 +120,40 @@ test('the report has every table, figure and target, and escapes what it is give
   assert.match(markdown, /\| a \\\| b \| 1\.5 \|/);
   assert.match(markdown, /\| speed \| 2 \| at least 1 \| met \|/);
   assert.match(markdown, /\| delay \| 2 \| at most 1 \| missed \|/);
+  assert.match(
+    markdown,
+    /^# Lightscore benchmarks\n\n1 of 2 targets met; missed: delay: 2 \(goal: at most 1\)\. Of a quick run/,
+  );
+  assert.match(markdown, /## A <title>\n\n\*\*It takes 3 < 4\.\*\*\n\nAbout & more/);
   const page = writePage(run);
+  assert.match(page, /<h1>Lightscore benchmarks<\/h1>\n<p class="found">1 of 2 targets met; missed: delay/);
+  assert.match(page, /<p class="found">It takes 3 &lt; 4\.<\/p>/);
+  for (const [, before] of page.matchAll(/([^\n]*)<table>/g)) assert.match(before, /class="scroll" tabindex="0"/);
   assert.equal(page.match(/<svg/g)?.length, 3);
   assert.match(page, /A &lt;title&gt;/);
   assert.doesNotMatch(page, /NaN|undefined|https?:\/\/(?!www\.w3\.org)/);
+});
+
+test('a run that missed many targets names the first of them and counts the others', () => {
+  const targets = Array.from({ length: 6 }, (_, i) => ({
+    what: `part ${i}`,
+    value: i === 0 ? 1 : 3,
+    bound: 'at most' as const,
+    goal: 2,
+  }));
+  const sections = [{ id: 'a', title: '', about: '', tables: [], figures: [], targets }];
+  assert.match(
+    summary({ quick: false, sections }),
+    /^1 of 6 targets met; missed: part 1: 3 \(goal: at most 2\); part 2: .*; part 3: [^;]*; and 2 others\.$/,
+  );
+});
+
+test('a header takes two lines of about the same length at most, and loses no word', () => {
+  assert.deepEqual(onTwoLines('req/s'), ['req/s']);
+  assert.deepEqual(onTwoLines('CPU us/request'), ['CPU', 'us/request']);
+  const long = 'of it CPU of the calling thread';
+  assert.deepEqual(onTwoLines(long), ['of it CPU of the', 'calling thread']);
+  assert.deepEqual(onTwoLines('Wärmeleitfähigkeit'), ['Wärmeleitfähigkeit'], 'a single word is not broken');
 });
 
 describe('load', linuxOnly, () => {

@@ -79,6 +79,7 @@ export function costReport(measured: {
   return {
     id: 'cost',
     title: `Cost of ${names.own} against ${names.other}`,
+    found: `${names.own} in ratio to ${names.other}: ${[...requests, ready].map(ratioText).join('; ')}.`,
     about: `${about(effort)} ${nativeLightGBM(names, starts)}${wideIntervals(costs)}`,
     tables: [
       comparedTable('CPU microseconds a /score request', requests, names, comparison),
@@ -162,6 +163,9 @@ function comparedTable(
     }),
   };
 }
+
+const ratioText = ({ what, ratio, pairs }: Compared): string =>
+  `${what} ${fixed(ratio)} (95% interval ${intervalText(ratioInterval(pairs))})`;
 
 const intervalText = (interval: Interval | undefined): string =>
   interval === undefined

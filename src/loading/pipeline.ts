@@ -15,7 +15,6 @@
 import { createPublicKey } from 'node:crypto';
 import { parseBooster } from '../model/parse.js';
 import { planImage } from '../model/image.js';
-import { exampleRow } from '../model/critical-rows.js';
 import { rawScores } from '../model/tree-walk.js';
 import { ArtifactError, LightscoreError } from '../errors.js';
 import type { Kernels } from '../scoring/kernel.js';
@@ -82,7 +81,7 @@ export async function prepareImage(task: LoadRequest, resources: LoaderResources
 
   // A typed array, like the rows of the self-check: once the walk has read both kinds of array, V8 allocates an object
   // for every value.
-  const [exampleRaw] = rawScores(booster, Float64Array.from(exampleRow(booster)));
+  const [exampleRaw] = rawScores(booster, Float64Array.from(card.exampleRow));
   const { files, signed, fingerprint, warnings } = artifact;
   return {
     card,
