@@ -56,5 +56,5 @@ export class ArtifactError extends LightscoreError {
 
 /** Returns the message of anything that was thrown. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return error instanceof Error ? error.message || error.name : String(error);
 }

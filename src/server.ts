@@ -9,7 +9,7 @@ import { checkTls } from './config/check-tls.js';
 import { type Config, rereadKeys } from './config/config.js';
 import { Administration, type Administrator } from './registry/administration.js';
 import type { TransportKind } from './http/choose-transport.js';
-import { ModelLoader } from './loading/loader.js';
+import type { ModelLoader } from './loading/loader.js';
 import { StoreFollower } from './registry/follower.js';
 import type { ModelVersion } from './registry/model-version.js';
 import { ModelRegistry } from './registry/registry.js';
@@ -22,11 +22,18 @@ import type { ArtifactStore } from './store/store.js';
 import { type Log, openLog } from './telemetry/log.js';
 import { Metrics, type ModelReading } from './telemetry/metrics.js';
 import { InlineScorer } from './scoring/inline-scorer.js';
-import { createScoringResources } from './scoring/kernel.js';
+import type { SharedScoringResources } from './scoring/kernel.js';
 import { LightscoreError, messageOf } from './errors.js';
 
 /** How long a draining server still accepts connections, so that load balancers see that `/readyz` answers 503. */
 const LINGER_MS = 1000;
+
+/** What a server is made of that starts before it. */
+export interface ServerParts {
+  readonly transports: TransportKind;
+  readonly resources: SharedScoringResources<SharedMemory>;
+  readonly loader: ModelLoader;
+}
 
 export class Server {
   readonly log: Log;
@@ -46,7 +53,7 @@ export class Server {
   #draining = false;
 
   /** @throws LightscoreError CONFIG_INVALID if AUDIT_LOG cannot be continued */
-  constructor(config: Config, transports: TransportKind) {
+  constructor(config: Config, { transports, resources, loader }: ServerParts) {
     this.#transports = transports;
     const { log, scoring } = config;
     this.#config = config;
@@ -54,9 +61,8 @@ export class Server {
     const { logger, predictions } = this.log;
     const metrics = this.#metrics;
     this.#audit = new AuditTrail(log.auditFile, logger);
-    const resources = createScoringResources();
     this.#memory = resources.memory;
-    this.#loader = new ModelLoader(resources, config.models);
+    this.#loader = loader;
     const source = new VersionSource(() => (this.#store ??= openStore(config.models.store)), config.models.version);
     this.#registry = metrics.registry(() => this.#readings());
     let giveUp = (): void => undefined;

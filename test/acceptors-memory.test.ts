@@ -24,7 +24,7 @@ test('swaps give back memory: images when every acceptor is done with them, lane
       );
     }
   };
-  /** Of the models with a role, once nothing drains: lanes come and go with the luck of connections. */
+  /** Waits until nothing drains, and reads the memory of the models with a role. */
   const settled = async (): Promise<{ used: number; total: number }> => {
     while ((await server.metric('lightscore_models', '{state="draining"}')) > 0);
     return {

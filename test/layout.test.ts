@@ -23,13 +23,13 @@ const PLAIN: readonly string[] = [
   'VIEW_RIGHT',
   'WALK_BLOCK',
   'TREE_BLOCK',
-  'MOST_ID_BYTES',
+  'MAX_ID_BYTES',
   'ID_BYTES',
   'RANKED',
   'RANKING_BYTES',
   'POWERS',
-  'POWERS_LEAST',
-  'POWERS_MOST',
+  'POWERS_MIN',
+  'POWERS_MAX',
   'NUMBER_BYTES',
   'COPY_BYTES',
   'REQUEST_ID_BYTES',
@@ -181,10 +181,10 @@ test('sizes that follow from others do', () => {
   assert.equal(L.RANKING_BYTES, 4 * L.RANKED);
   assert.equal(L.REQUEST_ID_BYTES, TYPES['piece'].bytes);
   assert.equal(L.TEXT_FEATURE_BYTES, 2 * TYPES['piece'].bytes);
-  assert(L.ID_BYTES >= 1 + L.MOST_ID_BYTES + L.COPY_BYTES, 'an id is copied with its length before it');
-  assert(L.MOST_ID_BYTES < 2 ** 8, 'the length of an id is one byte');
+  assert(L.ID_BYTES >= 1 + L.MAX_ID_BYTES + L.COPY_BYTES, 'an id is copied with its length before it');
+  assert(L.MAX_ID_BYTES < 2 ** 8, 'the length of an id is one byte');
   assert.equal(L.POWERS % 8, 0);
-  assert(L.POWERS + 16 * (L.POWERS_MOST - L.POWERS_LEAST + 1) <= 65_536, 'the powers end within the first page');
+  assert(L.POWERS + 16 * (L.POWERS_MAX - L.POWERS_MIN + 1) <= 65_536, 'the powers end within the first page');
 });
 
 /** Bytes that the kernel's functions read or write at an address that they are given. */

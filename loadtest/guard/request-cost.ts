@@ -10,8 +10,8 @@ import { type Pair, intervalWidth } from './paired.js';
 
 export const CONNECTIONS = 64;
 /** Fewer do not give a 95% interval. */
-export const LEAST_PAIRS = 6;
-export const MOST_PAIRS = 25;
+export const MIN_PAIRS = 6;
+export const MAX_PAIRS = 25;
 /** Pairs are added until no interval is wider. */
 export const INTERVAL_WIDTH = 0.03;
 /**
@@ -59,7 +59,7 @@ export async function measureRequestCosts(
   const costs: Record<HeaderSet, Pair[]> = { plain: [], proxied: [] };
   try {
     const widest = (): number => Math.max(...HEADER_SETS.map((set) => intervalWidth(costs[set])));
-    for (let pair = 0; pair < MOST_PAIRS && (pair < LEAST_PAIRS || widest() > INTERVAL_WIDTH); pair++) {
+    for (let pair = 0; pair < MAX_PAIRS && (pair < MIN_PAIRS || widest() > INTERVAL_WIDTH); pair++) {
       const measured = await measurePair(sitting, pair % 2 === 1);
       for (const set of HEADER_SETS) costs[set].push(measured[set]);
       progress(`cost: pair ${pair + 1}: ${HEADER_SETS.map((set) => describe(set, costs[set])).join('; ')}`);

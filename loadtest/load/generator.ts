@@ -28,7 +28,7 @@ interface Connection {
   request: CheckedRequest | undefined;
   /** From when its latency counts, performance.now() milliseconds. */
   since: number;
-  /** Of an answer that came in pieces. */
+  /** What has arrived of an answer that comes in pieces. */
   text: string;
   /** Bytes of the whole answer, 0 while unknown. */
   bytes: number;
@@ -45,7 +45,7 @@ const buffer = Buffer.allocUnsafeSlow(1 << 18);
  * Requests are sent in groups where more than one is due in this time, seconds: a generator that wakes for each would
  * be busy with waking. What a request waits for its group is in its latency.
  */
-const LEAST_TICK_S = 50e-6;
+const MIN_TICK_S = 50e-6;
 
 class Run {
   readonly #connections = new Connections();
@@ -91,7 +91,7 @@ class Run {
 
   /** Requests are due at `rate`; one without a free connection waits, and its latency with it. */
   openLoop({ seconds, warmupSeconds }: Pick<LoadPlan, 'seconds' | 'warmupSeconds'>, rate: number): number {
-    this.#connections.tick(Math.max(1 / rate, LEAST_TICK_S));
+    this.#connections.tick(Math.max(1 / rate, MIN_TICK_S));
     const begun = performance.now();
     const measured = begun + warmupSeconds * 1000;
     const end = measured + seconds * 1000;

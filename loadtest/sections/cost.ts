@@ -8,8 +8,8 @@ import {
   CONNECTIONS,
   HEADER_SETS,
   INTERVAL_WIDTH,
-  LEAST_PAIRS,
-  MOST_PAIRS,
+  MIN_PAIRS,
+  MAX_PAIRS,
   type RequestCosts,
   SLICE_SECONDS,
   measureRequestCosts,
@@ -27,7 +27,7 @@ export interface Comparison {
   readonly step: Allowance;
 }
 
-/** Of both commits, for the report. */
+/** The names of both commits in the report. */
 type Names = Readonly<Record<keyof Pair, string>>;
 
 /** One figure of both commits. */
@@ -107,8 +107,8 @@ function about(effort: Effort): string {
     'connections that send as fast as they are answered, event loops on the first core and the generator on the last;',
     'every answer is checked.',
     "The ratio is the median of the pairs' own, and its 95% interval lies between two order statistics (the sign",
-    `test's: no assumption about the distribution); after ${LEAST_PAIRS} pairs more are added until the interval is`,
-    `at most ${percent}% wide for both sets of headers, ${MOST_PAIRS} at most.`,
+    `test's: no assumption about the distribution); after ${MIN_PAIRS} pairs more are added until the interval is`,
+    `at most ${percent}% wide for both sets of headers, ${MAX_PAIRS} at most.`,
     `Start to ready is the ratio of the medians of ${STARTS[effort.quick ? 'quick' : 'full']} alternating starts, with`,
     "the interval of the pairs' ratios.",
   ].join(' ');
@@ -122,7 +122,7 @@ function nativeLightGBM(names: Names, { withNative }: Starts): string {
 
 function wideIntervals(costs: RequestCosts): string {
   return HEADER_SETS.some((set) => intervalWidth(costs[set]) > INTERVAL_WIDTH)
-    ? ` ${MOST_PAIRS} pairs left an interval wider than that: measure again on a quieter machine.`
+    ? ` ${MAX_PAIRS} pairs left an interval wider than that: measure again on a quieter machine.`
     : '';
 }
 

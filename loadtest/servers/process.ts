@@ -24,14 +24,20 @@ export interface CpuReading {
 }
 
 export class ServerProcess {
+  readonly #child: ChildProcess;
+  readonly #folder: string;
+
   private constructor(
     readonly name: string,
-    private readonly child: ChildProcess,
-    private readonly folder: string,
+    child: ChildProcess,
+    folder: string,
     readonly port: number,
     /** From its start to the line that says it is ready, in milliseconds. */
     readonly readyMs: number,
-  ) {}
+  ) {
+    this.#child = child;
+    this.#folder = folder;
+  }
 
   /**
    * Starts `command`, whose standard output goes to a file, as its log would in production, and waits until it says on
@@ -64,7 +70,7 @@ export class ServerProcess {
   }
 
   get #pid(): number {
-    return this.child.pid ?? NaN;
+    return this.#child.pid ?? NaN;
   }
 
   cpu(): CpuReading {
@@ -105,23 +111,23 @@ export class ServerProcess {
 
   /** What it has logged so far. */
   log(): string {
-    return readFileSync(join(this.folder, 'log'), 'utf8');
+    return readFileSync(join(this.#folder, 'log'), 'utf8');
   }
 
   /** Forgets what was logged, so that a long benchmark does not fill the disk. */
   emptyLog(): void {
-    truncateSync(join(this.folder, 'log'));
+    truncateSync(join(this.#folder, 'log'));
   }
 
   async stop(): Promise<void> {
-    if (this.child.exitCode === null && this.child.signalCode === null) {
-      const gone = once(this.child, 'exit');
-      this.child.kill('SIGTERM');
-      const killer = setTimeout(() => this.child.kill('SIGKILL'), STOP_MS);
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+      const gone = once(this.#child, 'exit');
+      this.#child.kill('SIGTERM');
+      const killer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_MS);
       await gone;
       clearTimeout(killer);
     }
-    rmSync(this.folder, { recursive: true });
+    rmSync(this.#folder, { recursive: true });
   }
 }
 

@@ -1,4 +1,5 @@
 /** Bounds-checked reading of binary data. */
+
 /** Reads numbers, little-endian by default, and runs of bytes from `source`; throws `fault(reason)` past its end. */
 export class ByteReader {
   #offset = 0;

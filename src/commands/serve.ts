@@ -5,7 +5,8 @@ import { readConfig } from '../config/config.js';
 import { LightscoreError, messageOf } from '../errors.js';
 import { type TransportKind, chooseTransport } from '../http/choose-transport.js';
 import type { Logger } from '../telemetry/log.js';
-import { Server } from '../server.js';
+import { ModelLoader } from '../loading/loader.js';
+import { createScoringResources } from '../scoring/kernel.js';
 import { ENVIRONMENT_HELP } from './environment-help.js';
 
 /** How long a process that ends waits for its log to be written. */
@@ -24,8 +25,11 @@ async function serve(): Promise<void> {
   // A bucket that does not answer may answer later; a missing folder is a mistake in the configuration.
   if (store.kind === 'folder' && !existsSync(store.folder))
     throw new LightscoreError('CONFIG_INVALID', `MODEL_DIR: the folder ${store.folder} does not exist`);
-  const transports = await chooseTransport(config.http);
-  const server = new Server(config, transports);
+  const resources = createScoringResources();
+  const loader = new ModelLoader(resources, config.models);
+  loader.startThread();
+  const [{ Server }, transports] = await Promise.all([import('../server.js'), chooseTransport(config.http)]);
+  const server = new Server(config, { transports, resources, loader });
   const { logger } = server.log;
   logTransport(transports, logger);
   for (const warning of warnings) logger.warn({ event: 'config_warning' }, warning);
@@ -127,8 +131,9 @@ function logTransport({ name, reason }: TransportKind, logger: Logger): void {
   else logger.warn(event, `HTTP is spoken by Node's own server, for about twice the CPU a request: ${reason}`);
   if (name !== 'uws' || Number(process.versions.node.split('.')[0]) > 20) return;
   const unanswered = 'requests with "_" or "." in a header name, more than 96 headers or a split request line';
+  const remedy = 'use Node 22 or later, or TRANSPORT=node';
   logger.warn(
     { event: 'old_transport' },
-    `the build of uWebSockets.js for Node 20 is old and does not answer ${unanswered}: use Node 22 or later, or TRANSPORT=node`,
+    `the build of uWebSockets.js for Node 20 is old and does not answer ${unanswered}: ${remedy}`,
   );
 }

@@ -3,8 +3,8 @@
  * A variable that is blank counts as not set.
  *
  * A few variables that are not settings of the server are read where they are used: AWS_* by `store/s3-client.ts` and
- * the AWS SDK, CXX and PATH by `native/build.ts`, OMP_WAIT_POLICY by `native/library.ts`, SOURCE_DATE_EPOCH by
- * `commands/train.ts`, LIGHTSCORE_URL and LIGHTSCORE_ADMIN_KEY by `commands/admin-client.ts`.
+ * the AWS SDK, CXX and PATH by `native/build.ts`, OMP_WAIT_POLICY and GOMP_SPINCOUNT by `native/library.ts`,
+ * SOURCE_DATE_EPOCH by `commands/train.ts`, LIGHTSCORE_URL and LIGHTSCORE_ADMIN_KEY by `commands/admin-client.ts`.
  */
 import { availableParallelism } from 'node:os';
 import { descriptorLimit } from './descriptor-limit.js';

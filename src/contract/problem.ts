@@ -181,7 +181,7 @@ export interface ProblemOptions {
   /** What is wrong with this request; the problem's default if absent. */
   readonly detail?: string;
   readonly requestId?: string;
-  /** Of the request's `traceparent`. */
+  /** The trace id of the request's `traceparent`. */
   readonly traceId?: string;
   readonly errors?: readonly BodyError[];
   /** `Retry-After`, in whole seconds; the problem's default if absent. */

@@ -79,7 +79,7 @@ export interface ProblemDetails {
   readonly status: number;
   readonly detail: string;
   readonly request_id?: string;
-  /** Of the request's `traceparent`: 32 hexadecimal digits. */
+  /** The trace id of the request's `traceparent`: 32 hexadecimal digits. */
   readonly trace_id?: string;
   readonly errors?: readonly BodyError[];
 }

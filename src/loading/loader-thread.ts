@@ -12,10 +12,11 @@ export function loaderThread({
   module,
   memory,
   store: config,
-}: LoadWorkerData): (task: LoadTask) => Promise<LoadResult> {
+}: LoadWorkerData): (task?: LoadTask) => Promise<LoadResult | undefined> {
   const kernels = instantiateKernel(module, memory);
   const store = openStore(config);
   return async (task) => {
+    if (task === undefined) return undefined;
     const { port, version } = task;
     const ended = new AbortController();
     try {

@@ -1,6 +1,6 @@
 /**
- * Runs loads on a thread of their own (`workers/load.ts`), which starts when a model is to be loaded, runs at a lower
- * priority than scoring, and ends when it has been idle.
+ * Runs loads on a thread of their own (`workers/load.ts`), which starts with the server or when a model is to be
+ * loaded, runs at a lower priority than scoring, and ends when it has been idle.
  */
 import { fileURLToPath } from 'node:url';
 import { MessageChannel } from 'node:worker_threads';
@@ -42,6 +42,12 @@ export class ModelLoader {
       niceIncrement: NICENESS,
       workerData,
     });
+  }
+
+  /** Starts the thread ahead of the first load: while it starts, the caller imports the rest of the server. */
+  startThread(): void {
+    // A thread that cannot start fails the first load as well, which reports it.
+    this.#piscina.run(undefined).catch(() => undefined);
   }
 
   /**

@@ -2,15 +2,15 @@
  * Writes the powers of ten with which the kernel reads and writes decimal numbers. `workers/kernel/layout.ts` documents
  * the layout.
  */
-import { POWERS, POWERS_LEAST, POWERS_MOST } from '../../workers/kernel/layout.js';
+import { POWERS, POWERS_MIN, POWERS_MAX } from '../../workers/kernel/layout.js';
 
 const BITS = 128n;
 
 export function writePowersOfTen({ buffer }: WebAssembly.Memory): void {
-  const words = new BigUint64Array(buffer, POWERS, 2 * (POWERS_MOST - POWERS_LEAST + 1));
-  for (let exponent = POWERS_LEAST; exponent <= POWERS_MOST; exponent++) {
+  const words = new BigUint64Array(buffer, POWERS, 2 * (POWERS_MAX - POWERS_MIN + 1));
+  for (let exponent = POWERS_MIN; exponent <= POWERS_MAX; exponent++) {
     const power = normalized(exponent);
-    const at = 2 * (exponent - POWERS_LEAST);
+    const at = 2 * (exponent - POWERS_MIN);
     words[at] = BigInt.asUintN(64, power);
     words[at + 1] = power >> 64n;
   }

@@ -24,7 +24,7 @@ const LEVEL_INFO = 30;
  * Gathered prediction events are written once they are this many characters, or this old: one write costs as much as
  * scoring many rows.
  */
-const FLUSH_CHARACTERS = 32_768;
+const FLUSH_CHARACTERS = 131_072;
 const FLUSH_MS = 50;
 
 export interface Log {
@@ -88,6 +88,8 @@ export class PredictionLog {
   #head = '';
   #tail = '';
   #batch = -1;
+  /** The millisecond of that head and tail; batches within one share them. */
+  #begun = -1;
   #timer: NodeJS.Timeout | undefined;
   /** Events that were dropped because the reader of the log fell behind. */
   dropped = 0;
@@ -113,6 +115,8 @@ export class PredictionLog {
   append(requestId: string, score: number, milliseconds: number, modelVersion: string, at: number, extra = ''): void {
     if (!this.#isSampled()) return;
     if (at !== this.#batch) this.#begin(at);
+    // What the kernel has written so far comes first.
+    if (this.lines !== undefined && this.lines.length > 0) this.#texts += this.lines.take();
     this.#texts +=
       `${this.#head}${requestId},"confidence_score":${score},"inference_time_ms":${milliseconds}` +
       `,"model_version":${modelVersion}${extra}${this.#tail}`;
@@ -145,7 +149,10 @@ export class PredictionLog {
 
   #begin(at: number): void {
     this.#batch = at;
-    const timestamp = new Date().toISOString();
+    const now = Date.now();
+    if (now === this.#begun) return;
+    this.#begun = now;
+    const timestamp = new Date(now).toISOString();
     this.#head = `{"level":${LEVEL_INFO},"time":"${timestamp}","pid":${process.pid},"event":"prediction","request_id":`;
     this.#tail = `,"timestamp":"${timestamp}"}\n`;
     this.lines?.begin(this.#head, this.#tail);

@@ -9,7 +9,7 @@ import type { Regions } from '../scoring/memory.js';
 import type { ScoringPool } from '../scoring/pool.js';
 
 /** Bytes of gathered lines. */
-const LINES_BYTES = 65_536;
+const LINES_BYTES = 196_608;
 /** Bytes of the text that begins, and of the text that ends, every line of a batch. */
 const BEGIN_BYTES = 256;
 const END_BYTES = 1024;

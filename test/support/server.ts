@@ -61,13 +61,13 @@ export class Answer {
     return body;
   }
 
-  /** Of `/score`. */
+  /** The parsed answer of `/score`. */
   get scored(): ScoreResponse {
     const body: ScoreResponse = JSON.parse(this.text);
     return body;
   }
 
-  /** Of `/score_batch`. */
+  /** The parsed answer of `/score_batch`. */
   get scoredBatch(): readonly ScoreResponse[] {
     const body: readonly ScoreResponse[] = JSON.parse(this.text);
     return body;
@@ -140,7 +140,7 @@ export class ServerProcess {
   readonly exited: Promise<Exit>;
   /** When the process has ended; output may be left. */
   readonly ended: Promise<Exit>;
-  /** Of the `listening` event or the greeting. */
+  /** The address, from the `listening` event or the greeting. */
   url = '';
 
   constructor(env: Environment, { pauseLogs = false, node = process.execPath }: ServerOptions = {}) {

@@ -3,9 +3,9 @@
  * Second" (the Eisel-Lemire algorithm). Writing follows Giulietti's "The Schubfach way to render doubles": the shortest
  * text, in JavaScript's format. Both use one small table of powers of ten; numbers beyond it are left to the host.
  */
-import { POWERS, POWERS_LEAST, POWERS_MOST } from './layout';
+import { POWERS, POWERS_MIN, POWERS_MAX } from './layout';
 
-const MOST_DIGITS = 19;
+const MAX_DIGITS = 19;
 const EIGHT_ZEROS: u64 = 0x3030303030303030;
 
 /**
@@ -84,7 +84,7 @@ export function readNumber(at: usize, target: usize): usize {
     exponent = i32(fraction - at);
   }
   // With more digits than this, the significand may have overflowed.
-  if (count > MOST_DIGITS) return 0;
+  if (count > MAX_DIGITS) return 0;
   if ((load<u8>(at) | 32) === 101) {
     at++;
     const sign = load<u8>(at);
@@ -108,10 +108,10 @@ export function readNumber(at: usize, target: usize): usize {
 
 /** significand * 10^exponent, rounded to nearest, ties to even; 0 if this needs the host. The significand is not 0. */
 function scaled(significand: u64, exponent: i32): f64 {
-  if (exponent < POWERS_LEAST || exponent > POWERS_MOST) return 0;
+  if (exponent < POWERS_MIN || exponent > POWERS_MAX) return 0;
   const shift = clz(significand);
   const normalized = significand << shift;
-  const power = usize(POWERS) + (usize(exponent - POWERS_LEAST) << 4);
+  const power = usize(POWERS) + (usize(exponent - POWERS_MIN) << 4);
   let upper = high(normalized, load<u64>(power, 8));
   let lower = normalized * load<u64>(power, 8);
   if ((upper & 0x1ff) === 0x1ff) {
@@ -181,9 +181,9 @@ export function writeNumber(value: f64, at: usize): usize {
   const isEven = (c & 1) === 0;
   const closer = i32(fraction === 0 && biased > 1);
   const k = (q * 1262611 - closer * 524031) >> 22;
-  if (-k < POWERS_LEAST || -k > POWERS_MOST) return 0;
+  if (-k < POWERS_MIN || -k > POWERS_MAX) return 0;
   const h = u64(q + ((-k * 1741647) >> 19) + 1);
-  const power = usize(POWERS) + (usize(-k - POWERS_LEAST) << 4);
+  const power = usize(POWERS) + (usize(-k - POWERS_MIN) << 4);
   const middle = roundedToOdd(power, (c << 2) << h);
   const lower = roundedToOdd(power, ((c << 2) - 2 + closer) << h) + u64(!isEven);
   const upper = roundedToOdd(power, ((c << 2) + 2) << h) - u64(!isEven);

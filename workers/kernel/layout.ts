@@ -238,7 +238,7 @@ export const LANE_ANSWERS = 44; // i32
 export const LANE_ANSWER_BYTES = 48; // i32
 
 /** Maximum length of a request id that the kernel reads, with its quotes. */
-export const MOST_ID_BYTES = 63;
+export const MAX_ID_BYTES = 63;
 /** Size of a length byte, the id, and what a copy may write past it. */
 export const ID_BYTES = 80;
 
@@ -254,13 +254,13 @@ export const RANKED = 3;
 export const RANKING_BYTES = 12;
 
 /*
- * POWERS: 10^e for e from POWERS_LEAST to POWERS_MOST, u64 low and high half each: ceil(10^e * 2^s), with s such that
+ * POWERS: 10^e for e from POWERS_MIN to POWERS_MAX, u64 low and high half each: ceil(10^e * 2^s), with s such that
  * the highest of 128 bits is set. The host writes them once, into the memory's first page, after the kernel's own
  * tables (for exp).
  */
 export const POWERS = 0x8000;
-export const POWERS_LEAST = -27;
-export const POWERS_MOST = 55;
+export const POWERS_MIN = -27;
+export const POWERS_MAX = 55;
 
 /** Maximum number of characters of a double. */
 export const NUMBER_BYTES = 25;

@@ -8,7 +8,7 @@ import { readNumber } from './decimal';
 import {
   ID_BYTES,
   LANE_IDS,
-  MOST_ID_BYTES,
+  MAX_ID_BYTES,
   READER_BITS,
   READER_COUNT,
   READER_END,
@@ -241,7 +241,7 @@ function textEnd(at: usize): usize {
 
 function readId(id: usize, at: usize): usize {
   const end = textEnd(at);
-  if (end === 0 || end - at > usize(MOST_ID_BYTES)) return 0;
+  if (end === 0 || end - at > usize(MAX_ID_BYTES)) return 0;
   store<i32>(id, i32(at));
   store<i32>(id, i32(end - at), 4);
   return end;

@@ -1,4 +1,5 @@
 /** The cyclic redundancy checks of the compression formats. */
+
 /** CRC-32 of xz and gzip (reflected, polynomial 0xEDB88320), little endian. */
 export function crc32(data: Uint8Array): Uint8Array {
   let crc = 0xffffffff;

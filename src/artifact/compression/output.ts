@@ -1,4 +1,5 @@
 /** The output buffer that the decompressors share, and their errors. */
+
 /** The compressed data is malformed. */
 export class CorruptData extends Error {}
 
