@@ -10,8 +10,8 @@ const FOLDERS = ['src', 'workers', 'loadtest', 'test', 'docs', 'deploy', '.githu
 /** Data, and what a tool writes. */
 const EXCEPT = /^test\/data\/|\/results\/|validators\.generated|\.(?:json|svg|html|png)$/;
 const SOURCE = /\.(?:ts|mjs|js)$/;
-/** A row of a Markdown table cannot be wrapped, nor can an address. */
-const UNBREAKABLE = /^\s*\||^\S*https?:\/\/\S+$/;
+/** A row of a Markdown table cannot be wrapped, nor can a picture or an address. */
+const UNBREAKABLE = /^\s*\||^!\[|^\S*https?:\/\/\S+$/;
 
 const files = [
   ...readdirSync(projectRoot, { withFileTypes: true })

@@ -94,11 +94,11 @@ export const PACKAGE_SUITE: Readonly<Record<string, (installed: InstalledPackage
     await compile(project, ['typed.mts'], ['--types', '', '--noEmit']);
   },
 
-  'the examples of docs/library.md print what they say': async (installed) => {
+  'the examples of docs/guides/library.md print what they say': async (installed) => {
     const project = installed.project(['models', 'test/data']);
     // For console.
     symlinkSync(join(projectRoot, 'node_modules/@types'), join(project, 'node_modules/@types'));
-    const page = readFileSync(join(projectRoot, 'docs/library.md'), 'utf8');
+    const page = readFileSync(join(projectRoot, 'docs/guides/library.md'), 'utf8');
     const examples = [...page.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code);
     assert(examples.length >= 4);
     const files = examples.map((_, i) => `example-${i}.mts`);

@@ -29,7 +29,7 @@ export interface RecordedBody {
   readonly headers?: Readonly<Record<string, string | null>>;
   readonly python: Verdict;
   readonly lightscore: Verdict;
-  /** Where the verdicts differ: words of README's list of differences. */
+  /** Where the verdicts differ: words of the list of differences in docs/guides/migrate-from-python.md. */
   readonly difference?: string;
 }
 
