@@ -18,9 +18,9 @@ if (isMainThread) {
       if (acceptor === worker) acceptor = undefined;
     });
   });
-  channel.onmessage = (event) => {
+  channel.addEventListener('message', (event) => {
     acceptor ??= threads.get((event as MessageEvent).data);
-  };
+  });
   // A notification that the acceptor does not know.
   process.on('SIGUSR2', () => acceptor?.postMessage({ kind: 'notification', name: 'nonsense' }));
   process.on('SIGWINCH', () => void acceptor?.terminate());
