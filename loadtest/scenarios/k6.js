@@ -35,8 +35,7 @@ const params = {
     __ENV.LIGHTSCORE_API_KEY ? { 'X-API-Key': __ENV.LIGHTSCORE_API_KEY } : {},
   ),
 };
-const BATCH_ROWS = 200;
-const DRAWN = 200;
+const DRAWN = { rows: 200, batches: 20, batchRows: 200 };
 
 /** A relative path is relative to this script for k6, but to the working directory for whoever writes it. */
 function fromHere(path) {
@@ -107,19 +106,19 @@ function servedVersion() {
 function examples() {
   const body = get('/openapi.json').json().paths['/score'].post.requestBody.content['application/json'];
   const all = [body.example].concat(Object.values(body.examples || {}).map(({ value }) => value));
-  return all.filter((example) => example !== undefined);
+  const given = all.filter((example) => example !== undefined);
+  if (given.length === 0)
+    refuse(`${origin} gives no example of a row: write requests with npm run load, and name them by REQUESTS`);
+  return given;
 }
 
 /** Around the examples; whole numbers stay whole. */
-function drawnRequests() {
-  const given = examples();
-  if (given.length === 0)
-    refuse(`${origin} gives no example of a row: write requests with npm run load, and name them by REQUESTS`);
+function drawnRequests(given) {
   const near = (value) => {
     const moved = value * (0.5 + Math.random());
     return Number.isInteger(value) ? Math.round(moved) : moved;
   };
-  const bodies = Array.from({ length: DRAWN }, (_, i) => {
+  const bodies = Array.from({ length: DRAWN.rows }, (_, i) => {
     const { features, feature_names } = given[i % given.length];
     return {
       features: features.map((value) => (value === null ? null : near(value))),
@@ -127,13 +126,16 @@ function drawnRequests() {
       request_id: `k6-${i}`,
     };
   });
+  const batch = (first) => {
+    const rows = Array.from({ length: DRAWN.batchRows }, (_, row) => bodies[(first + row) % bodies.length]);
+    return { path: '/score_batch', body: JSON.stringify(rows), rows: rows.length };
+  };
+  const { batchShare, explainShare } = scenario;
+  if (batchShare === 1) return bodies.slice(0, DRAWN.batches).map((_, i) => batch(i));
   return bodies.map((body, i) => {
-    if (Math.random() < scenario.batchShare) {
-      const rows = Array.from({ length: BATCH_ROWS }, (_, row) => bodies[(i + row) % DRAWN]);
-      return { path: '/score_batch', body: JSON.stringify(rows), rows: BATCH_ROWS };
-    }
-    const path =
-      Math.random() < scenario.explainShare / (1 - scenario.batchShare) ? '/score?explain=shap&top_k=5' : '/score';
+    const kind = Math.random();
+    if (kind < batchShare) return batch(i);
+    const path = kind < batchShare + explainShare ? '/score?explain=shap&top_k=5' : '/score';
     return { path, body: JSON.stringify(body), rows: 1 };
   });
 }
@@ -144,7 +146,8 @@ function drawnRequests() {
  */
 export function setup() {
   const version = servedVersion();
-  const requests = written === undefined ? drawnRequests() : written;
+  const given = written === undefined ? examples() : [];
+  const requests = written === undefined ? drawnRequests(given) : written;
   const named = written && written[0].answers[0].version;
   if (named !== undefined && named !== version)
     refuse(`${origin} serves ${version}, but the requests of ${__ENV.REQUESTS} have the scores of ${named}`);
@@ -161,7 +164,7 @@ export function setup() {
           String(response.body).slice(0, 300),
       );
   }
-  return { drawn: written === undefined ? requests : [] };
+  return { given };
 }
 
 /** As many scores as rows, and where they are known, these. */
@@ -181,8 +184,11 @@ function matches(text, { begins, contains, ends }) {
   });
 }
 
-export default function ({ drawn }) {
-  const requests = written === undefined ? drawn : written;
+/** Of this virtual user: what setup returns is read again for each iteration, so it returns no more than examples. */
+let requests = written;
+
+export default function ({ given }) {
+  if (requests === undefined) requests = drawnRequests(given);
   const request = requests[exec.scenario.iterationInTest % requests.length];
   const response = http.post(`${origin}${request.path}`, request.body, params);
   check(response, {

@@ -22,7 +22,7 @@ interface K6Run {
 }
 
 function k6(settings: Readonly<Record<string, string>>, cwd = projectRoot): Promise<K6Run> {
-  const args = Object.entries({ RATE: '50', DURATION: '2', P99: '2000', ...settings }).flatMap(([name, value]) => [
+  const args = Object.entries({ RATE: '20', DURATION: '2', P99: '2000', ...settings }).flatMap(([name, value]) => [
     '-e',
     `${name}=${value}`,
   ]);
