@@ -32,9 +32,9 @@ test('swaps give back memory: images when every acceptor is done with them, lane
       total: await server.metric('lightscore_shared_memory_bytes', '{kind="total"}'),
     };
   };
-  for (let i = 0; i < 3; i++) await swapTwice();
+  for (let i = 0; i < 2; i++) await swapTwice();
   const before = await settled();
-  for (let i = 0; i < 8; i++) await swapTwice();
+  for (let i = 0; i < 6; i++) await swapTwice();
   const after = await settled();
   t.diagnostic(JSON.stringify({ before, after }));
   const lanes = 3 * ACCEPTORS * 2 ** 19;

@@ -38,7 +38,7 @@ if (!real && names.length === 0) {
 const timeout = real ? 1_800_000 : 240_000;
 const run = spawnSync(
   process.execPath,
-  ['--test', '--test-concurrency=2', `--test-timeout=${timeout}`, '--test-reporter=spec', ...files],
+  ['--test', '--test-concurrency=3', `--test-timeout=${timeout}`, '--test-reporter=spec', ...files],
   { cwd: root, stdio: 'inherit' },
 );
 process.exit(run.status ?? 1);

@@ -10,6 +10,10 @@ import type { LoadReport } from '../../loadtest/report/load-report.js';
 
 const COMMAND = fileURLToPath(new URL('../../loadtest/run-scenario.js', import.meta.url));
 
+/** Short, and few enough requests for any machine; the limit of the p99 is for a real one. */
+export const SHORT = ['--rate', '200', '--duration', '1', '--connections', '8', '--p99', '2000'];
+export const linuxOnly = process.platform === 'linux' ? {} : { skip: "the load generator needs Linux's epoll" };
+
 export interface Loaded {
   readonly code: number | null;
   readonly stdout: string;
