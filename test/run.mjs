@@ -34,18 +34,13 @@ if (!real && names.length === 0) {
   });
 }
 
-// One file more at a time than there are cores, as tests also wait. A file that hangs fails in the end, where node:test
-// would wait for ever; those of test/real install packages and train models.
+// One file more at a time than there are cores, as tests also wait; those of test/real one by one, as they measure
+// latencies, install packages and train models. A file that hangs fails in the end, where node:test would wait for ever.
 const timeout = real ? 1_800_000 : 240_000;
+const concurrency = real ? 1 : availableParallelism() + 1;
 const run = spawnSync(
   process.execPath,
-  [
-    '--test',
-    `--test-concurrency=${availableParallelism() + 1}`,
-    `--test-timeout=${timeout}`,
-    '--test-reporter=spec',
-    ...files,
-  ],
+  ['--test', `--test-concurrency=${concurrency}`, `--test-timeout=${timeout}`, '--test-reporter=spec', ...files],
   { cwd: root, stdio: 'inherit' },
 );
 process.exit(run.status ?? 1);
