@@ -1,4 +1,4 @@
-# Lightscore. Build: docker build -t lightscore .    Run: docs/container.md
+# Lightscore. Build: docker build -t lightscore .    Run: docs/guides/deploy.md
 #
 # Debian 13, because the binaries of uWebSockets.js for Node 22 and later need glibc 2.38.
 # test/container/prove.sh carries these steps out in a plain Debian 13 tree, reading them from this file.

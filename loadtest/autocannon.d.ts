@@ -18,14 +18,14 @@ declare module 'autocannon' {
     requests: Request[];
   }
 
-  interface Result {
-    requests: { total: number; average: number };
-    /** Milliseconds. */
-    latency: { p50: number; p97_5: number; p99: number; max: number };
-    errors: number;
-    timeouts: number;
-    non2xx: number;
+  interface Job extends PromiseLike<unknown> {
+    on(event: 'start', listener: () => void): void;
+    on(
+      event: 'response',
+      listener: (client: unknown, status: number, bytes: number, milliseconds: number) => void,
+    ): void;
+    on(event: 'reqError', listener: (error: Error) => void): void;
   }
 
-  export default function autocannon(options: Options): PromiseLike<Result>;
+  export default function autocannon(options: Options): Job;
 }

@@ -4,7 +4,7 @@ import { availableParallelism, cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { CommanderError } from 'commander';
 import { projectRoot } from '../test/support/project.js';
-import { resolveCommit } from './guard/checkout.js';
+import { resolveCommit, workingTree } from './guard/checkout.js';
 import { COST, type Options, readOptions } from './options.js';
 import { writeMarkdown } from './report/markdown.js';
 import { writePage } from './report/page.js';
@@ -55,6 +55,8 @@ for (const name of names) {
 
 const run = {
   when: new Date().toISOString(),
+  command: ['npm run bench', ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : [])].join(' '),
+  commit: workingTree(projectRoot).name,
   machine:
     `${cpus()[0].model}, ${availableParallelism()} cores, Node ${process.version}, ` +
     `load average ${load.toFixed(1)} at the start`,

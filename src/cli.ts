@@ -1,8 +1,20 @@
 #!/usr/bin/env node
 /** The command line: finds the command, runs it, and sets the exit code. */
 import { Command, CommanderError } from 'commander';
-import { LightscoreError } from './errors.js';
+import { EXIT_CODES, LightscoreError } from './errors.js';
 import { VERSION } from './version.js';
+
+const AFTER_HELP = `
+Examples:
+  $ lightscore serve --model-dir models --port 8000
+  $ lightscore check models/v1.0.0
+  $ lightscore serve --help
+
+Exit codes:
+${Object.entries(EXIT_CODES)
+  .map(([code, what]) => `  ${code}  ${what}`)
+  .join('\n')}
+`;
 
 const program = new Command('lightscore')
   .description('Serve LightGBM models: scores bit-identical to LightGBM, over HTTP and from the shell.')
@@ -10,7 +22,8 @@ const program = new Command('lightscore')
   // Options before the command's name belong to the program, options after it to the command: `train --version v1.2.0`.
   .enablePositionalOptions()
   .exitOverride()
-  .showHelpAfterError('(lightscore --help lists the commands)');
+  .showHelpAfterError('(lightscore --help lists the commands)')
+  .addHelpText('after', AFTER_HELP);
 
 /** The commands, in the order of the help. Only the requested one is imported: `serve` needs no parquet reader. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
@@ -18,6 +31,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   score: async () => (await import('./commands/score.js')).scoreCommand(),
   inspect: async () => (await import('./commands/inspect.js')).inspectCommand(),
   verify: async () => (await import('./commands/verify.js')).verifyCommand(),
+  check: async () => (await import('./commands/check.js')).checkCommand(),
   data: async () => (await import('./commands/data.js')).dataCommand(),
   train: async () => (await import('./commands/train.js')).trainCommand(),
   publish: async () => (await import('./commands/publish.js')).publishCommand(),
@@ -39,10 +53,11 @@ const configure = (command: Command, name: string): void => {
 };
 for (const command of program.commands) configure(command, `lightscore ${command.name()}`);
 
-// The reader of the output, such as `head`, may close it early.
+// The reader of the output, such as `head`, may close it early. A terminal that is closed (EIO) shows nothing any more,
+// and a server goes on without it.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
-  throw error;
+  if (error.code !== 'EIO') throw error;
 });
 
 try {

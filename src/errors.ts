@@ -1,9 +1,19 @@
 /** Every error that this project throws deliberately: one table, one class. */
 
+/** The exit codes of the command line. */
+export const EXIT_CODES = {
+  0: 'done',
+  1: 'it failed, or it was refused',
+  2: 'the command line or the configuration is wrong',
+} as const;
+
+export type ExitCode = keyof typeof EXIT_CODES;
+
 /** `exit` is the exit code of the command line; `contract/problem.ts` maps the codes that can answer a request. */
 export const ERRORS = {
   USAGE: { exit: 2, what: 'the command line is wrong' },
-  CONFIG_INVALID: { exit: 1, what: 'an environment variable is wrong' },
+  CONFIG_INVALID: { exit: 2, what: 'a setting (environment variable or flag) is wrong' },
+  PORT_UNAVAILABLE: { exit: 1, what: 'the port cannot be opened' },
   ARTIFACT_INVALID: { exit: 1, what: 'a file of a model artifact cannot be used' },
   VERSION_NOT_FOUND: { exit: 1, what: 'the store has no such complete version' },
   STORE_UNREACHABLE: { exit: 1, what: 'the artifact store did not answer' },
@@ -23,7 +33,7 @@ export const ERRORS = {
   SERVER_REFUSED: { exit: 1, what: 'the server refused the request' },
   MODEL_DISPOSED: { exit: 1, what: 'a model of the library was used after it was disposed of' },
   WORKER_FAILED: { exit: 1, what: 'a worker thread failed' },
-} as const;
+} as const satisfies Readonly<Record<string, { readonly exit: ExitCode; readonly what: string }>>;
 
 export type ErrorCode = keyof typeof ERRORS;
 
@@ -37,7 +47,7 @@ export class LightscoreError extends Error {
     this.name = 'LightscoreError';
   }
 
-  get exitCode(): number {
+  get exitCode(): ExitCode {
     return ERRORS[this.code].exit;
   }
 }
@@ -56,5 +66,5 @@ export class ArtifactError extends LightscoreError {
 
 /** Returns the message of anything that was thrown. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return error instanceof Error ? error.message || error.name : String(error);
 }

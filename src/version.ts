@@ -1,6 +1,6 @@
+/** The version of this package, from its package.json. */
 import { readFileSync } from 'node:fs';
 
-/** Lightscore's own version. */
 export const VERSION = (
   JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
 ).version;

@@ -24,7 +24,7 @@ test('swaps give back memory: images when every acceptor is done with them, lane
       );
     }
   };
-  /** Of the models with a role, once nothing drains: lanes come and go with the luck of connections. */
+  /** Waits until nothing drains, and reads the memory of the models with a role. */
   const settled = async (): Promise<{ used: number; total: number }> => {
     while ((await server.metric('lightscore_models', '{state="draining"}')) > 0);
     return {
@@ -32,9 +32,9 @@ test('swaps give back memory: images when every acceptor is done with them, lane
       total: await server.metric('lightscore_shared_memory_bytes', '{kind="total"}'),
     };
   };
-  for (let i = 0; i < 3; i++) await swapTwice();
+  for (let i = 0; i < 2; i++) await swapTwice();
   const before = await settled();
-  for (let i = 0; i < 8; i++) await swapTwice();
+  for (let i = 0; i < 6; i++) await swapTwice();
   const after = await settled();
   t.diagnostic(JSON.stringify({ before, after }));
   const lanes = 3 * ACCEPTORS * 2 ** 19;

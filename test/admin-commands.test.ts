@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
+import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { test } from 'node:test';
 import { ADMIN_KEY, startAdministered } from './support/administration.js';
 import { runCli } from './support/cli-process.js';
@@ -58,24 +60,63 @@ test('lightscore models says what failed, and what the store names although it w
   assert.match(await run('models', 'delete', 'v9'), /^1: lightscore: http:\S+: .*v9/);
 });
 
+/** A port that nobody listens on. */
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const address = probe.address();
+  assert(address !== null && typeof address === 'object');
+  probe.close();
+  await once(probe, 'close');
+  return address.port;
+}
+
 test('the admin commands name what is missing or wrong', async () => {
   const run = (args: string[], env: NodeJS.ProcessEnv) =>
     runCli(args, { env: { LIGHTSCORE_URL: '', LIGHTSCORE_ADMIN_KEY: '', ...env } });
   const none = await run(['models'], {});
   assert.deepEqual(
     [none.code, none.stderr],
-    [1, "lightscore: LIGHTSCORE_ADMIN_KEY is not set: it must be one of the server's ADMIN_API_KEYS, without the id\n"],
+    [2, "lightscore: LIGHTSCORE_ADMIN_KEY is not set: it must be one of the server's ADMIN_API_KEYS, without the id\n"],
   );
   const url = await run(['rollback'], { LIGHTSCORE_ADMIN_KEY: 'x', LIGHTSCORE_URL: 'not a url' });
   assert.deepEqual(
     [url.code, url.stderr],
-    [1, 'lightscore: LIGHTSCORE_URL must be a URL such as http://localhost:8000, not "not a url"\n'],
+    [2, 'lightscore: LIGHTSCORE_URL must be a URL such as http://localhost:8000, not "not a url"\n'],
   );
-  const nobody = await run(['reload'], { LIGHTSCORE_ADMIN_KEY: 'x', LIGHTSCORE_URL: 'http://127.0.0.1:9' });
+  const free = `http://127.0.0.1:${await freePort()}`;
+  const nobody = await run(['reload'], { LIGHTSCORE_ADMIN_KEY: 'x', LIGHTSCORE_URL: free });
   assert.equal(nobody.code, 1);
-  assert.match(nobody.stderr, /^lightscore: http:\/\/127\.0\.0\.1:9 does not answer: .*\n$/);
+  assert.equal(nobody.stderr, `lightscore: no server answers at ${free} (set by LIGHTSCORE_URL): connection refused\n`);
+  const flag = await run(['reload', '--url', free], { LIGHTSCORE_ADMIN_KEY: 'x' });
+  assert.match(flag.stderr, /^lightscore: no server answers at http:\S+ \(set by --url\): connection refused\n$/);
+  const misspelt = await run(['reload', '--url', 'localhost:8000'], { LIGHTSCORE_ADMIN_KEY: 'x' });
+  assert.match(
+    misspelt.stderr,
+    /^lightscore: --url must be a URL such as http:\/\/localhost:8000, not "localhost:8000"\n$/,
+  );
   assert.equal((await run(['experiment', 'start', 'v1'], { LIGHTSCORE_ADMIN_KEY: 'x' })).code, 2);
   assert.equal((await run(['experiment', 'start', 'v1', '--share', '2'], { LIGHTSCORE_ADMIN_KEY: 'x' })).code, 2);
+});
+
+test('a key that the server does not take is named by its variable', async (t) => {
+  const { server } = await startAdministered(t, { API_KEYS: 'app:a-key-for-scoring-only' });
+  const run = (key: string) => runCli(['models'], { env: { LIGHTSCORE_URL: server.url, LIGHTSCORE_ADMIN_KEY: key } });
+  for (const [key, message] of [
+    [
+      'not-a-key-of-this-server',
+      /^lightscore: LIGHTSCORE_ADMIN_KEY is not accepted by http:\S+: it must be one of the/,
+    ],
+    [
+      'a-key-for-scoring-only',
+      /^lightscore: LIGHTSCORE_ADMIN_KEY is a key for scoring at http:\S+: it must be one of the/,
+    ],
+  ] as const) {
+    const { code, stderr } = await run(key);
+    assert.equal(code, 1);
+    assert.match(stderr, message);
+    assert.doesNotMatch(stderr, /X-API-Key|Bearer/);
+  }
 });
 
 test('audit verify exits with 0 for an intact trail, and names the first broken entry', async (t) => {
@@ -116,7 +157,7 @@ test('sign covers every file of a version, and refuses what it could not vouch f
   const changed = await sign();
   assert.match(changed.stderr, /lightgbm_model\.txt: has SHA-256 [0-9a-f]{64}, but metadata\.json says/);
   const wrongKey = await runCli(['sign', store.path('v1.0.0'), '--key', store.path('nowhere.pem')]);
-  assert.equal(wrongKey.code, 1);
+  assert.equal(wrongKey.code, 2);
   assert.match(wrongKey.stderr, /nowhere\.pem/);
   const nowhere = await runCli(['sign', store.path('v9.9.9'), '--key', key]);
   assert.equal(nowhere.code, 1);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { AnswerWriter } from '../src/protocols/score/answer.js';
-import { DEFAULT_QUERY } from '../src/contract/query.js';
+import { PLAIN_QUERY } from '../src/contract/query.js';
 import { Batch } from '../src/scoring/batcher.js';
 import { ScoringPool } from '../src/scoring/pool.js';
 import { PredictionLines } from '../src/telemetry/prediction-lines.js';
@@ -81,7 +81,7 @@ test('answers of the kernel and of the host are equal, character for character',
         write(batch);
         const answer = batch.lane.answer(0, milliseconds);
         assert.equal(batch.lane.idOf(0), requestId);
-        const expected = writer.write(batch, 0, DEFAULT_QUERY, JSON.stringify(requestId), milliseconds);
+        const expected = writer.write(batch, 0, PLAIN_QUERY, JSON.stringify(requestId), milliseconds);
         if (answer !== undefined) {
           written++;
           assert.equal(Buffer.from(answer).toString(), expected);

@@ -223,7 +223,7 @@ describe('a worker that dies', () => {
     kill = false;
     assert(observed.workersFailed > 0, 'a batch was under way in one of them');
     assert.equal(batcher.rows, 0);
-    // Each is replaced, one that ended while it was starting with the next task for its mailbox: the test's own deadline
+    // Each is replaced, one that ended while it was starting with the next task for its mailbox: the test's deadline
     // is the limit.
     while (pool.threads.length < 2) {
       await scoreAll();

@@ -19,12 +19,11 @@ before(async () => {
 });
 after(() => rm(folder, { recursive: true }));
 
-async function inspect(path: string): Promise<Inspection> {
+/** @param expected the exit code: 1 where a server refuses the version */
+async function inspect(path: string, expected = 0): Promise<Inspection & { readonly error?: { message: string } }> {
   const { code, stdout, stderr } = await runCli(['inspect', path, '--json']);
-  assert.equal(stderr, '');
-  assert.equal(code, 0);
-  const inspection: Inspection = JSON.parse(stdout);
-  return inspection;
+  assert.equal(code, expected, stderr);
+  return JSON.parse(stdout) as Awaited<ReturnType<typeof inspect>>;
 }
 
 test('a version: model, trees, features by importance, strategy, calibrator, metadata, checksums', async () => {
@@ -84,14 +83,11 @@ test('column kinds: categorical, missing values, features that no tree splits on
   assert.match((await inspect(join(data, 'conformance/multiclass.txt'))).warnings.join('\n'), /4 outputs/);
 });
 
-test('what would keep a version from being served becomes a warning', async () => {
+test('what keeps a version from being served is its error, and the rest is described', async () => {
   await copyFile(join(version, 'lightgbm_model.txt'), join(folder, 'lightgbm_model.txt'));
-  const bare = await inspect(folder);
-  assert.equal(bare.calibrator, null);
-  assert.match(
-    bare.warnings.join('\n'),
-    /calibrator\.pkl is missing, and so is calibrator\.json[^]*metadata\.json is missing/,
-  );
+  const bare = await inspect(folder, 1);
+  assert.deepEqual([bare.calibrator, bare.metadata, bare.served], [null, null, false]);
+  assert.match(bare.error?.message ?? '', /metadata\.json: is missing, so the version is incomplete/);
   await writeFile(
     join(folder, 'calibrator.json'),
     '{"type": "isotonic", "dtype": "float64", "out_of_bounds": "nan", "x_thresholds": [0], "y_thresholds": [0]}',
@@ -99,12 +95,11 @@ test('what would keep a version from being served becomes a warning', async () =
   const metadata: object = JSON.parse(await readFile(join(version, 'metadata.json'), 'utf8'));
   await writeFile(
     join(folder, 'metadata.json'),
-    JSON.stringify({ ...metadata, feature_names: ['a', 'b'], checksums: { 'lightgbm_model.txt': '0'.repeat(64) } }),
+    JSON.stringify({ ...metadata, checksums: { 'lightgbm_model.txt': '0'.repeat(64) } }),
   );
-  const { warnings, files } = await inspect(folder);
+  const { warnings, files, error } = await inspect(folder, 1);
+  assert.match(error?.message ?? '', /lightgbm_model\.txt: has SHA-256 [0-9a-f]{64}, but metadata\.json says 0+/);
   assert.match(warnings.join('\n'), /out_of_bounds is "nan"/);
-  assert.match(warnings.join('\n'), /lightgbm_model\.txt: its SHA-256 is not the one in metadata\.json/);
-  assert.match(warnings.join('\n'), /lists 2 features, the model has 15/);
   assert.equal(files.find(({ name }) => name === 'lightgbm_model.txt')?.checksum, 'differs');
 });
 

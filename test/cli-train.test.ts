@@ -108,6 +108,6 @@ test('what is wrong with the command line is told in one line, before anything i
 
 test('a training date that is none is refused', needsNative(), async () => {
   const { code, stderr } = await train(['--version', 'v3'], { SOURCE_DATE_EPOCH: 'yesterday' });
-  assert.equal(code, 1);
+  assert.equal(code, 2);
   assert.equal(stderr, 'lightscore: SOURCE_DATE_EPOCH: must be whole seconds since 1970, not "yesterday"\n');
 });

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { DEFAULTS, readConfig } from '../src/config/config.js';
+import { readConfig } from '../src/config/config.js';
 import { misspelled, VARIABLES } from '../src/config/misspelled.js';
+import { DEFAULTS } from '../src/config/settings.js';
 
 describe('a misspelled variable draws a warning', () => {
   const typos: [string, string][] = [

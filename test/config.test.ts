@@ -18,7 +18,7 @@ function mistakes(env: Environment): string[] {
   try {
     readConfig(env);
   } catch (error) {
-    assert.ok(error instanceof LightscoreError && error.code === 'CONFIG_INVALID' && error.exitCode === 1);
+    assert.ok(error instanceof LightscoreError && error.code === 'CONFIG_INVALID' && error.exitCode === 2);
     return error.message.split('\n');
   }
   return [];
@@ -76,8 +76,10 @@ describe('an empty environment', () => {
         publicKey: undefined,
         challenger: undefined,
       },
+      explain: 'importance',
       scoring: { mode: 'pool', workers: Math.max(1, availableParallelism() - 1), queueRows: 20_000 },
       log: { level: 'info', predictionSample: 1, auditFile: undefined },
+      pidFile: undefined,
     });
     assert.deepEqual(warnings, []);
   });

@@ -39,7 +39,7 @@ const report = new CoverageReport({
   entryFilter: ({ url }) => sources.has(url),
 });
 await report.addFromDir(raw);
-// Of every file, that it was not run: that is all there is to say of those that no test loads.
+// Every file counts as not run first: a file that no test loads stays so.
 await report.add(
   [...sources].map(([url, source]) => {
     const ranges = [{ startOffset: 0, endOffset: source.length, count: 0 }];

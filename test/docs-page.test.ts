@@ -17,7 +17,7 @@ test('the page loads nothing from elsewhere', () => {
   assert.doesNotMatch(html, /https?:\/\/|\b(src|srcset)=|@import|url\(/);
   assert.deepEqual(
     [...html.matchAll(/href="([^"#]+)"/g)].map(([, target]) => target),
-    ['data:,', '/openapi.json'],
+    ['data:,', '/openapi.json', '/openapi.json'],
   );
 });
 
@@ -44,8 +44,9 @@ test('its script is well-formed and writes no HTML', () => {
 
 test('every element that the script looks up is there, and every field has a label', () => {
   for (const [, id] of html.matchAll(/byId\('([^']+)'\)/g)) assert.ok(html.includes(`id="${id}"`), id);
-  for (const [, id] of html.matchAll(/<input id="([^"]+)"(?! type="checkbox")/g))
-    assert.ok(html.includes(`for="${id}"`), id);
+  const inputs = [...html.matchAll(/<input [^>]*\bid="([^"]+)"/g)].map(([, id]) => id);
+  assert.ok(inputs.length > 4);
+  for (const id of inputs) assert.ok(html.includes(`for="${id}"`), id);
 });
 
 test('the type of every problem leads to its explanation', () => {
@@ -55,4 +56,20 @@ test('the type of every problem leads to its explanation', () => {
     assert.equal(page, '/docs');
     assert.equal(html.split(`id="${anchor}"`).length, 2, code);
   }
+});
+
+test('both explanations are choices, with a definition that belongs to them', () => {
+  for (const [mode, words] of [
+    ['importance', 'not a reason'],
+    ['shap', 'exact TreeSHAP value'],
+  ]) {
+    const choice = between(`id="explain-${mode}"`, '</div>');
+    assert.ok(choice.includes(`value="${mode}"`) && choice.includes(`aria-describedby="explain-${mode}-about"`), mode);
+    assert.ok(choice.slice(choice.indexOf(`id="explain-${mode}-about"`)).includes(words), mode);
+  }
+});
+
+test('links within the page lead to something, and the documentation is named', () => {
+  for (const [, id] of html.matchAll(/href="#([^"]+)"/g)) assert.ok(html.includes(`id="${id}"`), id);
+  for (const name of ['README.md', 'docs/README.md', 'src/']) assert.ok(html.includes(`<code>${name}</code>`), name);
 });

@@ -54,7 +54,7 @@ onBothTransports('API_KEYS_FILE', (transport) => {
     assert.equal(admin.status, 200);
   });
 
-  test('that has become wrong keeps the old keys, says so in one line, and the model is reloaded all the same', async () => {
+  test('that has become wrong keeps the old keys, says so in one line, and the model is reloaded', async () => {
     for (const text of ['no key at all\n', '', 'a:one-key-for-two-names\nb:one-key-for-two-names\n']) {
       writeFileSync(keys, text);
       const reloads = () => server.logs.filter(({ event }) => event === 'reloaded').length;

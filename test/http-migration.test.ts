@@ -1,4 +1,4 @@
-/** What clients of the Python service send: Lightscore's answers, and README's list of the differences. */
+/** What clients of the Python service send: Lightscore's answers, and the migration guide's list of the differences. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -51,9 +51,9 @@ onBothTransports('clients of the Python service', (transport) => {
   });
 });
 
-describe("README's differences from the Python service", () => {
-  const readme = readFileSync(join(projectRoot, 'README.md'), 'utf8');
-  const [, section] = /^## Differences from the Python service$(.*?)^## /ms.exec(readme) ?? [];
+describe('the differences that the migration guide lists', () => {
+  const guide = readFileSync(join(projectRoot, 'docs/guides/migrate-from-python.md'), 'utf8');
+  const [, section] = /^## Differences from the Python service$(.*?)^## /ms.exec(guide) ?? [];
   const words = (section ?? '').replaceAll(/\s+/g, ' ');
 
   for (const { name, python, lightscore, difference } of bodies) {
@@ -61,7 +61,7 @@ describe("README's differences from the Python service", () => {
     const isSame = JSON.stringify(python) === JSON.stringify(answered);
     test(`${name}: ${isSame ? 'none' : String(difference)}`, () => {
       if (isSame) assert.equal(difference, undefined);
-      else assert(difference !== undefined && words.includes(difference), `README says nothing of ${difference}`);
+      else assert(difference !== undefined && words.includes(difference), `the guide says nothing of ${difference}`);
     });
   }
 });

@@ -5,7 +5,7 @@ import { dirname, join, normalize, sep } from 'node:path';
 import { test } from 'node:test';
 import { projectRoot } from './support/project.js';
 
-/** The row of docs/architecture.md that states the order, the highest module first. */
+/** The row of docs/concepts/architecture.md that states the order, the highest module first. */
 const LAYERS = statedOrder();
 /** What kernel and host both include. */
 const SHARED = 'workers/kernel/layout.ts';
@@ -16,9 +16,9 @@ interface Import {
 }
 
 function statedOrder(): readonly (readonly string[])[] {
-  const text = readFileSync(join(projectRoot, 'docs/architecture.md'), 'utf8');
+  const text = readFileSync(join(projectRoot, 'docs/concepts/architecture.md'), 'utf8');
   const line = /^\| (cli > .*?) *\|$/m.exec(text)?.[1];
-  assert(line !== undefined, 'docs/architecture.md states the order in one row');
+  assert(line !== undefined, 'docs/concepts/architecture.md states the order in one row');
   return line
     .trim()
     .split(' > ')

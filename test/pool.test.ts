@@ -36,7 +36,7 @@ test('a worker that dies after a task, with another one waiting, loses neither',
   await pool.run(task);
   for (let round = 0; round < 5; round++) {
     const [first, second] = [pool.run(task), pool.run(task)];
-    // Ample time for the first to be done, and then for the thread to end, also where other programs keep the cores: the
+    // Ample time for the first to be done, and then for the thread to end, also where other programs use the cores: the
     // second would fail with a thread that is still ending when this thread looks again.
     stall(400);
     const killed = pool.threads[0].terminate();

@@ -15,8 +15,8 @@ describe('the query of a scoring request', () => {
     test(`"${query}" is read`, () => assert.deepEqual(parseScoreQuery(query), parsed));
 
   const bad: [string, string][] = [
-    ['explain=lime', 'explain must be shap, not "lime"'],
-    ['explain=', 'explain must be shap, not ""'],
+    ['explain=lime', 'explain must be importance or shap, not "lime"'],
+    ['explain=', 'explain must be importance or shap, not ""'],
     ['top_k=0', 'top_k must be a whole number from 1 to 1000, not "0"'],
     ['top_k=1001', 'top_k must be a whole number from 1 to 1000, not "1001"'],
     ['top_k=1.5', 'top_k must be a whole number from 1 to 1000, not "1.5"'],

@@ -2,6 +2,7 @@
 // NAME behind either (`npm test -- NAME...`) takes the files whose path contains it.
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -33,11 +34,18 @@ if (!real && names.length === 0) {
   });
 }
 
-// Two files at a time: the machines that run this have few cores, and servers under test need one. A file that hangs
-// fails after four minutes, where node:test would wait for ever.
+// One file more at a time than there are cores, as tests also wait. A file that hangs fails in the end, where node:test
+// would wait for ever; those of test/real install packages and train models.
+const timeout = real ? 1_800_000 : 240_000;
 const run = spawnSync(
   process.execPath,
-  ['--test', '--test-concurrency=2', '--test-timeout=240000', '--test-reporter=spec', ...files],
+  [
+    '--test',
+    `--test-concurrency=${availableParallelism() + 1}`,
+    `--test-timeout=${timeout}`,
+    '--test-reporter=spec',
+    ...files,
+  ],
   { cwd: root, stdio: 'inherit' },
 );
 process.exit(run.status ?? 1);

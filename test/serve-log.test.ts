@@ -53,7 +53,7 @@ test('PREDICTION_LOG_SAMPLE logs that share of the rows, and LOG_LEVEL=warning n
 });
 
 test('a log that nobody reads stalls neither answers nor the end, and drops whole events, counted', async (t) => {
-  const server = await startServer({}, { pauseLogs: true });
+  const server = await startServer({ DRAIN_TIMEOUT_MS: '30000' }, { pauseLogs: true });
   t.after(() => server.stop());
   const batches = 12;
   for (let i = 0; i < batches; i++) {

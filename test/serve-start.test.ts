@@ -18,24 +18,44 @@ function copyOfModels(t: TestContext): string {
 
 /** That a server refuses to start: exit code 1, and lines for a person that match, one each. */
 async function refusesToStart(env: Environment, ...lines: readonly RegExp[]): Promise<void> {
+  await endsWith(1, env, lines);
+}
+
+/** The same for settings that are wrong: exit code 2. */
+async function refusesSettings(env: Environment, ...lines: readonly RegExp[]): Promise<void> {
+  await endsWith(2, env, lines);
+}
+
+async function endsWith(expected: number, env: Environment, lines: readonly RegExp[]): Promise<void> {
   const { code, signal, stderr } = await failingServer(env);
   assert.equal(signal, null);
-  assert.equal(code, 1, stderr);
+  assert.equal(code, expected, stderr);
   const said = stderr.trimEnd().split('\n');
   assert.equal(said.length, lines.length, stderr);
   for (const [i, line] of lines.entries()) assert.match(said[i], line);
   assert.doesNotMatch(stderr, /^\s+at /m, 'no stack');
 }
 
-test('a ready server greets with its address, its model and a line to try, which works', async (t) => {
+test('a ready server says in the log where it is, what it serves and which process it is', async (t) => {
   const server = await startServer({ MODEL_VERSION: undefined });
   t.after(() => server.stop());
-  const [, served] = /serves model (\S+) /.exec(server.stderr) ?? [];
-  assert.equal(served, 'v1.1.0');
-  const [, body] = /^Try: .*\/score -H 'Content-Type: application\/json' -d '(.*)'$/m.exec(server.stderr) ?? [];
-  assert.equal((await server.score(body)).status, 200);
+  const { url, pid, model_version: version, trees, features } = await server.event('ready');
+  assert.deepEqual([url, pid, version, features], [server.url, server.pid, 'v1.1.0', 15]);
+  assert(Number(trees) > 1);
   assert.equal((await server.event('listening'))['url'], server.url);
   assert.equal((await server.event('model_loaded'))['version'], 'v1.1.0');
+  await server.terminate();
+  assert.equal(server.stderr, '', 'where the log is piped, nothing else is said');
+});
+
+test('that line is written at every log level but silent', async (t) => {
+  const server = await startServer({ LOG_LEVEL: 'fatal' });
+  t.after(() => server.stop());
+  await server.terminate();
+  assert.deepEqual(
+    server.logs.map(({ event }) => event),
+    ['ready'],
+  );
 });
 
 test('the version is the one of current.json, unless MODEL_VERSION names another', async (t) => {
@@ -53,21 +73,21 @@ test('the version is the one of current.json, unless MODEL_VERSION names another
 });
 
 test('mistakes of the configuration end the start with one line each', async () => {
-  await refusesToStart({ PORT: 'http' }, /^lightscore: PORT /);
-  await refusesToStart(
+  await refusesSettings({ PORT: 'http' }, /^lightscore: PORT /);
+  await refusesSettings(
     { PORT: '70000', WORKERS: '0', SCORING: 'fast', LOG_LEVEL: 'loud' },
     /PORT/,
     /SCORING/,
     /WORKERS/,
     /LOG_LEVEL/,
   );
-  await refusesToStart(
+  await refusesSettings(
     { TLS_CERT_FILE: '/nowhere/cert.pem' },
     /TLS_CERT_FILE: \/nowhere\/cert\.pem: no such file/,
     /TLS_KEY_FILE is not set/,
   );
-  await refusesToStart({ API_KEYS: 'justakey' }, /^lightscore: API_KEYS: entry 1 must be/);
-  await refusesToStart({ METRICS_AUTH: '1' }, /METRICS_AUTH/);
+  await refusesSettings({ API_KEYS: 'justakey' }, /^lightscore: API_KEYS: entry 1 must be/);
+  await refusesSettings({ METRICS_AUTH: '1' }, /METRICS_AUTH/);
 });
 
 test('a certificate that is none ends the start with one line', async (t) => {
@@ -75,7 +95,7 @@ test('a certificate that is none ends the start with one line', async (t) => {
   t.after(() => rmSync(folder, { recursive: true }));
   const file = join(folder, 'bad.pem');
   writeFileSync(file, 'not a certificate');
-  await refusesToStart({ TLS_CERT_FILE: file, TLS_KEY_FILE: file }, /bad\.pem/);
+  await refusesSettings({ TLS_CERT_FILE: file, TLS_KEY_FILE: file }, /bad\.pem/);
 });
 
 test('a misspelled variable is warned of and does no harm', async (t) => {
@@ -101,7 +121,7 @@ test('a port that is taken is refused, by another server of ours or by anything 
 test('a folder of models that is not there, or has none, ends the start', async (t) => {
   const empty = mkdtempSync(join(tmpdir(), 'lightscore-empty-'));
   t.after(() => rmSync(empty, { recursive: true }));
-  await refusesToStart(
+  await refusesSettings(
     { MODEL_DIR: join(empty, 'nowhere'), MODEL_VERSION: undefined },
     /^lightscore: MODEL_DIR: the folder .*nowhere does not exist$/,
   );

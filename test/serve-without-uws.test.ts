@@ -34,10 +34,10 @@ test('serve takes the other transport, and the first line of its log says so', a
   await server.terminate();
 });
 
-test('serve with TRANSPORT=uws ends with one line and exit code 1', async () => {
+test('serve with TRANSPORT=uws ends with one line and exit code 2', async () => {
   const { code, signal, stderr, logs } = await failingServer({ ...refusingSystem(), TRANSPORT: 'uws' });
   assert.equal(signal, null);
-  assert.equal(code, 1);
+  assert.equal(code, 2);
   assert.match(
     stderr,
     /^lightscore: TRANSPORT is uws, but uWebSockets\.js has no binary for Node .*; set TRANSPORT=.*\n$/,

@@ -4,13 +4,13 @@ import assert from 'node:assert/strict';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { test, type TestContext } from 'node:test';
 import { openStore } from '../src/store/open.js';
-import { createS3Client } from '../src/store/s3-client.js';
+import { type S3RetryPolicy, createS3Client } from '../src/store/s3-client.js';
 import { S3Store } from '../src/store/s3.js';
 import { startFaultyServer, startS3Server } from './support/s3-server.js';
 import { testStore } from './support/store-contract.js';
 
 const BUCKET = 'fraud-models';
-const RETRY = { connectMs: 300, responseMs: 300, idleMs: 300, attempts: 2 };
+const RETRY: S3RetryPolicy = { connectMs: 300, answerMs: 300, silenceMs: 300, attempts: 2 };
 
 testStore('s3', async (t) => {
   const server = await startS3Server(BUCKET);

@@ -10,6 +10,7 @@ import {
   chooseThreshold,
   confusion,
   evaluate,
+  mergeSmallBins,
   precisionRecallCurve,
   rank,
   reliability,
@@ -159,4 +160,34 @@ test('labels and scores that cannot be evaluated are refused with the reason', (
   assert.throws(() => evaluate([0, 1], [0.1, NaN]), { code: 'DATA_INVALID', message: /row 2 has no score/ });
   assert.throws(() => evaluate([0, 1], [0.1, 1.5]), { code: 'DATA_INVALID', message: /not a probability/ });
   assert.throws(() => evaluate([0, 1], [0.1]), { code: 'DATA_INVALID', message: /2 labels but 1 scores/ });
+});
+
+test('bins of few rows are joined with their neighbours, and no row is lost', () => {
+  const scores = [...Array.from({ length: 6 }, () => 0.05), 0.31, 0.32, 0.33, 0.34, 0.55, 0.65, 0.66, 0.67, 0.99];
+  const labels = scores.map((_, row) => (row % 3 === 0 ? 1 : 0));
+  const bins = mergeSmallBins(reliability(labels, scores), 4);
+  assert.deepEqual(
+    bins.map(({ lower, upper, count }) => [lower, upper, count]),
+    [
+      [0, 0.1, 6],
+      [0.1, 0.4, 4],
+      [0.4, 1, 5],
+    ],
+  );
+  for (const { lower, upper, count, meanScore, positiveRate } of bins) {
+    const rows = Array.from(scores.keys()).filter((row) => scores[row] >= lower && scores[row] < upper);
+    near(meanScore, rows.reduce((sum, row) => sum + scores[row], 0) / count, 'mean score');
+    near(positiveRate, rows.reduce((sum, row) => sum + labels[row], 0) / count, 'share of positives');
+  }
+});
+
+test('fewer rows than a bin needs make a single bin; large bins stay as they are', () => {
+  const [only, ...others] = mergeSmallBins(reliability([0, 1, 0], [0.1, 0.5, 0.9]), 30);
+  assert.deepEqual([only.lower, only.upper, only.count, others.length], [0, 1, 3, 0]);
+  const scores = Array.from({ length: 100 }, (_, row) => row / 100);
+  const bins = reliability(
+    scores.map((_, row) => row % 2),
+    scores,
+  );
+  assert.deepEqual(mergeSmallBins(bins, 10), bins);
 });

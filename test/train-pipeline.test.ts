@@ -19,6 +19,7 @@ import { trainArtifact, type TrainOptions } from '../src/train/pipeline.js';
 import { readBaseline } from '../src/train/baseline.js';
 import { fromJson, type SelfCheck } from '../src/train/self-check.js';
 import type { Table } from '../src/train/table.js';
+import { MIN_CALIBRATION_FRAUDS } from '../src/train/verdict.js';
 import { needsNative, openLightGBM } from './support/native.js';
 
 const folder = await mkdtemp(join(tmpdir(), 'lightscore-train-'));
@@ -142,14 +143,20 @@ test(
     assert.equal(run.crossValidation?.folds, 3);
     const card = await readFile(join(written, 'model_card.md'), 'utf8');
     const page = await readFile(join(written, 'report.html'), 'utf8');
-    const auc = metadata['test_metrics']['auc_roc'].toFixed(4);
+    const auc = run.splits[2].after.auc_roc.toFixed(4);
     assert.ok(
-      lines.some((line) => line.startsWith(`test: booster's probability: AUC-ROC ${auc}, `)),
+      lines.some((line) => line.startsWith(`test: as served: AUC-ROC ${auc}, `)),
       lines.join('\n'),
     );
     assert.ok(
       card.includes(`- **AUC-ROC**: ${auc} `) && page.includes(`AUC-ROC<b>${auc}</b>`),
       'card and report have the same headline',
+    );
+    const frauds = run.calibration.frauds;
+    assert.ok(frauds > 0 && frauds < MIN_CALIBRATION_FRAUDS);
+    assert.ok(
+      lines.some((line) => line.startsWith(`warning: The calibrator was fitted on ${frauds} frauds, `)),
+      lines.join('\n'),
     );
     assert.ok(
       lines.some((line) => /^cross-validation \(3 folds\): AUC 0\.\d{4} \+- 0\.\d{4} at iteration \d+$/.test(line)),

@@ -1,12 +1,15 @@
 /** The training report and the model card. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { chooseThreshold, rank } from '../src/train/evaluation.js';
+import { calibrate } from '../src/artifact/calibrator.js';
+import { chooseThreshold, evaluate, rank } from '../src/train/evaluation.js';
 import { SPLITS } from '../src/train/features.js';
+import { fitIsotonic } from '../src/train/isotonic.js';
 import { renderModelCard } from '../src/train/model-card.js';
 import { Random, sigmoid } from '../src/train/random.js';
 import { renderReport } from '../src/train/report.js';
 import { type TrainingRun, evaluateSplit } from '../src/train/run.js';
+import { calibrationWarnings, MIN_CALIBRATION_FRAUDS } from '../src/train/verdict.js';
 
 function makeRun(changes: Partial<TrainingRun> = {}, scoreOf: (logOdds: number) => number = sigmoid): TrainingRun {
   const random = new Random(3);
@@ -26,7 +29,7 @@ function makeRun(changes: Partial<TrainingRun> = {}, scoreOf: (logOdds: number) 
       parameters: { objective: 'binary', learning_rate: 0.05 },
       imbalance: 'Not treated.',
     },
-    calibration: { rows: 400, thresholds: 21, note: 'Fitted on half of the validation rows.' },
+    calibration: { rows: 400, frauds: 90, thresholds: 21, note: 'Fitted on half of the validation rows.' },
     splits,
     importance: [
       { feature: 'age', gain: 1, splits: 10 },
@@ -43,7 +46,8 @@ test('the report has every figure, needs no external assets, and has the same by
   for (const label of [
     'ROC curve',
     'Precision-recall curve',
-    'Reliability diagram before and after calibration',
+    'Reliability before calibration',
+    'Reliability as served',
     'Distribution of scores by class',
     'Feature importance by gain',
   ]) {
@@ -61,8 +65,17 @@ test('the confusion table and the metrics are those of the test split', async ()
   const page = await renderReport(run);
   const found = labels.filter((label, row) => label === 1 && calibrated[row] >= run.threshold).length;
   assert.ok(page.includes(`<b>${found}</b>found`));
-  assert.ok(page.includes(`AUC-ROC<b>${before.auc_roc.toFixed(4)}</b><small>booster's probability;`));
-  assert.ok(page.includes(`Calibration error<b>${after.calibration_error.toFixed(4)}</b><small>calibrated score;`));
+  for (const [name, key] of [
+    ['AUC-ROC', 'auc_roc'],
+    ['AUC-PR', 'auc_pr'],
+    ['Log loss', 'log_loss'],
+    ['Calibration error', 'calibration_error'],
+  ] as const) {
+    const [tile] = page.split(`<div class="tile">${name}`).slice(1);
+    const [served] = tile.split('</div>');
+    assert.ok(served.startsWith(`<b>${after[key].toFixed(4)}</b>`), `${name} is that of the score that is served`);
+    assert.ok(served.includes(`before calibration (${before[key].toFixed(4)})`), name);
+  }
 });
 
 test('text from the data is escaped', async () => {
@@ -110,16 +123,16 @@ test('the model card has the sections of the template, filled from the run', () 
   ]) {
     assert.ok(card.includes(`${heading}\n`), heading);
   }
-  const [auc, validationAuc] = [run.splits[2], run.splits[1]].map(({ before }) => before.auc_roc.toFixed(4));
-  assert.ok(card.includes(`- **AUC-ROC**: ${auc} (validation: ${validationAuc}`));
-  const [error, validationError] = [run.splits[2], run.splits[1]].map(({ after }) =>
-    after.calibration_error.toFixed(4),
-  );
-  assert.ok(card.includes(`- **Calibration Error**: ${error} (validation: ${validationError}`));
-  assert.match(
-    card,
-    /precision at 10% recall are of the booster's probability; the calibration error is of the calibrated score/,
-  );
+  for (const [name, key] of [
+    ['AUC-ROC', 'auc_roc'],
+    ['Log Loss', 'log_loss'],
+    ['Calibration Error', 'calibration_error'],
+  ] as const) {
+    const [train, validation, tested] = run.splits.map(({ after }) => after[key].toFixed(4));
+    const before = run.splits[2].before[key].toFixed(4);
+    const others = `(before calibration: ${before}; validation: ${validation}, train: ${train})`;
+    assert.ok(card.includes(`- **${name}**: ${tested} ${others}\n`), name);
+  }
   assert.ok(card.includes('- **Training Date**: 2026-01-02\n'));
   assert.ok(card.includes('- **Size**: 2,400 samples (train 800, validation 800, test 800)\n'));
   assert.ok(card.includes('1. ltv_ratio (0.75)\n2. age (0.25)\n'));
@@ -128,17 +141,85 @@ test('the model card has the sections of the template, filled from the run', () 
   assert.equal(renderModelCard(makeRun({ data: { ...run.data, synthetic: false } })).includes('synthetic'), false);
 });
 
-test('a calibration that made the calibration error worse is a limitation, with both figures', () => {
-  const better = makeRun();
-  assert.ok(better.splits[2].after.calibration_error < better.splits[2].before.calibration_error);
-  assert.equal(renderModelCard(better).includes('worse'), false);
-  const splits = better.splits.map(({ split, labels, calibrated, uncalibrated }) =>
+/** The run of `makeRun` with the scores before and after calibration in each other's place. */
+function exchanged(run: TrainingRun): TrainingRun {
+  const splits = run.splits.map(({ split, labels, calibrated, uncalibrated }) =>
     evaluateSplit(split, { labels, uncalibrated: calibrated, calibrated: uncalibrated }),
   );
-  const [before, after] = [splits[2].before, splits[2].after].map((metrics) => metrics.calibration_error.toFixed(4));
-  const [limitations] = renderModelCard({ ...better, splits })
-    .split('## Limitations')
-    .slice(1);
-  const figures = `${before} for the booster's probability, ${after} for the calibrated score`;
-  assert.ok(limitations.includes(`worse: ${figures}\n`));
+  return { ...run, splits };
+}
+
+test('a calibration that did harm is a warning of report, card and command, with the figures', async () => {
+  const worse = exchanged(makeRun());
+  const { before, after } = worse.splits[2];
+  assert.ok(after.log_loss > before.log_loss && after.calibration_error > before.calibration_error);
+  const sentence =
+    `Calibration made the score worse on the test split: log loss ${before.log_loss.toFixed(4)} before, ` +
+    `${after.log_loss.toFixed(4)} after; calibration error ${before.calibration_error.toFixed(4)} before, ` +
+    `${after.calibration_error.toFixed(4)} after.`;
+  assert.ok((await renderReport(worse)).includes(`class="verdict warning"><strong>Warning:</strong> ${sentence}`));
+  const [, limitations] = renderModelCard(worse).split('## Limitations');
+  assert.ok(limitations.includes(`- ${sentence}\n`));
+  assert.ok(calibrationWarnings(worse).includes(sentence));
+});
+
+test('a calibration that helped, on many frauds, is said to have helped, without a warning', async () => {
+  const base = makeRun();
+  const better = { ...base, calibration: { ...base.calibration, frauds: MIN_CALIBRATION_FRAUDS } };
+  assert.deepEqual(calibrationWarnings(better), []);
+  const page = await renderReport(better);
+  assert.match(page, /class="verdict">Calibration made the score better on the test split: log loss 0\.\d{4} before/);
+  assert.equal(page.includes('Warning'), false);
+});
+
+test('a calibrator that was fitted on few frauds is a warning with their number', async () => {
+  const [warning, ...others] = calibrationWarnings(makeRun());
+  assert.match(warning, /^The calibrator was fitted on 90 frauds, fewer than 1,000: /);
+  assert.deepEqual(others, []);
+  assert.ok((await renderReport(makeRun())).includes(warning));
+  assert.ok(renderModelCard(makeRun()).includes(`- ${warning}\n`));
+});
+
+test('no range of scores with fewer rows than it needs is shown', async () => {
+  const run = makeRun({}, (logOdds) => (logOdds > 0 ? 0.97 : sigmoid(logOdds - 1)));
+  const [card, page] = [renderModelCard(run), await renderReport(run)];
+  const ranges = [...card.matchAll(/^\| [\d.]+ to [\d.]+ \| ([\d,]+) \|/gm)].map(([, rows]) => rows);
+  assert.ok(ranges.length > 1);
+  for (const rows of ranges) assert.ok(Number(rows.replace(',', '')) >= 30, rows);
+  const [, chart] = page.split('aria-label="Reliability as served"');
+  const [svg] = chart.split('</svg>');
+  assert.deepEqual(
+    [...svg.matchAll(/<text [^>]*>([\d,]+)<\/text>/g)].map(([, rows]) => rows),
+    ranges,
+  );
+});
+
+test('a calibrator of few frauds makes a good score much worse, one of enough hardly', () => {
+  const random = new Random(11);
+  const draw = (rows: number) => {
+    const scores = Float64Array.from({ length: rows }, () => sigmoid(1.5 * random.normal() - 4.3));
+    return { scores, labels: scores.map((score) => (random.chance(score) ? 1 : 0)) };
+  };
+  const unseen = draw(100_000);
+  const before = evaluate(unseen.labels, unseen.scores).log_loss;
+  /** Mean log loss on unseen rows in ratio to the score's own, with a calibrator that was fitted on so many frauds. */
+  const ratio = (frauds: number): number => {
+    const losses = Array.from({ length: 5 }, () => {
+      const pool = draw(60_000);
+      let found = 0;
+      const end = pool.labels.findIndex((label) => label === 1 && ++found === frauds) + 1;
+      const calibrator = fitIsotonic({
+        scores: pool.scores.subarray(0, end),
+        labels: pool.labels.subarray(0, end),
+      });
+      return evaluate(
+        unseen.labels,
+        unseen.scores.map((score) => calibrate(calibrator, score)),
+      ).log_loss;
+    });
+    return losses.reduce((sum, loss) => sum + loss, 0) / losses.length / before;
+  };
+  const [few, enough] = [ratio(MIN_CALIBRATION_FRAUDS / 10), ratio(MIN_CALIBRATION_FRAUDS)];
+  assert.ok(few > 1.1, `${few}`);
+  assert.ok(enough < 1.05, `${enough}`);
 });

@@ -1,13 +1,13 @@
 /**
- * The load generator's thread: takes a plan and blocks until it is carried out. Answers a LoadPlan with a RawResult and
- * an AlternatingPlan with one AlternatingResult a target.
+ * The load generator's thread: takes a plan and blocks until it is carried out. Answers a LoadPlan with a RawResult, an
+ * AlternatingPlan with one AlternatingResult a target and a ScheduledPlan with a RawScheduledResult.
  */
 import { readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
 import { parentPort } from 'node:worker_threads';
 import { place } from './affinity.js';
+import { type Connection, HttpConnections } from './http-connections.js';
 import { LatencyHistogram } from './latency-histogram.js';
-import { Connections, closeSocket, receive, sendAll } from './linux-sockets.js';
 import {
   type AlternatingPlan,
   type AlternatingResult,
@@ -18,28 +18,16 @@ import {
   threadCpuSeconds,
 } from './load.js';
 import { requestBytes } from './request-bytes.js';
+import { ScheduledRun } from './scheduled-run.js';
+import { type RawScheduledResult, type ScheduledPlan } from './scheduled.js';
 
 /** After the last request was sent, answers are awaited for this long. */
 const DRAIN_MS = 2000;
-const CONTENT_LENGTH = /\r\ncontent-length: *(\d+)/i;
-
-interface Connection {
-  /** Under way; undefined while idle. */
-  request: CheckedRequest | undefined;
-  /** From when its latency counts, performance.now() milliseconds. */
-  since: number;
-  /** Of an answer that came in pieces. */
-  text: string;
-  /** Bytes of the whole answer, 0 while unknown. */
-  bytes: number;
-}
 
 interface Preparation {
   readonly bytes: Uint8Array;
   readonly request: CheckedRequest;
 }
-
-const buffer = Buffer.allocUnsafeSlow(1 << 18);
 
 /**
  * Requests are sent in groups where more than one is due in this time, seconds: a generator that wakes for each would
@@ -48,11 +36,8 @@ const buffer = Buffer.allocUnsafeSlow(1 << 18);
 const MIN_TICK_S = 50e-6;
 
 class Run {
-  readonly #connections = new Connections();
-  readonly #open = new Map<number, Connection>();
-  readonly #idle: number[] = [];
+  readonly #connections: HttpConnections<CheckedRequest>;
   readonly #requests: readonly Preparation[];
-  readonly #port: number;
   #next = 0;
   #sending = true;
   #measuring = false;
@@ -63,12 +48,11 @@ class Run {
   answered = 0;
   wrong = 0;
   firstWrong: string | undefined;
-  closed = 0;
 
   constructor(target: Target, connections: number) {
-    this.#port = target.port;
-    this.#requests = target.requests.map((request) => ({ request, bytes: requestBytes(target, request) }));
-    for (let i = 0; i < connections; i++) this.#connect();
+    const to = { path: target.path, host: `localhost:${target.port}` };
+    this.#requests = target.requests.map((request) => ({ request, bytes: requestBytes(to, request) }));
+    this.#connections = new HttpConnections({ address: '127.0.0.1', port: target.port }, connections);
   }
 
   /** Each connection sends when it has its answer. */
@@ -77,16 +61,14 @@ class Run {
     const measured = begun + warmupSeconds * 1000;
     const end = measured + seconds * 1000;
     this.#sending = true;
-    for (const fd of this.#idle.splice(0)) this.#send(fd, performance.now());
+    for (const connection of this.#connections.idle.splice(0)) this.#send(connection, performance.now());
     for (let now = begun; now < end; now = performance.now()) {
       if (!this.#measuring && now >= measured) this.#measuring = true;
-      this.#connections.wait(Math.max(0, Math.min(50, Math.ceil(end - now))), (fd) => {
-        const at = this.#read(fd);
-        if (at > 0) this.#send(fd, at);
-      });
+      this.#connections.wait(Math.max(0, Math.min(50, Math.ceil(end - now))), (connection) =>
+        this.#send(connection, this.#take(connection)),
+      );
     }
     this.#drain();
-    this.#idle.splice(0, Infinity, ...this.#open.keys());
   }
 
   /** Requests are due at `rate`; one without a free connection waits, and its latency with it. */
@@ -98,71 +80,56 @@ class Run {
     let sent = 0;
     const due = (now: number): number => Math.floor(((Math.min(now, end) - begun) / 1000) * rate);
     const sendDue = (now: number): void => {
-      for (const most = due(now); sent < most && this.#idle.length > 0; sent++) {
-        const [fd] = this.#idle.splice(-1);
-        this.#send(fd, begun + ((sent + 1) / rate) * 1000);
+      for (const most = due(now); sent < most; sent++) {
+        const connection = this.#connections.idle.pop();
+        if (connection === undefined) return;
+        this.#send(connection, begun + ((sent + 1) / rate) * 1000);
       }
     };
     for (let now = begun; now < end; now = performance.now()) {
       if (!this.#measuring && now >= measured) this.#measuring = true;
       sendDue(now);
-      this.#connections.wait(50, (fd) => {
-        if (this.#read(fd) > 0) this.#idle.push(fd);
-      });
+      this.#connections.wait(50, (connection) => this.#finish(connection));
     }
     this.#drain();
     return due(end) - sent + this.waiting();
   }
 
+  get closed(): number {
+    return this.#connections.closed;
+  }
+
+  /** Requests without an answer. */
+  waiting(): number {
+    return this.#connections.waiting().length;
+  }
+
   close(): void {
-    for (const fd of this.#open.keys()) closeSocket(fd);
     this.#connections.close();
   }
 
-  #connect(): void {
-    const fd = this.#connections.open(this.#port);
-    this.#open.set(fd, { request: undefined, since: 0, text: '', bytes: 0 });
-    this.#idle.push(fd);
-  }
-
-  #send(fd: number, since: number): void {
+  #send(connection: Connection<CheckedRequest>, since: number): void {
     if (!this.#sending) return;
     const { bytes, request } = this.#requests[this.#next];
     this.#next = (this.#next + 1) % this.#requests.length;
-    const connection = this.#open.get(fd);
-    if (connection === undefined) return;
-    connection.request = request;
-    connection.since = since;
-    if (!sendAll(fd, bytes)) this.#lose(fd);
+    this.#connections.send(connection, bytes, request, since);
   }
 
-  /** @returns when the answer was complete, performance.now() milliseconds, or 0 where it is not yet */
-  #read(fd: number): number {
-    const connection = this.#open.get(fd);
-    if (connection === undefined) return 0;
-    const count = receive(fd, buffer);
-    if (count <= 0) {
-      if (count === 0) this.#lose(fd);
-      return 0;
-    }
-    const piece = buffer.toString('latin1', 0, count);
-    const text = connection.text === '' ? piece : connection.text + piece;
-    if (connection.bytes === 0) connection.bytes = answerBytes(text);
-    if (connection.bytes === 0 || text.length < connection.bytes) {
-      connection.text = text;
-      return 0;
-    }
-    const now = performance.now();
+  /** Counts and checks an answer. @returns when it was complete, performance.now() milliseconds */
+  #take(connection: Connection<CheckedRequest>): number {
     this.answered++;
     if (this.#measuring && this.#sending) {
       this.requests++;
-      this.latencies.record(now - connection.since);
+      this.latencies.record(connection.arrivedAt - connection.since);
     }
-    if (connection.request !== undefined) this.#check(text, connection.request);
-    connection.request = undefined;
-    connection.text = '';
-    connection.bytes = 0;
-    return now;
+    if (connection.request !== undefined) this.#check(connection.text, connection.request);
+    this.#connections.clear(connection);
+    return connection.arrivedAt;
+  }
+
+  #finish(connection: Connection<CheckedRequest>): void {
+    this.#take(connection);
+    this.#connections.release(connection);
   }
 
   #check(answer: string, { begins, ends }: CheckedRequest): void {
@@ -176,31 +143,12 @@ class Run {
     this.firstWrong ??= answer.slice(0, 2000);
   }
 
-  #lose(fd: number): void {
-    this.closed++;
-    this.#open.delete(fd);
-    closeSocket(fd);
-    this.#connect();
-  }
-
-  /** Requests without an answer. */
-  waiting(): number {
-    return [...this.#open.values()].filter(({ request }) => request !== undefined).length;
-  }
-
   #drain(): void {
     this.#sending = false;
     const end = performance.now() + DRAIN_MS;
-    while (this.waiting() > 0 && performance.now() < end) this.#connections.wait(50, (fd) => this.#read(fd));
+    while (this.waiting() > 0 && performance.now() < end)
+      this.#connections.wait(50, (connection) => this.#finish(connection));
   }
-}
-
-/** Bytes of header and body together, 0 while the header is not all there. */
-function answerBytes(text: string): number {
-  const header = text.indexOf('\r\n\r\n');
-  if (header < 0) return 0;
-  const length = CONTENT_LENGTH.exec(text.slice(0, header));
-  return header + 4 + (length === null ? 0 : Number(length[1]));
 }
 
 function runTask(plan: LoadPlan): RawResult {
@@ -245,9 +193,25 @@ function alternate({ targets, connections, sliceSeconds, slices, apart }: Altern
   }
 }
 
+function runSchedule(plan: ScheduledPlan): RawScheduledResult {
+  const run = new ScheduledRun(plan);
+  try {
+    const before = threadCpuSeconds('self', thread);
+    const begun = performance.now();
+    const result = run.carryOut();
+    const seconds = (performance.now() - begun) / 1000;
+    return { ...result, generatorBusy: (threadCpuSeconds('self', thread) - before) / seconds };
+  } finally {
+    run.close();
+  }
+}
+
+function carryOut(plan: LoadPlan | AlternatingPlan | ScheduledPlan): unknown {
+  if ('targets' in plan) return alternate(plan);
+  return 'stages' in plan ? runSchedule(plan) : runTask(plan);
+}
+
 const thread = Number(basename(readlinkSync('/proc/thread-self')));
 const port = parentPort;
 if (port !== null)
-  port.on('message', (plan: LoadPlan | AlternatingPlan) =>
-    port.postMessage('targets' in plan ? alternate(plan) : runTask(plan), []),
-  );
+  port.on('message', (plan: LoadPlan | AlternatingPlan | ScheduledPlan) => port.postMessage(carryOut(plan), []));

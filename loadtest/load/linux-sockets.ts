@@ -2,7 +2,7 @@
  * TCP sockets and epoll of libc, called through koffi. Node's own sockets cost a load generator about three times the
  * CPU per request; on a machine that it shares with the server, this would make the server look slower.
  *
- * Waiting blocks the thread, so the thread must do nothing else. Connects to the loopback interface only.
+ * Waiting blocks the thread, so the thread must do nothing else. IPv4 only.
  */
 import koffi from 'koffi';
 
@@ -61,21 +61,29 @@ export function closeSocket(fd: number): void {
   checked(close(fd), 'close');
 }
 
-/** An epoll set of loopback connections, and at most one periodic timer. */
+/** An epoll set of connections, and at most one periodic timer. */
 export class Connections {
   readonly #epoll = checked(epollCreate(0), 'epoll_create1');
   readonly #events = Buffer.alloc(EVENT.bytes * MAX_EVENTS);
   readonly #expirations = Buffer.alloc(8);
   #timer = -1;
 
-  /** @returns the descriptor of a new connection to 127.0.0.1, which is added to the set */
-  open(port: number): number {
+  /**
+   * @param host an IPv4 address
+   * @returns the descriptor of a new connection, which is added to the set
+   * @throws Error if the peer cannot be reached
+   */
+  open(host: string, port: number): number {
     const fd = checked(socket(AF_INET, SOCK_STREAM, 0), 'socket');
     const address = Buffer.alloc(16);
     address.writeUInt16LE(AF_INET, 0);
     address.writeUInt16BE(port, 2);
-    address.set([127, 0, 0, 1], 4);
-    checked(connect(fd, address, address.length), `connect to port ${port}`);
+    address.set(host.split('.').map(Number), 4);
+    if (connect(fd, address, address.length) < 0) {
+      const error: number = koffi.errno();
+      closeSocket(fd);
+      throw new Error(`connect to ${host}:${port} failed with error ${error}`);
+    }
     checked(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, new Int32Array([1]), 4), 'setsockopt');
     this.#watch(fd, EPOLLIN);
     return fd;

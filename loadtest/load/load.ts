@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { LatencyHistogram } from './latency-histogram.js';
+import type { RawScheduledResult, ScheduledPlan, ScheduledResult } from './scheduled.js';
+import { fromRaw } from './timeline.js';
 
 /** One request and what its answer must look like: a 200 whose body begins and ends as it says. */
 export interface CheckedRequest {
@@ -100,6 +102,14 @@ export class LoadGenerator {
     this.#thread.postMessage(plan, []);
     const [results]: (readonly AlternatingResult[])[] = await answer;
     return results;
+  }
+
+  /** One run at a time. @throws whatever ended the thread */
+  async schedule(plan: ScheduledPlan): Promise<ScheduledResult> {
+    const answer = once(this.#thread, 'message');
+    this.#thread.postMessage(plan, []);
+    const [{ intervals, ownDelays, ...result }]: RawScheduledResult[] = await answer;
+    return { ...result, intervals: intervals.map(fromRaw), ownDelays: new LatencyHistogram(ownDelays) };
   }
 
   async close(): Promise<void> {

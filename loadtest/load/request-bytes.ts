@@ -7,13 +7,13 @@ import type { CheckedRequest } from './load.js';
  * server that searches for Content-Length passes them.
  */
 export function requestBytes(
-  target: { readonly path: string; readonly port: number },
-  { body, headers = {} }: CheckedRequest,
+  { path, host }: { readonly path: string; /** For the header Host. */ readonly host: string },
+  { body, headers = {} }: Pick<CheckedRequest, 'body' | 'headers'>,
 ): Uint8Array {
   const payload = Buffer.from(body);
   const lines = [
-    `POST ${target.path} HTTP/1.1`,
-    `Host: localhost:${target.port}`,
+    `POST ${path} HTTP/1.1`,
+    `Host: ${host}`,
     ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
     'Content-Type: application/json',
     `Content-Length: ${payload.length}`,

@@ -36,6 +36,8 @@ export interface Target {
 export interface Section {
   readonly id: string;
   readonly title: string;
+  /** What came out, in one sentence with its figures. */
+  readonly found?: string;
   /** What was measured and how, in a few sentences. */
   readonly about: string;
   readonly tables: readonly Table[];
@@ -50,6 +52,12 @@ export const isMet = ({ value, bound, goal }: Target): boolean =>
 export function short(value: number): string {
   if (!Number.isFinite(value)) return '-';
   return Math.abs(value) >= 1000 ? Math.round(value).toLocaleString('en-US') : String(Number(value.toPrecision(3)));
+}
+
+/** The least and the largest of some values, as "2.1 to 3.4"; one text where they read alike. */
+export function span(values: readonly number[]): string {
+  const [least, most] = [short(Math.min(...values)), short(Math.max(...values))];
+  return least === most ? least : `${least} to ${most}`;
 }
 
 export function median(values: readonly number[]): number {

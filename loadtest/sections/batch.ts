@@ -32,9 +32,14 @@ export async function batchSection(effort: Effort, progress: Progress): Promise<
     const perWorker = await rowsPerSecondInWorker(model, effort);
     const perRow = (micros: readonly number[]): number => median(micros) / ROWS;
     const scoring = 1e6 / perWorker;
+    const served = median(measured.throughput) * ROWS;
+    const scoringShare = Math.round((100 * scoring) / (perRow(measured.mainCpu) + perRow(measured.otherCpu)));
     return {
       id: 'batch',
       title: `/score_batch with ${ROWS.toLocaleString('en-US')} rows`,
+      found:
+        `${short(served)} rows are served a second; one worker alone scores ${short(perWorker)}. ` +
+        `Scoring is ${scoringShare}% of all CPU, reading and writing JSON most of the rest.`,
       about:
         `${CONNECTIONS} connections; ${BATCHES} different bodies of mixed rows, each about ` +
         `${Math.round(requests[0].body.length / 1000)} kB; 300 trees. CPU per row by thread, from the scheduler's ` +
@@ -56,19 +61,32 @@ export async function batchSection(effort: Effort, progress: Progress): Promise<
           ],
           rows: [
             [
-              short(median(measured.throughput) * ROWS),
+              short(served),
               short(perWorker),
               short(perRow(measured.mainCpu)),
               short(perRow(measured.otherCpu)),
               short(scoring),
-              `${Math.round((100 * scoring) / (perRow(measured.mainCpu) + perRow(measured.otherCpu)))}%`,
+              `${scoringShare}%`,
               short(median(measured.p50)),
               short(median(measured.p99)),
             ],
           ],
         },
       ],
-      figures: [],
+      figures: [
+        {
+          title: 'CPU a row',
+          caption: 'By thread; scoring is part of the other threads.',
+          kind: 'bar',
+          xLabel: '',
+          yLabel: 'microseconds',
+          series: [
+            { name: 'main thread', points: [[0, perRow(measured.mainCpu)]] },
+            { name: 'other threads', points: [[0, perRow(measured.otherCpu)]] },
+            { name: 'scoring', points: [[0, scoring]] },
+          ],
+        },
+      ],
       targets: [
         {
           what: 'rows a second inside the worker, a core, 300 trees',

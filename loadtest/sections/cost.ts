@@ -27,7 +27,7 @@ export interface Comparison {
   readonly step: Allowance;
 }
 
-/** Of both commits, for the report. */
+/** The names of both commits in the report. */
 type Names = Readonly<Record<keyof Pair, string>>;
 
 /** One figure of both commits. */
@@ -79,6 +79,7 @@ export function costReport(measured: {
   return {
     id: 'cost',
     title: `Cost of ${names.own} against ${names.other}`,
+    found: `${names.own} in ratio to ${names.other}: ${[...requests, ready].map(ratioText).join('; ')}.`,
     about: `${about(effort)} ${nativeLightGBM(names, starts)}${wideIntervals(costs)}`,
     tables: [
       comparedTable('CPU microseconds a /score request', requests, names, comparison),
@@ -162,6 +163,9 @@ function comparedTable(
     }),
   };
 }
+
+const ratioText = ({ what, ratio, pairs }: Compared): string =>
+  `${what} ${fixed(ratio)} (95% interval ${intervalText(ratioInterval(pairs))})`;
 
 const intervalText = (interval: Interval | undefined): string =>
   interval === undefined

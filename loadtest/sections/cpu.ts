@@ -1,5 +1,5 @@
 /** Section `cpu`: CPU per request, by number of connections. */
-import { type Figure, type Section, median, short } from '../report/section.js';
+import { type Figure, type Section, median, short, span } from '../report/section.js';
 import { type Measured, measure, ratio, startRivals } from '../servers/rivals.js';
 import type { Effort, Progress } from './run.js';
 
@@ -31,6 +31,14 @@ export async function cpuSection(effort: Effort, progress: Progress): Promise<Se
   return {
     id: 'cpu',
     title: 'CPU per request',
+    found: names
+      .slice(1)
+      .map((name, i) => {
+        const micros = span(runs.map(({ measured }) => median(totalCpu(measured[i + 1]))));
+        const ofBare = span(ratios(i + 1));
+        return `A request costs ${micros} us of CPU with SCORING=${name}, ${ofBare} of a bare HTTP server's.`;
+      })
+      .join(' '),
     about:
       'Microseconds of user and system CPU of the whole server process, all threads, per answered /score request, ' +
       "from the scheduler's own clock; each connection sends its next request when it has its answer. The second " +

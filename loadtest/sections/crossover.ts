@@ -2,7 +2,7 @@
 import { LoadGenerator, assertAllRight, threadCpuSeconds } from '../load/load.js';
 import { PooledModel } from '../models/pooled.js';
 import { type ModelSize, describeSize, trainedModel } from '../models/trained.js';
-import { type Section, median, short } from '../report/section.js';
+import { type Section, median, short, span } from '../report/section.js';
 import { openLightGBM } from '../../src/native/lightgbm.js';
 import { startLightscore } from '../servers/process.js';
 import { rowRequests } from '../traffic/bodies.js';
@@ -141,6 +141,9 @@ function report(measured: readonly Crossover[], found: readonly Choice[]): Secti
   return {
     id: 'crossover',
     title: 'Inline scoring against a worker',
+    found: `To hand a batch to a worker costs as much as to score ${span(
+      measured.map((one) => handover(one) / perRow(one)),
+    )} rows inline, by model (${measured.map(({ size }) => describeSize(size)).join('; ')}).`,
     about:
       "In one process, without HTTP: the whole of /score's arithmetic for a batch on the calling thread, against the " +
       `same in a piscina worker. Medians of ${REPEATS} alternating repeats. The hand-over is the round trip less the ` +

@@ -52,11 +52,20 @@ function throughputTable(measured: readonly Measured[]): Table {
   };
 }
 
+function found([bare, ...lightscore]: readonly Measured[]): string {
+  const rates = lightscore.map(
+    (rival) => `${short(median(rival.throughput))} with SCORING=${rival.name} (${short(throughputRatio(rival, bare))})`,
+  );
+  const bareRate = short(median(bare.throughput));
+  return `Requests answered a second, and in ratio to the ${bareRate} of a bare HTTP server: ${rates.join(', ')}.`;
+}
+
 function report(measured: readonly Measured[], effort: Effort): Section {
   const [bare, ...lightscore] = measured;
   return {
     id: 'http',
     title: 'Throughput of /score',
+    found: found(measured),
     about:
       `${CONNECTIONS} connections, each sending its next request when it has its answer; 512 mixed bodies; 300 ` +
       'trees; every answer checked to be a 200 with the right score and request id. ' +

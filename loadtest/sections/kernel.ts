@@ -1,6 +1,6 @@
 /** Section `kernel`: the kernel against LightGBM's C API on one thread: single rows, batches and explanations. */
 import { type ModelSize, type TrainedModel, describeSize, trainedModel } from '../models/trained.js';
-import { type Figure, type Section, type Table, type Target, short } from '../report/section.js';
+import { type Figure, type Section, type Table, type Target, short, span } from '../report/section.js';
 import { openLightGBM } from '../../src/native/lightgbm.js';
 import { Random } from '../../src/train/random.js';
 import { MODEL_VERSION, loadDemoModel } from '../traffic/demo-model.js';
@@ -141,19 +141,40 @@ function shapTable(rows: readonly KernelTimings[]): Table {
   };
 }
 
+function found(rows: readonly KernelTimings[]): string {
+  const single = span(rows.map(({ timings }) => timings.ratio));
+  const explained = span(rows.map(({ shap }) => shap.ratio));
+  const models = `over ${rows.length} models`;
+  return (
+    `One row is scored ${single} times as fast as by LightGBM's own single-row call, ${models}; ` +
+    `exact SHAP is computed ${explained} times as fast.`
+  );
+}
+
+function barsByModel(rows: readonly KernelTimings[], title: string, value: (row: KernelTimings) => number): Figure {
+  return {
+    title,
+    caption: 'How many times as fast as LightGBM, by model.',
+    kind: 'bar',
+    xLabel: '',
+    yLabel: 'times as fast',
+    series: rows.map((row) => ({ name: describeSize(row.size), points: [[0, value(row)]] })),
+  };
+}
+
 function figureByTrees(rows: readonly KernelTimings[]): Figure {
   const seeds = rows.filter(({ size }) => SEED_SIZES.some((seed) => seed === size));
   return {
     title: 'Microseconds a row by number of trees',
-    caption: '15 features, 31 leaves; both axes are logarithmic.',
+    caption: "LightGBM's single-row call, against Lightscore by row and in batches. Both axes are logarithmic.",
     kind: 'line',
     xLabel: 'trees',
     yLabel: 'microseconds a row',
     series: [
-      { name: 'LightGBM, one row', points: seeds.map(({ size, timings }) => [size.trees, timings.lightgbm]) },
-      { name: 'Lightscore, one row', points: seeds.map(({ size, timings }) => [size.trees, timings.one]) },
+      { name: 'LightGBM', points: seeds.map(({ size, timings }) => [size.trees, timings.lightgbm]) },
+      { name: 'one row', points: seeds.map(({ size, timings }) => [size.trees, timings.one]) },
       {
-        name: `Lightscore, batches of ${BATCH}`,
+        name: `batch of ${BATCH}`,
         points: seeds.map(({ size, timings }) => [size.trees, timings.batch]),
       },
     ],
@@ -164,6 +185,7 @@ function report(rows: readonly KernelTimings[], effort: Effort, version: string)
   return {
     id: 'kernel',
     title: 'Kernel against LightGBM',
+    found: found(rows),
     about:
       `One thread. LightGBM ${version}: PredictForMatSingleRowFast (num_threads=1) through koffi, less the cost of ` +
       'the call, which is measured with a C function that does nothing; the kernel is called from JavaScript, and ' +
@@ -171,7 +193,11 @@ function report(rows: readonly KernelTimings[], effort: Effort, version: string)
       `(checked in this run). Medians of ${effort.rounds + 2} alternating rounds of ${PASSES} passes, of which each ` +
       `${BATCH} rows count with their fastest pass; ratios are medians of the ratios of each round.`,
     tables: [scoreTable(rows), shapTable(rows)],
-    figures: [figureByTrees(rows)],
+    figures: [
+      figureByTrees(rows),
+      barsByModel(rows, 'One row', ({ timings }) => timings.ratio),
+      barsByModel(rows, 'Exact SHAP, one row', ({ shap }) => shap.ratio),
+    ],
     targets: targetsOf(rows),
   };
 }

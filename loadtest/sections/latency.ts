@@ -66,11 +66,21 @@ function targetsOf({ lone, paced, half }: Runs): Target[] {
   });
 }
 
+function found({ lone, half, rate }: Runs): string {
+  const milliseconds = (each: readonly Measured[], read: 'p50' | 'p99'): string =>
+    each.map((rival) => `${short(median(rival[read]))} ms ${rival.name}`).join(', ');
+  return (
+    `Median of one request at a time: ${milliseconds(lone, 'p50')}. ` +
+    `99th percentile at ${rate.toLocaleString('en-US')} requests a second: ${milliseconds(half, 'p99')}.`
+  );
+}
+
 function report(runs: Runs, effort: Effort): Section {
   const { lone, paced, half, rate } = runs;
   return {
     id: 'latency',
     title: 'Latency of /score',
+    found: found(runs),
     about:
       'One connection, sending its next request when it has its answer; the same at ' +
       `${PACE} requests a second, where every thread sleeps before each request (for these two the generator stays ` +

@@ -1,5 +1,5 @@
 /** Section `python`: throughput against the Python service that Lightscore replaces, one process each. */
-import { type Section, median, short } from '../report/section.js';
+import { type Section, median, short, span } from '../report/section.js';
 import { PYTHON, missingPython, startFastApi } from '../servers/fastapi.js';
 import { measure, ratio, startRivals } from '../servers/rivals.js';
 import { rowRequests } from '../traffic/bodies.js';
@@ -9,13 +9,19 @@ import type { Effort, Progress } from './run.js';
 const CONNECTIONS = 64;
 const GOAL = 25;
 
-const HEAD = { id: 'python', title: 'Against the Python service', figures: [] } as const;
+const HEAD = { id: 'python', title: 'Against the Python service' } as const;
 
 export async function pythonSection(effort: Effort, progress: Progress): Promise<Section> {
   const missing = missingPython();
   if (missing !== undefined) {
     progress(`python: skipped, ${PYTHON}: ${missing}`);
-    return { ...HEAD, about: `Not measured: ${PYTHON} cannot run it (${missing}).`, tables: [], targets: [] };
+    return {
+      ...HEAD,
+      about: `Not measured: ${PYTHON} cannot run it (${missing}).`,
+      tables: [],
+      figures: [],
+      targets: [],
+    };
   }
   const { rivals, model, stop } = await startRivals(['pool', 'auto']);
   const fastapi = await startFastApi().catch(async (error: unknown) => {
@@ -35,6 +41,9 @@ export async function pythonSection(effort: Effort, progress: Progress): Promise
     const times = (rival: typeof python): number => ratio(rival, python, ({ throughput }) => throughput);
     return {
       ...HEAD,
+      found:
+        `Lightscore answers ${span(lightscore.map(times))} times the requests of the Python service, ` +
+        `whose one process answers ${short(median(python.throughput))} a second.`,
       about:
         'The service of loadtest/servers/fastapi_service.py under uvicorn, one process, no access log, LightGBM on ' +
         `one thread; ${CONNECTIONS} connections, the same mixed bodies, every answer checked. One Lightscore ` +
@@ -51,6 +60,19 @@ export async function pythonSection(effort: Effort, progress: Progress): Promise
             short(median(rival.p50)),
             short(median(rival.p99)),
           ]),
+        },
+      ],
+      figures: [
+        {
+          title: 'Requests a second',
+          caption: 'Median of the rounds.',
+          kind: 'bar',
+          xLabel: '',
+          yLabel: 'requests a second',
+          series: [python, ...lightscore].map((rival) => ({
+            name: rival.name,
+            points: [[0, median(rival.throughput)]],
+          })),
         },
       ],
       targets: lightscore.map((rival) => ({

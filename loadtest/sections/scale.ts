@@ -1,5 +1,5 @@
 /** Section `scale`: what grows with the number of workers, and what does not. */
-import { type Section, median, short } from '../report/section.js';
+import { type Figure, type Section, median, short } from '../report/section.js';
 import { startLightscore } from '../servers/process.js';
 import { type Measured, measure } from '../servers/rivals.js';
 import { batchBodies, rowRequests } from '../traffic/bodies.js';
@@ -61,10 +61,32 @@ async function measureWorkers(workers: number, model: DemoModel, effort: Effort)
   }
 }
 
+function found(rows: readonly Row[]): string {
+  const rates = (name: string, read: (row: Row) => number): string =>
+    `${name} ${rows.map((row) => short(read(row))).join(', ')}`;
+  const counts = rows.map(({ workers }) => workers).join(', ');
+  return (
+    `With ${counts} workers: ${rates('requests a second', ({ singles }) => median(singles.throughput))}; ` +
+    `${rates('rows a second in batches', ({ batched }) => 1000 * median(batched.throughput))}.`
+  );
+}
+
+function barsByWorkers(rows: readonly Row[], title: string, value: (row: Row) => number): Figure {
+  return {
+    title,
+    caption: 'A second, by number of workers.',
+    kind: 'bar',
+    xLabel: '',
+    yLabel: title.toLowerCase(),
+    series: rows.map((row) => ({ name: String(row.workers), points: [[0, value(row)]] })),
+  };
+}
+
 function report(rows: readonly Row[]): Section {
   return {
     id: 'scale',
     title: 'Workers',
+    found: found(rows),
     about:
       'The same server with 1, 2 and 4 scoring workers, one after another. Shared memory is read when the model is ' +
       'warm, before any load: it contains the booster, and one lane for each worker that scored the self-check. On a ' +
@@ -92,7 +114,11 @@ function report(rows: readonly Row[]): Section {
         ]),
       },
     ],
-    figures: [],
+    figures: [
+      barsByWorkers(rows, 'Requests', ({ singles }) => median(singles.throughput)),
+      barsByWorkers(rows, 'Explained requests', ({ explained }) => median(explained.throughput)),
+      barsByWorkers(rows, 'Rows in batches', ({ batched }) => 1000 * median(batched.throughput)),
+    ],
     targets: [],
   };
 }

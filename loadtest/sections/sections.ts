@@ -3,6 +3,7 @@ import type { Section } from '../report/section.js';
 import { batchSection } from './batch.js';
 import { cpuSection } from './cpu.js';
 import { crossoverSection } from './crossover.js';
+import { explainSection } from './explain.js';
 import { httpSection } from './http.js';
 import { kernelSection } from './kernel.js';
 import { latencySection } from './latency.js';
@@ -21,6 +22,7 @@ export const SECTIONS: Readonly<Record<string, Measure>> = {
   batch: batchSection,
   kernel: kernelSection,
   crossover: crossoverSection,
+  explain: explainSection,
   scale: scaleSection,
   start: startSection,
   python: pythonSection,

@@ -1,6 +1,6 @@
 /** Servers under test, each a process of its own whose CPU can be read. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, truncateSync, watch } from 'node:fs';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,7 +13,10 @@ import { MODEL_FOLDER, MODEL_VERSION } from '../traffic/demo-model.js';
 
 const READY_MS = 60_000;
 const STOP_MS = 15_000;
-const ORIGIN = /on (http:\/\/[\w.]+:(\d+))/;
+/** Where a server's log says that it is ready. */
+const READY_EVENT = /"event":"ready","url":"http:\/\/[\w.]+:(\d+)"/;
+/** What servers without that event say on standard error: bare ones, and Lightscore before it. */
+const READY_LINE = /on http:\/\/[\w.]+:(\d+)/;
 
 /** CPU that a process has had since it started, in seconds. */
 export interface CpuReading {
@@ -40,8 +43,8 @@ export class ServerProcess {
   }
 
   /**
-   * Starts `command`, whose standard output goes to a file, as its log would in production, and waits until it says on
-   * standard error on which port it is ready.
+   * Starts `command`, whose standard output goes to a file, as its log would in production, and waits until it says
+   * there or on standard error on which port it is ready.
    * @throws Error with what it said instead
    */
   static async start(
@@ -56,7 +59,7 @@ export class ServerProcess {
     const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', log, 'pipe'] });
     closeSync(log);
     try {
-      const port = await readyPort(name, child);
+      const port = await readyPort(name, child, join(folder, 'log'));
       return new ServerProcess(name, child, folder, port, performance.now() - started);
     } catch (error) {
       child.kill('SIGKILL');
@@ -131,21 +134,31 @@ export class ServerProcess {
   }
 }
 
-function readyPort(name: string, child: ChildProcess): Promise<number> {
-  return new Promise((resolve, reject) => {
+function readyPort(name: string, child: ChildProcess, log: string): Promise<number> {
+  const watching = new AbortController();
+  const port = new Promise<number>((resolve, reject) => {
     let said = '';
-    const fail = (reason: string): void => reject(new Error(`${name} ${reason}: ${said.trim()}`));
+    const fail = (reason: string): void => {
+      if (watching.signal.aborted) return;
+      reject(new Error(`${name} ${reason}: ${said.trim()} ${readFileSync(log, 'utf8').slice(-4000)}`));
+    };
     const timer = setTimeout(() => fail('did not become ready'), READY_MS);
+    watching.signal.addEventListener('abort', () => clearTimeout(timer));
     child.once('error', (error) => fail(error.message));
     child.once('exit', (code) => fail(`ended with code ${code}`));
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       said = `${said}${text}`.slice(-4000);
-      const match = ORIGIN.exec(said);
-      if (match === null) return;
-      clearTimeout(timer);
-      resolve(Number(match[2]));
+      const found = READY_LINE.exec(said);
+      if (found !== null) resolve(Number(found[1]));
     });
+    const readLog = (): void => {
+      const found = READY_EVENT.exec(readFileSync(log, 'utf8'));
+      if (found !== null) resolve(Number(found[1]));
+    };
+    watch(log, { signal: watching.signal }, readLog);
+    readLog();
   });
+  return port.finally(() => watching.abort());
 }
 
 const script = (path: string): string => fileURLToPath(new URL(path, import.meta.url));

@@ -11,11 +11,14 @@ export interface RowRequest {
   readonly json: string;
 }
 
-export interface RequestMix {
+interface Mix {
   readonly seed: number;
   readonly count: number;
   /** The features of the model, in its order. */
   readonly featureNames: readonly string[];
+}
+
+export interface RequestMix extends Mix {
   readonly examples: readonly Row[];
 }
 
@@ -26,8 +29,20 @@ const WITH_REQUEST_ID = 0.9;
 /** The number of other orders in which clients name their features. */
 const OTHER_ORDERS = 4;
 
-/** The same mix gives the same requests. */
-export function rowRequests({ seed, count, featureNames, examples }: RequestMix): RowRequest[] {
+/** Draws rows like the examples. The same mix gives the same requests. */
+export function rowRequests({ examples, ...mix }: RequestMix): RowRequest[] {
+  return requestsOf(mix, (random) => drawRow(random, examples));
+}
+
+/** Takes the rows as they are, again from the first one if there are fewer than `count`. */
+export function requestsFor(rows: readonly Row[], mix: Mix): RowRequest[] {
+  return requestsOf(mix, (_, number) => rows[number % rows.length]);
+}
+
+function requestsOf(
+  { seed, count, featureNames }: Mix,
+  nextRow: (random: Random, number: number) => Row,
+): RowRequest[] {
   const random = new Random(seed);
   const orders = Array.from({ length: OTHER_ORDERS }, () => {
     const order = Uint32Array.from(featureNames.keys());
@@ -36,7 +51,7 @@ export function rowRequests({ seed, count, featureNames, examples }: RequestMix)
   });
   const inOrder = Uint32Array.from(featureNames.keys());
   return Array.from({ length: count }, (_, number) => {
-    const row = drawRow(random, examples);
+    const row = nextRow(random, number);
     const kind = random.uniform();
     const named = kind < NAMED + NAMED_OTHERWISE;
     const order = kind >= NAMED && named ? orders[random.below(OTHER_ORDERS)] : inOrder;

@@ -65,15 +65,7 @@ export async function runAcceptorThread(port: MessagePort, data: AcceptorWorkerD
   });
   leased.started();
 
-  const counts = (): AcceptorCounts => {
-    const { workers: alive, predictionLinesDropped, acceptors } = acceptor.readings();
-    return {
-      requests: metrics.counts(),
-      workers: alive,
-      predictionLinesDropped,
-      busySeconds: acceptors[0].busySeconds,
-    };
-  };
+  const counts = (): AcceptorCounts => countsOf(acceptor, metrics);
 
   /** Lets the thread end by itself: ending it while uWebSockets.js has open sockets would abort the whole process. */
   const close = async (): Promise<void> => {
@@ -87,4 +79,9 @@ export async function runAcceptorThread(port: MessagePort, data: AcceptorWorkerD
     channel.notify('failed', { error: sendable(error), counts: counts() });
     void close();
   });
+}
+
+function countsOf(acceptor: Acceptor, metrics: Metrics): AcceptorCounts {
+  const { workers, predictionLinesDropped, acceptors } = acceptor.readings();
+  return { requests: metrics.counts(), workers, predictionLinesDropped, busySeconds: acceptors[0].busySeconds };
 }

@@ -15,7 +15,14 @@ export function calibratorWarnings(has: (name: string) => boolean, path: (name: 
 
 /** Whether a version has every file that serving needs: model, calibrator and metadata; metadata is written last. */
 export function isComplete(names: readonly string[]): boolean {
-  return (
-    names.includes(MODEL_FILE) && names.includes(METADATA_FILE) && CALIBRATOR_FILES.some((name) => names.includes(name))
-  );
+  return missingFiles(names).length === 0;
+}
+
+/** What a version lacks of the files that serving needs; one of the calibrators is enough. */
+export function missingFiles(names: readonly string[]): string[] {
+  return [
+    ...[MODEL_FILE].filter((name) => !names.includes(name)),
+    ...(CALIBRATOR_FILES.some((name) => names.includes(name)) ? [] : [CALIBRATOR_FILES.join(' or ')]),
+    ...[METADATA_FILE].filter((name) => !names.includes(name)),
+  ];
 }

@@ -6,6 +6,7 @@ import { DATA_SET_FILE, type DataSet, generateDataSet } from '../train/data-set.
 import { FEATURES, LABEL_NAME, SPLITS } from '../train/features.js';
 import { decimal, whole } from '../train/figures.js';
 import { writeParquet } from '../train/parquet.js';
+import { type JsonFlag, printOutcome, withJson } from './output.js';
 
 const HELP = `
 The data set is synthetic: the 15 features of the fraud model and the label ${LABEL_NAME} (1 fraud, 0 legitimate),
@@ -24,7 +25,7 @@ Examples:
   $ lightscore train --data training_data/v1.2.0 --version v1.2.0 --out models
 `;
 
-interface Options {
+interface Options extends JsonFlag {
   readonly rows: number;
   readonly fraudRate: number;
   readonly seed: number;
@@ -34,7 +35,7 @@ interface Options {
 
 /** Results go to standard output, progress to standard error. The command's action rejects with LightscoreError. */
 export function dataCommand(): Command {
-  return new Command('data')
+  const command = new Command('data')
     .summary('make a synthetic training data set')
     .description('make a synthetic data set of auto-loan applications to train on, as parquet')
     .option('--rows <n>', 'applications in the three files together, 1,000 to 2,000,000', numberOf('--rows'), 50_000)
@@ -42,14 +43,17 @@ export function dataCommand(): Command {
     .option('--seed <n>', 'seed of the random numbers, an integer', numberOf('--seed'), 42)
     .requiredOption('--out <folder>', 'folder or s3://bucket/prefix to write to; created if it does not exist')
     .option('--force', 'replace data in that folder that this command did not make', false)
-    .addHelpText('after', HELP)
-    .action(async ({ rows, fraudRate, seed, out, force }: Options) => {
+    .addHelpText('after', HELP);
+  return withJson(command).action((options: Options) =>
+    printOutcome(options, async () => {
+      const { rows, fraudRate, seed, out, force } = options;
       const folder = openDataFolder(out);
       await refuseForeignData(folder, force);
       const dataSet = generateDataSet({ rows, fraudRate, seed });
       const sizes = await writeDataSet(folder, dataSet);
-      process.stdout.write(describe(dataSet, out, sizes));
-    });
+      return { result: { out, ...dataSet.summary }, text: describe(dataSet, out, sizes) };
+    }),
+  );
 }
 
 function numberOf(option: string): (text: string) => number {

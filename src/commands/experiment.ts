@@ -1,6 +1,7 @@
 /** `lightscore experiment`: shows, starts and ends the experiment of a running server. */
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { callAdmin, changeAndPrint, withAdminHelp } from './admin-client.js';
+import { type AdminFlags, callAdmin, changeAndPrint, withAdminHelp, withServer } from './admin-client.js';
+import { printOutcome } from './output.js';
 
 interface Experiment {
   readonly experiment: {
@@ -17,14 +18,15 @@ export function experimentCommand(): Command {
   const command = new Command('experiment').description(
     'show, start or end the experiment of a running server (lightscore promote ends it in favour of the challenger)',
   );
-  command
-    .command('show', { isDefault: true })
-    .description('show the experiment')
-    .action(async () => {
-      const { experiment } = await callAdmin<Experiment>('GET', '/experiment');
-      process.stdout.write(experiment === null ? 'no experiment is running\n' : `${describe(experiment)}\n`);
-    });
-  command
+  const show = command.command('show', { isDefault: true }).description('show the experiment');
+  withServer(show).action((flags: AdminFlags) =>
+    printOutcome(flags, async () => {
+      const result = await callAdmin<Experiment>({ method: 'GET', path: '/experiment' }, flags);
+      const { experiment } = result;
+      return { result, text: experiment === null ? 'no experiment is running\n' : `${describe(experiment)}\n` };
+    }),
+  );
+  const start = command
     .command('start <version>')
     .description('start an experiment, or change mode and share of the running one')
     .addOption(
@@ -35,15 +37,16 @@ export function experimentCommand(): Command {
         .choices(['ab', 'shadow'])
         .default('ab'),
     )
-    .requiredOption('--share <share>', 'share of the requests, 0 to 1', parseShare)
-    .action((version: string, { mode, share }: { mode: string; share: number }) =>
-      changeAndPrint('PUT', '/experiment', { version, mode, share }),
-    );
-  command
-    .command('abort')
-    .description('end the experiment; the champion answers every request again')
-    .action(() => changeAndPrint('DELETE', '/experiment'));
-  return withAdminHelp(command);
+    .requiredOption('--share <share>', 'share of the requests, 0 to 1', parseShare);
+  withServer(start).action((version: string, flags: AdminFlags & { mode: string; share: number }) => {
+    const { mode, share } = flags;
+    return changeAndPrint({ method: 'PUT', path: '/experiment', body: { version, mode, share } }, flags);
+  });
+  const abort = command.command('abort').description('end the experiment; the champion answers every request again');
+  withServer(abort).action((flags: AdminFlags) => changeAndPrint({ method: 'DELETE', path: '/experiment' }, flags));
+  const examples = ['experiment start v1.2.0 --mode shadow --share 1', 'experiment --json', 'experiment abort'];
+  for (const each of [command, ...command.commands]) withAdminHelp(each, examples);
+  return command;
 }
 
 function describe(experiment: NonNullable<Experiment['experiment']>): string {

@@ -15,6 +15,7 @@ export function describeInspection({
   calibrator,
   metadata,
   files,
+  served,
   warnings,
 }: Inspection): string {
   return [
@@ -58,6 +59,7 @@ export function describeInspection({
         ? ['none beside the model']
         : files.map(({ name, sha256, checksum }) => `${name} ${sha256.slice(0, 16)}... ${CHECKSUM[checksum]}`),
     ),
+    ...(served === null ? [] : [section('Served', [served ? 'yes' : 'no: the reason is the last line'])]),
     section('Features', featureTable(features)),
     ...(warnings.length === 0 ? [] : [section('Warnings', warnings)]),
     '',

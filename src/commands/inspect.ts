@@ -2,12 +2,15 @@
 import { Command } from 'commander';
 import { describeInspection } from './inspect-text.js';
 import { inspect } from './inspection.js';
+import { checkFolder } from '../loading/check.js';
 import { ModelFolder } from '../loading/model-folder.js';
+import { type JsonFlag, printOutcome, withJson } from './output.js';
 
 const HELP = `
 Prints objective, trees, features with their importance, the strategy that the kernel would choose and why, the size of
-the compiled image, calibrator, metadata and checksums, then warnings about anything that would keep the model from
-being served or that needs attention. The folder needs only lightgbm_model.txt; the path of a model text works too.
+the compiled image, calibrator, metadata and checksums, then warnings about what needs attention. The folder needs only
+lightgbm_model.txt, but the command ends with 1 and the server's own sentence where a server would refuse the version.
+The path of a model text works too; whether it would be served is then not asked.
 
 Examples:
   $ lightscore inspect models/v1.0.0
@@ -16,14 +19,17 @@ Examples:
 `;
 
 export function inspectCommand(): Command {
-  return new Command('inspect')
+  const command = new Command('inspect')
     .summary('describe a model')
     .description('describe a model and how the kernel would run it')
     .argument('<model>', 'folder of one version, or a model text')
-    .option('--json', 'print JSON', false)
-    .addHelpText('after', HELP)
-    .action(async (path: string, { json }: { readonly json: boolean }) => {
-      const inspection = await inspect(await ModelFolder.open(path));
-      process.stdout.write(json ? `${JSON.stringify(inspection, null, 2)}\n` : describeInspection(inspection));
-    });
+    .addHelpText('after', HELP);
+  return withJson(command).action((path: string, flags: JsonFlag) =>
+    printOutcome(flags, async () => {
+      const folder = await ModelFolder.open(path);
+      const refused = folder.isVersion ? (await checkFolder(path)).refused : undefined;
+      const inspection = await inspect(folder, refused);
+      return { result: inspection, text: describeInspection(inspection), error: refused };
+    }),
+  );
 }

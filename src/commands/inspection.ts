@@ -1,8 +1,8 @@
 /** The inspection of a model: its trees, its files, and how the kernel would run it. */
 import type { IsotonicCalibrator } from '../artifact/calibrator.js';
-import { CALIBRATOR_FILES, METADATA_FILE, MODEL_FILE, calibratorWarnings } from '../artifact/files.js';
+import { METADATA_FILE, MODEL_FILE, calibratorWarnings } from '../artifact/files.js';
 import type { Metadata } from '../artifact/metadata.js';
-import { ArtifactError } from '../errors.js';
+import { ArtifactError, type LightscoreError } from '../errors.js';
 import { type Booster, type Tree, splitImportance } from '../model/booster.js';
 import { type Column, buildColumns } from '../model/columns.js';
 import { applicableStrategies, compileImage } from '../model/image.js';
@@ -59,11 +59,16 @@ export interface Inspection {
     readonly sha256: string;
     readonly checksum: 'matches' | 'differs' | 'none';
   }[];
+  /** Whether a server with default settings serves the version; null for a model text alone. */
+  readonly served: boolean | null;
   readonly warnings: readonly string[];
 }
 
-/** @throws ArtifactError if there is no valid model; faults of the other files become warnings */
-export async function inspect(folder: ModelFolder): Promise<Inspection> {
+/**
+ * @param refused why a server refuses the version
+ * @throws ArtifactError if there is no valid model; faults of the other files become warnings
+ */
+export async function inspect(folder: ModelFolder, refused?: LightscoreError): Promise<Inspection> {
   const warnings: string[] = [];
   const model = await folder.model();
   const metadata = await readOrWarn(warnings, async () => {
@@ -75,14 +80,6 @@ export async function inspect(folder: ModelFolder): Promise<Inspection> {
     folder.calibratorName === undefined ? undefined : await readOrWarn(warnings, () => folder.calibrator());
   const files = await verifyFiles(folder, metadata);
   warnings.push(
-    ...files
-      .filter(({ checksum }) => checksum === 'differs')
-      .map(
-        ({ name }) => `${folder.path(name)}: its SHA-256 is not the one in metadata.json; the server would refuse it`,
-      ),
-  );
-  warnings.push(
-    ...missingFiles(folder),
     ...calibratorWarnings(
       (name) => folder.names.includes(name),
       (name) => folder.path(name),
@@ -94,7 +91,8 @@ export async function inspect(folder: ModelFolder): Promise<Inspection> {
     calibrator: calibrator === undefined ? null : describeCalibrator(folder.calibratorName ?? '', calibrator),
     metadata: metadata === undefined ? null : metadata.fields,
     files,
-    warnings,
+    served: folder.isVersion ? refused === undefined : null,
+    warnings: warnings.filter((warning) => warning !== refused?.message),
   };
 }
 
@@ -126,19 +124,6 @@ async function verifyFiles(folder: ModelFolder, metadata: Metadata | undefined):
   );
 }
 
-/** Names the files that a folder lacks to be served; a model text alone is not meant to be served. */
-function missingFiles(folder: ModelFolder): string[] {
-  if (folder.names.length === 0) return [];
-  return [
-    ...(folder.calibratorName === undefined
-      ? [`${folder.path(CALIBRATOR_FILES[1])} is missing, and so is calibrator.json: the version cannot be served`]
-      : []),
-    ...(folder.names.includes(METADATA_FILE)
-      ? []
-      : [`${folder.path(METADATA_FILE)} is missing: the version cannot be served`]),
-  ];
-}
-
 function modelWarnings(booster: Booster, metadata: Metadata | undefined): string[] {
   const { outputs, featureNames, trees } = booster;
   const warnings: string[] = [];
@@ -148,10 +133,8 @@ function modelWarnings(booster: Booster, metadata: Metadata | undefined): string
     );
   if (trees.every((tree) => tree.leafCount === 1)) warnings.push('no tree splits: every row gets the same score');
   if (metadata === undefined) return warnings;
-  if (metadata.featureNames.length !== featureNames.length) {
-    const counts = `metadata.json lists ${metadata.featureNames.length} features, the model has ${featureNames.length}`;
-    warnings.push(`${counts}: the server would refuse the version`);
-  } else if (!featureNames.every((name, i) => name === `Column_${i}` || name === metadata.featureNames[i])) {
+  const comparable = metadata.featureNames.length === featureNames.length;
+  if (comparable && !featureNames.every((name, i) => name === `Column_${i}` || name === metadata.featureNames[i])) {
     warnings.push("metadata.json's feature names differ from the model's; the server uses the model's");
   }
   if (metadata.checksums?.has(MODEL_FILE) === false)

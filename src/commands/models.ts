@@ -1,6 +1,7 @@
 /** `lightscore models`: lists, loads, activates and deletes the versions of a running server. */
 import { Command } from 'commander';
-import { callAdmin, changeAndPrint, withAdminHelp } from './admin-client.js';
+import { type AdminFlags, callAdmin, changeAndPrint, withAdminHelp, withServer } from './admin-client.js';
+import { printOutcome } from './output.js';
 
 interface ModelRow {
   readonly version: string;
@@ -25,34 +26,35 @@ export function modelsCommand(): Command {
   const command = new Command('models').description(
     'list the versions that a running server has loaded; load, activate or delete one',
   );
-  command
-    .command('list', { isDefault: true })
-    .description('list the versions')
-    .option('--json', "print the server's whole answer as JSON", false)
-    .action(async ({ json }: { json: boolean }) => {
-      const models = await callAdmin<Models>('GET', '/models');
-      process.stdout.write(json ? `${JSON.stringify(models, undefined, 2)}\n` : table(models));
-    });
-  command
-    .command('load <version>')
-    .description('load a version from the store, without serving it')
-    .action((version: string) => changeAndPrint('POST', `/models/${encodeURIComponent(version)}/load`));
-  command
+  const list = command.command('list', { isDefault: true }).description('list the versions');
+  withServer(list).action((flags: AdminFlags) =>
+    printOutcome(flags, async () => {
+      const models = await callAdmin<Models>({ method: 'GET', path: '/models' }, flags);
+      return { result: models, text: table(models) };
+    }),
+  );
+  const load = command.command('load <version>').description('load a version from the store, without serving it');
+  withServer(load).action((version: string, flags: AdminFlags) =>
+    changeAndPrint({ method: 'POST', path: `${pathOf(version)}/load` }, flags),
+  );
+  const activate = command
     .command('activate <version>')
     .description('serve a version; load it first if necessary')
-    .option('--allow-feature-change', 'even if it needs features that requests do not contain now', false)
-    .action((version: string, { allowFeatureChange }: { allowFeatureChange: boolean }) =>
-      changeAndPrint(
-        'POST',
-        `/models/${encodeURIComponent(version)}/activate${allowFeatureChange ? '?allow_feature_change=1' : ''}`,
-      ),
-    );
-  command
-    .command('delete <version>')
-    .description('free a version that is not in use')
-    .action((version: string) => changeAndPrint('DELETE', `/models/${encodeURIComponent(version)}`));
-  return withAdminHelp(command);
+    .option('--allow-feature-change', 'even if it needs features that requests do not contain now', false);
+  withServer(activate).action((version: string, flags: AdminFlags & { allowFeatureChange: boolean }) => {
+    const query = flags.allowFeatureChange ? '?allow_feature_change=1' : '';
+    return changeAndPrint({ method: 'POST', path: `${pathOf(version)}/activate${query}` }, flags);
+  });
+  const remove = command.command('delete <version>').description('free a version that is not in use');
+  withServer(remove).action((version: string, flags: AdminFlags) =>
+    changeAndPrint({ method: 'DELETE', path: pathOf(version) }, flags),
+  );
+  const examples = ['models', 'models load v1.2.0', 'models activate v1.2.0', "models --json | jq '.models[].version'"];
+  for (const each of [command, ...command.commands]) withAdminHelp(each, examples);
+  return command;
 }
+
+const pathOf = (version: string): string => `/models/${encodeURIComponent(version)}`;
 
 function table({ models, under_way: underWay, named_by_store: named }: Models): string {
   const head = ['VERSION', 'STATE', 'ROLE', 'MODEL', 'FEATURE SET', 'TREES', 'MEMORY', 'LOADED', 'MS'];

@@ -1,11 +1,10 @@
 /** `lightscore promote`: makes the challenger the champion. */
 import { Command } from 'commander';
-import { changeAndPrint, withAdminHelp } from './admin-client.js';
+import { type AdminFlags, changeAndPrint, withAdminHelp, withServer } from './admin-client.js';
 
 export function promoteCommand(): Command {
-  return withAdminHelp(
-    new Command('promote')
-      .description("end a running server's experiment in favour of the challenger")
-      .action(() => changeAndPrint('POST', '/experiment/promote')),
-  );
+  const command = new Command('promote')
+    .description("end a running server's experiment in favour of the challenger")
+    .action((flags: AdminFlags) => changeAndPrint({ method: 'POST', path: '/experiment/promote' }, flags));
+  return withAdminHelp(withServer(command), ['promote', 'promote --url https://scores.example.com --json']);
 }

@@ -5,8 +5,9 @@ import { LightscoreError } from '../errors.js';
 import { createS3Client } from '../store/s3-client.js';
 import { type Encryption, publish } from '../train/publish.js';
 import { parseS3Address } from '../train/s3-address.js';
+import { type JsonFlag, type Outcome, printOutcome, withJson } from './output.js';
 
-interface PublishFlags {
+interface PublishFlags extends JsonFlag {
   readonly to: string;
   readonly activate: boolean;
   readonly sse?: Encryption['algorithm'];
@@ -14,7 +15,7 @@ interface PublishFlags {
 }
 
 export function publishCommand(): Command {
-  return new Command('publish')
+  const command = new Command('publish')
     .summary('upload an artifact to an S3 bucket')
     .description('upload a trained model to an S3 bucket, where `lightscore serve` finds it')
     .argument('<folder>', 'folder of the artifact, named after its version, such as models/v1.2.0')
@@ -33,22 +34,31 @@ Credentials, region and endpoint are the AWS SDK's own settings (AWS_REGION, AWS
 Example:
   $ lightscore publish models/v1.2.0 --to s3://fraud-models/models --sse AES256 --activate
 `,
-    )
-    .action(runPublish);
+    );
+  return withJson(command).action((folder: string, flags: PublishFlags) =>
+    printOutcome(flags, () => runPublish(folder, flags)),
+  );
 }
 
-async function runPublish(folder: string, flags: PublishFlags): Promise<void> {
+async function runPublish(folder: string, flags: PublishFlags): Promise<Outcome> {
   const to = parseS3Address(flags.to);
   if (to === undefined)
     throw new LightscoreError('USAGE', `--to ${flags.to}: must be an s3:// address, such as s3://bucket/models`);
   const client = createS3Client();
   try {
-    await publish(client, folder, {
+    const { version, uploaded, resumed } = await publish(client, folder, {
       to,
       activate: flags.activate,
-      report: (line) => process.stdout.write(`${line}\n`),
+      report: (line) => {
+        if (!flags.json) process.stdout.write(`${line}\n`);
+      },
       ...encryptionOf(flags),
     });
+    return {
+      result: { version, to: flags.to, uploaded, resumed, activated: flags.activate },
+      // Each file was reported when it was sent.
+      text: '',
+    };
   } finally {
     client.destroy();
   }

@@ -1,14 +1,13 @@
 /** `lightscore rollback`: serves the previous version again, at once. */
 import { Command } from 'commander';
-import { changeAndPrint, withAdminHelp } from './admin-client.js';
+import { type AdminFlags, changeAndPrint, withAdminHelp, withServer } from './admin-client.js';
 
 export function rollbackCommand(): Command {
-  return withAdminHelp(
-    new Command('rollback')
-      .description(
-        'make a running server serve the previous version again; it ignores the version that the store names ' +
-          'until that changes',
-      )
-      .action(() => changeAndPrint('POST', '/rollback')),
-  );
+  const command = new Command('rollback')
+    .description(
+      'make a running server serve the previous version again; it ignores the version that the store names ' +
+        'until that changes',
+    )
+    .action((flags: AdminFlags) => changeAndPrint({ method: 'POST', path: '/rollback' }, flags));
+  return withAdminHelp(withServer(command), ['rollback', 'rollback --url https://scores.example.com --json']);
 }

@@ -6,6 +6,7 @@ import { InProcessScorer, type Progress } from '../scoring/in-process.js';
 import { systemReason } from '../system-error.js';
 import { progressReport } from '../train/progress.js';
 import { ModelFolder } from '../loading/model-folder.js';
+import { type JsonFlag, printFailure, withJson } from './output.js';
 
 const HELP = `
 Rows are a JSON array; each row is an array of the model's features in its order, numbers or null for a missing value:
@@ -21,6 +22,8 @@ Prints a JSON array with one element for each row:
 For several classes an element is an array of one number per class. All but the calibrated score need only
 lightgbm_model.txt in the folder. Numbers are printed with the digits that identify their double.
 
+With --json the array is the member "scores" of an object, and "kind" says which scores they are.
+
 Examples:
   $ lightscore score --model models/v1.0.0 --rows rows.json
   $ lightscore score --model models/v1.0.0 --rows rows.json --raw > raw.json
@@ -28,7 +31,7 @@ Examples:
       lightscore score --model models/v1.0.0 --rows - --contributions
 `;
 
-interface Flags {
+interface Flags extends JsonFlag {
   readonly model: string;
   readonly rows: string;
   readonly raw?: true;
@@ -37,7 +40,7 @@ interface Flags {
 }
 
 export function scoreCommand(): Command {
-  return new Command('score')
+  const command = new Command('score')
     .summary('score rows of a JSON file')
     .description('score rows of a JSON file with a model, without a server')
     .requiredOption('--model <dir>', 'folder of one version, such as models/v1.0.0 (or a model text)')
@@ -45,8 +48,8 @@ export function scoreCommand(): Command {
     .addOption(new Option('--raw', 'raw scores').conflicts('probability'))
     .option('--probability', 'predictions, not calibrated')
     .option('--contributions', 'contribution of each feature to the raw score, instead of scores')
-    .addHelpText('after', HELP)
-    .action(score);
+    .addHelpText('after', HELP);
+  return withJson(command).action((flags: Flags) => printFailure(flags, () => score(flags)));
 }
 
 async function score(flags: Flags): Promise<void> {
@@ -76,11 +79,14 @@ async function score(flags: Flags): Promise<void> {
 
   const scorer = new InProcessScorer(booster, { calibrator });
   const progress = terminalProgress(rows.length / featureCount);
-  if (flags.contributions)
-    return print(scorer.contributions(rows, progress), { width: outputs * (featureCount + 1), nested: true });
+  const shape = (kind: string): string | undefined => (flags.json ? kind : undefined);
+  if (flags.contributions) {
+    const width = outputs * (featureCount + 1);
+    return print(scorer.contributions(rows, progress), { width, nested: true, kind: shape('contributions') });
+  }
   const scores = scorer.score(rows, progress);
-  const numbers = calibrated ? scores.calibrated : flags.raw ? scores.raw : scores.prediction;
-  print(numbers, { width: outputs, nested: outputs > 1 });
+  const kind = calibrated ? 'calibrated' : flags.raw ? 'raw' : 'prediction';
+  print(scores[kind], { width: outputs, nested: outputs > 1, kind: shape(kind) });
 }
 
 /** Reports progress a few times a second, on a terminal only; timers cannot do it, as scoring blocks the event loop. */
@@ -154,8 +160,17 @@ export function readRows(
 /** Neither one long text for millions of rows, nor one write for each row. */
 const ROWS_PER_WRITE = 4096;
 
-/** Prints [rows][width] numbers as a JSON array of one number, or one array if `nested`, for each row. */
-function print(numbers: Float64Array, { width, nested }: { readonly width: number; readonly nested: boolean }): void {
+interface PrintedScores {
+  /** Numbers of a row. */
+  readonly width: number;
+  /** Whether a row is an array, even of one number. */
+  readonly nested: boolean;
+  /** What the numbers are, in an object around the array; undefined for the bare array. */
+  readonly kind: string | undefined;
+}
+
+/** Prints [rows][width] numbers as a JSON array of one number, or one array, for each row. */
+function print(numbers: Float64Array, { width, nested, kind }: PrintedScores): void {
   const bad = numbers.findIndex((value) => !Number.isFinite(value));
   if (bad >= 0)
     throw new LightscoreError(
@@ -163,7 +178,7 @@ function print(numbers: Float64Array, { width, nested }: { readonly width: numbe
       `the score of row ${Math.floor(bad / width)} is ${numbers[bad]}, which JSON cannot represent`,
     );
   const count = numbers.length / width;
-  process.stdout.write('[');
+  process.stdout.write(kind === undefined ? '[' : `{"kind":"${kind}","rows":${count},"scores":[`);
   for (let start = 0; start < count; start += ROWS_PER_WRITE) {
     let text = '';
     for (let r = start; r < Math.min(count, start + ROWS_PER_WRITE); r++) {
@@ -172,7 +187,8 @@ function print(numbers: Float64Array, { width, nested }: { readonly width: numbe
     }
     process.stdout.write(text);
   }
-  process.stdout.write(count === 0 ? ']\n' : '\n]\n');
+  const end = kind === undefined ? '' : '}';
+  process.stdout.write(count === 0 ? `]${end}\n` : `\n]${end}\n`);
 }
 
 /** Returns the shortest decimal that identifies the double, including the sign of zero. */

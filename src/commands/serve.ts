@@ -1,26 +1,54 @@
-/** `lightscore serve`: runs the server, from reading the environment to the signals that end it. */
+/** `lightscore serve`: runs the server, from reading the settings to the signals that end it. */
 import { existsSync } from 'node:fs';
 import { Command } from 'commander';
-import { readConfig } from '../config/config.js';
+import { type Config, type Flags, inTermsOf, readConfig } from '../config/config.js';
 import { LightscoreError, messageOf } from '../errors.js';
 import { type TransportKind, chooseTransport } from '../http/choose-transport.js';
-import type { Logger } from '../telemetry/log.js';
+import type { Log, Logger } from '../telemetry/log.js';
 import { ModelLoader } from '../loading/loader.js';
 import { createScoringResources } from '../scoring/kernel.js';
-import { ENVIRONMENT_HELP } from './environment-help.js';
+import type { ServedModel } from '../scoring/served-model.js';
+import { greeting } from './greeting.js';
+import { removePidFile, writePidFile } from './pid-file.js';
+import { addSettings, settingsGiven } from './serve-options.js';
 
 /** How long a process that ends waits for its log to be written. */
 const LOG_TIMEOUT_MS = 2000;
 
+const HELP = `
+Each flag names its environment variable and default in brackets; a flag wins over the variable. AWS_REGION,
+AWS_ENDPOINT_URL_S3 and credentials are read as the AWS SDK reads them.
+
+Signals, to the process id of the first line, of every line of the log and of --pid-file:
+  HUP        serve the version that settings and store name now; read keys and certificate again
+  TERM, INT  answer what was accepted, then end
+
+Examples:
+  $ lightscore serve --model-dir models --port 8000
+  $ lightscore serve --model-s3-bucket fraud-models --model-poll-seconds 30
+  $ MODEL_DIR=models API_KEYS_FILE=keys.txt lightscore serve --pid-file lightscore.pid
+  $ kill -HUP "$(cat lightscore.pid)"
+`;
+
 export function serveCommand(): Command {
-  return new Command('serve')
-    .description('serve a model over HTTP; configured by environment variables')
-    .addHelpText('after', ENVIRONMENT_HELP)
-    .action(serve);
+  const command = new Command('serve')
+    .summary('serve a model over HTTP')
+    .description('serve a model over HTTP, as environment variables and flags say');
+  addSettings(command);
+  return command.addHelpText('after', HELP).action(() => serve(settingsGiven(command)));
 }
 
-async function serve(): Promise<void> {
-  const { config, warnings } = readConfig(process.env);
+async function serve(flags: Flags): Promise<void> {
+  try {
+    await run(flags);
+  } catch (error) {
+    if (!(error instanceof LightscoreError) || error.code !== 'CONFIG_INVALID') throw error;
+    throw new LightscoreError(error.code, inTermsOf(flags, error.message), { cause: error });
+  }
+}
+
+async function run(flags: Flags): Promise<void> {
+  const { config, warnings } = readConfig(process.env, flags);
   const { store } = config.models;
   // A bucket that does not answer may answer later; a missing folder is a mistake in the configuration.
   if (store.kind === 'folder' && !existsSync(store.folder))
@@ -34,6 +62,9 @@ async function serve(): Promise<void> {
   logTransport(transports, logger);
   for (const warning of warnings) logger.warn({ event: 'config_warning' }, warning);
 
+  const forgetProcess = (): void => {
+    if (config.pidFile !== undefined) removePidFile(config.pidFile);
+  };
   let stopping = false;
   let exitCode = 0;
   const stop = (code: number): void => {
@@ -43,6 +74,7 @@ async function serve(): Promise<void> {
     stopping = true;
     server.drain().then(
       async () => {
+        forgetProcess();
         if (await server.log.finish(LOG_TIMEOUT_MS)) process.exit(exitCode);
         // A thread is blocked on writing to a log that nobody reads, and `exit` would wait for it.
         process.kill(process.pid, 'SIGKILL');
@@ -50,6 +82,7 @@ async function serve(): Promise<void> {
       (error: unknown) => {
         logger.fatal({ event: 'drain_failed', err: error }, 'draining failed');
         server.log.flush();
+        forgetProcess();
         process.exit(1);
       },
     );
@@ -73,54 +106,43 @@ async function serve(): Promise<void> {
 
   try {
     await server.listen();
+    if (config.pidFile !== undefined) writePidFile(config.pidFile);
     const { http, access } = config;
     const scheme = http.tls === undefined ? 'http' : 'https';
     const host = http.host === '0.0.0.0' || http.host === '::' ? 'localhost' : http.host;
-    const origin = `${scheme}://${host}:${server.port}`;
-    logger.info({ event: 'listening', url: origin, open: access.apiKeys.length === 0 }, `listening on ${origin}`);
+    const url = `${scheme}://${host}:${server.port}`;
+    logger.info({ event: 'listening', url, open: access.apiKeys.length === 0 }, `listening on ${url}`);
     if (access.apiKeys.length === 0)
       logger.warn({ event: 'open' }, 'API_KEYS is not set: anyone who can reach this port can score');
     await server.loadModel();
-    if (server.model !== undefined) printGreeting(origin, server.model.card, access.apiKeys.length > 0);
+    if (server.model !== undefined) announce(server.log, server.model, config, url);
   } catch (error) {
+    // A signal ended the server while its model was loading.
+    if (stopping) return;
     await server.close();
     server.log.flush();
+    forgetProcess();
     if (error instanceof LightscoreError) throw error;
     throw new LightscoreError('WORKER_FAILED', messageOf(error), { cause: error });
   }
 }
 
-/**
- * Tells the person who started the server what the log says as JSON. The text goes to standard error, so that the log
- * on standard output stays machine-readable.
- */
-function printGreeting(
-  origin: string,
-  {
-    modelVersion,
-    calibrationVersion,
-    trees,
-    featureNames,
-    exampleRow,
-  }: {
-    modelVersion: string;
-    calibrationVersion: string;
-    trees: number;
-    featureNames: readonly string[];
-    exampleRow: readonly number[];
-  },
-  needsKey: boolean,
-): void {
-  const key = needsKey ? ` -H 'X-API-Key: YOUR_KEY'` : '';
-  const body =
-    exampleRow.length <= 40 ? JSON.stringify({ features: exampleRow }) : `{"features": [${exampleRow.length} numbers]}`;
-  const size = `${trees} trees, ${featureNames.length} features`;
-  const model = `model ${modelVersion} (calibration ${calibrationVersion}, ${size})`;
-  process.stderr.write(
-    `\nLightscore serves ${model} on ${origin}\n` +
-      `Try:   curl -s ${origin}/score -H 'Content-Type: application/json'${key} -d '${body}'\n` +
-      `Docs:  ${origin}/docs\n\n`,
+/** Says that the server can score, in the log for programs and on a terminal for people. */
+function announce(log: Log, { card, explainable }: ServedModel, { access, explain }: Config, url: string): void {
+  const { modelVersion, trees, featureNames } = card;
+  const size = { trees, features: featureNames.length };
+  if (explain === 'shap' && !explainable)
+    log.logger.warn(
+      { event: 'explain_unsupported', model_version: modelVersion },
+      `EXPLAIN is shap, but ${modelVersion} has no SHAP values: requests without explain=importance are refused`,
+    );
+  // Programs wait for this line, whatever LOG_LEVEL is, unless it is `silent`.
+  const logger = log.logger.level === 'silent' ? log.logger : log.logger.child({}, { level: 'info' });
+  logger.info(
+    { event: 'ready', url, model_version: modelVersion, ...size },
+    `model ${modelVersion} is ready on ${url}`,
   );
+  log.terminal?.greet(greeting({ url, card, needsKey: access.apiKeys.length > 0, pid: process.pid }));
 }
 
 /** The first line of the log: what speaks HTTP, and what follows from it. */
@@ -131,8 +153,9 @@ function logTransport({ name, reason }: TransportKind, logger: Logger): void {
   else logger.warn(event, `HTTP is spoken by Node's own server, for about twice the CPU a request: ${reason}`);
   if (name !== 'uws' || Number(process.versions.node.split('.')[0]) > 20) return;
   const unanswered = 'requests with "_" or "." in a header name, more than 96 headers or a split request line';
+  const remedy = 'use Node 22 or later, or TRANSPORT=node';
   logger.warn(
     { event: 'old_transport' },
-    `the build of uWebSockets.js for Node 20 is old and does not answer ${unanswered}: use Node 22 or later, or TRANSPORT=node`,
+    `the build of uWebSockets.js for Node 20 is old and does not answer ${unanswered}: ${remedy}`,
   );
 }

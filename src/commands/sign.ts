@@ -7,9 +7,10 @@ import { readPrivateKey, sha256, signMetadata } from '../artifact/integrity.js';
 import { parseJsonObject } from '../artifact/json.js';
 import { readMetadata } from '../artifact/metadata.js';
 import { ArtifactError, messageOf } from '../errors.js';
+import { type JsonFlag, printOutcome, withJson } from './output.js';
 
 export function signCommand(): Command {
-  return new Command('sign')
+  const command = new Command('sign')
     .description("sign a version: write metadata.sig over metadata.json, which has every file's SHA-256")
     .argument('<folder>', 'folder of the version, such as models/v1.2.0')
     .requiredOption('--key <file>', 'Ed25519 private key, PEM')
@@ -22,11 +23,14 @@ Make a key pair once, and give servers the public key as MODEL_PUBLIC_KEY:
   $ openssl pkey -in signing.pem -pubout -out signing.pub.pem
   $ lightscore sign models/v1.2.0 --key signing.pem --checksums
 `,
-    )
-    .action(async (folder: string, { key, checksums }: { key: string; checksums: boolean }) => {
-      const signed = await signVersion(folder, { keyFile: key, writeChecksums: checksums });
-      process.stdout.write(`${folder}: signed, with checksums of ${signed.join(', ')}\n`);
-    });
+    );
+  return withJson(command).action((folder: string, flags: JsonFlag & { key: string; checksums: boolean }) =>
+    printOutcome(flags, async () => {
+      const signed = await signVersion(folder, { keyFile: flags.key, writeChecksums: flags.checksums });
+      const text = `${folder}: signed, with checksums of ${signed.join(', ')}\n`;
+      return { result: { folder, signed }, text };
+    }),
+  );
 }
 
 /**

@@ -12,14 +12,16 @@ import { DATA_SET_FILE } from '../train/data-set.js';
 import { LABEL_NAME } from '../train/features.js';
 import { GATE_LIMITS, type GateLimits } from '../train/gate.js';
 import { trainArtifact } from '../train/pipeline.js';
+import { headline } from '../train/run.js';
 import { progressReport } from '../train/progress.js';
 import { readBaseline } from '../train/baseline.js';
 import type { Imbalance } from '../train/roles.js';
 import { parseS3Address } from '../train/s3-address.js';
 import { isVersionName } from '../store/versions.js';
 import { systemReason } from '../system-error.js';
+import { type JsonFlag, type Outcome, printOutcome, withJson } from './output.js';
 
-interface TrainFlags {
+interface TrainFlags extends JsonFlag {
   readonly data: string;
   readonly version: string;
   readonly out: string;
@@ -37,7 +39,7 @@ interface TrainFlags {
 
 /** The program must enable positional options; otherwise its own `--version` option would hide this command's. */
 export function trainCommand(): Command {
-  return new Command('train')
+  const command = new Command('train')
     .summary('train a model and write its artifact')
     .description('train LightGBM and write an artifact that `lightscore serve` can serve')
     .requiredOption('--data <folder>', 'folder or s3:// address with train, validation and test, each .parquet or .csv')
@@ -88,11 +90,11 @@ Examples:
   $ lightscore train --data training_data/v1.0.0 --version v1.2.0
   $ lightscore train --data s3://bucket/training_data/v1.0.0 --version v1.3.0 --cv 5 --against models/v1.2.0
 `,
-    )
-    .action(runTrain);
+    );
+  return withJson(command).action((flags: TrainFlags) => printOutcome(flags, () => runTrain(flags)));
 }
 
-async function runTrain(flags: TrainFlags): Promise<void> {
+async function runTrain(flags: TrainFlags): Promise<Outcome> {
   if (parseS3Address(flags.out) !== undefined) {
     throw new LightscoreError(
       'USAGE',
@@ -106,7 +108,7 @@ async function runTrain(flags: TrainFlags): Promise<void> {
   const baseline = flags.against === undefined ? undefined : await readBaseline(flags.against);
   const lightgbm = await openLightGBM((line) => progress.line(line));
   lightgbm.onLog((line) => progress.line(line));
-  const { folder } = await untilSignal(
+  const { folder, run } = await untilSignal(
     async (signal) =>
       await trainArtifact(lightgbm, {
         data: { read, location, synthetic: (await read(DATA_SET_FILE)) !== undefined },
@@ -124,7 +126,16 @@ async function runTrain(flags: TrainFlags): Promise<void> {
         signal,
       }),
   );
-  process.stdout.write(`${folder}\n`);
+  const splits = run.splits.map((split) => [
+    split.split,
+    { rows: split.labels.length, frauds: split.frauds, ...headline(split) },
+  ]);
+  const { version, threshold, booster } = run;
+  const splitResults: object = Object.fromEntries(splits);
+  return {
+    result: { folder, version, trees: booster.rounds, threshold, splits: splitResults },
+    text: `${folder}\n`,
+  };
 }
 
 /** Runs `work`; SIGINT and SIGTERM abort it, so that it can remove what it has partially written. */

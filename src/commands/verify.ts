@@ -11,7 +11,9 @@ import { type LightGBM, openLightGBM } from '../native/lightgbm.js';
 import { checkPackages } from '../native/prerequisites.js';
 import { progressReport } from '../train/progress.js';
 import { Random } from '../train/random.js';
+import { checkFolder } from '../loading/check.js';
 import { ModelFolder } from '../loading/model-folder.js';
+import { type JsonFlag, type Outcome, printOutcome, withJson } from './output.js';
 
 const HELP = `
 Every strategy that can run this model in the kernel scores rows that are made to expose differences: first each value
@@ -20,23 +22,30 @@ inside and outside every set), then --rows random combinations of those values. 
 its C API.
 
 Raw scores must be equal bit for bit, predictions within 2 units in the last place (LightGBM uses the C library's exp),
-contributions within 1e-12 of the largest of their row. Otherwise the command ends with exit code 1.
+contributions within 1e-12 of the largest of their row. Otherwise the command ends with 1; so it does, with the server's
+own sentence, where a server would refuse the version for another reason.
 
 The first run builds LightGBM from the npm package's source (about two minutes; needs cmake, make and a C++ compiler).
 
-Example:
+Examples:
   $ lightscore verify models/v1.0.0
+  $ lightscore verify lightgbm_model.txt --rows 100000 --json
 `;
 
 export function verifyCommand(): Command {
-  return new Command('verify')
+  const command = new Command('verify')
     .summary('compare the kernel with LightGBM itself')
     .description('verify that the kernel and LightGBM agree on a model, bit for bit')
     .argument('<model>', 'folder of one version, or a model text')
     .option('--rows <count>', 'number of random rows, in addition to one for each critical value', parseCount, 10_000)
     .option('--seed <number>', 'seed of the random rows', parseCount, 1)
-    .addHelpText('after', HELP)
-    .action(verify);
+    .addHelpText('after', HELP);
+  return withJson(command).action((path: string, flags: VerifyFlags) => printOutcome(flags, () => verify(path, flags)));
+}
+
+interface VerifyFlags extends JsonFlag {
+  readonly rows: number;
+  readonly seed: number;
 }
 
 function parseCount(text: string): number {
@@ -44,7 +53,7 @@ function parseCount(text: string): number {
   return Number(text);
 }
 
-async function verify(path: string, { rows, seed }: { readonly rows: number; readonly seed: number }): Promise<void> {
+async function verify(path: string, { rows, seed, json }: VerifyFlags): Promise<Outcome> {
   const folder = await ModelFolder.open(path);
   const checksums = (await folder.metadata())?.metadata.checksums;
   const { booster, text } = await folder.model(checksums);
@@ -52,16 +61,41 @@ async function verify(path: string, { rows, seed }: { readonly rows: number; rea
   const progress = progressReport(process.stderr);
   const lightgbm = await openLightGBM((line) => progress.line(line));
   lightgbm.onLog((line) => progress.line(line));
+  const say = (line: string): void => {
+    if (!json) process.stdout.write(`${line}\n`);
+  };
   const size = `${booster.trees.length} trees, ${booster.featureCount} features`;
-  process.stdout.write(`${folder.modelFile}: ${size}, against LightGBM ${lightgbm.version}\n`);
-  const wrong: Strategy[] = [];
+  say(`${folder.modelFile}: ${size}, against LightGBM ${lightgbm.version}`);
+  const verdicts: Verdict[] = [];
   for (const verdict of compareWithLightGBM(lightgbm, booster, text, hostileRows(booster, { count: rows, seed }))) {
-    process.stdout.write(`${describe(verdict)}\n`);
-    if (!agrees(verdict)) wrong.push(verdict.strategy);
+    say(describe(verdict));
+    verdicts.push(verdict);
   }
-  if (wrong.length > 0)
-    throw new LightscoreError('SCORES_DIFFER', `${folder.modelFile}: ${wrong.join(', ')} and LightGBM disagree`);
-  process.stdout.write('The kernel and LightGBM agree bit for bit.\n');
+  const wrong = verdicts.filter((verdict) => !agrees(verdict)).map(({ strategy }) => strategy);
+  const disagreement = `${folder.modelFile}: ${wrong.join(', ')} and LightGBM disagree`;
+  const refused = folder.isVersion ? (await checkFolder(path)).refused : undefined;
+  return {
+    result: {
+      model: folder.modelFile,
+      lightgbm: lightgbm.version,
+      agree: wrong.length === 0,
+      strategies: verdicts.map(asJson),
+    },
+    text: wrong.length === 0 ? 'The kernel and LightGBM agree bit for bit.\n' : '',
+    error: wrong.length > 0 ? new LightscoreError('SCORES_DIFFER', disagreement) : refused,
+  };
+}
+
+function asJson(verdict: Verdict): object {
+  const { strategy, rows, different, ulps, contribution } = verdict;
+  return {
+    strategy,
+    agrees: agrees(verdict),
+    rows,
+    raw_scores_different: different,
+    prediction_ulps: ulps,
+    contribution_error: contribution ?? null,
+  };
 }
 
 /** Returns the critical rows of the self-check, then `count` random combinations of their values. [rows][features] */

@@ -1,30 +1,23 @@
 /**
- * The server's settings: the only code that reads them from the environment, and the one table of their defaults.
- * A variable that is blank counts as not set.
+ * Reads the server's settings (`settings.ts`) from environment variables and flags: the only code that does. A flag
+ * wins over its variable. What is blank counts as not set.
  *
  * A few variables that are not settings of the server are read where they are used: AWS_* by `store/s3-client.ts` and
  * the AWS SDK, CXX and PATH by `native/build.ts`, OMP_WAIT_POLICY and GOMP_SPINCOUNT by `native/library.ts`,
  * SOURCE_DATE_EPOCH by `commands/train.ts`, LIGHTSCORE_URL and LIGHTSCORE_ADMIN_KEY by `commands/admin-client.ts`.
  */
-import { availableParallelism } from 'node:os';
 import { descriptorLimit } from './descriptor-limit.js';
 import { type TlsFiles, checkTls } from './check-tls.js';
 import { misspelled } from './misspelled.js';
 import { Reader } from './reader.js';
+import { DEFAULTS, type Setting, flagOf, workersFor } from './settings.js';
 import { LightscoreError } from '../errors.js';
+import { EXPLANATIONS, type Explanation } from '../contract/query.js';
 import { SCHEMA_LIMITS } from '../contract/schemas.js';
 import type { AccessKeys } from '../access/access-control.js';
 import type { ApiKey } from '../access/keys.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
-
-/**
- * The default of WORKERS: one core for each acceptor's event loop, the others for scoring threads, and at least one
- * scoring thread for each acceptor.
- */
-function workersFor(acceptors: number): number {
-  return Math.max(acceptors, availableParallelism() - acceptors);
-}
 
 /** Descriptors that are kept for files, logs and stores. */
 const OTHER_DESCRIPTORS = 64;
@@ -34,37 +27,6 @@ function defaultConnections(): number {
   const limit = descriptorLimit();
   return Math.max(1, limit - OTHER_DESCRIPTORS, Math.floor(limit / 2));
 }
-
-/** The values of variables that are not set. Those that have none are optional and undefined in `Config`. */
-export const DEFAULTS = {
-  PORT: 8000,
-  HOST: '0.0.0.0',
-  MODEL_DIR: './models',
-  MODEL_S3_PREFIX: 'models/',
-  MODEL_POLL_SECONDS: 0,
-  MODEL_REQUIRE_CHECKSUMS: false,
-  CHALLENGER_SHARE: 0,
-  CHALLENGER_MODE: 'ab',
-  WORKERS: workersFor(1),
-  SCORING: 'pool',
-  ACCEPTORS: 1,
-  TRANSPORT: 'auto',
-  MAX_HEADER_BYTES: 16 * 1024,
-  KEEP_ALIVE_MS: 75_000,
-  BODY_TIMEOUT_MS: 8_000,
-  BODY_MIN_BYTES_PER_SECOND: 1_024,
-  COMPRESS_RESPONSES: false,
-  RATE_LIMIT: 0,
-  TRUST_PROXY: 0,
-  METRICS_AUTH: false,
-  LOG_LEVEL: 'info',
-  PREDICTION_LOG_SAMPLE: 1,
-  MAX_BODY_BYTES: 4 * 1024 * 1024,
-  MAX_BATCH_ROWS: 10_000,
-  QUEUE_ROWS: 20_000,
-  REQUEST_TIMEOUT_MS: 1_000,
-  DRAIN_TIMEOUT_MS: 10_000,
-} as const;
 
 const TRANSPORTS = ['auto', 'uws', 'node'] as const;
 const SCORINGS = ['pool', 'auto', 'inline'] as const;
@@ -154,6 +116,8 @@ export interface Config {
     readonly publicKey: string | undefined;
     readonly challenger: Challenger | undefined;
   };
+  /** How answers rank top features where a request does not say. */
+  readonly explain: Explanation;
   readonly scoring: {
     readonly mode: Scoring;
     /** Scoring threads of all acceptors together; each acceptor has at least one. */
@@ -168,6 +132,8 @@ export interface Config {
     /** Append-only file of audit events; undefined: they go to the log. */
     readonly auditFile: string | undefined;
   };
+  /** File that holds the process id while the port is open. */
+  readonly pidFile: string | undefined;
 }
 
 export interface Configuration {
@@ -177,12 +143,19 @@ export interface Configuration {
   readonly warnings: readonly string[];
 }
 
+/** The settings that decide whether a server takes a version, and which. */
+export type LoadRules = Pick<Config['models'], 'version' | 'requireChecksums' | 'publicKey'>;
+
+/** The settings that the command line gives, by their variables. */
+export type Flags = Readonly<Partial<Record<Setting, string>>>;
+
 /**
  * Reads and checks all settings.
  * @throws LightscoreError CONFIG_INVALID, whose message has one line for each mistake
  */
-export function readConfig(env: Environment): Configuration {
-  const read = new Reader(env);
+export function readConfig(env: Environment, flags: Flags = {}): Configuration {
+  const read = new Reader(merged(env, flags));
+  checkFlags(flags, read);
   const acceptors = read.integer('ACCEPTORS', { fallback: DEFAULTS.ACCEPTORS, min: 1, max: 64 });
 
   const config: Config = {
@@ -231,12 +204,11 @@ export function readConfig(env: Environment): Configuration {
     },
     models: {
       store: readStore(read),
-      version: read.version('MODEL_VERSION'),
+      ...readRules(read),
       pollSeconds: read.number('MODEL_POLL_SECONDS', { fallback: DEFAULTS.MODEL_POLL_SECONDS, min: 0, max: 86_400 }),
-      requireChecksums: read.flag('MODEL_REQUIRE_CHECKSUMS', DEFAULTS.MODEL_REQUIRE_CHECKSUMS),
-      publicKey: read.publicKey('MODEL_PUBLIC_KEY'),
       challenger: readChallenger(read),
     },
+    explain: read.choice('EXPLAIN', EXPLANATIONS, DEFAULTS.EXPLAIN),
     scoring: {
       mode: read.choice('SCORING', SCORINGS, DEFAULTS.SCORING),
       workers: read.integer('WORKERS', { fallback: workersFor(acceptors), min: 1, max: 256 }),
@@ -251,11 +223,69 @@ export function readConfig(env: Environment): Configuration {
       }),
       auditFile: read.newFile('AUDIT_LOG'),
     },
+    pidFile: read.newFile('PID_FILE'),
   };
   checkTogether(config, read);
 
-  if (read.mistakes.length > 0) throw new LightscoreError('CONFIG_INVALID', read.mistakes.join('\n'));
-  return { config: deepFreeze(config), warnings: [...read.warnings, ...misspelled(env)] };
+  if (read.mistakes.length > 0) throw new LightscoreError('CONFIG_INVALID', inTermsOf(flags, read.mistakes.join('\n')));
+  const warnings = [...read.warnings.map((line) => inTermsOf(flags, line)), ...misspelled(env)];
+  return { config: deepFreeze(config), warnings };
+}
+
+/**
+ * Reads the settings that decide whether a server takes a version, and no others.
+ * @throws LightscoreError CONFIG_INVALID, one line for each mistake
+ */
+export function readLoadRules(env: Environment, flags: Flags): LoadRules {
+  const read = new Reader({ ...env, ...flags });
+  const rules = readRules(read);
+  if (read.mistakes.length > 0) throw new LightscoreError('CONFIG_INVALID', inTermsOf(flags, read.mistakes.join('\n')));
+  return rules;
+}
+
+function readRules(read: Reader): LoadRules {
+  return {
+    version: read.version('MODEL_VERSION'),
+    requireChecksums: read.flag('MODEL_REQUIRE_CHECKSUMS', DEFAULTS.MODEL_REQUIRE_CHECKSUMS),
+    publicKey: read.publicKey('MODEL_PUBLIC_KEY'),
+  };
+}
+
+/** Settings that take each other's place. */
+const ALTERNATIVES = [
+  ['MODEL_DIR', 'MODEL_S3_BUCKET'],
+  ['API_KEYS', 'API_KEYS_FILE'],
+  ['ADMIN_API_KEYS', 'ADMIN_API_KEYS_FILE'],
+] as const satisfies readonly (readonly [Setting, Setting])[];
+
+/** The environment as the flags change it: a flag also takes the place of its alternative's variable. */
+function merged(env: Environment, flags: Flags): Environment {
+  const replaced: Record<string, undefined> = {};
+  for (const [one, other] of ALTERNATIVES) {
+    if (flags[one] !== undefined) replaced[other] = undefined;
+    if (flags[other] !== undefined) replaced[one] = undefined;
+  }
+  return { ...env, ...replaced, ...flags };
+}
+
+/** Checks what only a command line can get wrong. */
+function checkFlags(flags: Flags, read: Reader): void {
+  if (flags.MODEL_DIR !== undefined && flags.MODEL_S3_BUCKET !== undefined)
+    read.mistake('MODEL_DIR and MODEL_S3_BUCKET are both given: the versions have one source');
+  for (const name of ['API_KEYS', 'ADMIN_API_KEYS'] as const) {
+    const keys = flags[name]?.split(',') ?? [];
+    if (keys.some((key) => !/^[^:]*:sha256:/i.test(key.trim())))
+      read.warnings.push(
+        `${name}: other users of this machine can see the command line; ` +
+          `give hashes (id:sha256:HEX) or a file (${flagOf(`${name}_FILE`)})`,
+      );
+  }
+}
+
+/** Names settings in a message as the user has: by their flags where flags give them. */
+export function inTermsOf(flags: Flags, message: string): string {
+  const names = Object.keys(flags).join('|');
+  return names === '' ? message : message.replaceAll(new RegExp(`(?<![\\w-])(${names})(?!\\w)`, 'g'), flagOf);
 }
 
 function readTls(read: Reader): TlsFiles | undefined {

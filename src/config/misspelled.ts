@@ -1,53 +1,8 @@
 /** Finds environment variables that are probably misspelled settings of this server. */
+import { SETTING_NAMES } from './settings.js';
 
-/** Every setting of the server, and the two variables of the CLI's admin commands. */
-export const VARIABLES = [
-  'PORT',
-  'HOST',
-  'ACCEPTORS',
-  'TRANSPORT',
-  'MAX_HEADER_BYTES',
-  'MAX_CONNECTIONS',
-  'KEEP_ALIVE_MS',
-  'BODY_TIMEOUT_MS',
-  'BODY_MIN_BYTES_PER_SECOND',
-  'COMPRESS_RESPONSES',
-  'TLS_CERT_FILE',
-  'TLS_KEY_FILE',
-  'TLS_CLIENT_CA_FILE',
-  'CORS_ORIGINS',
-  'TRUST_PROXY',
-  'MAX_BODY_BYTES',
-  'MAX_BATCH_ROWS',
-  'REQUEST_TIMEOUT_MS',
-  'DRAIN_TIMEOUT_MS',
-  'API_KEYS',
-  'API_KEYS_FILE',
-  'ADMIN_API_KEYS',
-  'ADMIN_API_KEYS_FILE',
-  'METRICS_AUTH',
-  'RATE_LIMIT',
-  'MODEL_DIR',
-  'MODEL_S3_BUCKET',
-  'MODEL_S3_PREFIX',
-  'MODEL_VERSION',
-  'MODEL_POLL_SECONDS',
-  'MODEL_REQUIRE_CHECKSUMS',
-  'MODEL_PUBLIC_KEY',
-  'CHALLENGER_VERSION',
-  'CHALLENGER_SHARE',
-  'CHALLENGER_MODE',
-  'SCORING',
-  'WORKERS',
-  'QUEUE_ROWS',
-  'LOG_LEVEL',
-  'PREDICTION_LOG_SAMPLE',
-  'AUDIT_LOG',
-  'LIGHTSCORE_URL',
-  'LIGHTSCORE_ADMIN_KEY',
-] as const;
-
-export type Variable = (typeof VARIABLES)[number];
+/** Every setting of the server, and the two variables of the command line's admin commands. */
+export const VARIABLES: readonly string[] = [...SETTING_NAMES, 'LIGHTSCORE_URL', 'LIGHTSCORE_ADMIN_KEY'];
 
 const KNOWN: ReadonlySet<string> = new Set(VARIABLES);
 

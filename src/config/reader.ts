@@ -4,7 +4,7 @@ import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:
 import { isIP } from 'node:net';
 import { dirname } from 'node:path';
 import { keyDigest, type ApiKey } from '../access/keys.js';
-import type { Variable } from './misspelled.js';
+import type { Setting, Switch } from './settings.js';
 import { quote } from '../quote.js';
 
 /** API keys of fewer characters cause a warning. */
@@ -38,16 +38,16 @@ export class Reader {
   }
 
   /** Returns the trimmed value; undefined if the variable is not set or blank. */
-  text(name: Variable): string | undefined {
+  text(name: Setting): string | undefined {
     const value = this.#env[name]?.trim();
     return value === '' ? undefined : value;
   }
 
-  isSet(name: Variable): boolean {
+  isSet(name: Setting): boolean {
     return this.text(name) !== undefined;
   }
 
-  integer(name: Variable, { fallback, min, max }: NumberRange): number {
+  integer(name: Setting, { fallback, min, max }: NumberRange): number {
     const value = this.text(name);
     if (value === undefined) return fallback;
     const number = /^\d{1,15}$/.test(value) ? Number(value) : NaN;
@@ -56,7 +56,7 @@ export class Reader {
     return fallback;
   }
 
-  number(name: Variable, { fallback, min, max }: NumberRange): number {
+  number(name: Setting, { fallback, min, max }: NumberRange): number {
     const value = this.text(name);
     if (value === undefined) return fallback;
     const number = /^(\d+\.?\d*|\.\d+)(e-?\d+)?$/i.test(value) ? Number(value) : NaN;
@@ -65,7 +65,7 @@ export class Reader {
     return fallback;
   }
 
-  flag(name: Variable, fallback: boolean): boolean {
+  flag(name: Switch, fallback: boolean): boolean {
     const value = this.text(name)?.toLowerCase();
     if (value === undefined) return fallback;
     if (['1', 'true', 'yes', 'on'].includes(value)) return true;
@@ -75,7 +75,7 @@ export class Reader {
 
   /** One of `choices`, in upper or lower case. `aliases` maps other names, in lower case, to choices. */
   choice<T extends string>(
-    name: Variable,
+    name: Setting,
     choices: readonly T[],
     fallback: T,
     aliases: Readonly<Record<string, T>> = {},
@@ -89,7 +89,7 @@ export class Reader {
     return fallback;
   }
 
-  host(name: Variable, fallback: string): string {
+  host(name: Setting, fallback: string): string {
     const value = this.text(name);
     if (value === undefined) return fallback;
     const isHostName =
@@ -102,7 +102,7 @@ export class Reader {
   }
 
   /** The name of a version: one path segment, because it becomes part of a path or an object key. */
-  version(name: Variable): string | undefined {
+  version(name: Setting): string | undefined {
     const value = this.text(name);
     if (value === undefined || /^[a-z\d][\w.+-]{0,127}$/i.test(value)) return value;
     return this.mistake(
@@ -111,7 +111,7 @@ export class Reader {
   }
 
   /** A bucket's name or the ARN of an access point. */
-  bucket(name: Variable): string | undefined {
+  bucket(name: Setting): string | undefined {
     const value = this.text(name);
     if (value === undefined || /^[a-z\d][a-z\d.-]{1,61}[a-z\d]$/.test(value) || /^arn:[^/\s]+:s3[^\s]*$/.test(value))
       return value;
@@ -120,12 +120,12 @@ export class Reader {
   }
 
   /** A prefix of object keys: empty (set as "/"), or without a leading slash and with one trailing slash. */
-  prefix(name: Variable, fallback: string): string {
+  prefix(name: Setting, fallback: string): string {
     const value = (this.text(name) ?? fallback).replace(/^\/+/, '').replace(/\/+$/, '');
     return value === '' ? '' : `${value}/`;
   }
 
-  existingFile(name: Variable): string | undefined {
+  existingFile(name: Setting): string | undefined {
     const path = this.text(name);
     if (path === undefined) return undefined;
     const reason = unreadable(path);
@@ -133,7 +133,7 @@ export class Reader {
   }
 
   /** A file that need not exist, in a folder that must. */
-  newFile(name: Variable): string | undefined {
+  newFile(name: Setting): string | undefined {
     const path = this.text(name);
     if (path === undefined) return undefined;
     if (existsSync(path) && statSync(path).isDirectory()) return this.mistake(`${name}: ${path}: is a folder`);
@@ -142,7 +142,7 @@ export class Reader {
   }
 
   /** An Ed25519 public key: PEM text, or the path of a PEM file. */
-  publicKey(name: Variable): string | undefined {
+  publicKey(name: Setting): string | undefined {
     const value = this.text(name);
     if (value === undefined) return undefined;
     const inline = value.startsWith('-----BEGIN');
@@ -164,7 +164,7 @@ export class Reader {
    * `id:key` or `id:sha256:HEX`, separated by commas; from a file also by line ends, and without lines that begin with
    * "#". Ids and keys must be unique.
    */
-  keys(name: Variable, fileName: Variable): readonly ApiKey[] {
+  keys(name: Setting, fileName: Setting): readonly ApiKey[] {
     const file = this.existingFile(fileName);
     if (file === undefined) return this.#keyList(name, (this.text(name) ?? '').split(','));
     if (this.isSet(name)) this.mistake(`${name} and ${fileName} are both set: the keys have one source`);
@@ -174,7 +174,7 @@ export class Reader {
     return keys;
   }
 
-  #keyList(name: Variable, list: readonly string[]): readonly ApiKey[] {
+  #keyList(name: Setting, list: readonly string[]): readonly ApiKey[] {
     const keys: ApiKey[] = [];
     for (const [index, entry] of list.map((each) => each.trim()).entries()) {
       if (entry === '') continue;
@@ -190,7 +190,7 @@ export class Reader {
   }
 
   /** Origins as browsers send them, `https://host[:port]`, or `*`; separated by commas. */
-  origins(name: Variable): readonly string[] {
+  origins(name: Setting): readonly string[] {
     const origins = (this.text(name) ?? '').split(',').map((each) => each.trim());
     return origins.filter((origin) => {
       if (origin === '' || origin === '*' || (URL.canParse(origin) && new URL(origin).origin === origin)) {
@@ -201,7 +201,7 @@ export class Reader {
     });
   }
 
-  #key(name: Variable, { entry, position }: { entry: string; position: number }): ApiKey | undefined {
+  #key(name: Setting, { entry, position }: { entry: string; position: number }): ApiKey | undefined {
     // A malformed entry may be a bare key, so the message gives its position only.
     const [, id, secret] = /^([^:]*):(.*)$/s.exec(entry) ?? [];
     if (id === undefined || secret === undefined)

@@ -65,10 +65,9 @@ function describe({ instancePath, keyword, params }: SchemaMismatch, body: unkno
     case 'type': {
       const wanted = [params['type']].flat().map((type) => WITH_ARTICLE[String(type)]);
       const last = wanted.pop();
-      return {
-        pointer: instancePath,
-        detail: `${place} must be ${wanted.length === 0 ? '' : `${wanted.join(', ')} or `}${last}, not ${kindOf(valueAt(body, instancePath))}`,
-      };
+      const others = wanted.length === 0 ? '' : `${wanted.join(', ')} or `;
+      const found = kindOf(valueAt(body, instancePath));
+      return { pointer: instancePath, detail: `${place} must be ${others}${last}, not ${found}` };
     }
     case 'minItems':
       return { pointer: instancePath, detail: `${place} must not be empty` };

@@ -2,7 +2,7 @@
 import { ADMIN_SCHEMAS, adminPaths } from './openapi-admin.js';
 import { type JsonObject, type Paths, answer, ref, refusals, requestBody, security } from './openapi-parts.js';
 import type { ProblemCode } from './problem.js';
-import { DEFAULT_TOP_K, MAX_TOP_K } from './query.js';
+import { DEFAULT_TOP_K, EXPLANATIONS, type Explanation, MAX_TOP_K } from './query.js';
 import {
   healthSchema,
   probeStatusSchema,
@@ -45,6 +45,8 @@ export interface OpenApiOptions {
   readonly metricsNeedsKey: boolean;
   /** ADMIN_API_KEYS is set: the admin routes exist. */
   readonly administered?: boolean;
+  /** EXPLAIN: how answers rank top features where a request does not say; `importance` by default. */
+  readonly explain?: Explanation;
 }
 
 const SCHEMAS: Readonly<Record<string, object>> = {
@@ -96,14 +98,14 @@ const SCORING_REFUSALS = [
   'DRAINING',
 ] as const;
 
-const SCORING_PARAMETERS = [
+const scoringParameters = (explain: Explanation): readonly JsonObject[] => [
   {
     name: 'explain',
     in: 'query',
     description:
-      'shap: rank the top features by their exact SHAP value instead of |value x importance|, ' +
-      'and return the signed SHAP value as the contribution.',
-    schema: { type: 'string', enum: ['shap'] },
+      'importance: rank the top features by |value x importance|. shap: rank them by their exact SHAP value, ' +
+      `and return the signed SHAP value as the contribution. The default of this server is ${explain}.`,
+    schema: { type: 'string', enum: EXPLANATIONS, default: explain },
   },
   {
     name: 'top_k',
@@ -120,7 +122,7 @@ const SCORING_PARAMETERS = [
       'If absent, the request_id is used instead.',
     schema: { type: 'string' },
   },
-] as const;
+];
 
 function exampleRequest(model: ExampleModel): ScoreRequest {
   return {
@@ -130,10 +132,11 @@ function exampleRequest(model: ExampleModel): ScoreRequest {
   };
 }
 
-function scoringPaths({ model, scoringNeedsKey }: OpenApiOptions): Paths {
+function scoringPaths({ model, scoringNeedsKey, explain = 'importance' }: OpenApiOptions): Paths {
   const request = model && exampleRequest(model);
   const response = model?.response;
-  const common = { tags: ['scoring'], security: security(scoringNeedsKey), parameters: SCORING_PARAMETERS };
+  const parameters = scoringParameters(explain);
+  const common = { tags: ['scoring'], security: security(scoringNeedsKey), parameters };
   const problems = (codes: readonly ProblemCode[]): JsonObject =>
     refusals(scoringNeedsKey ? [...KEY_REFUSALS, ...codes] : codes);
   return {

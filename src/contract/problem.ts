@@ -45,7 +45,9 @@ export const PROBLEMS = {
   EXPLAIN_UNSUPPORTED: {
     status: 400,
     title: 'Explanation not available',
-    detail: 'SHAP values are not available for the served model: they are not defined for linear trees.',
+    detail:
+      'SHAP values are not available for the served model: they are not defined for linear trees. ' +
+      'Ask with explain=importance.',
   },
   UNAUTHENTICATED: {
     status: 401,
@@ -181,7 +183,7 @@ export interface ProblemOptions {
   /** What is wrong with this request; the problem's default if absent. */
   readonly detail?: string;
   readonly requestId?: string;
-  /** Of the request's `traceparent`. */
+  /** The trace id of the request's `traceparent`. */
   readonly traceId?: string;
   readonly errors?: readonly BodyError[];
   /** `Retry-After`, in whole seconds; the problem's default if absent. */

@@ -2,10 +2,14 @@
 import type { ProblemOptions } from './problem.js';
 import { quote } from '../quote.js';
 
+/** `importance`: by |value x split importance|. `shap`: by the absolute value of the exact SHAP value. */
+export const EXPLANATIONS = ['importance', 'shap'] as const;
+
+export type Explanation = (typeof EXPLANATIONS)[number];
+
 /** How the top features of an answer are ranked. */
 export interface ScoreQuery {
-  /** `importance`: by |value x split importance|. `shap`: by the absolute value of the exact SHAP value. */
-  readonly explain: 'importance' | 'shap';
+  readonly explain: Explanation;
   /** The maximum number of top features. */
   readonly topK: number;
 }
@@ -15,25 +19,34 @@ export const DEFAULT_TOP_K = 3;
 /** Maximum of `top_k`; for a model with fewer features, the answer has all of them. */
 export const MAX_TOP_K = 1000;
 
-/** The parameters of a request without a query; `parseScoreQuery` then returns this very object, not a copy. */
-export const DEFAULT_QUERY: ScoreQuery = Object.freeze({ explain: 'importance', topK: DEFAULT_TOP_K });
+/** What nearly all requests ask for; `parseScoreQuery` then returns this very object, which is found by identity. */
+export const PLAIN_QUERY: ScoreQuery = Object.freeze({ explain: 'importance', topK: DEFAULT_TOP_K });
+
+const SHAP_QUERY: ScoreQuery = Object.freeze({ explain: 'shap', topK: DEFAULT_TOP_K });
+
+/** The parameters of a request without a query, to a server whose EXPLAIN is `explain`. */
+export function defaultQuery(explain: Explanation): ScoreQuery {
+  return explain === 'shap' ? SHAP_QUERY : PLAIN_QUERY;
+}
 
 /**
  * Parses the query of a scoring request.
  *
  * @param query the text after the `?`, undecoded; empty without one
+ * @param defaults what holds where the query says nothing
  * @returns the parameters, or the options of an INVALID_QUERY problem
  */
-export function parseScoreQuery(query: string): ScoreQuery | ProblemOptions {
-  if (query === '') return DEFAULT_QUERY;
-  let { explain, topK } = DEFAULT_QUERY;
+export function parseScoreQuery(query: string, defaults: ScoreQuery = PLAIN_QUERY): ScoreQuery | ProblemOptions {
+  if (query === '') return defaults;
+  let { explain, topK } = defaults;
   const seen = new Set<string>();
   for (const [name, value] of new URLSearchParams(query)) {
     if (seen.has(name)) return { detail: `query parameter ${quote(name)} appears twice` };
     seen.add(name);
     if (name === 'explain') {
-      if (value !== 'shap') return { detail: `explain must be shap, not ${quote(value)}` };
-      explain = 'shap';
+      const chosen = EXPLANATIONS.find((each) => each === value);
+      if (chosen === undefined) return { detail: `explain must be importance or shap, not ${quote(value)}` };
+      explain = chosen;
     } else if (name === 'top_k') {
       topK = /^\d{1,4}$/.test(value) ? Number(value) : 0;
       if (topK < 1 || topK > MAX_TOP_K)
@@ -42,5 +55,5 @@ export function parseScoreQuery(query: string): ScoreQuery | ProblemOptions {
       return { detail: `unknown query parameter ${quote(name)}; the parameters are explain and top_k` };
     }
   }
-  return { explain, topK };
+  return topK === DEFAULT_TOP_K ? defaultQuery(explain) : { explain, topK };
 }

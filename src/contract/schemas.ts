@@ -45,7 +45,9 @@ export interface ScoreResponse {
   /** Whole milliseconds. */
   readonly inference_time_ms: number;
   readonly request_id: string;
-  /** Only with `explain=shap`: the mean raw score of the training rows. With all contributions it sums to the score. */
+  /**
+   * The mean raw score of the training rows, where the ranking is by SHAP: with all contributions it sums to the score.
+   */
   readonly expected_value?: number;
 }
 
@@ -79,7 +81,7 @@ export interface ProblemDetails {
   readonly status: number;
   readonly detail: string;
   readonly request_id?: string;
-  /** Of the request's `traceparent`: 32 hexadecimal digits. */
+  /** The trace id of the request's `traceparent`: 32 hexadecimal digits. */
   readonly trace_id?: string;
   readonly errors?: readonly BodyError[];
 }

@@ -39,7 +39,7 @@ export interface BodyHandler {
 }
 
 export interface BodyLimits {
-  /** Of a body, and of what a compressed one holds. */
+  /** Limits a body, and what a compressed one inflates to. */
   readonly maxBodyBytes: number;
   readonly bodyTimeoutMs: number;
   readonly bodyMinBytesPerSecond: number;

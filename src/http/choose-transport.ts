@@ -26,7 +26,8 @@ export async function chooseTransport(config: Config['http']): Promise<Transport
     const { UwsTransport } = await import('./uws/uws-transport.js');
     return { name: 'uws', reason: undefined, create: (http) => new UwsTransport(http) };
   } catch (error) {
-    const reason = `uWebSockets.js has no binary for ${platform()}`;
+    const isMissing = error instanceof Error && 'code' in error && error.code === 'MODULE_NOT_FOUND';
+    const reason = isMissing ? 'uWebSockets.js is not installed' : `uWebSockets.js has no binary for ${platform()}`;
     if (transport === 'auto') return await nodeKind(reason, config.acceptors);
     throw new LightscoreError('CONFIG_INVALID', `TRANSPORT is uws, but ${reason}; set TRANSPORT=node or auto`, {
       cause: error,

@@ -1,4 +1,4 @@
-/** Bodies that are compressed: requests are inflated within their limit, large answers deflated where it is asked for. */
+/** Compressed bodies: inflates those of requests within their limit, and compresses large answers on request. */
 import { brotliCompress, brotliDecompress, constants, gunzip, gzip, inflate } from 'node:zlib';
 import type { Answer } from './answer.js';
 

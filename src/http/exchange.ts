@@ -38,7 +38,7 @@ export type ChunkHandler = (chunk: Uint8Array, isLast: boolean) => void;
 export interface ExchangeMarks {
   /** X-Request-ID; undefined without one that can be repeated. */
   readonly requestId: string | undefined;
-  /** Of `traceparent`: 32 hexadecimal digits; undefined without one. */
+  /** The trace id of `traceparent`: 32 hexadecimal digits; undefined without one. */
   readonly traceId: string | undefined;
   /** Compresses large answers; undefined where they go as they are. */
   readonly encoder: Encoder | undefined;

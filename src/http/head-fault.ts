@@ -3,7 +3,7 @@ import type { ProblemCode } from '../contract/problem.js';
 import type { RequestHead } from './request-head.js';
 
 /**
- * Why a request is refused before anything else, with the end of its connection: nobody knows where the next one begins.
+ * Why a request is refused before anything else, with the end of its connection: where the next one begins is unknown.
  * A Content-Length together with a Transfer-Encoding is refused by both transports themselves.
  */
 export function headFault(head: RequestHead): ProblemCode | undefined {

@@ -18,7 +18,7 @@ const REASONS: Readonly<Record<string, string>> = {
 export function cannotListen({ host, port }: Place, error: unknown): LightscoreError {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   const reason = REASONS[code] ?? systemReason(error);
-  return new LightscoreError('CONFIG_INVALID', `cannot listen on ${host} port ${port}: ${reason}`, { cause: error });
+  return new LightscoreError('PORT_UNAVAILABLE', `cannot listen on ${host} port ${port}: ${reason}`, { cause: error });
 }
 
 /** What the system says to whoever tries to listen there. */

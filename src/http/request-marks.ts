@@ -39,8 +39,9 @@ export function marksOf(
 
 function requestIdOf(header: string): string | undefined {
   if (header === '') return undefined;
+  if (header.length <= MAX_REQUEST_ID && PLAIN.test(header)) return header;
   // Headers come one character a byte; clients that send more than ASCII send UTF-8.
-  const value = PLAIN.test(header) ? header : Buffer.from(header, 'latin1').toString();
+  const value = Buffer.from(header, 'latin1').toString();
   return value.length > MAX_REQUEST_ID || CONTROL.test(value) ? undefined : value;
 }
 

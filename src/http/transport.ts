@@ -1,4 +1,4 @@
-/** A transport: what speaks HTTP on a listening socket. Two implementations, one interface, one suite that both pass. */
+/** A transport: what speaks HTTP on a listening socket. Two implementations, one interface, and one suite. */
 import type { Exchange, ExchangeHost } from './exchange.js';
 import type { RequestHead } from './request-head.js';
 import type { Handler, Route } from './route.js';

@@ -88,7 +88,7 @@ class Reader {
   #at = 0;
   #constants = 0;
   #fault: JsonFault | undefined;
-  /** Of the string that was read last. */
+  /** Whether the string that was read last has escapes. */
   #hasEscapes = false;
   #value: unknown;
   /** The frames of the arrays and objects that are open. */
@@ -465,7 +465,7 @@ function isDigit(c: number): boolean {
   return c >= ZERO && c <= 57;
 }
 
-/** Of a name or a word. */
+/** Whether a name or a word may contain it. */
 function isLetter(c: number): boolean {
   return (c >= 97 && c <= 122) || (c >= 65 && c <= 90) || c === 95 || c === 36;
 }

@@ -1,11 +1,11 @@
 /** The loader's thread: runs one load at a time, in shared memory that the main thread allocates for it. */
 import { setImmediate } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
-import { ArtifactError, LightscoreError } from '../errors.js';
+import { ArtifactError } from '../errors.js';
 import { instantiateKernel } from '../scoring/kernel.js';
 import { openStore } from '../store/open.js';
 import type { LoadResult, LoadTask, LoadWorkerData, MemoryRequest, Refusal } from './messages.js';
-import { prepareImage } from './pipeline.js';
+import { prepareImage, refusalOf } from './pipeline.js';
 
 /** @returns the function that the thread runs for each task */
 export function loaderThread({
@@ -32,17 +32,14 @@ export function loaderThread({
   };
 }
 
+/** The refusal of a version as plain data; anything else is a fault of the loader, and is thrown on. */
 function refusal(error: unknown, version: string): Refusal {
-  if (error instanceof ArtifactError) {
-    return { code: error.code, message: error.message, file: error.file, reason: error.reason };
-  }
-  if (error instanceof LightscoreError) return { code: error.code, message: error.message };
-  // The model exceeds a limit of the image's layout.
-  if (error instanceof RangeError) {
-    const message = `${version}: ${error.message}`;
-    return { code: 'ARTIFACT_INVALID', message, file: version, reason: error.message };
-  }
-  throw error;
+  const refused = refusalOf(error, version);
+  if (refused === undefined) throw error;
+  const { code, message } = refused;
+  return refused instanceof ArtifactError
+    ? { code, message, file: refused.file, reason: refused.reason }
+    : { code, message };
 }
 
 /** Asks the main thread to allocate shared memory; returns its address. */

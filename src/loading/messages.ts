@@ -13,7 +13,8 @@ export interface LoadWorkerData {
   readonly store: StoreConfig;
 }
 
-export interface LoadTask {
+/** Which version to load, and how. */
+export interface LoadRequest {
   readonly version: string;
   readonly requireChecksums: boolean;
   /** MODEL_PUBLIC_KEY, PEM. */
@@ -23,6 +24,9 @@ export interface LoadTask {
    * another and so occupy one core.
    */
   readonly isFirst: boolean;
+}
+
+export interface LoadTask extends LoadRequest {
   /** Sends MemoryRequests and receives addresses: only the main thread allocates shared memory. */
   readonly port: MessagePort;
 }

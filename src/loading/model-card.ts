@@ -1,20 +1,21 @@
 /** Makes the card of a model, the facts that answers and admin routes show, from its metadata and its parsed text. */
 import { ArtifactError } from '../errors.js';
 import { type Booster, splitImportance } from '../model/booster.js';
-import { exampleRow } from '../model/critical-rows.js';
 import type { ModelCard } from '../scoring/model-card.js';
+import { exampleRow } from './example-row.js';
 import type { Artifact } from './fetch.js';
 
 /** @throws ArtifactError if metadata and model have different numbers of features */
 export function cardOf({ version, metadata, metadataFile, modelSha256 }: Artifact, booster: Booster): ModelCard {
+  const featureNames = featureNamesOf(metadataFile, booster.featureNames, metadata.featureNames);
   return {
     version,
     modelVersion: metadata.modelVersion,
     calibrationVersion: metadata.calibrationVersion,
     featureSetVersion: metadata.featureSetVersion,
-    featureNames: featureNamesOf(metadataFile, booster.featureNames, metadata.featureNames),
+    featureNames,
     importance: Array.from(splitImportance(booster)),
-    exampleRow: exampleRow(booster),
+    exampleRow: exampleRow(booster, featureNames, metadata),
     objective: booster.objective.name,
     trees: booster.trees.length,
     leaves: booster.trees.reduce((sum, tree) => sum + tree.leafCount, 0),

@@ -39,6 +39,11 @@ export class ModelFolder {
     return new ModelFolder(path, names, modelFile);
   }
 
+  /** Whether a folder was given, not only a model text. */
+  get isVersion(): boolean {
+    return this.names.length > 0;
+  }
+
   path(name: string): string {
     return join(this.folder, name);
   }

@@ -9,21 +9,20 @@
  *     5. self-check  self-check.ts       the kernel against other scorers, bit for bit
  *     6. warm up     warm-up.ts          one row through every worker
  *
- * `prepareImage` runs stages 1 to 5 on the loader's thread (`loader-thread.ts`). `loadModel` requests them and runs
- * stage 6 on the main thread.
+ * `prepareImage` runs stages 1 to 5, for a server on the loader's thread (`loader-thread.ts`), for `lightscore check`
+ * in the caller's (`check.ts`). `loadModel` requests them and runs stage 6 on the main thread.
  */
 import { createPublicKey } from 'node:crypto';
 import { parseBooster } from '../model/parse.js';
 import { planImage } from '../model/image.js';
-import { exampleRow } from '../model/critical-rows.js';
 import { rawScores } from '../model/tree-walk.js';
-import { ArtifactError } from '../errors.js';
+import { ArtifactError, LightscoreError } from '../errors.js';
 import type { Kernels } from '../scoring/kernel.js';
 import { ServedModel } from '../scoring/served-model.js';
 import type { ArtifactStore } from '../store/store.js';
 import { fetchArtifact } from './fetch.js';
 import type { ModelLoader } from './loader.js';
-import type { LoadTask, LoadedImage } from './messages.js';
+import type { LoadRequest, LoadedImage } from './messages.js';
 import { cardOf } from './model-card.js';
 import { checkImage } from './self-check.js';
 import { type WarmingScorer, warmUp } from './warm-up.js';
@@ -45,7 +44,7 @@ export interface LoaderResources {
  * @throws ArtifactError, LightscoreError VERSION_NOT_FOUND, STORE_UNREACHABLE; RangeError if the model is too large for
  * the fields of an image
  */
-export async function prepareImage(task: LoadTask, resources: LoaderResources): Promise<LoadedImage> {
+export async function prepareImage(task: LoadRequest, resources: LoaderResources): Promise<LoadedImage> {
   const { kernels, memory, signal } = resources;
   const { version, requireChecksums, publicKey, isFirst } = task;
 
@@ -82,7 +81,7 @@ export async function prepareImage(task: LoadTask, resources: LoaderResources): 
 
   // A typed array, like the rows of the self-check: once the walk has read both kinds of array, V8 allocates an object
   // for every value.
-  const [exampleRaw] = rawScores(booster, Float64Array.from(exampleRow(booster)));
+  const [exampleRaw] = rawScores(booster, Float64Array.from(card.exampleRow));
   const { files, signed, fingerprint, warnings } = artifact;
   return {
     card,
@@ -97,6 +96,13 @@ export async function prepareImage(task: LoadTask, resources: LoaderResources): 
     warnings,
     selfCheck,
   };
+}
+
+/** Why a version is refused; undefined where `error`, of stages 1 to 5, is a fault of the server's own. */
+export function refusalOf(error: unknown, version: string): LightscoreError | undefined {
+  if (error instanceof LightscoreError) return error;
+  // The model exceeds a limit of the image's layout.
+  return error instanceof RangeError ? new ArtifactError(version, error.message, { cause: error }) : undefined;
 }
 
 /**

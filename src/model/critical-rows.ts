@@ -76,25 +76,6 @@ function criticalValues(booster: Booster): Float64Array[] {
   return values.map((list) => Float64Array.from([...list, -0]));
 }
 
-/**
- * A row of each feature's median threshold, rounded as a person would write it; 0 for features without numerical
- * splits.
- */
-export function exampleRow(booster: Booster): number[] {
-  const thresholds = Array.from({ length: booster.featureCount }, () => new Set<number>());
-  for (const tree of booster.trees) {
-    for (let node = 0; node < tree.leafCount - 1; node++) {
-      if (!isCategorical(tree, node) && Number.isFinite(tree.threshold[node]))
-        thresholds[tree.splitFeature[node]].add(tree.threshold[node]);
-    }
-  }
-  return thresholds.map((set) => {
-    const sorted = [...set].toSorted((a, b) => a - b);
-    const median = sorted[sorted.length >> 1] ?? 0;
-    return Math.abs(median) >= 10 ? Math.round(median) : Math.round(median * 100) / 100;
-  });
-}
-
 const bits = new DataView(new ArrayBuffer(8));
 
 /** The next double above (direction 1) or below (-1). */

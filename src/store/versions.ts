@@ -1,5 +1,5 @@
 /** Names and order of versions, and the choice of the version to serve. */
-import { isComplete } from '../artifact/files.js';
+import { missingFiles } from '../artifact/files.js';
 import { parseJsonObject } from '../artifact/json.js';
 import { ArtifactError, LightscoreError } from '../errors.js';
 import type { ArtifactStore, Pointer } from './store.js';
@@ -56,15 +56,18 @@ export async function chooseVersion(store: ArtifactStore, setting?: string, know
 
 async function highestComplete(store: ArtifactStore): Promise<string> {
   const versions = (await store.versions()).toSorted((a, b) => compareVersions(b, a));
+  const incomplete: string[] = [];
   for (const version of versions) {
     const files = await store.files(version);
-    if (isComplete(files.map(({ name }) => name))) return version;
+    const missing = missingFiles(files.map(({ name }) => name));
+    if (missing.length === 0) return version;
+    incomplete.push(`${version} (no ${missing.join(', no ')})`);
   }
-  const incomplete =
-    versions.length === 0 ? 'it has no versions at all' : `these are incomplete: ${versions.slice(0, 10).join(', ')}`;
+  const reason =
+    versions.length === 0 ? 'it has no versions at all' : `these are incomplete: ${incomplete.slice(0, 10).join(', ')}`;
   throw new LightscoreError(
     'VERSION_NOT_FOUND',
-    `${store.location}: no version has model, calibrator and metadata; ${incomplete}`,
+    `${store.location}: no version has model, calibrator and metadata; ${reason}`,
   );
 }
 

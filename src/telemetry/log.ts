@@ -1,11 +1,12 @@
 /**
- * The log: JSON lines on standard output. pino writes the events; prediction events bypass it and are gathered from
- * several batches before they are written.
+ * The log on standard output: JSON lines, but on a terminal text (`terminal-log.ts`). pino writes the events;
+ * prediction events bypass it and are gathered from several batches before they are written.
  */
 import { type Logger, pino } from 'pino';
 import type { LogLevel } from '../config/config.js';
 import type { Batch } from '../scoring/batcher.js';
 import type { PredictionLines } from './prediction-lines.js';
+import { TerminalLog } from './terminal-log.js';
 
 export type { Logger };
 
@@ -30,6 +31,8 @@ const FLUSH_MS = 50;
 export interface Log {
   readonly logger: Logger;
   readonly predictions: PredictionLog;
+  /** Undefined where standard output is no terminal. */
+  readonly terminal?: TerminalLog;
   /** Writes all waiting lines, and blocks until their reader has taken them; for the end of the process. */
   flush(): void;
   /**
@@ -45,7 +48,28 @@ export interface LogOptions {
   readonly predictionSample: number;
 }
 
-export function openLog({ level, predictionSample }: LogOptions): Log {
+export function openLog(options: LogOptions): Log {
+  return process.stdout.isTTY ? openTerminalLog(options) : openJsonLog(options);
+}
+
+/** Writes at once: a terminal is written to synchronously. It shows no prediction events. */
+function openTerminalLog({ level }: LogOptions): Log {
+  let closed = false;
+  process.stdout.on('error', () => (closed = true));
+  const terminal = new TerminalLog((text) => closed || process.stdout.write(text));
+  const logger = pino({ level, timestamp: pino.stdTimeFunctions.isoTime }, terminal);
+  const nothing: LineDestination = { write: () => undefined, on: () => undefined };
+  return {
+    logger,
+    predictions: new PredictionLog(nothing, 0),
+    terminal,
+    flush: () => undefined,
+    // Node aborts as it exits where the terminal is gone: the caller ends the process otherwise then.
+    finish: () => Promise.resolve(!closed),
+  };
+}
+
+function openJsonLog({ level, predictionSample }: LogOptions): Log {
   const destination = pino.destination({ dest: 1, sync: false, minLength: 0, maxLength: MAX_WAITING_BYTES });
   // The reader is gone or its disk is full. The failure cannot be logged, and scoring goes on without the log.
   let broken = false;

@@ -1,16 +1,27 @@
 /** Draws the figures of the training report. */
 import { LightscoreError } from '../errors.js';
 import { installCommand } from '../installation.js';
-import { type Ranking, type ReliabilityBin, precisionRecallCurve, reliability, rocCurve } from './evaluation.js';
+import {
+  type CurvePoint,
+  MIN_BIN_ROWS,
+  type Ranking,
+  type ReliabilityBin,
+  mergeSmallBins,
+  precisionRecallCurve,
+  reliability,
+  rocCurve,
+} from './evaluation.js';
 import { percent, whole } from './figures.js';
+import { placeLabels } from './label-placement.js';
 import { type SplitEvaluation, type TrainingRun, rankedImportance } from './run.js';
 
 /** What draws the figures. */
 export const REPORT_PACKAGES = ['@observablehq/plot', 'linkedom'] as const;
 
 /** Okabe and Ito's colours, told apart by colour-blind readers and in grey print. */
-const COLOUR = {
-  model: '#0072B2',
+export const COLOUR = {
+  served: '#0072B2',
+  booster: '#E69F00',
   fraud: '#D55E00',
   legitimate: '#56788f',
   guide: '#9aa3ad',
@@ -21,8 +32,24 @@ const SQUARE = { width: 480, height: 400, marginLeft: 58, marginRight: 22, margi
 
 const MAX_FEATURES = 20;
 
-/** A bin's count is printed below its interval where the interval starts at this share or above, else above it. */
-const MIN_LABEL_BELOW = 0.06;
+/** Radius of a bin's dot with no rows, and with all of them; its area grows with its rows. */
+const DOT = { min: 3, max: 9 } as const;
+const COUNT_FONT_SIZE = 11;
+/** How far a count may reach past the axes, in pixels: less than the ticks' own labels are away. */
+const LABEL_OUTSIDE = 4;
+
+/** Where a share from 0 to 1 is in a square chart, in pixels. */
+const square = {
+  x: (share: number) => SQUARE.marginLeft + share * (SQUARE.width - SQUARE.marginLeft - SQUARE.marginRight),
+  y: (share: number) =>
+    SQUARE.height - SQUARE.marginBottom - share * (SQUARE.height - SQUARE.marginTop - SQUARE.marginBottom),
+} as const;
+
+/** The rankings of the score that is served and of the booster's probability. */
+export interface Rankings {
+  readonly served: Ranking;
+  readonly booster: Ranking;
+}
 
 /** An axis from 0% to 100%. */
 const shareAxis = (label: string) =>
@@ -87,98 +114,100 @@ export class Charts {
     );
   }
 
-  roc(ranking: Ranking): string {
+  /** The line of the booster's probability, thin, and the line and area of the served score over it. */
+  #curves(points: { readonly [score in keyof Rankings]: readonly CurvePoint[] }, curve: 'linear' | 'step-before') {
     const plot = this.#plot;
+    const line = { x: 'x', y: 'y', curve } as const;
+    return [
+      plot.areaY(points.served, { ...line, fill: COLOUR.served, fillOpacity: 0.08 }),
+      plot.line(points.booster, { ...line, stroke: COLOUR.booster, strokeWidth: 1.5 }),
+      plot.line(points.served, { ...line, stroke: COLOUR.served, strokeWidth: 2.25 }),
+    ];
+  }
+
+  roc({ served, booster }: Rankings): string {
     return this.#draw('ROC curve', {
       ...SQUARE,
       x: shareAxis('False-positive rate (legitimate applications flagged)'),
       y: shareAxis('True-positive rate (frauds found)'),
-      marks: [
-        this.#diagonal(),
-        plot.text([[0.7, 0.66]], { text: ['chance'], fill: COLOUR.quiet, stroke: 'white', rotate: -39 }),
-        plot.areaY(rocCurve(ranking), { x: 'x', y: 'y', fill: COLOUR.model, fillOpacity: 0.08 }),
-        plot.line(rocCurve(ranking), { x: 'x', y: 'y', stroke: COLOUR.model, strokeWidth: 2.25 }),
-      ],
+      marks: [this.#diagonal(), this.#curves({ served: rocCurve(served), booster: rocCurve(booster) }, 'linear')],
     });
   }
 
-  precisionRecall(ranking: Ranking): string {
+  precisionRecall({ served, booster }: Rankings): string {
     const plot = this.#plot;
-    const points = precisionRecallCurve(ranking);
-    const curve = [{ x: 0, y: points[0].y }, ...points];
-    const base = ranking.positives / (ranking.positives + ranking.negatives);
+    const fromStart = (ranking: Ranking): CurvePoint[] => {
+      const points = precisionRecallCurve(ranking);
+      return [{ x: 0, y: points[0].y }, ...points];
+    };
+    const base = served.positives / (served.positives + served.negatives);
     return this.#draw('Precision-recall curve', {
       ...SQUARE,
       x: shareAxis('Recall (frauds found)'),
       y: shareAxis('Precision (flagged that are fraud)'),
       marks: [
         plot.ruleY([base], { stroke: COLOUR.guide, strokeDasharray: '4 4' }),
-        plot.areaY(curve, { x: 'x', y: 'y', fill: COLOUR.model, fillOpacity: 0.08, curve: 'step-before' }),
-        plot.line(curve, { x: 'x', y: 'y', stroke: COLOUR.model, strokeWidth: 2.25, curve: 'step-before' }),
-        plot.text([[0, base]], {
-          text: [`fraud rate ${percent(base)}`],
-          fill: COLOUR.quiet,
-          textAnchor: 'start',
-          dy: -8,
-          dx: 6,
-        }),
+        this.#curves({ served: fromStart(served), booster: fromStart(booster) }, 'step-before'),
       ],
     });
   }
 
-  /** The share of frauds in each bin of scores, before and after calibration, with 95% intervals. */
-  reliability(split: SplitEvaluation): string {
+  /** The share of frauds in each bin of scores, with 95% intervals; small bins are joined. */
+  reliability(label: string, labels: Float64Array, scores: Float64Array): string {
     const plot = this.#plot;
-    const panels = [
-      ['Before calibration', split.uncalibrated],
-      ['After calibration', split.calibrated],
-    ] as const;
-    const points = panels.flatMap(([panel, scores]) =>
-      reliability(split.labels, scores)
-        .filter(({ count }) => count > 0)
-        .map((bin) => ({ panel, ...bin, ...wilson(bin), rows: whole(bin.count) })),
-    );
+    const points = mergeSmallBins(reliability(labels, scores), MIN_BIN_ROWS).map((bin) => ({ ...bin, ...wilson(bin) }));
     const largest = Math.max(...points.map(({ count }) => count));
-    const count = { fontSize: 10, fill: COLOUR.quiet, stroke: 'white' };
-    return this.#draw('Reliability diagram before and after calibration', {
-      width: 980,
-      height: 430,
-      marginLeft: 58,
-      marginRight: 22,
-      marginTop: 34,
-      marginBottom: 48,
-      fx: { domain: panels.map(([panel]) => panel), label: null, padding: 0.11 },
+    const dots = points.map(({ count, meanScore, positiveRate }) => ({
+      x: square.x(meanScore),
+      y: square.y(positiveRate),
+      radius: DOT.min + (DOT.max - DOT.min) * Math.sqrt(count / largest),
+      label: whole(count),
+    }));
+    const places = placeLabels(dots, {
+      fontSize: COUNT_FONT_SIZE,
+      frame: {
+        left: square.x(0) - LABEL_OUTSIDE,
+        right: square.x(1) + LABEL_OUTSIDE,
+        top: square.y(1) - LABEL_OUTSIDE,
+        bottom: square.y(0) + LABEL_OUTSIDE,
+      },
+      lines: [
+        dots,
+        ...points.map(({ low, high }, i) => [low, high].map((share) => ({ x: dots[i].x, y: square.y(share) }))),
+      ],
+    });
+    // Positions in pixels: none of these channels is to be scaled.
+    const pixels = <Value>(values: readonly Value[]) => ({ value: values, scale: false as const });
+    return this.#draw(label, {
+      ...SQUARE,
       x: { ...shareAxis('Mean score of the bin'), ticks: 5 },
       y: shareAxis('Share of frauds in the bin'),
-      r: { domain: [0, largest], range: [2.5, 13] },
       marks: [
         this.#diagonal(),
         plot.ruleX(points, {
-          fx: 'panel',
           x: 'meanScore',
           y1: 'low',
           y2: 'high',
-          stroke: COLOUR.model,
+          stroke: COLOUR.served,
           strokeOpacity: 0.55,
           strokeWidth: 1.5,
         }),
-        plot.line(points, { fx: 'panel', x: 'meanScore', y: 'positiveRate', stroke: COLOUR.model, strokeOpacity: 0.5 }),
+        plot.line(points, { x: 'meanScore', y: 'positiveRate', stroke: COLOUR.served, strokeOpacity: 0.5 }),
         plot.dot(points, {
-          fx: 'panel',
           x: 'meanScore',
           y: 'positiveRate',
-          r: 'count',
-          fill: COLOUR.model,
+          r: pixels(dots.map(({ radius }) => radius)),
+          fill: COLOUR.served,
           stroke: 'white',
         }),
-        plot.text(
-          points.filter(({ low }) => low >= MIN_LABEL_BELOW),
-          { fx: 'panel', x: 'meanScore', y: 'low', text: 'rows', dy: 10, ...count },
-        ),
-        plot.text(
-          points.filter(({ low }) => low < MIN_LABEL_BELOW),
-          { fx: 'panel', x: 'meanScore', y: 'high', text: 'rows', dy: -15, ...count },
-        ),
+        plot.text(dots, {
+          x: pixels(places.map(({ x }) => x)),
+          y: pixels(places.map(({ y }) => y)),
+          text: 'label',
+          fontSize: COUNT_FONT_SIZE,
+          fill: COLOUR.quiet,
+          stroke: 'white',
+        }),
       ],
     });
   }
@@ -213,6 +242,7 @@ export class Charts {
     const flagged = split.uncalibrated.filter((_, row) => split.calibrated[row] >= threshold);
     const lowest = flagged.reduce((min, value) => Math.min(min, value), 1);
     const mark = flagged.length > 0 ? [Math.max(domain[0], Math.min(domain[1], logOdds(lowest)))] : [];
+    const isOnRight = logOdds(lowest) > (domain[0] + domain[1]) / 2;
     return this.#draw('Distribution of scores by class', {
       ...SQUARE,
       x: {
@@ -240,8 +270,8 @@ export class Charts {
           x: (value: number) => value,
           y: top,
           text: () => 'flagged from here',
-          textAnchor: 'start',
-          dx: 6,
+          textAnchor: isOnRight ? 'end' : 'start',
+          dx: isOnRight ? -6 : 6,
           dy: 6,
           stroke: 'white',
           fill: COLOUR.ink,
@@ -259,21 +289,22 @@ export class Charts {
     const widest = Math.max(...ranked.map(({ share }) => share), 0.01);
     return this.#draw('Feature importance by gain', {
       width: 480,
-      height: 46 + 23 * ranked.length,
+      height: 30 + 23 * ranked.length,
       marginLeft: 190,
       marginRight: 12,
       marginTop: 4,
-      marginBottom: 42,
+      marginBottom: 26,
       x: {
         domain: [0, widest * 1.38],
         ticks: [],
+        labelOffset: 20,
         label: 'Share of total gain (number of splits)',
         labelAnchor: 'center',
         labelArrow: 'none',
       },
       y: { domain: ranked.map(({ feature }) => feature), label: null, tickSize: 0, padding: 0.28 },
       marks: [
-        plot.barX(ranked, { x: 'share', y: 'feature', fill: COLOUR.model }),
+        plot.barX(ranked, { x: 'share', y: 'feature', fill: COLOUR.served }),
         plot.text(ranked, { x: 'share', y: 'feature', text: 'text', textAnchor: 'start', dx: 5 }),
       ],
     });

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
-import { LightscoreError } from '../errors.js';
+import { LightscoreError, messageOf } from '../errors.js';
 import { S3_RETRY_POLICY, createS3Client, s3Unreachable } from '../store/s3-client.js';
 import { readS3Object } from '../store/s3-object.js';
 import { type S3Address, parseS3Address } from './s3-address.js';
@@ -42,7 +42,7 @@ function openLocal(location: string): DataFolder {
         return await readFile(join(location, name));
       } catch (cause) {
         if (isAbsent(cause)) return undefined;
-        throw new LightscoreError('DATA_INVALID', `${join(location, name)}: cannot be read (${reason(cause)})`, {
+        throw new LightscoreError('DATA_INVALID', `${join(location, name)}: cannot be read (${messageOf(cause)})`, {
           cause,
         });
       }
@@ -56,7 +56,7 @@ function openLocal(location: string): DataFolder {
         await rename(scratch, target);
       } catch (cause) {
         if (existsSync(scratch)) await rm(scratch);
-        throw new LightscoreError('OUTPUT_FAILED', `${target}: cannot be written (${reason(cause)})`, { cause });
+        throw new LightscoreError('OUTPUT_FAILED', `${target}: cannot be written (${messageOf(cause)})`, { cause });
       }
     },
   };
@@ -83,8 +83,4 @@ function openBucket(location: string, { bucket, prefix }: S3Address): DataFolder
 
 function isAbsent(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT';
-}
-
-function reason(error: unknown): string {
-  return error instanceof Error ? error.message || error.name : String(error);
 }

@@ -172,6 +172,41 @@ export function reliability(labels: ArrayLike<number>, scores: ArrayLike<number>
   }));
 }
 
+/** A range of scores with fewer rows than this is not shown by itself. */
+export const MIN_BIN_ROWS = 30;
+
+/**
+ * Joins bins with their neighbours until each has at least `minRows` rows: the share of positives of a few rows says
+ * nothing. The calibration error is always that of the unmerged bins.
+ *
+ * @param bins in ascending order, without gaps
+ * @returns bins that cover the same range; a single one if there are fewer rows than `minRows`
+ */
+export function mergeSmallBins(bins: readonly ReliabilityBin[], minRows: number): ReliabilityBin[] {
+  const merged: ReliabilityBin[] = [];
+  for (const bin of bins) {
+    const last = merged.at(-1);
+    if (last !== undefined && last.count < minRows) merged.splice(-1, 1, joined(last, bin));
+    else merged.push(bin);
+  }
+  const [before, last] = merged.slice(-2);
+  if (merged.length > 1 && last.count < minRows) merged.splice(-2, 2, joined(before, last));
+  return merged;
+}
+
+function joined(low: ReliabilityBin, high: ReliabilityBin): ReliabilityBin {
+  const count = low.count + high.count;
+  const mean = (read: (bin: ReliabilityBin) => number): number =>
+    [low, high].reduce((sum, bin) => sum + (bin.count > 0 ? bin.count * read(bin) : 0), 0) / count;
+  return {
+    lower: low.lower,
+    upper: high.upper,
+    count,
+    meanScore: mean((bin) => bin.meanScore),
+    positiveRate: mean((bin) => bin.positiveRate),
+  };
+}
+
 /** The expected calibration error: the mean over bins, weighted by count, of |mean score - share of positives|. */
 export function calibrationError(bins: readonly ReliabilityBin[]): number {
   const rows = bins.reduce((sum, { count }) => sum + count, 0);

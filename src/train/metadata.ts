@@ -31,6 +31,7 @@ export interface MetadataSource {
  */
 export function metadataText({ run, roles, plan, tables, checksums, waived }: MetadataSource): string {
   const [train, validation, test] = run.splits;
+  const { rows, thresholds, note } = run.calibration;
   const metadata = {
     model_version: run.version,
     calibration_version: run.version,
@@ -55,7 +56,7 @@ export function metadataText({ run, roles, plan, tables, checksums, waived }: Me
     iterations: run.booster.rounds,
     parameters: { ...plan.parameters, num_iterations: plan.maxIterations, early_stopping_round: plan.patience },
     imbalance: run.booster.imbalance,
-    calibration: run.calibration,
+    calibration: { rows, thresholds, note },
     training_data: {
       fingerprint: run.data.fingerprint,
       synthetic: run.data.synthetic,

@@ -2,9 +2,10 @@
  * Writes `model_card.md`. The texts here are part of published artifacts: rewording them changes the bytes that
  * training reproduces.
  */
-import { confusion, rank, reliability } from './evaluation.js';
+import { confusion, type Metrics, mergeSmallBins, MIN_BIN_ROWS, rank, reliability } from './evaluation.js';
 import { decimal, percent, whole } from './figures.js';
-import { HEADLINE_NOTE, headline, type TrainingRun, rankedImportance, splitOf } from './run.js';
+import { type TrainingRun, rankedImportance, splitOf } from './run.js';
+import { calibrationVerdict, calibrationWarnings, rankingLoss } from './verdict.js';
 
 /**
  * The model card of a training run, in Markdown: the sections of the Python service's template, then calibration, the
@@ -20,13 +21,17 @@ export function renderModelCard(run: TrainingRun): string {
 - **Features**: ${run.importance.length} engineered features
 
 ## Performance Metrics
-On test rows that neither training nor calibration saw. ${HEADLINE_NOTE}.
+Of the calibrated score, which is what is served, on test rows that neither training nor calibration saw. The figures
+before calibration are those of the booster's probability.
 
 - **AUC-ROC**: ${compared(run, 'auc_roc')}
 - **AUC-PR**: ${compared(run, 'auc_pr')}
 - **Precision @ 10% Recall**: ${compared(run, 'precision_at_10pct_recall')}
+- **Log Loss**: ${compared(run, 'log_loss')}
 - **Calibration Error**: ${compared(run, 'calibration_error')}
 ${crossValidation(run)}
+${calibrationVerdict(run).sentence}
+
 ## Training Data
 ${size(run)}
 - **Time Period**: ${run.data.period ?? 'not stated'}
@@ -45,6 +50,7 @@ ${rankedImportance(run.importance)
 ${calibration(run)}
 
 Reliability on the test split: a calibrated score should be the share of frauds among the applications that have it.
+Ranges of fewer than ${MIN_BIN_ROWS} applications are joined with their neighbours.
 
 | Score | Applications | Mean score | Share of frauds |
 |---|---:|---:|---:|
@@ -60,19 +66,20 @@ ${limitations(run)
 `;
 }
 
-/** One headline figure, on all splits. */
-function compared(run: TrainingRun, key: keyof ReturnType<typeof headline>): string {
+/** One figure of the served score on all splits, and on the test split before calibration. */
+function compared(run: TrainingRun, key: keyof Metrics): string {
   const [test, validation, train] = (['test', 'validation', 'train'] as const).map((split) =>
-    decimal(headline(splitOf(run, split))[key]),
+    decimal(splitOf(run, split).after[key]),
   );
-  return `${test} (validation: ${validation}, train: ${train})`;
+  const before = decimal(splitOf(run, 'test').before[key]);
+  return `${test} (before calibration: ${before}; validation: ${validation}, train: ${train})`;
 }
 
 function crossValidation({ crossValidation: result }: TrainingRun): string {
   if (result === undefined) return '';
   const { meanAuc, spread, folds } = result;
   const auc = `AUC-ROC ${decimal(meanAuc)}, standard deviation ${decimal(spread)}`;
-  return `- **Cross-validation**: ${auc}, ${folds} folds\n`;
+  return `- **Cross-validation**: ${auc}, ${folds} folds, before calibration\n`;
 }
 
 function size({ splits }: TrainingRun): string {
@@ -83,24 +90,20 @@ function size({ splits }: TrainingRun): string {
 }
 
 function calibration(run: TrainingRun): string {
-  const { thresholds, rows, note } = run.calibration;
-  const { before, after } = splitOf(run, 'test');
-  const precision = decimal(after.precision_at_10pct_recall);
-  const uncalibrated = `The booster's probability has calibration error ${decimal(before.calibration_error)} there.`;
-  return [
-    `Isotonic regression, ${whole(thresholds)} thresholds from ${whole(rows)} rows. ${note}`,
-    'It makes some unequal scores equal, and so ranks a little differently: ' +
-      `on the test split the calibrated score has AUC-ROC ${decimal(after.auc_roc)},`,
-    `AUC-PR ${decimal(after.auc_pr)} and precision at 10% recall ${precision}. ${uncalibrated}`,
-  ].join('\n');
+  const { thresholds, rows, frauds, note } = run.calibration;
+  const fitted = `${whole(rows)} rows with ${whole(frauds)} frauds`;
+  const lines = [`Isotonic regression, ${whole(thresholds)} thresholds from ${fitted}. ${note}`];
+  const loss = rankingLoss(splitOf(run, 'test'));
+  if (loss !== undefined) lines.push(loss);
+  return lines.join('\n');
 }
 
 function reliabilityRows(run: TrainingRun): string {
-  const test = splitOf(run, 'test');
-  return reliability(test.labels, test.calibrated)
+  const { labels, calibrated } = splitOf(run, 'test');
+  return mergeSmallBins(reliability(labels, calibrated), MIN_BIN_ROWS)
     .map(({ lower, upper, count, meanScore, positiveRate }) => {
-      const [mean, share] = [meanScore, positiveRate].map((value) => (count > 0 ? decimal(value) : ''));
-      return `| ${lower.toFixed(1)} to ${upper.toFixed(1)} | ${whole(count)} | ${mean} | ${share} |`;
+      const cells = [whole(count), decimal(meanScore), decimal(positiveRate)].join(' | ');
+      return `| ${lower.toFixed(1)} to ${upper.toFixed(1)} | ${cells} |`;
     })
     .join('\n');
 }
@@ -117,20 +120,14 @@ function decision(run: TrainingRun): string {
 
 function limitations(run: TrainingRun): string[] {
   const test = splitOf(run, 'test');
-  const sparse = reliability(test.labels, test.calibrated).filter(({ count }) => count < 30);
-  const [before, after] = [test.before.calibration_error, test.after.calibration_error];
+  const sparse = reliability(test.labels, test.calibrated).filter(({ count }) => count < MIN_BIN_ROWS);
   const lines = ['May not generalize to new fraud patterns', 'Requires feature drift monitoring'];
   if (run.data.synthetic) lines.unshift('Trained on synthetic data');
-  if (after > before) {
-    lines.push(
-      'Calibration made the calibration error on the test split worse: ' +
-        `${decimal(before)} for the booster's probability, ${decimal(after)} for the calibrated score`,
-    );
-  }
+  lines.push(...calibrationWarnings(run));
   if (sparse.length > 0) {
     lines.push(
       'Calibration is poorly supported where scores are rare: ' +
-        `${sparse.length} of the 10 score bins above hold fewer than 30 test applications`,
+        `of ten equal ranges of scores, ${sparse.length} hold fewer than ${MIN_BIN_ROWS} test applications`,
     );
   }
   lines.push(`The test split holds ${whole(test.frauds)} frauds: its metrics carry that much sampling error`);

@@ -8,7 +8,7 @@ import { rawScores } from '../model/tree-walk.js';
 import type { Booster, LightGBM } from '../native/lightgbm.js';
 import { type CrossValidation, crossValidate, type Progress, type TrainedBooster, trainBooster } from './booster.js';
 import { checkData, describeViolations } from './checks.js';
-import { chooseThreshold, rank } from './evaluation.js';
+import { chooseThreshold, type Metrics, rank } from './evaluation.js';
 import { FEATURE_NAMES, SPLITS, type Split } from './features.js';
 import { decimal } from './figures.js';
 import {
@@ -27,9 +27,10 @@ import { type TrainingPlan, trainingPlan } from './parameters.js';
 import type { ProgressReport } from './progress.js';
 import { renderReport } from './report.js';
 import { assignRoles, calibrationNote, type Imbalance, imbalanceNote, type Roles } from './roles.js';
-import { evaluateSplit, headline, type SplitEvaluation, type TrainingRun } from './run.js';
+import { evaluateSplit, type SplitEvaluation, type TrainingRun } from './run.js';
 import { fromJson, selfCheck, type SelfCheck } from './self-check.js';
 import { completeness } from './statistics.js';
+import { calibrationWarnings } from './verdict.js';
 import { checksums, refuseExisting, writeArtifact } from './write.js';
 import { type ReadFile, readTable, type SourceTable } from './read-table.js';
 
@@ -106,6 +107,7 @@ export async function trainArtifact(lightgbm: LightGBM, options: TrainOptions): 
   });
   const run = evaluateRun({ lightgbm, options, plan, tables, roles, trained, booster, calibrator, crossValidation });
   for (const evaluation of run.splits) progress.line(resultLine(evaluation));
+  for (const warning of calibrationWarnings(run)) progress.line(`warning: ${warning}`);
   const check = checkSelf(modelText, { lightgbm, booster, test: roles.test, seed: plan.seed });
   if (options.gate) requireNotWorse(lightgbm, options.gate, run, tables.test, options);
   if (signal?.aborted === true) throw new LightscoreError('INTERRUPTED', 'interrupted: nothing was written');
@@ -256,6 +258,7 @@ function evaluateRun({
     },
     calibration: {
       rows: roles.calibrate.rows,
+      frauds: countPositives(roles.calibrate.labels),
       thresholds: calibrator.x.length,
       note: calibrationNote(options.imbalance),
     },
@@ -270,13 +273,11 @@ function evaluateRun({
   };
 }
 
-function resultLine(evaluation: SplitEvaluation): string {
-  const { auc_roc, auc_pr, precision_at_10pct_recall, calibration_error } = headline(evaluation);
-  const before = evaluation.before.calibration_error;
-  const precision = `precision at 10% recall ${decimal(precision_at_10pct_recall)}`;
-  const ranking = `AUC-ROC ${decimal(auc_roc)}, AUC-PR ${decimal(auc_pr)}, ${precision}`;
-  const calibration = `calibration error ${decimal(calibration_error)} (${decimal(before)} before calibration)`;
-  return `${evaluation.split}: booster's probability: ${ranking}; calibrated score: ${calibration}`;
+function resultLine({ split, before, after }: SplitEvaluation): string {
+  const of = ({ auc_roc, auc_pr, log_loss, calibration_error }: Metrics): string =>
+    `AUC-ROC ${decimal(auc_roc)}, AUC-PR ${decimal(auc_pr)}, log loss ${decimal(log_loss)}, ` +
+    `calibration error ${decimal(calibration_error)}`;
+  return `${split}: as served: ${of(after)}; before calibration: ${of(before)}`;
 }
 
 /** SHA-256 over the files' own SHA-256, in the order of the splits. */

@@ -2,11 +2,12 @@
  * Writes `report.html`. The texts here are part of published artifacts: rewording them changes the bytes that training
  * reproduces.
  */
-import { Charts } from './charts.js';
-import { type Confusion, type Metrics, confusion, rank } from './evaluation.js';
+import { Charts, COLOUR } from './charts.js';
+import { type Confusion, type Metrics, confusion, MIN_BIN_ROWS, rank } from './evaluation.js';
 import { decimal, percent, whole } from './figures.js';
-import { HEADLINE_NOTE, headline, type SplitEvaluation, type TrainingRun, splitOf } from './run.js';
-import { escapeHtml } from '../html.js';
+import { type SplitEvaluation, type TrainingRun, splitOf } from './run.js';
+import { calibrationVerdict, fewFraudsNote, rankingLoss } from './verdict.js';
+import { escapeHtml, scrollShadow } from '../html.js';
 
 const METRICS: readonly { readonly key: keyof Metrics; readonly name: string; readonly about: string }[] = [
   { key: 'auc_roc', name: 'AUC-ROC', about: 'chance that a fraud scores above a legitimate application' },
@@ -25,7 +26,13 @@ const METRICS: readonly { readonly key: keyof Metrics; readonly name: string; re
   { key: 'brier', name: 'Brier score', about: 'mean squared error' },
 ];
 
-const PROBABILITY = "booster's probability";
+/** The figures at the top, and whether more of it is better. */
+const HEADLINE: readonly { readonly key: keyof Metrics; readonly name: string; readonly moreIsBetter: boolean }[] = [
+  { key: 'auc_roc', name: 'AUC-ROC', moreIsBetter: true },
+  { key: 'auc_pr', name: 'AUC-PR', moreIsBetter: true },
+  { key: 'log_loss', name: 'Log loss', moreIsBetter: false },
+  { key: 'calibration_error', name: 'Calibration error', moreIsBetter: false },
+];
 
 const FONTS = 'system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif';
 const EXACT_COLOURS = 'print-color-adjust: exact; -webkit-print-color-adjust: exact;';
@@ -43,10 +50,14 @@ p { margin: 4px 0; }
 .tiles { display: grid; grid-template-columns: repeat(4, 1fr); gap: 14px; margin: 22px 0 8px; }
 .tile { padding: 12px 16px; border: 1px solid #d9e0e6; border-radius: 8px; }
 .tile b { display: block; font-size: 28px; line-height: 1.3; font-variant-numeric: tabular-nums; }
-.tile small { color: #52606d; }
-.figures { display: grid; grid-template-columns: 1fr 1fr; gap: 30px 32px; align-items: start; }
+.tile small { display: block; color: #52606d; }
+.better { color: #00664a; font-weight: 600; }
+.worse { color: #a84300; font-weight: 600; }
+.verdict { margin: 10px 0; padding: 10px 14px; border-left: 4px solid #0072B2; background: #eaf3f9; }
+.verdict.warning { border-color: #D55E00; background: #fbece3; }
+.scroll { overflow-x: auto; ${scrollShadow({ axis: 'x', surface: '#fff', shade: 'rgb(31 41 51 / 25%)' })} }
+.figures { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 30px 32px; align-items: start; }
 figure { margin: 0; break-inside: avoid; }
-figure.wide { grid-column: 1 / -1; }
 figcaption { margin-bottom: 8px; color: #52606d; font-size: 13px; }
 figcaption h3 { color: #1f2933; }
 figure svg { max-width: 100%; height: auto; }
@@ -61,10 +72,15 @@ th:first-child, td:first-child { text-align: left; }
 .confusion .wrong { background: #fbece3; }
 .confusion b { display: block; font-size: 20px; }
 .key { ${SQUARE} margin: 0 4px 0 8px; border-radius: 2px; vertical-align: -1px; }
+.key:first-of-type { margin-left: 0; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 3px 18px; margin: 8px 0; }
 dt { color: #52606d; }
 dd { margin: 0; overflow-wrap: anywhere; }
-@media screen and (max-width: 820px) { .figures, .tiles { grid-template-columns: 1fr; } main { padding: 20px; } }
+@media screen and (max-width: 820px) {
+  .figures { grid-template-columns: minmax(0, 1fr); }
+  .tiles { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  main { padding: 20px; }
+}
 @page { size: A4; margin: 12mm; }
 @media print {
   body { background: #fff; font-size: 11px; line-height: 1.35; ${EXACT_COLOURS} }
@@ -73,9 +89,6 @@ dd { margin: 0; overflow-wrap: anywhere; }
   h3, figcaption { font-size: 11px; }
   th, td { padding: 2px 6px; }
   .figures { gap: 14px 24px; }
-  figure.wide { text-align: center; }
-  figure.wide figcaption { text-align: left; }
-  figure.wide svg { display: inline; width: 84%; }
   .group td { padding-top: 5px; }
 }
 `;
@@ -101,24 +114,28 @@ export async function renderReport(run: TrainingRun): Promise<string> {
 <main>
 <h1>Fraud model ${escapeHtml(run.version)}: training report</h1>
 ${introduction(run)}
+<h2>What is served</h2>
+${verdict(run)}
 <section class="tiles">
-${tiles(run)}
+${HEADLINE.map((each) => tile(run, each)).join('\n')}
 </section>
-<p class="quiet">${HEADLINE_NOTE}.</p>
 <h2>How well it separates</h2>
 <section class="figures">
 ${separation(run, charts)}
 </section>
 <h2>Whether the score is a probability</h2>
+${reliabilityNote()}
 <section class="figures">
-${reliabilityFigure(splitOf(run, 'test'), charts)}
+${reliabilityFigures(splitOf(run, 'test'), charts)}
 </section>
 ${calibrationNote(run)}
 <h2>What it looks at</h2>
 <section class="figures">
 ${importanceFigure(run, charts)}
 <figure><figcaption><h3>Metrics by split</h3>A training value far above the others would mean overfitting.</figcaption>
-${metricsTable(run.splits)}</figure>
+<div class="scroll" tabindex="0" role="region" aria-label="Metrics by split">
+${metricsTable(run.splits)}
+</div></figure>
 </section>
 <h2>How it was made</h2>
 ${provenance(run)}
@@ -136,73 +153,95 @@ function introduction(run: TrainingRun): string {
   const tested = `${whole(test.labels.length)} applications, ${whole(test.frauds)} frauds`;
   return [
     `<p class="quiet">Trained ${escapeHtml(run.trainedAt.slice(0, 10))} with ${lightgbm}, ${applications}.`,
-    `All figures below are of the test split: ${tested}, none of them seen in training or calibration.</p>`,
+    `All figures are of the test split: ${tested}, none of them seen in training or calibration.</p>`,
     run.data.synthetic ? '<p class="quiet">The applications are synthetic.</p>' : '',
   ].join('\n');
 }
 
-function tiles(run: TrainingRun): string {
-  const [test, validation, train] = (['test', 'validation', 'train'] as const).map((split) =>
-    headline(splitOf(run, split)),
+/** What calibration did, as a sentence or two; a warning where it did harm. */
+function verdict(run: TrainingRun): string {
+  const { worse, sentence } = calibrationVerdict(run);
+  const sentences = [sentence, rankingLoss(splitOf(run, 'test')), fewFraudsNote(run)].filter(
+    (text) => text !== undefined,
   );
-  const tile = (name: string, score: string, key: keyof ReturnType<typeof headline>): string => {
-    const others = `validation ${decimal(validation[key])}, train ${decimal(train[key])}`;
-    return `<div class="tile">${name}<b>${decimal(test[key])}</b><small>${score}; ${others}</small></div>`;
-  };
+  const lead = worse ? '<strong>Warning:</strong> ' : '';
   return [
-    tile('AUC-ROC', PROBABILITY, 'auc_roc'),
-    tile('AUC-PR', PROBABILITY, 'auc_pr'),
-    tile('Precision at 10% recall', PROBABILITY, 'precision_at_10pct_recall'),
-    tile('Calibration error', 'calibrated score', 'calibration_error'),
+    '<p>The score that a server answers with is the calibrated one; ' +
+      "before calibration it is the booster's probability.</p>",
+    `<p class="verdict${worse ? ' warning' : ''}">${lead}${escapeHtml(sentences.join(' '))}</p>`,
   ].join('\n');
+}
+
+function tile(run: TrainingRun, { key, name, moreIsBetter }: (typeof HEADLINE)[number]): string {
+  const { before, after } = splitOf(run, 'test');
+  const [was, is] = [decimal(before[key]), decimal(after[key])];
+  const change = Number(is) - Number(was);
+  const judged = change === 0 ? 'same' : change > 0 === moreIsBetter ? 'better' : 'worse';
+  const relation = change === 0 ? 'as' : `${judged} than`;
+  const comparison = `<span class="${judged}">${relation}</span> before calibration (${was})`;
+  const others = (['validation', 'train'] as const).map(
+    (split) => `${split} ${decimal(splitOf(run, split).after[key])}`,
+  );
+  return `<div class="tile">${name}<b>${is}</b>${comparison}<small>${others.join(', ')}</small></div>`;
 }
 
 function separation(run: TrainingRun, charts: Charts): string {
   const test = splitOf(run, 'test');
-  const ranking = rank(test.labels, test.uncalibrated);
-  const { auc_roc: aucRoc, auc_pr: aucPr } = headline(test);
+  const rankings = { served: rank(test.labels, test.calibrated), booster: rank(test.labels, test.uncalibrated) };
   const threshold = `A calibrated score of ${decimal(run.threshold)} or more is flagged`;
+  const lines = (what: string, key: 'auc_roc' | 'auc_pr'): string =>
+    `${colourKey(COLOUR.served)}as served, ${what} ${decimal(test.after[key])} ` +
+    `${colourKey(COLOUR.booster)}before calibration, ${decimal(test.before[key])}; dashed: flagging at random.`;
   return [
-    figure({
-      title: 'ROC curve',
-      caption: `Of the booster's probability: area ${decimal(aucRoc)}; dashed: flagging at random.`,
-      svg: charts.roc(ranking),
-    }),
+    figure({ title: 'ROC curve', caption: lines('area', 'auc_roc'), svg: charts.roc(rankings) }),
     figure({
       title: 'Precision-recall curve',
-      caption: `Of the booster's probability: average precision ${decimal(aucPr)}; dashed: flagging at random.`,
-      svg: charts.precisionRecall(ranking),
+      caption: lines('average precision', 'auc_pr'),
+      svg: charts.precisionRecall(rankings),
     }),
     figure({
       title: 'Scores by class',
       caption:
-        `Each class's bars add up to 100%. <span class="key" style="background:#56788f"></span>legitimate ` +
-        `<span class="key" style="background:#D55E00"></span>fraud`,
+        `Each class's bars add up to 100%. ${colourKey(COLOUR.legitimate)}legitimate ` +
+        `${colourKey(COLOUR.fraud)}fraud`,
       svg: charts.scoreDistribution(test, run.threshold),
     }),
     figure({
       title: 'At the chosen threshold',
       caption: `${threshold}: the highest F1 on the validation split.`,
-      svg: confusionTable(confusion(rank(test.labels, test.calibrated), run.threshold)),
+      svg: confusionTable(confusion(rankings.served, run.threshold)),
     }),
   ].join('\n');
 }
 
-function reliabilityFigure(test: SplitEvaluation, charts: Charts): string {
-  const [before, after] = [decimal(test.before.calibration_error), decimal(test.after.calibration_error)];
-  return figure({
-    title: 'Reliability before and after calibration',
-    caption:
-      `Calibration error ${before} before, ${after} after. ` +
-      'On the dashed line, a score of 30% means that 30% are fraud. ' +
-      'Bars are 95% intervals, numbers the applications in the bin.',
-    svg: charts.reliability(test),
-    kind: 'wide',
-  });
+function colourKey(colour: string): string {
+  return `<span class="key" style="background:${colour}"></span>`;
+}
+
+function reliabilityNote(): string {
+  return (
+    '<p class="quiet">On the dashed line, a score of 30% means that 30% are fraud. Bars are 95% intervals, ' +
+    `numbers the applications in the bin; bins of fewer than ${MIN_BIN_ROWS} are joined with their neighbours. ` +
+    'The calibration error is the mean distance from the line, over ten bins of equal width.</p>'
+  );
+}
+
+function reliabilityFigures(test: SplitEvaluation, charts: Charts): string {
+  const stage = (title: string, scores: Float64Array, { calibration_error: error }: Metrics): string =>
+    figure({
+      title,
+      caption: `Calibration error ${decimal(error)}.`,
+      svg: charts.reliability(title, test.labels, scores),
+    });
+  return [
+    stage('Reliability before calibration', test.uncalibrated, test.before),
+    stage('Reliability as served', test.calibrated, test.after),
+  ].join('\n');
 }
 
 function calibrationNote({ calibration }: TrainingRun): string {
-  const size = `${whole(calibration.thresholds)} thresholds from ${whole(calibration.rows)} rows`;
+  const rows = `${whole(calibration.rows)} rows with ${whole(calibration.frauds)} frauds`;
+  const size = `${whole(calibration.thresholds)} thresholds from ${rows}`;
   return `<p class="quiet">Isotonic regression, ${size}. ${escapeHtml(calibration.note)}</p>`;
 }
 
@@ -220,12 +259,10 @@ interface Figure {
   readonly caption: string;
   /** HTML. */
   readonly svg: string;
-  readonly kind?: 'wide';
 }
 
-function figure({ title, caption, svg, kind }: Figure): string {
-  const open = kind === undefined ? '<figure>' : `<figure class="${kind}">`;
-  return `${open}<figcaption><h3>${title}</h3>${caption}</figcaption>\n${svg}</figure>`;
+function figure({ title, caption, svg }: Figure): string {
+  return `<figure><figcaption><h3>${title}</h3>${caption}</figcaption>\n${svg}</figure>`;
 }
 
 function confusionTable(table: Confusion): string {
@@ -264,10 +301,10 @@ function metricsTable(splits: readonly SplitEvaluation[]): string {
 ${head}
 <tr><td>Applications</td>${cells(({ labels }) => whole(labels.length))}</tr>
 <tr><td>Frauds</td>${cells(({ frauds }) => whole(frauds))}</tr>
-${group("Booster's probability")}
-${rows('before')}
 ${group('Calibrated score, as served')}
 ${rows('after')}
+${group("Before calibration: the booster's probability")}
+${rows('before')}
 </table>`;
 }
 

@@ -29,6 +29,8 @@ export interface TrainingRun {
   };
   readonly calibration: {
     readonly rows: number;
+    /** How many of the rows are frauds. */
+    readonly frauds: number;
     readonly thresholds: number;
     /** The rows that it was fitted on and what it corrects, in a sentence or two. */
     readonly note: string;
@@ -78,15 +80,15 @@ export function evaluateSplit(split: Split, { labels, uncalibrated, calibrated }
   };
 }
 
-/** Says which scores the figures of `headline` belong to. It is part of model card, report and metadata. */
+/** Says which scores the figures of `headline` belong to. It is part of the metadata. */
 export const HEADLINE_NOTE =
   "AUC-ROC, AUC-PR and precision at 10% recall are of the booster's probability; " +
   'the calibration error is of the calibrated score, which is what is served';
 
 /**
- * A model's headline figures, the same in every place: how well the booster's probability ranks, which is what the
- * Python service's training reports and what the gate compares (isotonic calibration keeps the order, but for ties),
- * and how far the served score is from the share of frauds.
+ * The headline figures of metadata and gate: how well the booster's probability ranks, as the Python service's training
+ * reports it (isotonic calibration keeps the order, but for ties), and how far the served score is from the share of
+ * frauds. Report and model card show the served score's own figures.
  */
 export function headline({
   before,

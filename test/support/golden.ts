@@ -10,7 +10,7 @@ export interface Golden {
   readonly probability: readonly number[];
   readonly calibrated: readonly number[];
   readonly split_importance: readonly number[];
-  /** Of the first rows only; the expected value last. */
+  /** SHAP values of the first rows; the expected value comes last. */
   readonly contributions: readonly (readonly number[])[];
 }
 

@@ -37,10 +37,11 @@ export const PACKAGE_SUITE: Readonly<Record<string, (installed: InstalledPackage
     const server = spawn('lightscore', ['serve'], {
       cwd: temporaryFolder('empty'),
       env: { ...installed.environment, MODEL_DIR: MODELS, MODEL_VERSION: 'v1.0.0', HOST: '127.0.0.1', PORT: '0' },
-      stdio: ['ignore', 'ignore', 'pipe'],
+      stdio: ['ignore', 'pipe', 'inherit'],
     });
     try {
-      const url = await greetedUrl(server.stderr);
+      const url = await readyUrl(server.stdout);
+      server.stdout.resume();
       const body = JSON.stringify({ features: rows[0] });
       const answer = await fetch(`${url}/score`, {
         method: 'POST',
@@ -93,11 +94,11 @@ export const PACKAGE_SUITE: Readonly<Record<string, (installed: InstalledPackage
     await compile(project, ['typed.mts'], ['--types', '', '--noEmit']);
   },
 
-  'the examples of docs/library.md print what they say': async (installed) => {
+  'the examples of docs/guides/library.md print what they say': async (installed) => {
     const project = installed.project(['models', 'test/data']);
     // For console.
     symlinkSync(join(projectRoot, 'node_modules/@types'), join(project, 'node_modules/@types'));
-    const page = readFileSync(join(projectRoot, 'docs/library.md'), 'utf8');
+    const page = readFileSync(join(projectRoot, 'docs/guides/library.md'), 'utf8');
     const examples = [...page.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code);
     assert(examples.length >= 4);
     const files = examples.map((_, i) => `example-${i}.mts`);
@@ -122,13 +123,13 @@ async function compile(project: string, files: readonly string[], options: reado
   assert.equal(code, 0, `${stdout}${stderr}`);
 }
 
-/** The address of the line that a ready server greets with. */
-async function greetedUrl(stream: NodeJS.ReadableStream): Promise<string> {
+/** The address in the log of a server that is ready. */
+async function readyUrl(log: NodeJS.ReadableStream): Promise<string> {
   const said: string[] = [];
-  for await (const line of createInterface({ input: stream })) {
+  for await (const line of createInterface({ input: log })) {
     said.push(line);
-    const url = /^Lightscore serves model .* on (http:\/\/\S+)$/.exec(line)?.[1];
-    if (url !== undefined) return url;
+    const { event, url }: { readonly event?: string; readonly url?: string } = JSON.parse(line);
+    if (event === 'ready' && url !== undefined) return url;
   }
   throw new Error(`the server ended: ${said.join('\n')}`);
 }

@@ -13,9 +13,9 @@ import { projectRoot } from './project.js';
 
 interface Verdict {
   readonly status: number;
-  /** Of a 200: the score of each row. */
+  /** The score of each row, where the status is 200. */
   readonly scores?: readonly number[];
-  /** Of a refusal by Lightscore: the JSON Pointer of its first error, if it has one. */
+  /** The JSON Pointer of the first error, where Lightscore refuses the body and names one. */
   readonly pointer?: string;
 }
 
@@ -29,7 +29,7 @@ export interface RecordedBody {
   readonly headers?: Readonly<Record<string, string | null>>;
   readonly python: Verdict;
   readonly lightscore: Verdict;
-  /** Where the verdicts differ: words of README's list of differences. */
+  /** Where the verdicts differ: words of the list of differences in docs/guides/migrate-from-python.md. */
   readonly difference?: string;
 }
 

@@ -61,13 +61,13 @@ export class Answer {
     return body;
   }
 
-  /** Of `/score`. */
+  /** The parsed answer of `/score`. */
   get scored(): ScoreResponse {
     const body: ScoreResponse = JSON.parse(this.text);
     return body;
   }
 
-  /** Of `/score_batch`. */
+  /** The parsed answer of `/score_batch`. */
   get scoredBatch(): readonly ScoreResponse[] {
     const body: readonly ScoreResponse[] = JSON.parse(this.text);
     return body;
@@ -98,8 +98,10 @@ export interface Exit {
 export interface ServerOptions {
   /** When it counts as started: `ready` to score, or `listening`, with or without a model. */
   readonly until?: 'ready' | 'listening';
-  /** Leaves standard output alone: `logs` stays empty until `readLogs` is called. */
+  /** Reads standard output until the server has started, and then no further until `readLogs` is called. */
   readonly pauseLogs?: boolean;
+  /** Flags of `serve`. */
+  readonly flags?: readonly string[];
   /** The Node that runs it; by default the one that runs the tests. */
   readonly node?: string;
 }
@@ -140,21 +142,21 @@ export class ServerProcess {
   readonly exited: Promise<Exit>;
   /** When the process has ended; output may be left. */
   readonly ended: Promise<Exit>;
-  /** Of the `listening` event or the greeting. */
+  /** The address, from the `listening` event or the greeting. */
   url = '';
 
-  constructor(env: Environment, { pauseLogs = false, node = process.execPath }: ServerOptions = {}) {
+  constructor(env: Environment, { flags = [], node = process.execPath }: ServerOptions = {}) {
     const defined = Object.entries({ PATH: process.env['PATH'], ...ENVIRONMENT, ...env }).filter(
       ([, value]) => value !== undefined,
     );
-    this.#child = spawn(node, [CLI, 'serve'], {
+    this.#child = spawn(node, [CLI, 'serve', ...flags], {
       cwd: projectRoot,
       env: Object.fromEntries(defined),
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child.stdout.setEncoding('utf8');
     this.#child.stderr.setEncoding('utf8');
-    if (!pauseLogs) this.readLogs();
+    this.#child.stdout.on('data', (text: string) => this.#stdout.add(text));
     this.#child.stderr.on('data', (text: string) => this.#stderr.add(text));
     const endWithParent = () => this.#child.kill('SIGKILL');
     process.on('exit', endWithParent);
@@ -188,8 +190,12 @@ export class ServerProcess {
     return this.#stderr.all.map((line) => `${line}\n`).join('');
   }
 
+  pauseLogs(): void {
+    this.#child.stdout.pause();
+  }
+
   readLogs(): void {
-    this.#child.stdout.on('data', (text: string) => this.#stdout.add(text));
+    this.#child.stdout.resume();
   }
 
   /** The first line of the log, also of the past, that `matches`. */
@@ -209,18 +215,8 @@ export class ServerProcess {
   }
 
   async started(until: 'ready' | 'listening'): Promise<void> {
-    if (until === 'listening') {
-      const { url } = await this.event('listening');
-      this.url = String(url);
-    } else {
-      // Written once the model answers.
-      this.url = await this.#find(
-        this.#stderr,
-        (line) => /^Lightscore serves model .* on (https?:\/\/\S+)$/.exec(line)?.[1],
-        'greeting',
-      );
-    }
-    this.url = this.url.replace('//localhost', '//127.0.0.1');
+    const { url } = await this.event(until);
+    this.url = String(url).replace('//localhost', '//127.0.0.1');
   }
 
   /** One request over kept-alive connections (as many as needed), certificates unchecked. */
@@ -346,6 +342,7 @@ export async function startServer(
   const server = new ServerProcess(env, options);
   try {
     await server.started(until);
+    if (options.pauseLogs === true) server.pauseLogs();
   } catch (error) {
     await server.kill();
     throw error;
@@ -356,8 +353,9 @@ export async function startServer(
 /** Runs a server that is expected to refuse to start. */
 export async function failingServer(
   env: Environment,
+  options: ServerOptions = {},
 ): Promise<Exit & { readonly stderr: string; readonly logs: readonly LogLine[] }> {
-  const server = new ServerProcess(env);
+  const server = new ServerProcess(env, options);
   const timer = setTimeout(() => server.signal('SIGKILL'), START_MS);
   const exit = await server.exited;
   clearTimeout(timer);

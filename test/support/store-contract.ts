@@ -122,7 +122,10 @@ export function testStore(kind: string, open: (t: TestContext) => Promise<StoreU
       hasCode('VERSION_NOT_FOUND', /no version has model, calibrator and metadata; it has no versions at all$/),
     );
     await putVersion(put, 'v2.0.0', ['lightgbm_model.txt', 'calibrator.pkl']);
-    await assert.rejects(chooseVersion(store), hasCode('VERSION_NOT_FOUND', /these are incomplete: v2\.0\.0$/));
+    await assert.rejects(
+      chooseVersion(store),
+      hasCode('VERSION_NOT_FOUND', /these are incomplete: v2\.0\.0 \(no metadata\.json\)$/),
+    );
     await putVersion(put, 'v1.9.0');
     await putVersion(put, 'v1.10.0', ['lightgbm_model.txt', 'calibrator.json', 'metadata.json']);
     assert.deepEqual(await chooseVersion(store), { version: 'v1.10.0', by: 'highest', pointer: undefined });

@@ -1,14 +1,18 @@
 /** The style sheet of the `/docs` page. */
+import { scrollShadow } from '../../html.js';
+
 export const STYLE = `
 :root {
   color-scheme: light dark;
   --page: #f6f7f9; --card: #ffffff; --ink: #16202c; --quiet: #566374; --line: #d9dfe7; --field: #ffffff;
   --accent: #0b6e4f; --on-accent: #ffffff; --good: #0b6e4f; --bad: #b3261e; --code: #eef1f5; --focus: #0a58ca;
+  --shade: rgb(22 32 44 / 25%);
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #10161d; --card: #18212b; --ink: #e6ebf1; --quiet: #a3b1c2; --line: #2d3a48; --field: #111921;
     --accent: #4fd1a5; --on-accent: #06231a; --good: #4fd1a5; --bad: #ff8a80; --code: #0f161d; --focus: #8ab4ff;
+    --shade: rgb(163 177 194 / 40%);
   }
 }
 * { box-sizing: border-box; }
@@ -23,6 +27,7 @@ a { color: inherit; }
 .skip:focus { left: 1rem; top: 1rem; background: var(--card); padding: .5rem 1rem; z-index: 1; }
 header, main, footer { max-width: 70rem; margin: 0 auto; padding: 0 1.25rem; }
 header { padding-top: 2rem; display: flex; flex-wrap: wrap; align-items: baseline; gap: .25rem 1rem; }
+nav { flex-basis: 100%; display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; margin-top: .5rem; }
 h1 { font-size: 1.75rem; margin: 0; letter-spacing: -.02em; }
 h2 { font-size: 1.2rem; margin: 2.25rem 0 .75rem; }
 h3 { font-size: 1rem; margin: 1.25rem 0 .4rem; }
@@ -33,17 +38,21 @@ p { margin: .4rem 0; }
 .columns > * { padding: 1.25rem; }
 @media (max-width: 52rem) { .columns { grid-template-columns: minmax(0, 1fr); } }
 .features { display: grid; grid-template-columns: repeat(auto-fill, minmax(10.5rem, 1fr)); gap: .6rem .75rem; }
-@media (min-width: 52rem) { .features { max-height: 36rem; overflow: auto; padding: 3px; margin: 0 -3px; } }
+@media (min-width: 52rem) {
+  .features {
+    max-height: 36rem; overflow: auto; padding: 3px; margin: 0 -3px;
+    ${scrollShadow({ axis: 'y', surface: 'var(--card)', shade: 'var(--shade)' })}
+  }
+}
 fieldset { border: 0; margin: 0; padding: 0; min-width: 0; }
 legend { font-weight: 600; padding: 0; }
 label { display: block; font-size: .875rem; color: var(--quiet); overflow-wrap: anywhere; }
-label.row { display: flex; align-items: center; gap: .5rem; color: var(--ink); }
 input, textarea, button { font: inherit; }
-input:not([type=checkbox]), textarea {
+input:not([type=radio]), textarea {
   width: 100%; margin-top: .15rem; padding: .4rem .55rem; color: var(--ink); background: var(--field);
   border: 1px solid var(--quiet); border-radius: 6px;
 }
-input[type=checkbox] { width: 1.1rem; height: 1.1rem; accent-color: var(--accent); }
+input[type=radio] { width: 1.1rem; height: 1.1rem; margin: .15rem 0 0; accent-color: var(--accent); }
 textarea {
   min-height: 9rem; font: .875rem/1.45 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace;
   resize: vertical;
@@ -52,6 +61,11 @@ textarea {
   display: grid; grid-template-columns: repeat(auto-fill, minmax(12rem, 1fr)); gap: .75rem; align-items: end;
   margin: 1rem 0;
 }
+.modes { margin: 1rem 0; display: grid; gap: .6rem; }
+.modes legend { margin-bottom: .4rem; }
+.mode { display: grid; grid-template-columns: auto 1fr; gap: 0 .6rem; }
+.mode label { font-size: 1rem; color: var(--ink); }
+.mode p { grid-column: 2; margin: 0; font-size: .875rem; }
 button {
   padding: .5rem 1.1rem; border: 1px solid transparent; border-radius: 6px; background: var(--accent);
   color: var(--on-accent); font-weight: 600; cursor: pointer;
@@ -62,11 +76,11 @@ button.plain {
 }
 button:disabled { opacity: .6; cursor: progress; }
 pre {
-  margin: .4rem 0 0; padding: .75rem; background: var(--code); border: 1px solid var(--line);
+  margin: .4rem 0 0; padding: .75rem; ${scrollShadow({ axis: 'y', surface: 'var(--code)', shade: 'var(--shade)' })}
+  background-color: var(--code); white-space: pre-wrap; overflow-wrap: anywhere; border: 1px solid var(--line);
   border-radius: 6px; overflow: auto; max-height: 24rem;
   font: .8125rem/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace;
 }
-pre.wrapped { white-space: pre-wrap; overflow-wrap: anywhere; }
 .line { display: flex; flex-wrap: wrap; align-items: center; justify-content: space-between; gap: .5rem 1rem; }
 .score {
   font-size: 2.5rem; font-weight: 700; letter-spacing: -.03em; line-height: 1.2; margin: .25rem 0;

@@ -79,7 +79,7 @@ export class UwsExchange extends Exchange {
   }
 
   /**
-   * uWebSockets.js answers only `100-continue` in lower case, and has no call that sends a 100. Its status line is text,
+   * uWebSockets.js answers only `100-continue` in lower case, and has no call to send a 100. Its status line is text,
    * though: this one ends the interim response, and the true one goes out with the first header.
    */
   #continue(): void {

@@ -32,6 +32,7 @@ function openApi({ config, serving }: RouteContext): string {
       ...(model !== undefined && { model }),
       scoringNeedsKey: config.access.apiKeys.length > 0,
       metricsNeedsKey: config.access.metricsAuth,
+      explain: config.explain,
       administered: config.access.adminApiKeys.length > 0,
     }),
   );

@@ -1,5 +1,5 @@
 /** Handles `POST /score_batch`: a list of rows, answered by a list. */
-import { DEFAULT_QUERY, type ScoreQuery } from '../../contract/query.js';
+import { PLAIN_QUERY, type ScoreQuery } from '../../contract/query.js';
 import type { ScoreRequest } from '../../contract/schemas.js';
 import { validateScoreBatchRequest } from '../../contract/validators.generated.js';
 import type { Exchange } from '../../http/exchange.js';
@@ -33,8 +33,8 @@ export class BatchRequests implements RequestHandler {
     const arrived = this.#context.clock.now();
     const rows = reader.readBatch(bytes);
     // If the answer could be too large, `handle` refuses the request.
-    if (rows === 0 || answerCharacters(variants, DEFAULT_QUERY, rows) > MAX_ANSWER_CHARACTERS) return false;
-    const { model, columns, context } = variants.choose(key, DEFAULT_QUERY);
+    if (rows === 0 || answerCharacters(variants, PLAIN_QUERY, rows) > MAX_ANSWER_CHARACTERS) return false;
+    const { model, columns, context } = variants.choose(key, PLAIN_QUERY);
     const order = columns === undefined ? null : columns.of(null);
     const call = new PlainBatchCall(exchange, context, reader, order, { rows, arrived });
     if (!this.#context.batcher.admit(call, model)) exchange.refuse('OVERLOADED');

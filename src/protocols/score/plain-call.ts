@@ -8,7 +8,7 @@ import type { Lane } from '../../scoring/lane.js';
 import { BatchAnswer } from './batch-answer.js';
 import type { Exchange } from '../../http/exchange.js';
 import type { FeatureOrder } from '../../model/feature-order.js';
-import { DEFAULT_QUERY } from '../../contract/query.js';
+import { PLAIN_QUERY } from '../../contract/query.js';
 import type { RequestReader } from './request-reader.js';
 import { batchLogFields, rowLogFields } from './log-fields.js';
 import { type CallContext, NOT_FINITE, answerRow, idAsJson } from './score-call.js';
@@ -183,7 +183,7 @@ function plainAnswer(
   const { lane } = batch;
   const milliseconds = Math.trunc(batch.delivered - arrived);
   const answer = lane.answer(laneRow, milliseconds);
-  if (answer === undefined) return answerRow(context, batch, laneRow, DEFAULT_QUERY, requestId(), arrived, logFields);
+  if (answer === undefined) return answerRow(context, batch, laneRow, PLAIN_QUERY, requestId(), arrived, logFields);
   context.metrics.scored(lane.calibrated[laneRow]);
   context.predictions.appendAnswered(batch, laneRow, milliseconds, logFields);
   if (context.shadow !== undefined) context.shadow.queue.offer(context.shadow.of, batch, laneRow);

@@ -12,7 +12,7 @@ const MISSING_VALUES: Accepted = { constants: new Set(['NaN'] as const), within:
 
 export interface RequestHandler {
   /**
-   * The fast path, for plain requests without a query, as nearly all clients send them: the kernel reads and answers.
+   * The fast path, for plain requests with PLAIN_QUERY, as nearly all clients send them: the kernel reads and answers.
    * @param bytes the body; valid until this returns
    * @param key X-Experiment-Key; empty without one
    * @returns false to leave the request, valid or not, to `handle`

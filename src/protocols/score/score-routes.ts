@@ -1,5 +1,5 @@
 /** The routes `POST /score` and `POST /score_batch`: they check headers and query, then read the body. */
-import { DEFAULT_QUERY, type ScoreQuery, parseScoreQuery } from '../../contract/query.js';
+import { PLAIN_QUERY, type ScoreQuery, defaultQuery, parseScoreQuery } from '../../contract/query.js';
 import type { BodyHandler, BodyRefusal } from '../../http/body.js';
 import type { Exchange } from '../../http/exchange.js';
 import type { RequestHead } from '../../http/request-head.js';
@@ -21,7 +21,8 @@ export function scoreRoutes(context: RouteContext): Route[] {
 }
 
 function receiver(context: RouteContext, handler: RequestHandler): Handler {
-  const { access, bodies, serving } = context;
+  const { access, bodies, config, serving } = context;
+  const defaults = defaultQuery(config.explain);
   return (exchange: Exchange, head: RequestHead): void => {
     if (access.refuseScoring(exchange, head)) return;
     const contentType = head.header('content-type');
@@ -30,7 +31,7 @@ function receiver(context: RouteContext, handler: RequestHandler): Handler {
       exchange.refuse('UNSUPPORTED_MEDIA_TYPE');
       return;
     }
-    const query = parseScoreQuery(head.query);
+    const query = parseScoreQuery(head.query, defaults);
     if (!('topK' in query)) {
       exchange.refuse('INVALID_QUERY', query);
       return;
@@ -61,7 +62,7 @@ class ScoreBody implements BodyHandler {
 
   onBytes(bytes: Uint8Array): boolean {
     const { query, key } = this.#head;
-    if (query !== DEFAULT_QUERY) return false;
+    if (query !== PLAIN_QUERY) return false;
     try {
       return this.#handler.handlePlain(this.#exchange, bytes, key);
     } catch (error) {

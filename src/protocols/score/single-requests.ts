@@ -1,5 +1,5 @@
 /** Handles `POST /score`: one row. */
-import { DEFAULT_QUERY, type ScoreQuery } from '../../contract/query.js';
+import { PLAIN_QUERY, type ScoreQuery } from '../../contract/query.js';
 import { validateScoreRequest } from '../../contract/validators.generated.js';
 import type { Exchange } from '../../http/exchange.js';
 import type { RouteContext } from '../context.js';
@@ -24,7 +24,7 @@ export class SingleRequests implements RequestHandler {
     if (variants === undefined || !reader.readSingle(bytes)) return false;
     const arrived = this.#context.clock.now();
     const experimentKey = key !== '' || !variants.dependsOnKey ? key : reader.requestId;
-    const { model, columns, context } = variants.choose(experimentKey, DEFAULT_QUERY);
+    const { model, columns, context } = variants.choose(experimentKey, PLAIN_QUERY);
     const call = new PlainCall(exchange, context, reader, columns === undefined ? null : columns.of(null), arrived);
     if (!this.#context.batcher.admit(call, model)) {
       exchange.refuse('OVERLOADED', requestIdOf({ request_id: reader.requestId }));

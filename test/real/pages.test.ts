@@ -1,0 +1,155 @@
+/** The pages in a real browser, at both widths and in both schemes of colours: `/docs` and the two reports. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext } from 'node:test';
+import type { Browser } from 'playwright-core';
+import { writePage } from '../../loadtest/report/page.js';
+import {
+  CHROMIUM,
+  type OpenPage,
+  VIEWS,
+  type View,
+  coveredLabels,
+  launchBrowser,
+  openPage,
+  scrollingParts,
+  sidewaysScroll,
+} from '../support/browser.js';
+import { benchmarkRun } from '../support/benchmark-run.js';
+import { testWith } from '../support/needs.js';
+import { projectRoot } from '../support/project.js';
+import { type Environment, startServer } from '../support/server.js';
+
+const DEMO: Environment = { MODEL_DIR: join(projectRoot, 'models'), MODEL_VERSION: undefined };
+const KEY = 'a-key-of-this-test-that-is-long-enough';
+
+const viewName = ({ width, colorScheme }: View): string => `${width} px, ${colorScheme}`;
+
+/** What must be true of every page, however wide its window is. */
+async function assertInOrder({ page, complaints }: OpenPage, view: View): Promise<void> {
+  assert.deepEqual(complaints, [], viewName(view));
+  assert.equal(await sidewaysScroll(page), 0, `${viewName(view)}: the page as a whole scrolls sideways`);
+  assert.deepEqual((await scrollingParts(page)).unmarked, [], viewName(view));
+}
+
+async function withBrowser(t: TestContext): Promise<Browser> {
+  const browser = await launchBrowser();
+  t.after(() => browser.close());
+  return browser;
+}
+
+testWith([CHROMIUM], '/docs shows an answer when it opens, and the answer to what is sent', async (t) => {
+  const browser = await withBrowser(t);
+  const server = await startServer(DEMO);
+  t.after(() => server.stop());
+  for (const view of VIEWS) {
+    const opened = await openPage(browser, view, server.url);
+    const { page, requests } = opened;
+    await page.goto(`${server.url}/docs`);
+    const score = page.locator('.score');
+    const first = Number(await score.textContent());
+    assert.deepEqual(requests, ['GET /docs', 'GET /openapi.json', 'POST /score']);
+    assert.match((await page.locator('#answer').textContent()) ?? '', /scored when the page was opened.*no reason/s);
+    const { scored } = await server.score({ features: await fields(opened) });
+    assert.equal(first, Number(scored.confidence_score.toFixed(4)));
+    await assertInOrder(opened, view);
+
+    await page.getByLabel('phone_reuse_count').fill('4');
+    await page.getByLabel('Exact SHAP').check();
+    await page.getByLabel('Top features').fill('5');
+    await page.getByLabel('Top features').press('Enter');
+    await page.getByText('Ranked by SHAP').waitFor();
+    assert.equal(requests.at(-1), 'POST /score?explain=shap&top_k=5');
+    const changed = await server.score({ features: await fields(opened) }, '/score?explain=shap&top_k=5');
+    assert.equal(await score.textContent(), changed.scored.confidence_score.toFixed(4));
+    assert.ok(Number(await score.textContent()) > first);
+    const names = await page.locator('#answer tbody td:first-child').allTextContents();
+    assert.deepEqual(
+      names,
+      changed.scored.top_features.map((feature) => feature.feature_name),
+    );
+    await assertInOrder(opened, view);
+    await page.context().close();
+  }
+});
+
+/** The values of the form, in the model's order. */
+async function fields({ page }: OpenPage): Promise<(number | null)[]> {
+  const inputs = await page.locator('.features input').all();
+  const values = await Promise.all(inputs.map((input) => input.inputValue()));
+  return values.map((value) => (value === '' ? null : Number(value)));
+}
+
+testWith([CHROMIUM], '/docs of a server with keys says that one is needed, and scores with it', async (t) => {
+  const browser = await withBrowser(t);
+  const server = await startServer({ ...DEMO, API_KEYS: `docs:${KEY}` });
+  t.after(() => server.stop());
+  const view = VIEWS[0];
+  const opened = await openPage(browser, view, server.url);
+  const { page, requests } = opened;
+  await page.goto(`${server.url}/docs`);
+  await page.locator('#answer').getByText('requires an API key').waitFor();
+  assert.deepEqual(requests, ['GET /docs', 'GET /openapi.json'], 'nothing is scored without a key');
+  await assertInOrder(opened, view);
+  await page.getByLabel('API key').fill(KEY);
+  await page.getByRole('button', { name: 'Score' }).click();
+  await page.locator('.score').waitFor();
+  const curl = (await page.getByLabel('curl command').textContent()) ?? '';
+  assert.equal(curl.includes(KEY), false, 'the key is not shown');
+  await assertInOrder(opened, view);
+});
+
+testWith([CHROMIUM], '/docs can be used with the keyboard alone', async (t) => {
+  const browser = await withBrowser(t);
+  const server = await startServer(DEMO);
+  t.after(() => server.stop());
+  const { page } = await openPage(browser, VIEWS[0], server.url);
+  await page.goto(`${server.url}/docs`);
+  await page.locator('.score').waitFor();
+  const reached: string[] = [];
+  for (let i = 0; i < 40; i++) {
+    await page.keyboard.press('Tab');
+    reached.push(await page.evaluate<string>('document.activeElement.id || document.activeElement.textContent'));
+  }
+  for (const wanted of ['Skip to the form', 'feature-0', 'request-id', 'key', 'explain-importance', 'score-button'])
+    assert.ok(reached.includes(wanted), `${wanted} is not among ${reached.join(', ')}`);
+});
+
+const REPORTS: Readonly<Record<string, () => string>> = {
+  'the training report': () => readFileSync(join(projectRoot, 'models/v1.0.0/report.html'), 'utf8'),
+  'the benchmark report': () => writePage(benchmarkRun),
+};
+
+for (const [name, html] of Object.entries(REPORTS)) {
+  testWith([CHROMIUM], `${name} has no label over another, and shows what scrolls`, async (t) => {
+    const browser = await withBrowser(t);
+    for (const view of VIEWS) {
+      const opened = await openPage(browser, view);
+      await opened.page.setContent(html());
+      assert.ok((await opened.page.locator('svg').count()) > 3);
+      assert.deepEqual(await coveredLabels(opened.page), [], viewName(view));
+      await assertInOrder(opened, view);
+      await opened.page.context().close();
+    }
+  });
+}
+
+testWith(
+  [CHROMIUM],
+  'a wide table of the benchmark report scrolls by itself at 500 px, and no header has three lines',
+  async (t) => {
+    const browser = await withBrowser(t);
+    const opened = await openPage(browser, { width: 500, colorScheme: 'light' });
+    await opened.page.setContent(writePage(benchmarkRun));
+    assert.ok((await scrollingParts(opened.page)).all > 0);
+    const lines = await opened.page.evaluate<number[]>(
+      `[...document.querySelectorAll('th')].map((th) => {
+      const range = document.createRange();
+      range.selectNodeContents(th);
+      return new Set([...range.getClientRects()].map(({ top }) => Math.round(top))).size;
+    })`,
+    );
+    assert.ok(lines.length > 20 && Math.max(...lines) === 2, String(lines));
+  },
+);
