@@ -4,9 +4,9 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { after, before, describe } from 'node:test';
 import { readGolden } from '../support/golden.js';
-import { type Need, findProgram, program, testWith } from '../support/needs.js';
+import { type Need, program, testWith } from '../support/needs.js';
 import { projectRoot } from '../support/project.js';
 import { ReverseProxy, nginxProgram } from '../support/reverse-proxy.js';
 import { type ServerProcess, startServer } from '../support/server.js';
@@ -154,12 +154,14 @@ const clients: readonly Client[] = [
       }
     },
   },
+  {
+    name: 'k6',
+    needs: [program(['k6'], 'https://k6.io')],
+    check: async ({ url, folder }) => {
+      await run('k6', ['run', '--quiet', '-e', `TARGET=${url}`, '-e', `BODY=${join(folder, 'one.json')}`, 'k6.js']);
+    },
+  },
 ];
-
-/** k6 is under the AGPL and is not installed by `.ci/run`: it is run where it is. */
-const k6 = async ({ url, folder }: Target): Promise<void> => {
-  await run('k6', ['run', '--quiet', '-e', `TARGET=${url}`, '-e', `BODY=${join(folder, 'one.json')}`, 'k6.js']);
-};
 
 const NGINX: Need = () => (existsSync(nginxProgram()) ? undefined : 'nginx not found: apt-get install nginx-light');
 
@@ -197,8 +199,6 @@ for (const transport of TRANSPORTS) {
         if (leavesOut?.({ url: '', transport, proxied, folder: '' }) === true) continue;
         testWith([...needs, ...(proxied ? [NGINX] : [])], `${name}, ${way}`, () => check(target()));
       }
-      const skip = findProgram('k6') === undefined ? 'k6 not found: https://k6.io' : false;
-      test(`k6, ${way}`, { skip }, () => k6(target()));
     }
   });
 }
