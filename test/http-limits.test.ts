@@ -108,12 +108,15 @@ onBothTransports('MAX_CONNECTIONS', (transport) => {
     }
     assert.equal(await server.metric('lightscore_connections_open'), 10);
     const opened = await server.metric('lightscore_connections_total');
+    const begin = performance.now();
     const surplus = await Promise.all(Array.from({ length: 20 }, () => RawConnection.open(server.port)));
     await Promise.all(surplus.map((connection) => connection.untilClosed()));
     assert(surplus.every(({ unread }) => unread === ''));
     assert.equal(await server.metric('lightscore_connections_refused_total'), 20);
     assert.equal(await server.metric('lightscore_connections_total'), opened);
-    assert.equal(server.logs.filter(({ event }) => event === 'connection_refused').length, 1, 'one line a second');
+    const lines = server.logs.filter(({ event }) => event === 'connection_refused').length;
+    const seconds = Math.ceil((performance.now() - begin) / 1000);
+    assert(lines >= 1 && lines <= 1 + seconds, `${lines} lines in ${seconds} s, of which one a second is due`);
     kept[0].close();
     // The server hears of it on its next turns.
     while ((await server.metric('lightscore_connections_open')) > 9) await pause(10);

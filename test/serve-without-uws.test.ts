@@ -25,8 +25,9 @@ function refusingSystem(): { readonly NODE_OPTIONS: string } {
   return { NODE_OPTIONS: `--require=${file}` };
 }
 
-test('serve takes the other transport, and the first line of its log says so', async () => {
-  const server = await startServer(refusingSystem());
+test('serve takes the other transport, and the first line of its log says so', async (t) => {
+  const server = await startServer({ ...refusingSystem(), TRANSPORT: 'auto' });
+  t.after(() => server.stop());
   const { transport, reason } = await server.event('transport');
   assert.equal(transport, 'node');
   assert.match(String(reason), /^uWebSockets\.js has no binary for Node \d+\.\d+\.\d+ on \w+ \w+ with glibc \S+$/);

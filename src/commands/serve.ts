@@ -12,7 +12,7 @@ import { greeting } from './greeting.js';
 import { removePidFile, writePidFile } from './pid-file.js';
 import { addSettings, settingsGiven } from './serve-options.js';
 
-/** How long a process that ends waits for its log to be written. */
+/** How long a process that ends waits at least for its log to be written; longer where draining has left time. */
 const LOG_TIMEOUT_MS = 2000;
 
 const HELP = `
@@ -72,10 +72,12 @@ async function run(flags: Flags): Promise<void> {
     // SIGINT of Ctrl-C often arrives twice: from the terminal and from npm.
     if (stopping) return;
     stopping = true;
+    const deadline = performance.now() + config.http.drainTimeoutMs;
     server.drain().then(
       async () => {
         forgetProcess();
-        if (await server.log.finish(LOG_TIMEOUT_MS)) process.exit(exitCode);
+        const remaining = Math.max(LOG_TIMEOUT_MS, deadline - performance.now());
+        if (await server.log.finish(remaining)) process.exit(exitCode);
         // A thread is blocked on writing to a log that nobody reads, and `exit` would wait for it.
         process.kill(process.pid, 'SIGKILL');
       },

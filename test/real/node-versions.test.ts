@@ -1,27 +1,12 @@
 /** Every Node that is maintained today serves, with whichever transport loads on it. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { program, testWith } from '../support/needs.js';
 import { readGolden } from '../support/golden.js';
+import { nodeFromNpm } from '../support/npm.js';
 import { startServer } from '../support/server.js';
 
 const VERSIONS = [22, 24, 26];
 const { rows, calibrated } = readGolden();
-
-/** The path of a Node from npm's registry, by the package that carries its binary. */
-function nodeFromNpm(version: number): string {
-  const args = [
-    'exec',
-    '--yes',
-    `--package=node-linux-${process.arch}@${version}`,
-    '--',
-    'node',
-    '-p',
-    'process.execPath',
-  ];
-  const output = execFileSync('npm', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
-  return output.trim().split('\n').at(-1) ?? '';
-}
 
 for (const version of VERSIONS) {
   testWith(
