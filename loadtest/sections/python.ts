@@ -1,7 +1,7 @@
 /** Section `python`: throughput against the Python service that Lightscore replaces, one process each. */
 import { type Section, median, short, span } from '../report/section.js';
 import { PYTHON, missingPython, startFastApi } from '../servers/fastapi.js';
-import { measure, ratio, startRivals } from '../servers/rivals.js';
+import { type Measured, measure, ratio, startRivals } from '../servers/rivals.js';
 import { rowRequests } from '../traffic/bodies.js';
 import { checkedSingles } from '../traffic/checked.js';
 import type { Effort, Progress } from './run.js';
@@ -38,51 +38,55 @@ export async function pythonSection(effort: Effort, progress: Progress): Promise
       { connections: CONNECTIONS },
       effort,
     );
-    const times = (rival: typeof python): number => ratio(rival, python, ({ throughput }) => throughput);
-    return {
-      ...HEAD,
-      found:
-        `Lightscore answers ${span(lightscore.map(times))} times the requests of the Python service, ` +
-        `whose one process answers ${short(median(python.throughput))} a second.`,
-      about:
-        'The service of loadtest/servers/fastapi_service.py under uvicorn, one process, no access log, LightGBM on ' +
-        `one thread; ${CONNECTIONS} connections, the same mixed bodies, every answer checked. One Lightscore ` +
-        'process, one worker.',
-      tables: [
-        {
-          title: 'Requests a second',
-          columns: ['', 'req/s', 'times the Python service', 'CPU us/request', 'p50 ms', 'p99 ms'],
-          rows: [python, ...lightscore].map((rival) => [
-            rival.name,
-            short(median(rival.throughput)),
-            short(times(rival)),
-            short(median(rival.mainCpu) + median(rival.otherCpu)),
-            short(median(rival.p50)),
-            short(median(rival.p99)),
-          ]),
-        },
-      ],
-      figures: [
-        {
-          title: 'Requests a second',
-          caption: 'Median of the rounds.',
-          kind: 'bar',
-          xLabel: '',
-          yLabel: 'requests a second',
-          series: [python, ...lightscore].map((rival) => ({
-            name: rival.name,
-            points: [[0, median(rival.throughput)]],
-          })),
-        },
-      ],
-      targets: lightscore.map((rival) => ({
-        what: `/score throughput, SCORING=${rival.name}: times the Python service's`,
-        value: times(rival),
-        bound: 'at least',
-        goal: GOAL,
-      })),
-    };
+    return report(python, lightscore);
   } finally {
     await Promise.all([stop(), fastapi.stop()]);
   }
+}
+
+function report(python: Measured, lightscore: readonly Measured[]): Section {
+  const times = (rival: Measured): number => ratio(rival, python, ({ throughput }) => throughput);
+  return {
+    ...HEAD,
+    found:
+      `Lightscore answers ${span(lightscore.map(times))} times the requests of the Python service, ` +
+      `whose one process answers ${short(median(python.throughput))} a second.`,
+    about:
+      'The service of loadtest/servers/fastapi_service.py under uvicorn, one process, no access log, LightGBM on ' +
+      `one thread; ${CONNECTIONS} connections, the same mixed bodies, every answer checked. One Lightscore ` +
+      'process, one worker.',
+    tables: [
+      {
+        title: 'Requests a second',
+        columns: ['', 'req/s', 'times the Python service', 'CPU us/request', 'p50 ms', 'p99 ms'],
+        rows: [python, ...lightscore].map((rival) => [
+          rival.name,
+          short(median(rival.throughput)),
+          short(times(rival)),
+          short(median(rival.mainCpu) + median(rival.otherCpu)),
+          short(median(rival.p50)),
+          short(median(rival.p99)),
+        ]),
+      },
+    ],
+    figures: [
+      {
+        title: 'Requests a second',
+        caption: 'Median of the rounds.',
+        kind: 'bar',
+        xLabel: '',
+        yLabel: 'requests a second',
+        series: [python, ...lightscore].map((rival) => ({
+          name: rival.name,
+          points: [[0, median(rival.throughput)]],
+        })),
+      },
+    ],
+    targets: lightscore.map((rival) => ({
+      what: `/score throughput, SCORING=${rival.name}: times the Python service's`,
+      value: times(rival),
+      bound: 'at least',
+      goal: GOAL,
+    })),
+  };
 }

@@ -31,6 +31,13 @@ interface Delays {
   readonly max: number;
 }
 
+/** Milliseconds of each load, and the delays of the event loop with and without them. */
+interface Loading {
+  readonly loads: readonly number[];
+  readonly during: Delays;
+  readonly without: Delays;
+}
+
 export async function startSection(effort: Effort, progress: Progress): Promise<Section> {
   progress('start: from the start of the process to readiness');
   const ready: number[] = [];
@@ -43,7 +50,10 @@ export async function startSection(effort: Effort, progress: Progress): Promise<
   const { modelText } = trainedModel(await openLightGBM(progress), SIZE, progress);
   const cold: CompileTimes[] = [];
   for (let round = 0; round < effort.rounds; round++) cold.push(await compileOnce(modelText));
-  const { loads, during, without } = await load(modelText, effort);
+  return report(ready, cold, await load(modelText, effort));
+}
+
+function report(ready: readonly number[], cold: readonly CompileTimes[], { loads, during, without }: Loading): Section {
   const compile = cold.map((times) => times.parse + times.compile);
   return {
     id: 'start',
@@ -120,10 +130,7 @@ async function compileOnce(modelText: string): Promise<CompileTimes> {
   return times;
 }
 
-async function load(
-  modelText: string,
-  { rounds }: Effort,
-): Promise<{ loads: number[]; during: Delays; without: Delays }> {
+async function load(modelText: string, { rounds }: Effort): Promise<Loading> {
   const folder = mkdtempSync(join(tmpdir(), 'lightscore-bench-'));
   cpSync(join(MODEL_FOLDER, MODEL_VERSION), join(folder, MODEL_VERSION), { recursive: true });
   writeFileSync(join(folder, MODEL_VERSION, MODEL_FILE), modelText);

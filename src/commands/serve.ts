@@ -8,6 +8,7 @@ import type { Log, Logger } from '../telemetry/log.js';
 import { ModelLoader } from '../loading/loader.js';
 import { createScoringResources } from '../scoring/kernel.js';
 import type { ServedModel } from '../scoring/served-model.js';
+import type { Server } from '../server.js';
 import { greeting } from './greeting.js';
 import { removePidFile, writePidFile } from './pid-file.js';
 import { addSettings, settingsGiven } from './serve-options.js';
@@ -62,49 +63,8 @@ async function run(flags: Flags): Promise<void> {
   logTransport(transports, logger);
   for (const warning of warnings) logger.warn({ event: 'config_warning' }, warning);
 
-  const forgetProcess = (): void => {
-    if (config.pidFile !== undefined) removePidFile(config.pidFile);
-  };
-  let stopping = false;
-  let exitCode = 0;
-  const stop = (code: number): void => {
-    exitCode = Math.max(exitCode, code);
-    // SIGINT of Ctrl-C often arrives twice: from the terminal and from npm.
-    if (stopping) return;
-    stopping = true;
-    const deadline = performance.now() + config.http.drainTimeoutMs;
-    server.drain().then(
-      async () => {
-        forgetProcess();
-        const remaining = Math.max(LOG_TIMEOUT_MS, deadline - performance.now());
-        if (await server.log.finish(remaining)) process.exit(exitCode);
-        // A thread is blocked on writing to a log that nobody reads, and `exit` would wait for it.
-        process.kill(process.pid, 'SIGKILL');
-      },
-      (error: unknown) => {
-        logger.fatal({ event: 'drain_failed', err: error }, 'draining failed');
-        server.log.flush();
-        forgetProcess();
-        process.exit(1);
-      },
-    );
-  };
-  for (const name of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(name, (signal) => {
-      logger.info({ event: 'signal', signal }, `received ${signal}`);
-      stop(0);
-    });
-  }
-  void server.givenUp.then(() => stop(1));
-  // A bug: nobody can tell what it broke, so what was accepted is answered and the next process starts afresh.
-  process.on('uncaughtException', (error) => {
-    logger.fatal({ event: 'uncaught_exception', err: error }, 'the server met a fault of its own, and ends');
-    stop(1);
-  });
-  process.on('SIGHUP', (signal) => {
-    logger.info({ event: 'signal', signal }, `received ${signal}`);
-    void server.reload(`signal:${signal}`);
-  });
+  const ending = new Ending(server, config);
+  onSignals(server, ending);
 
   try {
     await server.listen();
@@ -120,13 +80,74 @@ async function run(flags: Flags): Promise<void> {
     if (server.model !== undefined) announce(server.log, server.model, config, url);
   } catch (error) {
     // A signal ended the server while its model was loading.
-    if (stopping) return;
+    if (ending.begun) return;
     await server.close();
     server.log.flush();
-    forgetProcess();
+    ending.forgetProcess();
     if (error instanceof LightscoreError) throw error;
     throw new LightscoreError('WORKER_FAILED', messageOf(error), { cause: error });
   }
+}
+
+/** The end of the process: once, whoever asks for it, with the highest exit code that was asked for. */
+class Ending {
+  readonly #server: Server;
+  readonly #config: Config;
+  #exitCode = 0;
+  begun = false;
+
+  constructor(server: Server, config: Config) {
+    this.#server = server;
+    this.#config = config;
+  }
+
+  forgetProcess(): void {
+    if (this.#config.pidFile !== undefined) removePidFile(this.#config.pidFile);
+  }
+
+  /** Answers what was accepted, writes the log and ends. SIGINT of Ctrl-C often arrives twice: from terminal and npm. */
+  begin(exitCode: number): void {
+    this.#exitCode = Math.max(this.#exitCode, exitCode);
+    if (this.begun) return;
+    this.begun = true;
+    const { log } = this.#server;
+    const deadline = performance.now() + this.#config.http.drainTimeoutMs;
+    this.#server.drain().then(
+      async () => {
+        this.forgetProcess();
+        const remaining = Math.max(LOG_TIMEOUT_MS, deadline - performance.now());
+        if (await log.finish(remaining)) process.exit(this.#exitCode);
+        // A thread is blocked on writing to a log that nobody reads, and `exit` would wait for it.
+        process.kill(process.pid, 'SIGKILL');
+      },
+      (error: unknown) => {
+        log.logger.fatal({ event: 'drain_failed', err: error }, 'draining failed');
+        log.flush();
+        this.forgetProcess();
+        process.exit(1);
+      },
+    );
+  }
+}
+
+function onSignals(server: Server, ending: Ending): void {
+  const { logger } = server.log;
+  for (const name of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(name, (signal) => {
+      logger.info({ event: 'signal', signal }, `received ${signal}`);
+      ending.begin(0);
+    });
+  }
+  void server.givenUp.then(() => ending.begin(1));
+  // A bug: nobody can tell what it broke, so what was accepted is answered and the next process starts afresh.
+  process.on('uncaughtException', (error) => {
+    logger.fatal({ event: 'uncaught_exception', err: error }, 'the server met a fault of its own, and ends');
+    ending.begin(1);
+  });
+  process.on('SIGHUP', (signal) => {
+    logger.info({ event: 'signal', signal }, `received ${signal}`);
+    void server.reload(`signal:${signal}`);
+  });
 }
 
 /** Says that the server can score, in the log for programs and on a terminal for people. */

@@ -159,41 +159,7 @@ export function readConfig(env: Environment, flags: Flags = {}): Configuration {
   const acceptors = read.integer('ACCEPTORS', { fallback: DEFAULTS.ACCEPTORS, min: 1, max: 64 });
 
   const config: Config = {
-    http: {
-      port: read.integer('PORT', { fallback: DEFAULTS.PORT, min: 0, max: 65_535 }),
-      host: read.host('HOST', DEFAULTS.HOST),
-      acceptors,
-      transport: read.choice('TRANSPORT', TRANSPORTS, DEFAULTS.TRANSPORT),
-      maxConnections: read.integer('MAX_CONNECTIONS', { fallback: defaultConnections(), min: 1, max: 10_000_000 }),
-      keepAliveMs: read.integer('KEEP_ALIVE_MS', { fallback: DEFAULTS.KEEP_ALIVE_MS, min: 0, max: 3_600_000 }),
-      bodyTimeoutMs: read.integer('BODY_TIMEOUT_MS', { fallback: DEFAULTS.BODY_TIMEOUT_MS, min: 1, max: 600_000 }),
-      bodyMinBytesPerSecond: read.integer('BODY_MIN_BYTES_PER_SECOND', {
-        fallback: DEFAULTS.BODY_MIN_BYTES_PER_SECOND,
-        min: 0,
-        max: 1024 ** 3,
-      }),
-      compress: read.flag('COMPRESS_RESPONSES', DEFAULTS.COMPRESS_RESPONSES),
-      maxHeaderBytes: read.integer('MAX_HEADER_BYTES', {
-        fallback: DEFAULTS.MAX_HEADER_BYTES,
-        min: 1024,
-        max: 1024 ** 2,
-      }),
-      tls: readTls(read),
-      corsOrigins: read.origins('CORS_ORIGINS'),
-      trustedProxies: read.integer('TRUST_PROXY', { fallback: DEFAULTS.TRUST_PROXY, min: 0, max: 16 }),
-      maxBodyBytes: read.integer('MAX_BODY_BYTES', { fallback: DEFAULTS.MAX_BODY_BYTES, min: 1, max: 1024 ** 3 }),
-      maxBatchRows: read.integer('MAX_BATCH_ROWS', {
-        fallback: DEFAULTS.MAX_BATCH_ROWS,
-        min: 1,
-        max: SCHEMA_LIMITS.batchRows,
-      }),
-      requestTimeoutMs: read.integer('REQUEST_TIMEOUT_MS', {
-        fallback: DEFAULTS.REQUEST_TIMEOUT_MS,
-        min: 1,
-        max: 600_000,
-      }),
-      drainTimeoutMs: read.integer('DRAIN_TIMEOUT_MS', { fallback: DEFAULTS.DRAIN_TIMEOUT_MS, min: 0, max: 600_000 }),
-    },
+    http: readHttp(read, acceptors),
     access: {
       apiKeys: read.keys('API_KEYS', 'API_KEYS_FILE'),
       adminApiKeys: read.keys('ADMIN_API_KEYS', 'ADMIN_API_KEYS_FILE'),
@@ -230,6 +196,44 @@ export function readConfig(env: Environment, flags: Flags = {}): Configuration {
   if (read.mistakes.length > 0) throw new LightscoreError('CONFIG_INVALID', inTermsOf(flags, read.mistakes.join('\n')));
   const warnings = [...read.warnings.map((line) => inTermsOf(flags, line)), ...misspelled(env)];
   return { config: deepFreeze(config), warnings };
+}
+
+function readHttp(read: Reader, acceptors: number): Config['http'] {
+  return {
+    port: read.integer('PORT', { fallback: DEFAULTS.PORT, min: 0, max: 65_535 }),
+    host: read.host('HOST', DEFAULTS.HOST),
+    acceptors,
+    transport: read.choice('TRANSPORT', TRANSPORTS, DEFAULTS.TRANSPORT),
+    maxConnections: read.integer('MAX_CONNECTIONS', { fallback: defaultConnections(), min: 1, max: 10_000_000 }),
+    keepAliveMs: read.integer('KEEP_ALIVE_MS', { fallback: DEFAULTS.KEEP_ALIVE_MS, min: 0, max: 3_600_000 }),
+    bodyTimeoutMs: read.integer('BODY_TIMEOUT_MS', { fallback: DEFAULTS.BODY_TIMEOUT_MS, min: 1, max: 600_000 }),
+    bodyMinBytesPerSecond: read.integer('BODY_MIN_BYTES_PER_SECOND', {
+      fallback: DEFAULTS.BODY_MIN_BYTES_PER_SECOND,
+      min: 0,
+      max: 1024 ** 3,
+    }),
+    compress: read.flag('COMPRESS_RESPONSES', DEFAULTS.COMPRESS_RESPONSES),
+    maxHeaderBytes: read.integer('MAX_HEADER_BYTES', {
+      fallback: DEFAULTS.MAX_HEADER_BYTES,
+      min: 1024,
+      max: 1024 ** 2,
+    }),
+    tls: readTls(read),
+    corsOrigins: read.origins('CORS_ORIGINS'),
+    trustedProxies: read.integer('TRUST_PROXY', { fallback: DEFAULTS.TRUST_PROXY, min: 0, max: 16 }),
+    maxBodyBytes: read.integer('MAX_BODY_BYTES', { fallback: DEFAULTS.MAX_BODY_BYTES, min: 1, max: 1024 ** 3 }),
+    maxBatchRows: read.integer('MAX_BATCH_ROWS', {
+      fallback: DEFAULTS.MAX_BATCH_ROWS,
+      min: 1,
+      max: SCHEMA_LIMITS.batchRows,
+    }),
+    requestTimeoutMs: read.integer('REQUEST_TIMEOUT_MS', {
+      fallback: DEFAULTS.REQUEST_TIMEOUT_MS,
+      min: 1,
+      max: 600_000,
+    }),
+    drainTimeoutMs: read.integer('DRAIN_TIMEOUT_MS', { fallback: DEFAULTS.DRAIN_TIMEOUT_MS, min: 0, max: 600_000 }),
+  };
 }
 
 /**
