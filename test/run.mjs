@@ -35,7 +35,7 @@ if (!real && names.length === 0) {
 }
 
 // One file more at a time than there are cores, as tests also wait; those of test/real one by one, as they measure
-// latencies, install packages and train models. A file that hangs fails in the end, where node:test would wait for ever.
+// latencies, install packages and train models. A file that hangs fails in the end; node:test would wait for ever.
 const timeout = real ? 1_800_000 : 240_000;
 const concurrency = real ? 1 : availableParallelism() + 1;
 const run = spawnSync(

@@ -13,6 +13,16 @@ const BATCHES = 8;
 const CONNECTIONS = 4;
 const LANE_ROWS = 256;
 const GOAL_ROWS = 1e6;
+const COLUMNS = [
+  'rows/s served',
+  'rows/s inside the worker, a core',
+  'main thread us/row',
+  'other threads us/row',
+  'scoring us/row',
+  'share of scoring in all CPU',
+  'p50 ms',
+  'p99 ms',
+];
 
 export async function batchSection(effort: Effort, progress: Progress): Promise<Section> {
   const model = await loadDemoModel();
@@ -60,16 +70,7 @@ function report(
     tables: [
       {
         title: 'Rows',
-        columns: [
-          'rows/s served',
-          'rows/s inside the worker, a core',
-          'main thread us/row',
-          'other threads us/row',
-          'scoring us/row',
-          'share of scoring in all CPU',
-          'p50 ms',
-          'p99 ms',
-        ],
+        columns: COLUMNS,
         rows: [
           [
             short(served),

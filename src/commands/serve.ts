@@ -105,7 +105,7 @@ class Ending {
     if (this.#config.pidFile !== undefined) removePidFile(this.#config.pidFile);
   }
 
-  /** Answers what was accepted, writes the log and ends. SIGINT of Ctrl-C often arrives twice: from terminal and npm. */
+  /** Answers what was accepted, writes the log and ends. SIGINT of Ctrl-C often comes twice: from terminal and npm. */
   begin(exitCode: number): void {
     this.#exitCode = Math.max(this.#exitCode, exitCode);
     if (this.begun) return;
