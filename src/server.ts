@@ -48,6 +48,7 @@ export class Server {
   readonly #loader: ModelLoader;
   #store: Promise<ArtifactStore> | undefined;
   readonly #models: ModelRegistry;
+  #reloadWaits = false;
   readonly #follower: StoreFollower;
   readonly #acceptors: Acceptors;
   #draining = false;
@@ -140,12 +141,28 @@ export class Server {
   async reload(actor: string): Promise<void> {
     await this.#reloadAccess();
     const { logger } = this.log;
+    if (!(await this.#untilIdle())) return;
     try {
       const { outcome, version, detail } = await this.#models.reload(actor);
       logger.info({ event: 'reloaded', outcome, version }, detail);
     } catch (error) {
       logger.error({ event: 'reload_failed', err: error }, `the reload failed: ${messageOf(error)}`);
     }
+  }
+
+  /**
+   * What is under way may have read the store before that was changed: one reload follows it, for however many signals.
+   * @returns false where another reload waits already, or the server drains
+   */
+  async #untilIdle(): Promise<boolean> {
+    const { busy } = this.#models;
+    if (busy === undefined) return true;
+    if (this.#reloadWaits) return false;
+    this.#reloadWaits = true;
+    this.log.logger.info({ event: 'reload_waits' }, `${busy.what} (${busy.actor}) is under way: the reload follows it`);
+    await this.#models.idle();
+    this.#reloadWaits = false;
+    return !this.#draining;
   }
 
   /** Keys and certificates that come from files. What is wrong with them is in the log, and the old ones hold. */

@@ -68,7 +68,10 @@ onBothTransports('API_KEYS_FILE', (transport) => {
   });
 });
 
-describe('certificates', { skip: hasOpenssl ? false : 'needs openssl' }, () => {
+// Where CI=true nothing is skipped: without openssl the first certificate fails.
+const skip = hasOpenssl || process.env['CI'] === 'true' ? false : 'openssl not found: apt-get install openssl';
+
+describe('certificates', { skip }, () => {
   before(() => {
     const subject = (name: string) => ['-subj', `/CN=${name}`];
     openssl(

@@ -39,24 +39,24 @@ function borrow({ memory, endpoint }: Data): void {
 
 interface Borrower {
   readonly memory: SharedMemory;
-  readonly lessor: MemoryLender;
+  readonly lender: MemoryLender;
   ask(request: Request): Promise<number | string>;
 }
 
 function start(t: TestContext): Borrower {
   const memory = new SharedMemory();
-  const lessor = new MemoryLender(memory);
+  const lender = new MemoryLender(memory);
   const worker = new Worker(fileURLToPath(import.meta.url), {
-    workerData: { memory: memory.memory, endpoint: lessor.endpoint } satisfies Data,
-    transferList: [lessor.endpoint.port],
+    workerData: { memory: memory.memory, endpoint: lender.endpoint } satisfies Data,
+    transferList: [lender.endpoint.port],
   });
   t.after(async () => {
-    lessor.close();
+    lender.close();
     await worker.terminate();
   });
   return {
     memory,
-    lessor,
+    lender,
     ask: async (request) => {
       worker.postMessage(request);
       const [answer] = (await once(worker, 'message')) as [number | string];
@@ -89,10 +89,10 @@ else {
   });
 
   test('a thread that has ended leaves nothing behind', async (t) => {
-    const { memory, lessor, ask } = start(t);
+    const { memory, lender, ask } = start(t);
     for (let i = 0; i < 10; i++) await ask({ bytes: 1000 });
     assert(memory.usedBytes >= 10_000);
-    lessor.close();
+    lender.close();
     assert.equal(memory.usedBytes, 0);
   });
 

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { type TestContext, test } from 'node:test';
+import { ModelStore } from './support/model-store.js';
 import { projectRoot } from './support/project.js';
 import { type LogLine, MODELS, failingServer, startServer } from './support/server.js';
 
@@ -28,6 +29,25 @@ test('the process id file has the id that HUP reloads, and goes with the server'
   assert.deepEqual([ready['pid'], ready['model_version']], [server.pid, 'v1.0.0']);
   assert.equal((await server.terminate()).code, 0);
   assert.equal(existsSync(file), false);
+});
+
+test('HUP while a load is under way is followed by one more reload, however many there were', async (t) => {
+  const store = await ModelStore.create();
+  t.after(() => store.remove());
+  await store.point('v1.0.0');
+  const server = await startServer({ MODEL_DIR: store.folder, MODEL_VERSION: undefined }, { until: 'listening' });
+  t.after(() => server.stop());
+  await store.point('v1.1.0');
+  for (let i = 0; i < 3; i++) {
+    server.signal('SIGHUP');
+    await server.log(({ event }) => event === 'signal');
+  }
+  await server.log(({ event, version }) => event === 'reloaded' && version === 'v1.1.0');
+  assert.equal((await server.request('/healthz')).json['model_version'], 'v1.1.0');
+  assert.deepEqual(
+    server.logs.filter(({ event }) => event === 'reload_failed'),
+    [],
+  );
 });
 
 test('the file is there as soon as the port is open, before a model is', async (t) => {

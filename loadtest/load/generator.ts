@@ -198,7 +198,7 @@ function runSchedule(plan: ScheduledPlan): RawScheduledResult {
   try {
     const before = threadCpuSeconds('self', thread);
     const begun = performance.now();
-    const result = run.carryOut();
+    const result = run.execute();
     const seconds = (performance.now() - begun) / 1000;
     return { ...result, generatorBusy: (threadCpuSeconds('self', thread) - before) / seconds };
   } finally {
@@ -206,7 +206,7 @@ function runSchedule(plan: ScheduledPlan): RawScheduledResult {
   }
 }
 
-function carryOut(plan: LoadPlan | AlternatingPlan | ScheduledPlan): unknown {
+function execute(plan: LoadPlan | AlternatingPlan | ScheduledPlan): unknown {
   if ('targets' in plan) return alternate(plan);
   return 'stages' in plan ? runSchedule(plan) : runTask(plan);
 }
@@ -214,4 +214,4 @@ function carryOut(plan: LoadPlan | AlternatingPlan | ScheduledPlan): unknown {
 const thread = Number(basename(readlinkSync('/proc/thread-self')));
 const port = parentPort;
 if (port !== null)
-  port.on('message', (plan: LoadPlan | AlternatingPlan | ScheduledPlan) => port.postMessage(carryOut(plan), []));
+  port.on('message', (plan: LoadPlan | AlternatingPlan | ScheduledPlan) => port.postMessage(execute(plan), []));

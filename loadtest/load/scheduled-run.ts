@@ -62,7 +62,7 @@ export class ScheduledRun {
     this.#arrived = new IntervalCursor(this.#intervals);
   }
 
-  carryOut(): Omit<RawScheduledResult, 'generatorBusy'> {
+  execute(): Omit<RawScheduledResult, 'generatorBusy'> {
     const { stages, warmup } = this.#plan;
     const peak = Math.max(...stages.map(({ rate }) => rate));
     this.#connections.tick(Math.min(TICK_S.most, Math.max(TICK_S.least, 1 / (2 * peak))));

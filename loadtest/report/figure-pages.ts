@@ -31,9 +31,10 @@ const sectionsOf = (results: readonly Result[]): string[] => [
 function measuredBy(results: readonly Result[], folder: string): string {
   const links = results.map(({ name }) => `[${name.replace('.json', '')}](${folder}/${name})`);
   const machines = [...new Set(results.map(({ run }) => run.machine.replace(/, load average.*/, '')))];
+  const quick = results.every(({ run }) => run.quick) ? '--quick ' : '';
   return (
-    `Measured by \`npm run bench -- --only ${sectionsOf(results).join(',')}\`, generator and server on one machine ` +
-    `(${machines.join('; ')}); raw results: ${links.join(', ')}.`
+    `Measured by \`npm run bench -- ${quick}--only ${sectionsOf(results).join(',')}\`, generator and server on ` +
+    `one machine (${machines.join('; ')}); raw results: ${links.join(', ')}.`
   );
 }
 

@@ -22,6 +22,10 @@ dd { margin: 0; max-width: 95ch; }
 }
 `;
 
+/** A picture that scrolls by itself where it is wider than the page. */
+const scrolling = (title: string, picture: string): string =>
+  `<div class="scroll" tabindex="0" role="region" aria-label="${escapeHtml(title)}">${picture}</div>`;
+
 export function writeLoadPage(report: LoadReport): string {
   const { scenario, headline, met } = report;
   return `<!doctype html>
@@ -42,10 +46,10 @@ export function writeLoadPage(report: LoadReport): string {
 <div class="wide plot"><h3>Latency</h3>
 <p class="quiet">Of the requests that were due in each interval of ${short(report.intervals[0].seconds)} s.
 An interval with fewer than 1,000 requests has its slowest one as p99.9.</p>
-${drawLatencies(report)}</div>
+${scrolling('Latency', drawLatencies(report))}</div>
 <div class="wide plot"><h3>Requests</h3>
 <p class="quiet">Asked as the scenario wants it, answered as it came. Where the lines are one, the server keeps up.</p>
-${drawRates(report)}</div>
+${scrolling('Requests', drawRates(report))}</div>
 <h2>${report.stages.length > 1 ? 'Stages' : 'Whole run'}</h2>
 <p class="quiet">Latencies in milliseconds.</p>
 <div class="wide">${table(stages(report))}</div>

@@ -53,7 +53,7 @@ export type Facts = Pick<
 > & { readonly limits: Limits; readonly tool: 'open-loop' | 'autocannon' };
 
 /** Of the requests that were asked, this share must be answered while the load lasts. */
-const LEAST_ANSWERED = 0.99;
+const MIN_ANSWERED = 0.99;
 /** Above this share of its time the generator may be what is measured. */
 const BUSY = 0.9;
 
@@ -123,7 +123,7 @@ function targetsOf(stages: readonly Figures[], { p50Ms, p99Ms }: Limits): Target
       what: `% answered while the load lasted${several ? ', in every stage' : ''}`,
       value: stages.reduce((least, { answered, asked }) => Math.min(least, (100 * answered) / asked), 100),
       bound: 'at least',
-      goal: 100 * LEAST_ANSWERED,
+      goal: 100 * MIN_ANSWERED,
     },
     { what: `p50 in ms${inSlowest}`, value: slowest(({ p50 }) => p50), bound: 'at most', goal: p50Ms },
     { what: `p99 in ms${inSlowest}`, value: slowest(({ p99 }) => p99), bound: 'at most', goal: p99Ms },

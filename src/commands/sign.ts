@@ -18,7 +18,7 @@ export function signCommand(): Command {
     .addHelpText(
       'after',
       `
-Make a key pair once, and give servers the public key as MODEL_PUBLIC_KEY:
+Examples, with a key pair that is made once; servers get the public key as MODEL_PUBLIC_KEY:
   $ openssl genpkey -algorithm ed25519 -out signing.pem
   $ openssl pkey -in signing.pem -pubout -out signing.pub.pem
   $ lightscore sign models/v1.2.0 --key signing.pem --checksums

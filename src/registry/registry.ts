@@ -94,6 +94,8 @@ export class ModelRegistry {
   /** Number of swaps so far. */
   #swaps = 0;
   #busy: ExclusiveOperation | undefined;
+  /** Resolves with the end of the operation in progress. */
+  #done: Promise<void> = Promise.resolve();
 
   constructor(parts: RegistryParts) {
     this.#parts = parts;
@@ -124,6 +126,11 @@ export class ModelRegistry {
   /** The operation that is in progress and does not allow another one, such as a load. */
   get busy(): ExclusiveOperation | undefined {
     return this.#busy;
+  }
+
+  /** Resolves once no operation is in progress. */
+  async idle(): Promise<void> {
+    while (this.#busy !== undefined) await this.#done;
   }
 
   /** Loads and serves the version that settings and store name now, unless it is already served, or held back. */
@@ -537,8 +544,13 @@ export class ModelRegistry {
     if (this.#busy !== undefined)
       throw new LightscoreError('LOAD_IN_PROGRESS', `${this.#busy.what} (${this.#busy.actor}) is under way`);
     this.#busy = operation;
+    const running = run();
+    this.#done = running.then(
+      () => undefined,
+      () => undefined,
+    );
     try {
-      return await run();
+      return await running;
     } finally {
       this.#busy = undefined;
       this.#candidate = undefined;
