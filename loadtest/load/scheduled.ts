@@ -16,7 +16,7 @@ export interface ScheduledRequest {
   /** Path and query. */
   readonly path: string;
   readonly body: string;
-  /** Of the versions that may answer, the most likely first. */
+  /** The versions that may answer, the most likely first. */
   readonly answers: readonly Expectation[];
   /** Rows in the body, and so scores in the answer. */
   readonly rows: number;

@@ -12,9 +12,9 @@ export interface Interval {
   asked: number;
   /** Answers that arrived in it, right or wrong. */
   answered: number;
-  /** Of the requests that were due in it: wrong answers, lost connections, requests without an answer. */
+  /** Requests due in it that failed: wrong answers, lost connections, requests without an answer. */
   failed: number;
-  /** Of the requests that were due in it. */
+  /** Latencies of the requests that were due in it. */
   readonly latencies: LatencyHistogram;
 }
 

@@ -5,7 +5,7 @@ import type { Interval } from '../load/timeline.js';
 import type { Limits } from '../scenarios/scenarios.js';
 import { type Target, isMet, short } from './section.js';
 
-/** Of an interval, a stage or a whole run. Latencies are milliseconds. */
+/** The figures of an interval, a stage or a whole run. Latencies are milliseconds. */
 export interface Figures {
   /** Seconds from the start of the first stage. */
   readonly start: number;
@@ -52,7 +52,7 @@ export type Facts = Pick<
   'scenario' | 'about' | 'when' | 'machine' | 'connections' | 'server' | 'rowsFrom' | 'check'
 > & { readonly limits: Limits; readonly tool: 'open-loop' | 'autocannon' };
 
-/** Of the requests that were asked, this share must be answered while the load lasts. */
+/** Share of the requests asked for that must be answered while the load lasts. */
 const MIN_ANSWERED = 0.99;
 /** Above this share of its time the generator may be what is measured. */
 const BUSY = 0.9;

@@ -9,7 +9,7 @@ import { type RowsFile, readRowsFile, rowsFor } from '../traffic/rows-file.js';
 import type { Row } from '../traffic/rows.js';
 import type { ServerFacts } from '../traffic/server-facts.js';
 
-/** Of the README: what `npm start` serves. */
+/** The README's server: what `npm start` serves. */
 export const DEMO_MODEL = join(projectRoot, 'models/v1.0.0');
 const DRAWN_ROWS = 500;
 

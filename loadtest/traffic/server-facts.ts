@@ -11,7 +11,7 @@ export interface ServerFacts {
   readonly version: string;
   /** In the model's order; undefined where the server's OpenAPI document has no example. */
   readonly featureNames: readonly string[] | undefined;
-  /** Of the OpenAPI document, in the model's order. */
+  /** Examples of the OpenAPI document, in the model's order. */
   readonly exampleRows: readonly Row[];
 }
 

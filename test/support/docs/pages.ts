@@ -5,7 +5,7 @@ import { projectRoot } from '../project.js';
 
 /** A fenced block: what a reader copies, or what the commands before it print. */
 export interface Fence {
-  /** Of the line that opens it, from 1. */
+  /** Number of the line that opens it, from 1. */
   readonly line: number;
   readonly language: string;
   /** The words behind the language, which Markdown does not show. */

@@ -22,7 +22,7 @@ const HOME = '/home/you';
 const PAGE_PORT = /(?<=:|--port[ =]|PORT=)800\d\b/g;
 const FIRST_PAGE_PORT = 8000;
 const PAGE_PORTS = 10;
-/** Of a command in the background that was ended by SIGTERM and has no handler for it. */
+/** The exit code of a command in the background that was ended by SIGTERM and has no handler for it. */
 const TERMINATED = 128 + 15;
 
 /** What the session reads of each background command at its end: none may have failed. */
@@ -109,7 +109,7 @@ export class Session {
     );
     if (block.foreground) return this.#openTerminal(block, file, where);
     const output = `${file}.out`;
-    // Of what runs in the background nothing holds the channel open.
+    // Nothing that runs in the background holds the channel open.
     await this.#execute(`. '${file}' </dev/null >'${output}' 2>&1 3>&-`, where, output);
     if (block.output !== undefined) compareOutput(block.output, this.#asOnPage(readFileSync(output, 'utf8')), where);
   }
