@@ -35,19 +35,20 @@ test('HUP while a load is under way is followed by one more reload, however many
   const store = await ModelStore.create();
   t.after(() => store.remove());
   await store.point('v1.0.0');
-  const server = await startServer({ MODEL_DIR: store.folder, MODEL_VERSION: undefined }, { until: 'listening' });
+  const server = await startServer({ MODEL_DIR: store.folder, MODEL_VERSION: undefined });
   t.after(() => server.stop());
   await store.point('v1.1.0');
-  for (let i = 0; i < 3; i++) {
+  for (let i = 1; i <= 3; i++) {
+    let seen = 0;
     server.signal('SIGHUP');
-    await server.log(({ event }) => event === 'signal');
+    await server.log(({ event }) => event === 'signal' && ++seen === i);
   }
-  await server.log(({ event, version }) => event === 'reloaded' && version === 'v1.1.0');
+  let reloads = 0;
+  await server.log(({ event }) => event === 'reloaded' && ++reloads === 2);
   assert.equal((await server.request('/healthz')).json['model_version'], 'v1.1.0');
-  assert.deepEqual(
-    server.logs.filter(({ event }) => event === 'reload_failed'),
-    [],
-  );
+  const events = server.logs.map(({ event }) => event);
+  assert(!events.includes('reload_failed'));
+  assert(events.includes('reload_waits'));
 });
 
 test('the file is there as soon as the port is open, before a model is', async (t) => {
