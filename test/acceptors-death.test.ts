@@ -72,11 +72,12 @@ test('an acceptor that is ended from outside is replaced, or ends the server wit
   const { transport } = await server.event('transport');
   if (transport === 'node') {
     await server.event('acceptor_replaced');
-    return scoresRight(server);
+    await scoresRight(server);
+    return;
   }
   // The sockets of uWebSockets.js stand open as the thread's event loop is closed.
   assert.deepEqual(await server.exited, { code: null, signal: 'SIGABRT' });
-  return assert.match(server.stderr, /uv_loop_close\(\) while having open handles/);
+  assert.match(server.stderr, /uv_loop_close\(\) while having open handles/);
 });
 
 test('a request that is under way in a failing acceptor is cut off, not left waiting', async (t) => {

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
-import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { test } from 'node:test';
+import { freePorts } from './support/free-ports.js';
 import { ADMIN_KEY, startAdministered } from './support/administration.js';
 import { runCli } from './support/cli-process.js';
 import { ModelStore } from './support/model-store.js';
@@ -60,17 +59,6 @@ test('lightscore models says what failed, and what the store names although it w
   assert.match(await run('models', 'delete', 'v9'), /^1: lightscore: http:\S+: .*v9/);
 });
 
-/** A port that nobody listens on. */
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  assert(address !== null && typeof address === 'object');
-  probe.close();
-  await once(probe, 'close');
-  return address.port;
-}
-
 test('the admin commands name what is missing or wrong', async () => {
   const run = (args: string[], env: NodeJS.ProcessEnv) =>
     runCli(args, { env: { LIGHTSCORE_URL: '', LIGHTSCORE_ADMIN_KEY: '', ...env } });
@@ -84,7 +72,8 @@ test('the admin commands name what is missing or wrong', async () => {
     [url.code, url.stderr],
     [2, 'lightscore: LIGHTSCORE_URL must be a URL such as http://localhost:8000, not "not a url"\n'],
   );
-  const free = `http://127.0.0.1:${await freePort()}`;
+  const [port] = await freePorts(1);
+  const free = `http://127.0.0.1:${port}`;
   const nobody = await run(['reload'], { LIGHTSCORE_ADMIN_KEY: 'x', LIGHTSCORE_URL: free });
   assert.equal(nobody.code, 1);
   assert.equal(nobody.stderr, `lightscore: no server answers at ${free} (set by LIGHTSCORE_URL): connection refused\n`);

@@ -122,6 +122,8 @@ testWith(
 );
 
 test('what a page leaves behind is found', async (t) => {
-  const markdown = page("'''sh\n(sleep 60 > /dev/null 2>&1 &)\n'''\n");
+  // Until it has its own name, a new process has its shell's, or for a moment none.
+  const asleep = 'until grep -q ^sleep /proc/$!/cmdline; do :; done';
+  const markdown = page(`'''sh\n(sleep 60 > /dev/null 2>&1 & ${asleep})\n'''\n`);
   await assert.rejects(runPage(t, markdown), /page\.md: sleep 60 is still running/);
 });

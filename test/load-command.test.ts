@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { freePorts } from './support/free-ports.js';
 import { SHORT, linuxOnly, load } from './support/load-command.js';
 import { projectRoot } from './support/project.js';
 import { MODELS, type ServerProcess, startServer } from './support/server.js';
@@ -69,11 +70,8 @@ test('without --url a server is started with the model, and stopped', linuxOnly,
 
 describe('a server that does not fit', linuxOnly, () => {
   test('cannot be reached', async () => {
-    const closed = createServer().listen(0, '127.0.0.1');
-    await once(closed, 'listening');
-    const url = `http://127.0.0.1:${(closed.address() as AddressInfo).port}`;
-    closed.close();
-    await once(closed, 'close');
+    const [port] = await freePorts(1);
+    const url = `http://127.0.0.1:${port}`;
     const { code, stderr } = await load(['constant', '--url', url, ...SHORT]);
     assert.equal(code, 2);
     assert.equal(

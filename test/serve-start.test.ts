@@ -4,6 +4,7 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { freePorts } from './support/free-ports.js';
 import { readGolden } from './support/golden.js';
 import { S3_CREDENTIALS, startS3Server } from './support/s3-server.js';
 import { type Environment, MODELS, failingServer, startServer } from './support/server.js';
@@ -173,18 +174,14 @@ test('a version without its calibrator or its model is not started with', async 
 });
 
 test('a store that cannot be reached leaves the server live and unready until it can', async (t) => {
-  // A port that was free a moment ago: nobody answers there yet.
-  const probe = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => probe.once('listening', resolve));
-  const address = probe.address();
-  assert(address !== null && typeof address === 'object');
-  await new Promise((resolve) => probe.close(resolve));
+  // Nobody answers there yet.
+  const [port] = await freePorts(1);
 
   const server = await startServer(
     {
       ...S3_CREDENTIALS,
       AWS_REGION: 'ca-central-1',
-      AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${address.port}`,
+      AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${port}`,
       MODEL_S3_BUCKET: 'fraud-models',
       MODEL_DIR: undefined,
     },
@@ -212,7 +209,7 @@ test('a store that cannot be reached leaves the server live and unready until it
     await s3.put(`models/v1.0.0/${file}`, readFileSync(join(MODELS, 'v1.0.0', file)));
   const storePort = Number(new URL(s3.endpoint).port);
   const relay = createServer((socket) => socket.pipe(connect(storePort, '127.0.0.1')).pipe(socket)).listen(
-    address.port,
+    port,
     '127.0.0.1',
   );
   t.after(async () => {

@@ -1,12 +1,10 @@
 /** Section `cpu`: CPU per request, by number of connections. */
 import { type Figure, type Section, median, short, span } from '../report/section.js';
-import { type Measured, measure, ratio, startRivals } from '../servers/rivals.js';
+import { type Measured, measure, ratio, startRivals, totalCpu } from '../servers/rivals.js';
 import type { Effort, Progress } from './run.js';
 
 const CONNECTIONS = { full: [16, 32, 64, 128, 256, 512], quick: [16, 128, 512] } as const;
 const MAX_SPREAD = 1.2;
-
-const totalCpu = ({ mainCpu, otherCpu }: Measured): number[] => mainCpu.map((main, round) => main + otherCpu[round]);
 
 /** The results of all servers for one number of connections. */
 interface Run {

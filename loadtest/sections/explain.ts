@@ -1,7 +1,7 @@
 /** Section `explain`: throughput of `/score` with each kind of explanation, on one server in turn. */
 import { type Section, median, short } from '../report/section.js';
 import { startLightscore } from '../servers/process.js';
-import { type Measured, measure, ratio } from '../servers/rivals.js';
+import { measure, ratio, totalCpu } from '../servers/rivals.js';
 import { rowRequests } from '../traffic/bodies.js';
 import { checkedSingles } from '../traffic/checked.js';
 import { loadDemoModel } from '../traffic/demo-model.js';
@@ -10,9 +10,8 @@ import type { Effort, Progress } from './run.js';
 const CONNECTIONS = 64;
 const BODIES = 512;
 const SEED = 5;
-/** Over the default. */
+/** Throughput and CPU of SHAP in ratio to the default's. */
 const GOAL = { throughput: 0.15, cpu: 10 } as const;
-const totalCpu = ({ mainCpu, otherCpu }: Measured): number[] => mainCpu.map((main, round) => main + otherCpu[round]);
 
 const MODES = { importance: '/score', shap: '/score?explain=shap' } as const;
 

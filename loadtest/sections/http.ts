@@ -1,7 +1,7 @@
 /** Section `http`: throughput of `/score` with 64 connections that send as fast as they are answered. */
 import { CURVE } from '../load/latency-histogram.js';
 import { type Section, type Table, median, short } from '../report/section.js';
-import { type Measured, measure, ratio, startRivals } from '../servers/rivals.js';
+import { type Measured, measure, ratio, startRivals, throughputFigure } from '../servers/rivals.js';
 import type { Effort, Progress } from './run.js';
 
 const CONNECTIONS = 64;
@@ -75,14 +75,7 @@ function report(measured: readonly Measured[], effort: Effort): Section {
       'would not show.',
     tables: [throughputTable(measured)],
     figures: [
-      {
-        title: 'Requests a second',
-        caption: 'Median of the rounds.',
-        kind: 'bar',
-        xLabel: '',
-        yLabel: 'requests a second',
-        series: measured.map((rival) => ({ name: rival.name, points: [[0, median(rival.throughput)]] })),
-      },
+      throughputFigure(measured),
       {
         title: 'Latency under full load',
         caption: 'All rounds together.',

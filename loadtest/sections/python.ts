@@ -1,7 +1,7 @@
 /** Section `python`: throughput against the Python service that Lightscore replaces, one process each. */
 import { type Section, median, short, span } from '../report/section.js';
 import { PYTHON, missingPython, startFastApi } from '../servers/fastapi.js';
-import { type Measured, measure, ratio, startRivals } from '../servers/rivals.js';
+import { type Measured, measure, ratio, startRivals, throughputFigure } from '../servers/rivals.js';
 import { rowRequests } from '../traffic/bodies.js';
 import { checkedSingles } from '../traffic/checked.js';
 import type { Effort, Progress } from './run.js';
@@ -69,19 +69,7 @@ function report(python: Measured, lightscore: readonly Measured[]): Section {
         ]),
       },
     ],
-    figures: [
-      {
-        title: 'Requests a second',
-        caption: 'Median of the rounds.',
-        kind: 'bar',
-        xLabel: '',
-        yLabel: 'requests a second',
-        series: [python, ...lightscore].map((rival) => ({
-          name: rival.name,
-          points: [[0, median(rival.throughput)]],
-        })),
-      },
-    ],
+    figures: [throughputFigure([python, ...lightscore])],
     targets: lightscore.map((rival) => ({
       what: `/score throughput, SCORING=${rival.name}: times the Python service's`,
       value: times(rival),

@@ -1,7 +1,7 @@
 /** The servers that HTTP benchmarks compare; all of them run at once and are measured in turn. */
 import { LatencyHistogram } from '../load/latency-histogram.js';
 import { type CheckedRequest, LoadGenerator, type LoadPlan, type LoadResult, assertAllRight } from '../load/load.js';
-import { median } from '../report/section.js';
+import { type Figure, median } from '../report/section.js';
 import type { Effort } from '../sections/run.js';
 import { rowRequests } from '../traffic/bodies.js';
 import { checkedSingles, constantAnswers } from '../traffic/checked.js';
@@ -143,4 +143,20 @@ export async function measure(
 /** Returns the median over the rounds of the ratio `of(rival) / of(base)` of each round. */
 export function ratio(rival: Measured, base: Measured, of: (measured: Measured) => readonly number[]): number {
   return median(of(rival).map((value, round) => value / of(base)[round]));
+}
+
+/** CPU microseconds a request of all threads, one value per round. */
+export function totalCpu({ mainCpu, otherCpu }: Measured): number[] {
+  return mainCpu.map((main, round) => main + otherCpu[round]);
+}
+
+export function throughputFigure(measured: readonly Measured[]): Figure {
+  return {
+    title: 'Requests a second',
+    caption: 'Median of the rounds.',
+    kind: 'bar',
+    xLabel: '',
+    yLabel: 'requests a second',
+    series: measured.map(({ name, throughput }) => ({ name, points: [[0, median(throughput)]] })),
+  };
 }

@@ -230,10 +230,6 @@ export function settingRow(name: Setting): SettingRow | SwitchRow {
   return SETTINGS[name];
 }
 
-export function isSwitch(name: Setting): name is Switch {
-  return !('value' in SETTINGS[name]);
-}
-
 /** The flag of a setting: MODEL_DIR is --model-dir. */
 export function flagOf(name: string): string {
   return `--${name.toLowerCase().replaceAll('_', '-')}`;

@@ -95,7 +95,7 @@ export class ModelRegistry {
   #swaps = 0;
   #busy: ExclusiveOperation | undefined;
   /** Resolves with the end of the operation in progress. */
-  #done: Promise<void> = Promise.resolve();
+  #done: Promise<unknown> = Promise.resolve();
 
   constructor(parts: RegistryParts) {
     this.#parts = parts;
@@ -544,12 +544,9 @@ export class ModelRegistry {
     if (this.#busy !== undefined)
       throw new LightscoreError('LOAD_IN_PROGRESS', `${this.#busy.what} (${this.#busy.actor}) is under way`);
     this.#busy = operation;
-    const running = run();
-    this.#done = running.then(
-      () => undefined,
-      () => undefined,
-    );
     try {
+      const running = run();
+      this.#done = Promise.allSettled([running]);
       return await running;
     } finally {
       this.#busy = undefined;

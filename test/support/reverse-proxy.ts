@@ -3,9 +3,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePorts } from './free-ports.js';
 import { findProgram } from './needs.js';
 import { projectRoot } from './project.js';
 
@@ -17,15 +17,6 @@ const CONFIGURATIONS: Readonly<Record<ProxyName, string>> = {
   envoy: 'envoy.yaml',
 };
 const START_MS = 30_000;
-
-/** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** The file of deploy/proxies with other ports: 8080 is where it listens, 8000 and 8001 are the servers. */
 export function documented(proxy: ProxyName, ports: Readonly<Record<number, number>>): string {
@@ -139,7 +130,7 @@ interface Prepared {
 
 async function prepare(name: ProxyName, [first, second = first]: readonly number[], site?: string): Promise<Prepared> {
   const folder = mkdtempSync(join(tmpdir(), `lightscore-${name}-`));
-  const [port, statusPort] = [await freePort(), await freePort()];
+  const [port, statusPort] = await freePorts(2);
   const write = (file: string, text: string): string => {
     writeFileSync(join(folder, file), text);
     return join(folder, file);

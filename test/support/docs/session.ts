@@ -5,11 +5,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { freePorts } from '../free-ports.js';
 import { compareOutput } from './outputs.js';
 import type { CommandBlock, FileBlock } from './pages.js';
 import { Terminal } from './terminal.js';
@@ -41,15 +41,6 @@ export interface SessionOptions {
   readonly folder: string;
   /** Everything that the shell finds in its environment. */
   readonly environment: Readonly<Record<string, string | undefined>>;
-}
-
-/** Ports that nothing listens on, for those that the pages name. */
-async function freePorts(): Promise<readonly number[]> {
-  const servers = Array.from({ length: PAGE_PORTS }, () => createServer().listen(0));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => (server.address() as { readonly port: number }).port);
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return ports;
 }
 
 export class Session {
@@ -87,7 +78,7 @@ export class Session {
   }
 
   static async start(options: SessionOptions): Promise<Session> {
-    return new Session(options, await freePorts());
+    return new Session(options, await freePorts(PAGE_PORTS));
   }
 
   save({ file, text: content }: FileBlock): void {
