@@ -1,4 +1,4 @@
-/** Values from outside and lists, as messages say them. */
+/** Values from outside, lists and counts, as messages say them. */
 
 const MAX_LENGTH = 64;
 
@@ -7,6 +7,11 @@ export function quote(value: unknown, maxLength = MAX_LENGTH): string {
   if (value === undefined) return 'missing';
   if (typeof value === 'string') return JSON.stringify(cut(value, maxLength));
   return cut(JSON.stringify(value), maxLength);
+}
+
+/** A count with separated thousands: `1,234`. */
+export function grouped(count: number): string {
+  return count.toLocaleString('en-US');
 }
 
 /** `a`, `a and b`, `a, b and c`. */

@@ -1,3 +1,4 @@
+/** Memory of several acceptors: one booster, and what swaps give back. */
 import assert from 'node:assert/strict';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,3 +1,4 @@
+/** Swaps under load on several acceptors. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { VersionedTraffic, scoresOf } from '../loadtest/swap/versioned-traffic.js';

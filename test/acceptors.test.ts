@@ -1,3 +1,4 @@
+/** Several acceptors are one server: routes, keys, experiments, metrics, log and admin calls. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ADMIN_KEY, startAdministered } from './support/administration.js';
@@ -38,7 +39,7 @@ for (const scoring of ['pool', 'auto', 'inline']) {
       await server.metric('predictions_total', '{model_version="v1.0.0",variant="champion"}'),
       asked + golden.rows.length,
     );
-    assert.equal(await server.metric('lightscore_queue_rows'), 0);
+    await server.queueIsEmpty();
     assert.equal(await server.metric('lightscore_workers'), ACCEPTORS);
   });
 }

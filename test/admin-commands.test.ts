@@ -1,3 +1,4 @@
+/** The command line's calls to a running server, its audit trail, and signatures. */
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';

@@ -1,3 +1,4 @@
+/** The admin routes of a running server, and the audit trail that they write. */
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';

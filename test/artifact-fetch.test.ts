@@ -1,3 +1,4 @@
+/** Reading an artifact from a store: what is required, what is refused, by file. */
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { cp, mkdtemp, readFile, rm, unlink, writeFile } from 'node:fs/promises';
@@ -6,12 +7,13 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { fetchArtifact } from '../src/loading/fetch.js';
 import { writeCalibratorJson } from '../src/artifact/calibrator.js';
-import { sha256, signMetadata } from '../src/artifact/integrity.js';
+import { signMetadata } from '../src/artifact/integrity.js';
 import { FolderStore } from '../src/store/folder.js';
 import { S3Store } from '../src/store/s3.js';
 import { type ArtifactStore, filesFingerprint, type StoredFile } from '../src/store/store.js';
 import { projectRoot } from './support/project.js';
 import { startS3Server } from './support/s3-server.js';
+import { sha256Hex } from '../src/sha256.js';
 
 const MODELS = join(projectRoot, 'test/data/models');
 const VERSION = 'v1.0.0';
@@ -37,7 +39,7 @@ async function copyOfModels(
 
 async function checksumsOf(path: (file: string) => string, names: readonly string[]): Promise<Record<string, string>> {
   return Object.fromEntries(
-    await Promise.all(names.map(async (name) => [name, sha256(await readFile(path(name)))] as const)),
+    await Promise.all(names.map(async (name) => [name, sha256Hex(await readFile(path(name)))] as const)),
   );
 }
 
@@ -50,7 +52,7 @@ test('an artifact is read whole', async () => {
   assert.equal(artifact.metadata.modelVersion, VERSION);
   assert.equal(artifact.metadata.featureNames.length, 15);
   assert.deepEqual(Buffer.from(artifact.modelText), await readFile(join(MODELS, VERSION, 'lightgbm_model.txt')));
-  assert.equal(artifact.modelSha256, sha256(artifact.modelText));
+  assert.equal(artifact.modelSha256, sha256Hex(artifact.modelText));
   assert.equal(artifact.modelFile, join(MODELS, VERSION, 'lightgbm_model.txt'));
   assert(artifact.calibrator.x.length > 1);
   assert.deepEqual(

@@ -1,18 +1,20 @@
+/** Checksums, signatures and the keys that they are checked with. */
 import assert from 'node:assert/strict';
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { readPrivateKey, readPublicKey, sha256, signMetadata, verifyMetadata } from '../src/artifact/integrity.js';
+import { readPrivateKey, readPublicKey, signMetadata, verifyMetadata } from '../src/artifact/integrity.js';
 import { ArtifactError } from '../src/errors.js';
+import { sha256Hex } from '../src/sha256.js';
 
 const { privateKey, publicKey } = generateKeyPairSync('ed25519');
 const metadata = Buffer.from('{"model_version": "v1.0.0"}');
 const SIGNATURE = 'v1.0.0/metadata.sig';
 
 test('SHA-256 is that of FIPS 180', () => {
-  assert.equal(sha256(Buffer.from('abc')), 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
+  assert.equal(sha256Hex(Buffer.from('abc')), 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
 });
 
 test('a signature is accepted in base64 and as bytes, over these very bytes and by this key only', () => {

@@ -1,3 +1,4 @@
+/** metadata.json: what is read of it, and what is wrong with it in one line. */
 import * as fc from 'fast-check';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,3 +1,4 @@
+/** The audit trail: its chain, what breaks it, and how it survives crashes and full disks. */
 import assert from 'node:assert/strict';
 import { appendFile, mkdir, mkdtemp, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,3 +1,4 @@
+/** The batcher with real workers: every row is scored once, by its model, whatever happens. */
 import assert from 'node:assert/strict';
 import { type TestContext, describe, test } from 'node:test';
 import * as fc from 'fast-check';
@@ -107,7 +108,7 @@ test('no more than queueRows wait; a request that does not fit leaves nothing be
   isRight(fits, 60);
   assert(tooMany.deliveries.every((count) => count === 0));
   assert.equal(batcher.waitingRows, 0);
-  assert(batcher.admit(new RecordedRequest(rowsFrom(0, 100)), model), 'there is room again');
+  assert(batcher.admit(new RecordedRequest(rowsFrom(0, 100)), model), 'rows can wait again');
 });
 
 test('a request without memory for all of its rows gives back what it took, with nothing else under way', async (t) => {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { runCli } from './support/cli-process.js';
 import { needsNative } from './support/native.js';
-import { MODELS, failingServer } from './support/server.js';
+import { MODELS, failingServer, startServer } from './support/server.js';
 
 /** A folder of versions with a copy of v1.0.0, which a test may spoil. */
 function copyOfModels(t: TestContext): { readonly models: string; readonly version: string } {
@@ -51,6 +51,20 @@ for (const [what, spoil] of Object.entries(SPOILED)) {
     }
   });
 }
+
+test("feature names that are not the model's are warned of, by check, inspect and serve", async (t) => {
+  const { models, version } = copyOfModels(t);
+  const file = join(version, 'metadata.json');
+  const metadata: { feature_names: string[] } = JSON.parse(readFileSync(file, 'utf8'));
+  writeFileSync(file, JSON.stringify({ ...metadata, feature_names: metadata.feature_names.toReversed() }));
+  const sentence =
+    /feature_names differ from the model's own, which the server uses: feature 0 is "age" there and "\w+" here/;
+  assert.match((await runCli(['check', version])).stdout, sentence);
+  assert.match((await runCli(['inspect', version])).stdout, sentence);
+  const server = await startServer({ MODEL_DIR: models });
+  t.after(() => server.stop());
+  assert.match(String((await server.event('artifact_warning'))['msg']), sentence);
+});
 
 test('verify of a version that serve refuses compares it, and ends with 1', needsNative(), async (t) => {
   const { models, version } = copyOfModels(t);

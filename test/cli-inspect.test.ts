@@ -1,14 +1,15 @@
+/** `lightscore inspect`. */
 import assert from 'node:assert/strict';
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { sha256 } from '../src/artifact/integrity.js';
 import type { Inspection } from '../src/commands/inspection.js';
 import { applicableStrategies } from '../src/model/image.js';
 import { parseBooster } from '../src/model/parse.js';
 import { runCli } from './support/cli-process.js';
 import { projectRoot } from './support/project.js';
+import { sha256Hex } from '../src/sha256.js';
 
 const data = join(projectRoot, 'test/data');
 const version = join(data, 'models/v1.0.0');
@@ -37,7 +38,7 @@ test('a version: model, trees, features by importance, strategy, calibrator, met
     {
       file: '',
       bytes: text.length,
-      sha256: sha256(text),
+      sha256: sha256Hex(text),
       format: 'v4',
       objective: 'binary',
       transform: 'sigmoid',

@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { readPickledCalibrator } from '../src/artifact/scikit-learn.js';
 import { writeCalibratorJson } from '../src/artifact/calibrator.js';
-import { sha256 } from '../src/artifact/integrity.js';
 import { runCli } from './support/cli-process.js';
 import { SMALL_MODEL } from './support/model-text.js';
 import { projectRoot } from './support/project.js';
+import { sha256Hex } from '../src/sha256.js';
 
 const data = join(projectRoot, 'test/data');
 const version = join(data, 'models/v1.0.0');
@@ -192,7 +192,7 @@ test('checksums of the metadata are verified', async () => {
   await mkdir(path);
   for (const name of ['lightgbm_model.txt', 'calibrator.pkl']) await copyFile(join(version, name), join(path, name));
   const metadata = await readJson<Record<string, unknown>>(join(version, 'metadata.json'));
-  const sum = sha256(await readFile(join(version, 'lightgbm_model.txt')));
+  const sum = sha256Hex(await readFile(join(version, 'lightgbm_model.txt')));
   await writeFile(
     join(path, 'metadata.json'),
     JSON.stringify({ ...metadata, checksums: { 'lightgbm_model.txt': sum } }),

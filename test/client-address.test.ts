@@ -1,3 +1,4 @@
+/** The client's address behind proxies, and the network that shares a limit. */
 import assert from 'node:assert/strict';
 import { BlockList, isIP } from 'node:net';
 import { describe, test } from 'node:test';
@@ -23,7 +24,7 @@ describe('the client behind proxies', () => {
   ];
   for (const [forwardedFor, hops, client] of cases) {
     test(`"${forwardedFor}" with ${hops} trusted is ${client}`, () =>
-      assert.equal(clientAddress(socket, forwardedFor, hops), client));
+      assert.equal(clientAddress({ socketAddress: socket, forwardedFor, hops }), client));
   }
 
   test('is always an address, whatever the header says', () => {
@@ -37,7 +38,7 @@ describe('the client behind proxies', () => {
         ),
         fc.integer({ min: 0, max: 16 }),
         (header, hops) => {
-          const address = clientAddress(socket, header, hops);
+          const address = clientAddress({ socketAddress: socket, forwardedFor: header, hops });
           assert.ok(isIP(address) !== 0);
           assert.match(addressGroup(address), /^[\d.]+$|^([\da-f]{1,4}:){4}:\/64$/);
         },

@@ -1,3 +1,4 @@
+/** Warnings of misspelled variables, and names that draw none. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { readConfig } from '../src/config/config.js';

@@ -1,3 +1,4 @@
+/** The configuration: defaults, values, and mistakes in one line each. */
 import assert from 'node:assert/strict';
 import { createHash, generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

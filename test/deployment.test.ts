@@ -1,3 +1,4 @@
+/** What deploy/ says of the server is true: metrics, settings, time-outs, health check. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';

@@ -1,3 +1,4 @@
+/** The page at /docs, as text: what it loads, what it permits, what it links. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';

@@ -1,3 +1,4 @@
+/** A/B tests and shadow challengers: assignment, change, promotion and end. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';

@@ -1,3 +1,4 @@
+/** The order of a row's features, by their names. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import * as fc from 'fast-check';

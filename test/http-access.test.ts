@@ -1,3 +1,4 @@
+/** Who may call: keys, rate limits, TLS. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';

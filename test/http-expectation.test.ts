@@ -48,13 +48,26 @@ onBothTransports('Expect', (transport) => {
     connection.close();
   });
 
-  test('a request that is refused for its head is answered without silence', async () => {
-    const connection = await RawConnection.open(server.port);
-    await connection.send(headOf('100-Continue', '/score', 'text/plain'));
-    let answer = await connection.answer();
-    if (answer?.status === 100) answer = await connection.answer();
-    assert.equal(answer?.status, 415);
-    connection.close();
+  test('a request that is refused for its head gets no 100 before', async () => {
+    for (const expect of ['100-continue', '100-Continue']) {
+      const tooLarge = headOf(expect).replace(/Content-Length: \d+/, 'Content-Length: 5000000');
+      for (const [head, status] of [
+        [headOf(expect, '/score', 'text/plain'), 415],
+        [headOf(expect, '/nowhere'), 404],
+        [tooLarge, 413],
+      ] as const) {
+        const connection = await RawConnection.open(server.port);
+        await connection.send(head);
+        let answer = await connection.answer();
+        // uWebSockets.js knows this spelling itself, and invites the body before any handler runs.
+        if (transport === 'uws' && expect === '100-continue') {
+          assert.equal(answer?.status, 100);
+          answer = await connection.answer();
+        }
+        assert.equal(answer?.status, status, expect);
+        connection.close();
+      }
+    }
   });
 
   test('another expectation is a 417, and ends the connection', async () => {

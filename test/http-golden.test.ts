@@ -1,3 +1,4 @@
+/** Scores over HTTP are LightGBM's and scikit-learn's own. */
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+/** Probes, metrics, OpenAPI document and documentation page. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { readGolden } from './support/golden.js';

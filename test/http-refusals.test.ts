@@ -1,3 +1,4 @@
+/** What a scoring request is refused for, and in which words. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { readGolden } from './support/golden.js';

@@ -1,3 +1,4 @@
+/** Answers of /score and /score_batch: their fields, top features, names, and the edges of double precision. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { TopFeature } from '../src/contract/schemas.js';
@@ -219,6 +220,8 @@ test('JSON in any form is read: white space, a charset, another +json type, no t
   for (const type of [
     'application/json',
     'application/json; charset=utf-8',
+    // JSON has no such parameter (RFC 8259), so it has no effect.
+    'application/json; charset=utf-16',
     'APPLICATION/JSON',
     'application/vnd.api+json',
     undefined,

@@ -1,3 +1,4 @@
+/** HTTP as TCP brings it: in pieces, byte by byte, chunked, too large, many requests a connection. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { close, inParallel, readGolden } from './support/golden.js';
@@ -186,7 +187,7 @@ test('clients that leave, in mid-body or before their answer, disturb nobody', a
     assert.equal(status, 200);
     assert(isScored(text));
   });
-  assert.equal(await server.metric('lightscore_queue_rows'), 0);
+  await server.queueIsEmpty();
 });
 
 const GARBAGE = [

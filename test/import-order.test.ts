@@ -10,6 +10,9 @@ const LAYERS = statedOrder();
 /** What kernel and host both include. */
 const SHARED = 'workers/kernel/layout.ts';
 
+/** What a thread or a process starts with: to start it is not to import it. Imports within `workers` are of these. */
+const ENTRY = /^workers\/[\w-]+\.ts$/;
+
 interface Import {
   readonly from: string;
   readonly to: string;
@@ -40,10 +43,16 @@ function sourceFiles(folder: string): string[] {
 const files = [...sourceFiles('src'), ...sourceFiles('workers')];
 
 const imports: readonly Import[] = files.flatMap((from) => {
-  const text = readFileSync(join(projectRoot, from), 'utf8');
-  const specifiers = [...text.matchAll(/(?:^import\s|^export\s|\bfrom\s|\bimport\()\s*'(\.[^']+)'/gm)];
-  return specifiers.map(([, specifier]) => ({ from, to: resolve(from, specifier) }));
+  return modulesNamedIn(readFileSync(join(projectRoot, from), 'utf8'))
+    .map((specifier) => resolve(from, specifier))
+    .filter((to) => !ENTRY.test(to))
+    .map((to) => ({ from, to }));
 });
+
+/** Whatever a file names by a relative path, in any quotes and however it loads it: the path of each module. */
+function modulesNamedIn(text: string): string[] {
+  return [...text.matchAll(/(['"`])(\.\.?\/[^'"`\n]+\.[jt]s)\1/g)].map(([, , specifier]) => specifier);
+}
 
 function resolve(from: string, specifier: string): string {
   const path = normalize(join(dirname(from), specifier)).replaceAll(sep, '/');
@@ -63,6 +72,32 @@ test('every import points down the stated order', () => {
     return moduleOf(from) !== moduleOf(to) && rankOf(to) <= rankOf(from);
   });
   assert.deepEqual(wrong, []);
+});
+
+test('the kernel takes from its own folder alone', () => {
+  const kernel = readdirSync(join(projectRoot, 'workers/kernel')).filter((name) => name.endsWith('.ts'));
+  const outside = kernel.flatMap((name) => {
+    const text = readFileSync(join(projectRoot, 'workers/kernel', name), 'utf8');
+    const paths = [...text.matchAll(/^(?:import|export|\})[^'"`]*\bfrom\s+['"`]([^'"`]+)['"`]/gm)].map(
+      ([, path]) => path,
+    );
+    return paths.filter((path) => !/^\.\/[\w-]+$/.test(path)).map((path) => `${name}: ${path}`);
+  });
+  assert(kernel.length > 5);
+  assert.deepEqual(outside, []);
+});
+
+test('a module that is loaded by any means counts as imported', () => {
+  const text = [
+    "import { a } from './a.js';",
+    'import type { b } from "../b.js";',
+    'const c = await import(`../c.js`);',
+    "createRequire(import.meta.url)('./d.js')",
+    "new URL('../e.js', import.meta.url)",
+  ].join('\n');
+  assert.deepEqual(modulesNamedIn(text), ['./a.js', '../b.js', '../c.js', './d.js', '../e.js']);
+  const computed = files.filter((file) => /\bimport\((?!['"`])/.test(readFileSync(join(projectRoot, file), 'utf8')));
+  assert.deepEqual(computed, [], 'imports whose path only the running program knows');
 });
 
 test('no file imports itself by way of others, not for a type either', () => {

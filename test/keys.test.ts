@@ -1,3 +1,4 @@
+/** The key ring, and which of a request's headers presents the key. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, test } from 'node:test';
@@ -57,6 +58,6 @@ describe('the presented key', () => {
   ];
   for (const [xApiKey, authorization, presented] of cases) {
     test(`of X-API-Key "${xApiKey}" and Authorization "${authorization}" is "${presented}"`, () =>
-      assert.equal(presentedKey(xApiKey, authorization), presented));
+      assert.equal(presentedKey({ xApiKey, authorization }), presented));
   }
 });

@@ -69,7 +69,7 @@ test('dots of a reliability diagram, wherever they are, get labels that cover no
   );
 });
 
-test('a label keeps off the lines of the chart where there is room', () => {
+test('a label keeps off the lines of the chart where it has space to', () => {
   const dot = { x: 200, y: 200, radius: 4, label: '85' };
   const line = [
     { x: 200, y: 20 },

@@ -1,3 +1,4 @@
+/** Shared memory lent to threads: regions of their own, none left behind. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type TestContext, test } from 'node:test';
@@ -82,7 +83,7 @@ else {
     assert.equal(memory.usedBytes, 0);
   });
 
-  test('where there is no room the thread is told, and goes on', async (t) => {
+  test('where memory is used up the thread is told, and goes on', async (t) => {
     const { ask } = start(t);
     assert.match(String(await ask({ bytes: 2 ** 33 })), /not enough shared memory for 8589934592 bytes/);
     assert.equal(typeof (await ask({ bytes: 64 })), 'number');

@@ -4,6 +4,7 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
 import { ERRORS, LightscoreError, type Model, type RowsArguments, loadModel } from '../src/index.js';
 import { borrowResources, returnResources } from '../src/library/scoring-memory.js';
 import { close, readGolden } from './support/golden.js';
@@ -158,6 +159,12 @@ for (const [what, args, message] of [
     [new Float64Array(30)],
     'the number of rows, the second argument beside a Float64Array, is missing',
   ],
+  ['a Float32Array', [new Float32Array(15)], 'the rows are of type Float32Array, not an array or a Float64Array'],
+  [
+    'an array of rows with a number',
+    [[ROW], 5],
+    'a number of rows is given for a Float64Array alone: an array has its own length',
+  ],
   ['half a row', [new Float64Array(30), 1.5], 'the number of rows, the second argument beside a Float64Array, is 1.5'],
 ] as const) {
   test(`refused with one sentence: ${what}`, async (t) => {
@@ -171,6 +178,24 @@ for (const [what, args, message] of [
     }
   });
 }
+
+test('a model is named by its path, or by a file: URL', async (t) => {
+  const model = await loadModel(pathToFileURL(VERSION));
+  t.after(() => model.dispose());
+  assert.equal(model.modelVersion, 'v1.0.0');
+  for (const [path, given] of [
+    [3, 'of type number'],
+    [undefined, 'of type undefined'],
+    [new URL('https://models.example/v1'), '"https://models.example/v1"'],
+  ] as const) {
+    const message = `the path of the model is ${given}, not a text or a file: URL`;
+    await assert.rejects(loadModel(path as unknown as string), {
+      name: 'LightscoreError',
+      code: 'DATA_INVALID',
+      message,
+    });
+  }
+});
 
 /** The SHA-256 sums of a version's files, written into its metadata. */
 async function addChecksums(folder: string, sums: Readonly<Record<string, string>>): Promise<void> {

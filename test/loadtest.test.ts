@@ -1,3 +1,4 @@
+/** The benchmark's parts: generated requests, the load generator, quantiles and reports. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import * as fc from 'fast-check';

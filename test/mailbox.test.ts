@@ -1,5 +1,5 @@
 /**
- * The hand-over between front end and worker, step by step: one thread calls both sides of a mailbox, in every order
+ * The hand-over between acceptor and worker, step by step: one thread calls both sides of a mailbox, in every order
  * that two threads can produce.
  */
 import assert from 'node:assert/strict';
@@ -40,7 +40,7 @@ test('posting while a task is running throws and leaves that task unchanged', ()
   assert.equal(mailbox.isDone, true);
 });
 
-test('no completion is missed: the front end sees the task done, or the worker sees the request', () => {
+test('no completion is missed: the acceptor sees the task done, or the worker sees the request', () => {
   const mailbox = new Mailbox(Mailbox.bufferFor(1), 0);
   mailbox.post(TASK);
   mailbox.requestWakeUp();
@@ -58,7 +58,7 @@ test('a worker that reads the request late does not use up the message of the ne
   const mailbox = new Mailbox(Mailbox.bufferFor(1), 0);
   mailbox.post(TASK);
   const first = mailbox.finish(1);
-  // The front end sees it done, posts the next one and goes to sleep; only then does the worker continue.
+  // The acceptor sees it done, posts the next one and goes to sleep; only then does the worker continue.
   mailbox.post(TASK);
   mailbox.requestWakeUp();
   assert.equal(mailbox.isDone, false);

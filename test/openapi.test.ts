@@ -1,3 +1,4 @@
+/** The OpenAPI document: complete, consistent, with examples that match. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Ajv2020 } from 'ajv/dist/2020.js';

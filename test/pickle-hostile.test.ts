@@ -1,3 +1,4 @@
+/** Pickles and joblib dumps that are hostile, damaged or cut. */
 import * as fc from 'fast-check';
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';

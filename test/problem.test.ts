@@ -1,3 +1,4 @@
+/** Problem details: status, headers and words of each refusal. */
 import assert from 'node:assert/strict';
 import { STATUS_CODES } from 'node:http';
 import { describe, test } from 'node:test';

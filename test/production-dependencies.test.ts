@@ -1,3 +1,4 @@
+/** A production installation has what server, command line and workers load, and no more. */
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { builtinModules } from 'node:module';

@@ -1,3 +1,4 @@
+/** The query of a scoring request. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import * as fc from 'fast-check';

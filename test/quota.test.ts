@@ -22,7 +22,7 @@ interface Data {
  * @returns the largest total that it has seen
  */
 function contend({ cells, taken, holder }: Data): number {
-  const quota = new SharedQuota(cells, LIMIT, holder);
+  const quota = new SharedQuota(cells, { limit: LIMIT, holder });
   let held = 0;
   let max = 0;
   for (let i = 0; i < ROUNDS; i++) {
@@ -43,7 +43,7 @@ function contend({ cells, taken, holder }: Data): number {
 
 const BOTH: Readonly<Record<string, () => Quota>> = {
   'of one thread': () => new OwnQuota(LIMIT),
-  'of several threads': () => new SharedQuota(SharedQuota.cells(2), LIMIT, 0),
+  'of several threads': () => new SharedQuota(SharedQuota.cells(2), { limit: LIMIT, holder: 0 }),
 };
 
 if (!isMainThread) parentPort?.postMessage(contend(workerData as Data));
@@ -77,7 +77,7 @@ else {
   describe('a shared quota', () => {
     test('is one limit for all holders, and takes back everything that one of them has', () => {
       const cells = SharedQuota.cells(2);
-      const [a, b] = [0, 1].map((holder) => new SharedQuota(cells, LIMIT, holder));
+      const [a, b] = [0, 1].map((holder) => new SharedQuota(cells, { limit: LIMIT, holder }));
       assert(a.take(70));
       assert(!b.take(31) && b.take(30));
       a.giveAll();

@@ -1,3 +1,4 @@
+/** The rate limiter, for one acceptor and for several. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setImmediate as nextTurn, setTimeout as elapsed } from 'node:timers/promises';

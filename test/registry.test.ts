@@ -1,3 +1,4 @@
+/** The registry with real workers: loads, rollbacks, replaced files and deaths of threads. */
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { AuditTrail } from '../src/audit/trail.js';

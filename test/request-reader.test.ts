@@ -290,7 +290,7 @@ test("a batch with anything that the kernel leaves alone in it is the host's", (
   assert.equal(reader.readBatch(Buffer.from(` [ ${good} ,\n${good} ] `)), 2);
 });
 
-test('the smallest requests fill the room that a body of any size has', () => {
+test('the smallest requests fill the buffer that holds a body of any size', () => {
   reader.expect(['a']);
   for (const count of [3000, 3855, 3856, 5000, 240_000])
     assert.equal(

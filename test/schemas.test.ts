@@ -1,3 +1,4 @@
+/** The compiled validators: what they accept, and the sentence for what they refuse. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

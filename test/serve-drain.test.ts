@@ -1,3 +1,4 @@
+/** The end of a server: it drains, answers what was begun, and ends in time. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { close, readGolden } from './support/golden.js';

@@ -1,3 +1,4 @@
+/** The prediction log of a running server. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { close, readGolden } from './support/golden.js';

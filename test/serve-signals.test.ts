@@ -82,6 +82,20 @@ test('a file that another server has written since is left alone', async (t) => 
   assert.equal(readFileSync(file, 'utf8'), '1\n');
 });
 
+test('a file that named another running process is taken over, with a warning', async (t) => {
+  const file = join(temporaryFolder(t), 'lightscore.pid');
+  writeFileSync(file, `${process.pid}\n`);
+  const server = await startServer({ PID_FILE: file });
+  t.after(() => server.stop());
+  assert.equal((await server.event('pid_file_replaced'))['pid'], process.pid);
+  assert.equal(readFileSync(file, 'utf8'), `${server.pid}\n`);
+  // What named no process, or one that has ended, was left behind.
+  writeFileSync(file, 'none\n');
+  const second = await startServer({ PID_FILE: file });
+  t.after(() => second.stop());
+  assert(!second.logs.some(({ event }) => event === 'pid_file_replaced'));
+});
+
 test('a process id file that cannot be written ends the start with one line', async (t) => {
   const folder = temporaryFolder(t);
   mkdirSync(join(folder, 'taken'));

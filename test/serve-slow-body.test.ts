@@ -1,3 +1,4 @@
+/** Bodies that come too slowly. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';

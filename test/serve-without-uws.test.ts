@@ -11,14 +11,16 @@ import { failingServer, startServer } from './support/server.js';
 const folder = mkdtempSync(join(tmpdir(), 'lightscore-uws-'));
 after(() => rmSync(folder, { recursive: true }));
 
+const OLD_LIBRARY = "/lib/libc.so.6: version `GLIBC_9.99' not found";
+
 /** Environment of a Node whose system refuses every binary of uWebSockets.js, as an old glibc does. */
-function refusingSystem(): { readonly NODE_OPTIONS: string } {
-  const file = join(folder, 'refuse.cjs');
+function refusingSystem(message = OLD_LIBRARY): { readonly NODE_OPTIONS: string } {
+  const file = join(mkdtempSync(join(folder, 'system-')), 'refuse.cjs');
   writeFileSync(
     file,
     `const load = process.dlopen;
     process.dlopen = function (module, file, ...rest) {
-      if (file.includes('uws_')) throw new Error("/lib/libc.so.6: version \`GLIBC_9.99' not found");
+      if (file.includes('uws_')) throw new Error(${JSON.stringify(message)});
       return load.call(process, module, file, ...rest);
     };\n`,
   );
@@ -44,6 +46,15 @@ test('serve with TRANSPORT=uws ends with one line and exit code 2', async () => 
     /^lightscore: TRANSPORT is uws, but uWebSockets\.js has no binary for Node .*; set TRANSPORT=.*\n$/,
   );
   assert.deepEqual(logs, []);
+});
+
+test('a damaged binary is named as that, not as a platform without one', async () => {
+  const { code, stderr } = await failingServer({ ...refusingSystem('uws.node: file too short'), TRANSPORT: 'uws' });
+  assert.equal(code, 2);
+  assert.match(
+    stderr,
+    /uWebSockets\.js has a binary that cannot be loaded \(uws\.node: file too short\); set TRANSPORT/,
+  );
 });
 
 test('help and score need no HTTP server', async () => {

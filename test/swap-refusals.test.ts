@@ -1,3 +1,4 @@
+/** Candidates for a swap that are refused while the server serves on. */
 import assert from 'node:assert/strict';
 import { createHash, generateKeyPairSync } from 'node:crypto';
 import { readFile, readdir, rm, writeFile } from 'node:fs/promises';

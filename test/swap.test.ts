@@ -1,3 +1,4 @@
+/** Swaps of a running server, by signal, call and pointer. */
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';

@@ -5,8 +5,10 @@ import { projectRoot } from '../../test/support/project.js';
 import { drawHeadlines } from './headline-chart.js';
 import { headlineTable, measurementsOf } from './headlines.js';
 import type { BenchmarkRun } from './markdown.js';
+import { missedAims } from './missed-aims.js';
 
 const RESULTS = 'docs/performance/results';
+const PERFORMANCE = 'docs/performance/README.md';
 const CHART = 'docs/performance/figures.svg';
 
 interface Result {
@@ -69,10 +71,14 @@ export function figurePages(read: (file: string) => string): Record<string, stri
       'figures',
       `${chartIn(CHART)}\n\n${headlineTable(first)}\n${measuredBy(results, RESULTS)}`,
     ),
-    'docs/performance/README.md': place(
-      'docs/performance/README.md',
-      'figures',
-      `${chartIn('figures.svg')}\n\n${headlineTable(measurements)}\n${measuredBy(results, 'results')}`,
+    [PERFORMANCE]: fill(
+      place(
+        PERFORMANCE,
+        'figures',
+        `${chartIn('figures.svg')}\n\n${headlineTable(measurements)}\n${measuredBy(results, 'results')}`,
+      ),
+      'missed aims',
+      missedAims(results.map(({ run }) => run)),
     ),
     'docs/performance/results/README.md': place('docs/performance/results/README.md', 'results', resultTable(results)),
     'docs/guides/explanations.md': place(

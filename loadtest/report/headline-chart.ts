@@ -14,7 +14,8 @@ const STYLE = `
 `;
 const WIDTH = 760;
 const BAR_HEIGHT = 34;
-const MARGIN = { top: 34, right: 150, bottom: 12, left: 240 } as const;
+const TICKS = [1, 2, 5, 10, 20, 50, 100, 200, 500];
+const MARGIN = { top: 34, right: 150, bottom: 30, left: 240 } as const;
 
 const { document } = parseHTML('<!doctype html><html><body></body></html>');
 
@@ -46,10 +47,16 @@ export function drawHeadlines(measurements: readonly Measurement[]): string {
     marginBottom: MARGIN.bottom,
     marginLeft: MARGIN.left,
     style: { fontSize: '13px', color: 'var(--ink)', background: 'var(--paper)' },
-    x: { type: 'log', domain: [1, Math.max(2, ...bars.map(({ most }) => most))], axis: null },
+    x: {
+      type: 'log',
+      domain: [1, Math.max(2, ...bars.map(({ most }) => most))],
+      ticks: TICKS,
+      tickFormat: (times: number) => `${times}x`,
+      label: null,
+    },
     y: { domain: bars.map(({ name }) => name), label: null, tickSize: 0, padding: 0.35 },
     marks: [
-      Plot.frame({ stroke: 'none', fill: 'none' }),
+      Plot.gridX({ ticks: TICKS, stroke: 'var(--line)', strokeOpacity: 1 }),
       Plot.barX(bars, { x1: () => 1, x2: 'value', y: 'name', fill: 'var(--bar)' }),
       Plot.ruleY(bars, { x1: 'least', x2: 'most', y: 'name', stroke: 'var(--range)', strokeWidth: 3 }),
       Plot.text(bars, { x: 'most', y: 'name', text: 'text', textAnchor: 'start', dx: 8, fill: 'var(--ink)' }),

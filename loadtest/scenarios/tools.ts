@@ -6,7 +6,7 @@ import type { ScheduledRequest, ScheduledResult } from '../load/scheduled.js';
 import { DoesNotFit } from '../traffic/does-not-fit.js';
 
 export interface Run {
-  /** Of the server. */
+  /** The server's: `http://127.0.0.1:8000`. */
   readonly origin: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly requests: readonly ScheduledRequest[];

@@ -28,6 +28,9 @@ export async function explainSection(effort: Effort, progress: Progress): Promis
     return {
       id: 'explain',
       title: 'Explanations',
+      found:
+        `With ?explain=shap a server answers ${short(ratio(shap, importance, ({ throughput }) => throughput))} of ` +
+        `the default's requests a second, for ${short(ratio(shap, importance, totalCpu))} times the CPU a request.`,
       about:
         `${CONNECTIONS} connections to one server, one worker, ${model.booster.trees.length} trees; the same mixed ` +
         `bodies in both modes, every answer checked. Medians of ${effort.rounds} alternating rounds of ` +

@@ -1,12 +1,10 @@
 /** Section `http`: throughput of `/score` with 64 connections that send as fast as they are answered. */
 import { CURVE } from '../load/latency-histogram.js';
 import { type Section, type Table, median, short } from '../report/section.js';
-import { type Measured, measure, ratio, startRivals, throughputFigure } from '../servers/rivals.js';
+import { type Measured, measure, ratio, startRivals, throughputFigure, totalCpu } from '../servers/rivals.js';
 import type { Effort, Progress } from './run.js';
 
 const CONNECTIONS = 64;
-
-const totalCpu = ({ mainCpu, otherCpu }: Measured): number[] => mainCpu.map((main, round) => main + otherCpu[round]);
 
 export async function httpSection(effort: Effort, progress: Progress): Promise<Section> {
   const { rivals, stop } = await startRivals();

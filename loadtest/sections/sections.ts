@@ -10,6 +10,7 @@ import { latencySection } from './latency.js';
 import { pythonSection } from './python.js';
 import { scaleSection } from './scale.js';
 import { startSection } from './start.js';
+import { transportsSection } from './transports.js';
 import type { Effort, Progress } from './run.js';
 
 export type Measure = (effort: Effort, progress: Progress) => Promise<Section>;
@@ -25,5 +26,6 @@ export const SECTIONS: Readonly<Record<string, Measure>> = {
   explain: explainSection,
   scale: scaleSection,
   start: startSection,
+  transports: transportsSection,
   python: pythonSection,
 };

@@ -167,6 +167,10 @@ export function startBare(answer: string): Promise<ServerProcess> {
   return ServerProcess.start('bare', process.execPath, [script('./bare-server.js'), answer]);
 }
 
+export function startBareNode(answer: string): Promise<ServerProcess> {
+  return ServerProcess.start('bare node', process.execPath, [script('./bare-node-server.js'), answer]);
+}
+
 /** Everything on that is on in production: validation, top features, metrics, the prediction log. */
 export function startLightscore(scoring: Scoring, env: Readonly<Record<string, string>> = {}): Promise<ServerProcess> {
   return ServerProcess.start(scoring, process.execPath, [script('../../src/cli.js'), 'serve'], {

@@ -71,7 +71,7 @@ export async function startRivals(
 }
 
 /** Returns an answer of median length, for the bare server to give. */
-async function typicalAnswer(server: ServerProcess, requests: readonly CheckedRequest[]): Promise<string> {
+export async function typicalAnswer(server: ServerProcess, requests: readonly CheckedRequest[]): Promise<string> {
   const answers = await Promise.all(
     requests.slice(0, 64).map(async ({ body }) =>
       (

@@ -38,7 +38,7 @@ export class VersionedTraffic {
   #stopping = false;
   #whenOver: (() => void) | undefined;
 
-  /** @param port on 127.0.0.1 */
+  /** The server listens on it, on 127.0.0.1. */
   readonly #port: number;
   readonly #bodies: readonly VersionedBody[];
 

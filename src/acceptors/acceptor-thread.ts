@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { AccessKeys } from '../access/access-control.js';
 import type { Config } from '../config/config.js';
-import { LightscoreError } from '../errors.js';
+import { LightscoreError, messageOf } from '../errors.js';
 import type { AdminCall, Administrator } from '../registry/administration.js';
 import type { Serving } from '../registry/serving.js';
 import type { SharedMemory } from '../scoring/memory.js';
@@ -88,7 +88,7 @@ export class AcceptorThread {
       },
     });
     this.ended = new Promise((resolve) => {
-      this.#worker.on('error', (error) => (failure ??= error instanceof Error ? error : new Error(String(error))));
+      this.#worker.on('error', (error) => (failure ??= error instanceof Error ? error : new Error(messageOf(error))));
       this.#worker.on('exit', (code) => {
         failure ??=
           code === 0 ? undefined : new Error(`the thread of acceptor ${acceptor + 1} exited with code ${code}`);

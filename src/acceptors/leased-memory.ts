@@ -8,6 +8,7 @@ import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:wor
 import { LightscoreError } from '../errors.js';
 import type { Regions, SharedMemory } from '../scoring/memory.js';
 import type { ServedModel } from '../scoring/served-model.js';
+import { invariant } from '../invariant.js';
 
 /** How long an acceptor's event loop may block for an allocation; after that the allocation fails. */
 const ALLOCATION_TIMEOUT_MS = 1000;
@@ -136,9 +137,10 @@ export class MemoryLender {
 
   #takeBack(address: number): void {
     const [takeBack, ...others] = this.#leases.get(address) ?? [];
+    invariant(takeBack !== undefined, 'memory is given back that was not lent');
     if (others.length > 0) this.#leases.set(address, others);
     else this.#leases.delete(address);
-    takeBack?.();
+    takeBack();
   }
 
   #allocate({ id, bytes }: AllocationRequest): void {

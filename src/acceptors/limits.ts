@@ -58,11 +58,11 @@ export interface SharedLimits extends Limits {
 /** @param acceptor index, from 0 */
 export function sharedLimits({ access, http, scoring }: Config, cells: LimitCells, acceptor: number): SharedLimits {
   const quotas = {
-    rows: new SharedQuota(cells.rows, scoring.queueRows, acceptor),
-    laneBytes: new SharedQuota(cells.laneBytes, MAX_LANE_BYTES, acceptor),
-    partialBytes: new SharedQuota(cells.partialBytes, MAX_PARTIAL_BYTES, acceptor),
-    connections: new SharedQuota(cells.connections, http.maxConnections, acceptor),
-    lineCharacters: new SharedQuota(cells.lineCharacters, MAX_WAITING_BYTES, acceptor),
+    rows: new SharedQuota(cells.rows, { limit: scoring.queueRows, holder: acceptor }),
+    laneBytes: new SharedQuota(cells.laneBytes, { limit: MAX_LANE_BYTES, holder: acceptor }),
+    partialBytes: new SharedQuota(cells.partialBytes, { limit: MAX_PARTIAL_BYTES, holder: acceptor }),
+    connections: new SharedQuota(cells.connections, { limit: http.maxConnections, holder: acceptor }),
+    lineCharacters: new SharedQuota(cells.lineCharacters, { limit: MAX_WAITING_BYTES, holder: acceptor }),
   };
   return {
     ...quotas,

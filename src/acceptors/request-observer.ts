@@ -21,7 +21,7 @@ export function requestObserver(metrics: Metrics, logger: EventLogger): RequestO
       const fields = { event: 'request_refused', route, reason: code.toLowerCase(), address, request_id: requestId };
       refusals.line({ ...fields, ...trace }, detail ?? 'a request was refused');
     },
-    failed: (error, route, requestId) => {
+    failed: ({ error, route, requestId }) => {
       const fields = { event: 'request_failed', route, request_id: requestId, err: error };
       logger.error(fields, 'a request failed because of an internal error');
     },
@@ -31,7 +31,7 @@ export function requestObserver(metrics: Metrics, logger: EventLogger): RequestO
       metrics.connections.connectionRefused();
       connections.line({ event: 'connection_refused' }, 'a connection was closed at once: MAX_CONNECTIONS are open');
     },
-    malformed: (reason, address) => {
+    malformed: ({ reason, address }) => {
       metrics.connections.malformed(reason);
       malformed.line({ event: 'request_malformed', reason, address }, 'what came on a connection is not HTTP');
     },

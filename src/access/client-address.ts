@@ -12,6 +12,19 @@ export function addressFromBytes(bytes: Uint8Array): string {
   return Array.from({ length: 8 }, (_, i) => view.getUint16(2 * i).toString(16)).join(':');
 }
 
+/** Where a request came from, as its connection and its proxies say. */
+export interface Peer {
+  /** The address of the connection's other end. */
+  readonly socketAddress: string;
+  /**
+   * All values of `X-Forwarded-For` in their order, joined by commas: some proxies add a header of their own instead of
+   * appending to the existing one.
+   */
+  readonly forwardedFor: string;
+  /** TRUST_PROXY, the number of proxies in front of this server; 0 ignores the header. */
+  readonly hops: number;
+}
+
 /**
  * Returns the address of the client, using only entries of `X-Forwarded-For` that trusted proxies have written.
  *
@@ -19,13 +32,8 @@ export function addressFromBytes(bytes: Uint8Array): string {
  * address is therefore entry `hops` from the right; the client itself may have written everything to the left of it. A
  * request with fewer entries did not pass all proxies, so the address of its socket is used; so it is if the entry is
  * not an address.
- *
- * @param socketAddress the address of the connection's peer
- * @param forwardedFor all values of `X-Forwarded-For` in their order, joined by commas: some proxies add a header of
- *   their own instead of appending to the existing one
- * @param hops TRUST_PROXY, the number of proxies in front of this server; 0 ignores the header
  */
-export function clientAddress(socketAddress: string, forwardedFor: string, hops: number): string {
+export function clientAddress({ socketAddress, forwardedFor, hops }: Peer): string {
   if (hops === 0 || forwardedFor === '') return socketAddress;
   const entries = forwardedFor.split(',');
   const entry: string | undefined = entries[entries.length - hops];

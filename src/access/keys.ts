@@ -26,8 +26,14 @@ export function keyDigest(key: string): Buffer {
 
 const BEARER = /^bearer +([^ ]+) *$/i;
 
+/** The values of a request's headers; empty where it has none. */
+export interface KeyHeaders {
+  readonly xApiKey: string;
+  readonly authorization: string;
+}
+
 /** Returns the key in `X-API-Key` or else in `Authorization: Bearer`; empty if a request has neither. */
-export function presentedKey(xApiKey: string, authorization: string): string {
+export function presentedKey({ xApiKey, authorization }: KeyHeaders): string {
   if (xApiKey !== '' || authorization === '') return xApiKey;
   return BEARER.exec(authorization)?.[1] ?? '';
 }

@@ -35,10 +35,11 @@ const WINDOW_MS = WINDOW_SECONDS * 1000;
  *     table:   | buckets of addresses, 8 words each | buckets of keys | shared counters |
  *     word:    | tag of the caller: 20 bits | start of its window, ms: 24 | requests in it: 20 |      all 0: free
  *
- * A word changes as a whole (compare-and-exchange), so no window permits more than the limit. The count is inexact in
- * two cases. If two acceptors open a caller's next window at the same instant, each may take a word of its own; later
- * requests count in only one of them, so the requests of that instant in the other word are not counted. And two
- * callers of the same bucket have the same tag, and share one count, with a probability of one in a million.
+ * A word changes as a whole (compare-and-exchange), so none permits more than the limit in its window. A caller's count
+ * is inexact in three cases. If two acceptors open a caller's next window at the same instant, each may take a word of
+ * its own; later requests count in only one of them, so the requests of that instant in the other word are not counted.
+ * Two callers of the same bucket have the same tag, and share one count, with a probability of one in a million. And
+ * callers whose bucket is full share a counter with others.
  */
 export class RateLimiter {
   readonly #table: BigUint64Array;

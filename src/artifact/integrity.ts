@@ -1,7 +1,8 @@
 /** Checksums and signatures of artifacts, and the keys that make and verify signatures. */
-import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
+import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { ArtifactError, LightscoreError } from '../errors.js';
+import { quote } from '../quote.js';
 
 const SIGNATURE_BYTES = 64;
 const PUBLIC_KEY_BYTES = 32;
@@ -10,11 +11,6 @@ const PUBLIC_KEY_BYTES = 32;
  * The DER header of an Ed25519 public key (RFC 8410): SEQUENCE { SEQUENCE { 1.3.101.112 }, BIT STRING of 32 bytes }.
  */
 const SPKI_HEADER = Buffer.from('302a300506032b6570032100', 'hex');
-
-/** SHA-256 in lower-case hexadecimal. */
-export function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
-}
 
 /** @throws ArtifactError naming `file` when its SHA-256 is not the one in metadata.json. */
 export function verifyChecksum({ file, actual, expected }: Record<'file' | 'actual' | 'expected', string>): void {
@@ -104,7 +100,7 @@ function readKeyFile(path: string, problem: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (cause) {
-    throw new LightscoreError('CONFIG_INVALID', `${problem}: ${JSON.stringify(path.slice(0, 200))}`, { cause });
+    throw new LightscoreError('CONFIG_INVALID', `${problem}: ${quote(path, 200)}`, { cause });
   }
 }
 

@@ -8,8 +8,8 @@
  * breaks the chain at that entry, unless everything after it is rewritten. To detect a rewrite, or a truncated end,
  * compare the newest hash with one kept elsewhere: the server's log has the hash of every entry.
  */
-import { createHash } from 'node:crypto';
 import { messageOf } from '../errors.js';
+import { sha256Hex } from '../sha256.js';
 
 /** What happened, who requested it, and with which outcome. */
 export interface AuditEvent {
@@ -32,8 +32,6 @@ export interface ChainEnd {
 
 export const CHAIN_START: ChainEnd = { sequence: 0, hash: '0'.repeat(64) };
 
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
-
 /** Writes the entry that follows `end` as a line, without the line feed. */
 export function chainEntry(
   end: ChainEnd,
@@ -42,7 +40,7 @@ export function chainEntry(
 ): { readonly line: string; readonly end: ChainEnd } {
   const sequence = end.sequence + 1;
   const body = JSON.stringify({ sequence, time: time.toISOString(), ...event, previous: end.hash });
-  const hash = sha256(body);
+  const hash = sha256Hex(body);
   return { line: `${body.slice(0, -1)},"hash":"${hash}"}`, end: { sequence, hash } };
 }
 
@@ -56,7 +54,7 @@ export function readEntry(
   if (start === undefined || hash === undefined)
     return 'it is not an audit entry (a JSON object whose last member is its hash)';
   const body = `${start}}`;
-  if (sha256(body) !== hash) return 'its contents do not match its hash';
+  if (sha256Hex(body) !== hash) return 'its contents do not match its hash';
   let entry: unknown;
   try {
     entry = JSON.parse(body);

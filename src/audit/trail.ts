@@ -1,11 +1,11 @@
 /** Writes the audit trail: every entry goes to the log, and to the file AUDIT_LOG if it is set. */
-import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { LightscoreError } from '../errors.js';
 import { systemReason } from '../system-error.js';
 import type { Logger } from '../telemetry/log.js';
 import { type AuditEvent, CHAIN_START, type ChainEnd, chainEntry, readEntry } from './chain.js';
+import { sha256Hex } from '../sha256.js';
 
 const LINE_FEED = 0x0a;
 /** How much of the end of a file is read to find its last entry: more than any entry has. */
@@ -146,7 +146,7 @@ function continueFile(file: string): { end: ChainEnd; torn: { bytes: number; sha
     if (rest.length === 0) return { end, torn: undefined };
     ftruncateSync(fd, size - rest.length);
     fsyncSync(fd);
-    return { end, torn: { bytes: rest.length, sha256: createHash('sha256').update(rest).digest('hex') } };
+    return { end, torn: { bytes: rest.length, sha256: sha256Hex(rest) } };
   } finally {
     closeSync(fd);
   }

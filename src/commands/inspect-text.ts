@@ -1,5 +1,6 @@
 /** The text of `lightscore inspect`. */
 import type { FeatureInspection, Inspection } from './inspection.js';
+import { grouped } from '../quote.js';
 
 const INDENT = ' '.repeat(12);
 /** Longer metadata is shortened; --json prints all of it. */
@@ -91,8 +92,6 @@ function featureTable(features: readonly FeatureInspection[]): string[] {
       : []),
   ];
 }
-
-const grouped = (count: number): string => count.toLocaleString('en-US');
 
 function shown(value: unknown): string {
   const text = typeof value === 'string' ? value : JSON.stringify(value);

@@ -7,6 +7,7 @@ import { type Booster, type Tree, splitImportance } from '../model/booster.js';
 import { type Column, buildColumns } from '../model/columns.js';
 import { applicableStrategies, compileImage } from '../model/image.js';
 import type { Strategy } from '../model/strategies.js';
+import { nameWarnings } from '../loading/model-card.js';
 import type { ModelFolder, ModelText } from '../loading/model-folder.js';
 
 export interface FeatureInspection {
@@ -133,10 +134,7 @@ function modelWarnings(booster: Booster, metadata: Metadata | undefined): string
     );
   if (trees.every((tree) => tree.leafCount === 1)) warnings.push('no tree splits: every row gets the same score');
   if (metadata === undefined) return warnings;
-  const comparable = metadata.featureNames.length === featureNames.length;
-  if (comparable && !featureNames.every((name, i) => name === `Column_${i}` || name === metadata.featureNames[i])) {
-    warnings.push("metadata.json's feature names differ from the model's; the server uses the model's");
-  }
+  warnings.push(...nameWarnings(METADATA_FILE, featureNames, metadata.featureNames));
   if (metadata.checksums?.has(MODEL_FILE) === false)
     warnings.push(`metadata.json has checksums, but none of ${MODEL_FILE}`);
   return warnings;

@@ -3,9 +3,14 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { LightscoreError } from '../errors.js';
 import { systemReason } from '../system-error.js';
 
-/** Writes this process's id as a whole file or not at all. @throws LightscoreError CONFIG_INVALID */
-export function writePidFile(file: string): void {
+/**
+ * Writes this process's id as a whole file or not at all.
+ * @returns the id of another process that the file named and that still runs; undefined for none
+ * @throws LightscoreError CONFIG_INVALID
+ */
+export function writePidFile(file: string): number | undefined {
   const unfinished = `${file}.${process.pid}`;
+  const before = runningProcess(file);
   try {
     writeFileSync(unfinished, `${process.pid}\n`);
     renameSync(unfinished, file);
@@ -14,6 +19,19 @@ export function writePidFile(file: string): void {
     throw new LightscoreError('CONFIG_INVALID', `PID_FILE: ${file}: cannot be written: ${systemReason(cause)}`, {
       cause,
     });
+  }
+  return before;
+}
+
+function runningProcess(file: string): number | undefined {
+  try {
+    const pid = Number(readFileSync(file, 'utf8'));
+    if (!Number.isSafeInteger(pid) || pid <= 0 || pid === process.pid) return undefined;
+    process.kill(pid, 0);
+    return pid;
+  } catch {
+    // There is no such file, or no such process of ours to signal.
+    return undefined;
   }
 }
 

@@ -7,6 +7,7 @@ import { systemReason } from '../system-error.js';
 import { progressReport } from '../train/progress.js';
 import { ModelFolder } from '../loading/model-folder.js';
 import { type JsonFlag, printFailure, withJson } from './output.js';
+import { quote } from '../quote.js';
 
 const HELP = `
 Rows are a JSON array; each row is an array of the model's features in its order, numbers or null for a missing value:
@@ -148,7 +149,7 @@ export function readRows(
       return refuse(`row ${r} has ${row.length} values, the model has ${featureCount} features`);
     for (const [f, value] of (row as readonly unknown[]).entries()) {
       if (value !== null && typeof value !== 'number')
-        return refuse(`row ${r}, value ${f} is ${JSON.stringify(value).slice(0, 40)}, expected a number or null`);
+        return refuse(`row ${r}, value ${f} is ${quote(value, 40)}, expected a number or null`);
       // JSON.parse turns 1e999 into Infinity.
       if (value !== null && !Number.isFinite(value)) return refuse(`row ${r}, value ${f} is too large for a double`);
       rows[r * featureCount + f] = value ?? NaN;

@@ -68,7 +68,11 @@ async function run(flags: Flags): Promise<void> {
 
   try {
     await server.listen();
-    if (config.pidFile !== undefined) writePidFile(config.pidFile);
+    if (config.pidFile !== undefined) {
+      const before = writePidFile(config.pidFile);
+      const replaced = `PID_FILE: ${config.pidFile} named process ${before}, which is still running`;
+      if (before !== undefined) logger.warn({ event: 'pid_file_replaced', pid: before }, replaced);
+    }
     const { http, access } = config;
     const scheme = http.tls === undefined ? 'http' : 'https';
     const host = http.host === '0.0.0.0' || http.host === '::' ? 'localhost' : http.host;

@@ -3,11 +3,12 @@ import { readFile, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { METADATA_FILE, SIGNATURE_FILE, isComplete } from '../artifact/files.js';
-import { readPrivateKey, sha256, signMetadata } from '../artifact/integrity.js';
+import { readPrivateKey, signMetadata } from '../artifact/integrity.js';
 import { parseJsonObject } from '../artifact/json.js';
 import { readMetadata } from '../artifact/metadata.js';
 import { ArtifactError, messageOf } from '../errors.js';
 import { type JsonFlag, printOutcome, withJson } from './output.js';
+import { sha256Hex } from '../sha256.js';
 
 export function signCommand(): Command {
   const command = new Command('sign')
@@ -50,7 +51,7 @@ export async function signVersion(
     throw new ArtifactError(folder, 'is not a complete version: it needs lightgbm_model.txt and a calibrator');
   const path = join(folder, METADATA_FILE);
   const sums = Object.fromEntries(
-    await Promise.all(names.toSorted().map(async (name) => [name, sha256(await read(join(folder, name)))] as const)),
+    await Promise.all(names.toSorted().map(async (name) => [name, sha256Hex(await read(join(folder, name)))] as const)),
   );
   let metadata = await read(path);
   if (writeChecksums) {

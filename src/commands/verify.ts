@@ -14,6 +14,7 @@ import { Random } from '../train/random.js';
 import { checkFolder } from '../loading/check.js';
 import { ModelFolder } from '../loading/model-folder.js';
 import { type JsonFlag, type Outcome, printOutcome, withJson } from './output.js';
+import { grouped } from '../quote.js';
 
 const HELP = `
 Every strategy that can run this model in the kernel scores rows that are made to expose differences: first each value
@@ -191,11 +192,11 @@ function sampleRows(rows: Float64Array, featureCount: number): Float64Array {
 }
 
 function describe({ strategy, rows, different, example, ulps, contribution }: Verdict): string {
-  const count = rows.toLocaleString('en-US');
+  const count = grouped(rows);
   const raw =
     example === undefined
       ? `${count} rows, raw scores identical`
-      : `${different.toLocaleString('en-US')} raw scores of ${count} rows differ, ` +
+      : `${grouped(different)} raw scores of ${count} rows differ, ` +
         `first row ${example.row}: ${example.kernel}, LightGBM ${example.lightgbm}`;
   const predictions =
     ulps === 0

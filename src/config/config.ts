@@ -3,8 +3,9 @@
  * wins over its variable. What is blank counts as not set.
  *
  * A few variables that are not settings of the server are read where they are used: AWS_* by `store/s3-client.ts` and
- * the AWS SDK, CXX and PATH by `native/build.ts`, OMP_WAIT_POLICY and GOMP_SPINCOUNT by `native/library.ts`,
- * SOURCE_DATE_EPOCH by `commands/train.ts`, LIGHTSCORE_URL and LIGHTSCORE_ADMIN_KEY by `commands/admin-client.ts`.
+ * the AWS SDK, CXX, PATH and XDG_CACHE_HOME by `native/build.ts`, OMP_WAIT_POLICY and GOMP_SPINCOUNT by
+ * `native/library.ts`, SOURCE_DATE_EPOCH by `commands/train.ts`, LIGHTSCORE_URL and LIGHTSCORE_ADMIN_KEY by
+ * `commands/admin-client.ts`, UWS_HTTP_MAX_HEADERS_SIZE by uWebSockets.js (`http/choose-transport.ts` sets it).
  */
 import { descriptorLimit } from './descriptor-limit.js';
 import { type TlsFiles, checkTls } from './check-tls.js';

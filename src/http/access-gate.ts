@@ -51,10 +51,12 @@ export class AccessGate {
   /** The address of the client. Call while the handler runs. */
   address(exchange: Exchange, head: RequestHead): string {
     const socket = exchange.remoteAddress;
-    return this.#proxies === 0 ? socket : clientAddress(socket, head.list('x-forwarded-for'), this.#proxies);
+    return this.#proxies === 0
+      ? socket
+      : clientAddress({ socketAddress: socket, forwardedFor: head.list('x-forwarded-for'), hops: this.#proxies });
   }
 }
 
 function keyOf(head: RequestHead): string {
-  return presentedKey(head.header('x-api-key'), head.header('authorization'));
+  return presentedKey({ xApiKey: head.header('x-api-key'), authorization: head.header('authorization') });
 }

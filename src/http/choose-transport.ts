@@ -1,6 +1,6 @@
 /** Chooses the transport: uWebSockets.js where its binary loads on this Node and C library, else Node's own server. */
 import type { Config } from '../config/config.js';
-import { LightscoreError } from '../errors.js';
+import { LightscoreError, messageOf } from '../errors.js';
 import type { Transport } from './transport.js';
 
 /** One kind of transport, loaded. */
@@ -26,8 +26,7 @@ export async function chooseTransport(config: Config['http']): Promise<Transport
     const { UwsTransport } = await import('./uws/uws-transport.js');
     return { name: 'uws', reason: undefined, create: (http) => new UwsTransport(http) };
   } catch (error) {
-    const isMissing = error instanceof Error && 'code' in error && error.code === 'MODULE_NOT_FOUND';
-    const reason = isMissing ? 'uWebSockets.js is not installed' : `uWebSockets.js has no binary for ${platform()}`;
+    const reason = `uWebSockets.js ${whyNotLoaded(error)}`;
     if (transport === 'auto') return await nodeKind(reason, config.acceptors);
     throw new LightscoreError('CONFIG_INVALID', `TRANSPORT is uws, but ${reason}; set TRANSPORT=node or auto`, {
       cause: error,
@@ -51,6 +50,14 @@ async function nodeKind(reason: string | undefined, acceptors = 1): Promise<Tran
   if (acceptors > 1) requireReusePort();
   const { NodeTransport } = await import('./node/node-transport.js');
   return { name: 'node', reason, create: (http) => new NodeTransport(http) };
+}
+
+/** uWebSockets.js reports the loader's own message in the last line of its own. */
+function whyNotLoaded(error: unknown): string {
+  if (error instanceof Error && 'code' in error && error.code === 'MODULE_NOT_FOUND') return 'is not installed';
+  const cause = messageOf(error).trim().split('\n').at(-1) ?? '';
+  if (/Cannot find module|GLIBC/.test(cause)) return `has no binary for ${platform()}`;
+  return `has a binary that cannot be loaded (${cause.replace(/^Error: /, '')})`;
 }
 
 /** Node, C library and architecture, in words. */

@@ -17,7 +17,7 @@ export interface ExchangeHost {
   answered(route: string, status: number): void;
   refused(refusal: RefusedRequest): void;
   /** A request failed because of an internal error. */
-  failed(error: unknown, route: string, requestId: string): void;
+  failed(failure: FailedRequest): void;
   /** Called once for each exchange, when it was answered or its client has disconnected. */
   exchangeFinished(): void;
 }
@@ -29,6 +29,13 @@ export interface RefusedRequest {
   readonly address: string;
   readonly requestId: string;
   readonly traceId: string | undefined;
+}
+
+/** A request that could not be answered, for a fault of the server's own. */
+export interface FailedRequest {
+  readonly error: unknown;
+  readonly route: string;
+  readonly requestId: string;
 }
 
 /** Gets the body in pieces. @param chunk its bytes; gone when this returns */
@@ -163,7 +170,7 @@ export abstract class Exchange {
   /** Answers 500 for a fault of the server's own, and logs it under the request id of the answer. */
   fail(error: unknown, options: ProblemOptions = {}): void {
     const requestId = options.requestId ?? this.#marks.requestId ?? randomUUID();
-    this.#host.failed(error, this.route, requestId);
+    this.#host.failed({ error, route: this.route, requestId });
     this.refuse('INTERNAL', { ...options, requestId });
   }
 

@@ -1,26 +1,26 @@
 /** A server of HTTP requests over one transport: what holds for every request, its counts, and draining. */
 import type { Config } from '../config/config.js';
 import type { Quota } from '../scoring/quota.js';
-import type { Exchange, RefusedRequest } from './exchange.js';
+import type { Exchange, FailedRequest, RefusedRequest } from './exchange.js';
 import { CorsPolicy } from './cors.js';
 import { headFault } from './head-fault.js';
 import type { RequestHead } from './request-head.js';
 import { type MarkOptions, marksOf } from './request-marks.js';
 import type { Handler, Method, Route } from './route.js';
-import type { Transport, TransportHost } from './transport.js';
+import type { MalformedBytes, Transport, TransportHost } from './transport.js';
 
 /** Counts what happens, and reports what could not be answered. */
 export interface RequestObserver {
   answered(route: string, status: number): void;
   refused(refusal: RefusedRequest): void;
   /** A request could not be answered, for a fault of the server's own. */
-  failed(error: unknown, route: string, requestId: string): void;
+  failed(failure: FailedRequest): void;
   connectionOpened(): void;
   connectionClosed(): void;
   /** MAX_CONNECTIONS are open. */
   connectionRefused(): void;
   /** The parser refused what came on a connection. */
-  malformed(reason: string, address: string): void;
+  malformed(bytes: MalformedBytes): void;
 }
 
 export class HttpServer implements TransportHost {
@@ -105,8 +105,8 @@ export class HttpServer implements TransportHost {
     this.#observer.connectionClosed();
   }
 
-  malformed(reason: string, address: string): void {
-    this.#observer.malformed(reason, address);
+  malformed(bytes: MalformedBytes): void {
+    this.#observer.malformed(bytes);
   }
 
   opened(): void {
@@ -140,8 +140,8 @@ export class HttpServer implements TransportHost {
     this.#observer.refused(refusal);
   }
 
-  failed(error: unknown, route: string, requestId: string): void {
-    this.#observer.failed(error, route, requestId);
+  failed(failure: FailedRequest): void {
+    this.#observer.failed(failure);
   }
 
   exchangeFinished(): void {

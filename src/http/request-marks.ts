@@ -9,7 +9,9 @@ import type { RequestHead } from './request-head.js';
 const MAX_REQUEST_ID = 256;
 const PLAIN = /^[ -~]*$/;
 const CONTROL = /\p{Cc}/u;
-const TRACEPARENT = /^[\da-f]{2}-([\da-f]{32})-[\da-f]{16}-[\da-f]{2}(?:-|$)/;
+const TRACEPARENT = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}(?:-|$)/;
+/** Where the trace id is in it. */
+const TRACE_ID = [3, 35] as const;
 const NO_TRACE = '0'.repeat(32);
 
 export interface MarkOptions {
@@ -33,7 +35,10 @@ export function marksOf(
   const forwarded = trustedProxies > 0 ? head.list('x-forwarded-for') : '';
   const isPlain = requestId === undefined && traceId === undefined && encoder === undefined && headers === undefined;
   if (isPlain && forwarded === '') return NO_MARKS;
-  const address = forwarded === '' ? undefined : clientAddress(exchange.remoteAddress, forwarded, trustedProxies);
+  const address =
+    forwarded === ''
+      ? undefined
+      : clientAddress({ socketAddress: exchange.remoteAddress, forwardedFor: forwarded, hops: trustedProxies });
   return { requestId, traceId, encoder, headers, address };
 }
 
@@ -47,7 +52,8 @@ function requestIdOf(header: string): string | undefined {
 
 /** The trace id of a W3C `traceparent`; undefined where it is none. */
 function traceIdOf(value: string): string | undefined {
-  if (value === '') return undefined;
-  const id = TRACEPARENT.exec(value)?.[1];
+  // `test` allocates nothing, where `exec` makes an array of what it found.
+  if (value === '' || !TRACEPARENT.test(value)) return undefined;
+  const id = value.slice(TRACE_ID[0], TRACE_ID[1]);
   return id === NO_TRACE || value.startsWith('ff') ? undefined : id;
 }

@@ -12,6 +12,14 @@ export interface ListenOptions {
   readonly shared: boolean;
 }
 
+/** What came on a connection and is not HTTP. */
+export interface MalformedBytes {
+  /** The parser's code for it. */
+  readonly reason: string;
+  /** The address of the connection's other end. */
+  readonly address: string;
+}
+
 export interface TransportHost extends ExchangeHost {
   /** A request has arrived; `exchangeFinished` follows once for each. */
   opened(): void;
@@ -22,7 +30,7 @@ export interface TransportHost extends ExchangeHost {
   /** A connection that was counted has ended. */
   disconnected(): void;
   /** The parser refused what came on a connection; no request was opened. */
-  malformed(reason: string, address: string): void;
+  malformed(bytes: MalformedBytes): void;
 }
 
 export interface Transport {

@@ -1,9 +1,11 @@
 /** Loads one version for scoring in this process. */
+import { fileURLToPath } from 'node:url';
 import type { IsotonicCalibrator } from '../artifact/calibrator.js';
 import { METADATA_FILE, MODEL_FILE } from '../artifact/files.js';
 import { verifyChecksum } from '../artifact/integrity.js';
 import type { Metadata } from '../artifact/metadata.js';
-import { ArtifactError } from '../errors.js';
+import { ArtifactError, LightscoreError } from '../errors.js';
+import { quote } from '../quote.js';
 import { featureNamesOf } from '../loading/model-card.js';
 import { ModelFolder } from '../loading/model-folder.js';
 import type { Booster } from '../model/booster.js';
@@ -17,13 +19,13 @@ import { MulticlassScoringModel, SingleOutputScoringModel } from './scoring-mode
  * `metadata.json`), or just a model text, for scoring on this thread. Where metadata.json has checksums, every file
  * that it names is held against its own.
  *
- * @param path of the folder, such as `models/v1.0.0`, or of a model text
+ * @param path of the folder, such as `models/v1.0.0`, or of a model text; or its `file:` URL
  * @returns a model to dispose of when it is no longer needed
  * @throws ArtifactError (a LightscoreError, ARTIFACT_INVALID) naming the file that is missing or wrong; LightscoreError
- * MODEL_UNSUPPORTED where the kernel cannot run the model
+ * MODEL_UNSUPPORTED where the kernel cannot run the model, DATA_INVALID where the path is none
  */
-export async function loadModel(path: string): Promise<Model> {
-  const folder = await ModelFolder.open(path);
+export async function loadModel(path: string | URL): Promise<Model> {
+  const folder = await ModelFolder.open(pathOf(path));
   const metadata = (await folder.metadata())?.metadata;
   const { booster } = await folder.model(metadata?.checksums);
   const calibrator = await calibratorFor(booster, folder, metadata?.checksums);
@@ -42,6 +44,13 @@ export async function loadModel(path: string): Promise<Model> {
     returnResources();
     throw error;
   }
+}
+
+function pathOf(path: unknown): string {
+  if (typeof path === 'string') return path;
+  if (path instanceof URL && path.protocol === 'file:') return fileURLToPath(path);
+  const given = path instanceof URL ? quote(path.href) : `of type ${typeof path}`;
+  throw new LightscoreError('DATA_INVALID', `the path of the model is ${given}, not a text or a file: URL`);
 }
 
 function namesIn(folder: ModelFolder, metadata: Metadata, booster: Booster): readonly string[] {

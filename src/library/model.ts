@@ -5,7 +5,8 @@
  * Rows to score. Either an array of rows, each an array of as many values as the model has features, in the order of
  * `featureNames`; or all values of all rows in one `Float64Array`, row after row, and the number of rows.
  *
- * `null` (in arrays) and `NaN` are missing values. A categorical feature is its category's number, as in training.
+ * `null` (in arrays) and `NaN` are missing values. `Infinity` and `-Infinity` are values, larger and smaller than all
+ * others, as LightGBM compares them. A categorical feature is its category's number, as in training.
  */
 export type RowsArguments = [rows: readonly (readonly (number | null)[])[]] | [values: Float64Array, rowCount: number];
 

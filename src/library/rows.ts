@@ -12,6 +12,7 @@ export function flatRows([rows, count]: RowsArguments, featureNames: readonly st
     checkFlat(rows, count, featureNames);
     return rows;
   }
+  if (count !== undefined) refuse('a number of rows is given for a Float64Array alone: an array has its own length');
   // Callers in JavaScript have no compiler that would tell them.
   const given: unknown = rows;
   if (!Array.isArray(given)) return refuse(`the rows are ${describe(given)}, not an array or a Float64Array`);
@@ -60,7 +61,8 @@ function at(row: number, column: number, featureNames: readonly string[]): strin
 /** JSON cannot say every value. */
 function describe(value: unknown): string {
   if (value === null) return 'null';
-  return typeof value === 'string' || typeof value === 'boolean' ? quote(value) : `of type ${typeof value}`;
+  if (typeof value === 'string' || typeof value === 'boolean') return quote(value);
+  return `of type ${typeof value === 'object' ? (value.constructor?.name ?? 'object') : typeof value}`;
 }
 
 function refuse(message: string): never {

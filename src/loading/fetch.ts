@@ -12,10 +12,11 @@ import {
   SIGNATURE_FILE,
   calibratorWarnings,
 } from '../artifact/files.js';
-import { sha256, verifyChecksum, verifyMetadata } from '../artifact/integrity.js';
+import { verifyChecksum, verifyMetadata } from '../artifact/integrity.js';
 import { type Metadata, readMetadata } from '../artifact/metadata.js';
 import { readPickledCalibrator } from '../artifact/scikit-learn.js';
 import { quote } from '../quote.js';
+import { sha256Hex } from '../sha256.js';
 
 /** The maximum size of each file, in bytes. */
 export interface ArtifactLimits {
@@ -126,7 +127,7 @@ export async function fetchArtifact(
   return {
     version,
     modelText,
-    modelSha256: files.find(({ name }) => name === MODEL_FILE)?.sha256 ?? sha256(modelText),
+    modelSha256: files.find(({ name }) => name === MODEL_FILE)?.sha256 ?? sha256Hex(modelText),
     modelFile: folder.path(MODEL_FILE),
     calibrator,
     metadata,
@@ -239,7 +240,7 @@ class VersionFolder {
   /** Verifies the files that have been read and have a checksum; lists all that have been read. */
   verified(checksums: Metadata['checksums']): ArtifactFile[] {
     return [...this.#contents].map(([name, bytes]) => {
-      const actual = sha256(bytes);
+      const actual = sha256Hex(bytes);
       const expected = checksums?.get(name);
       if (expected !== undefined) verifyChecksum({ file: this.path(name), actual, expected });
       return { name, size: bytes.byteLength, sha256: actual, verified: expected !== undefined };

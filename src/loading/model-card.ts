@@ -4,6 +4,7 @@ import { type Booster, splitImportance } from '../model/booster.js';
 import type { ModelCard } from '../scoring/model-card.js';
 import { exampleRow } from './example-row.js';
 import type { Artifact } from './fetch.js';
+import { quote } from '../quote.js';
 
 /** @throws ArtifactError if metadata and model have different numbers of features */
 export function cardOf({ version, metadata, metadataFile, modelSha256 }: Artifact, booster: Booster): ModelCard {
@@ -37,5 +38,22 @@ export function featureNamesOf(
     const counts = `${ofMetadata.length} names, but the model has ${ofModel.length} features`;
     throw new ArtifactError(file, `feature_names has ${counts}`);
   }
-  return ofModel.every((name, i) => name === `Column_${i}`) ? ofMetadata : ofModel;
+  return areNames(ofModel) ? ofModel : ofMetadata;
 }
+
+/**
+ * Warns where the model's own names, which rule, are not those of the metadata: a client that follows the metadata
+ * would send its values in another order, or under other names.
+ * @returns a sentence naming `file`, or nothing
+ */
+export function nameWarnings(file: string, ofModel: readonly string[], ofMetadata: readonly string[]): string[] {
+  if (ofMetadata.length !== ofModel.length || !areNames(ofModel)) return [];
+  // LightGBM writes spaces as underscores.
+  const first = ofModel.findIndex((name, i) => name !== ofMetadata[i].replaceAll(' ', '_'));
+  if (first < 0) return [];
+  const example = `feature ${first} is ${quote(ofModel[first])} there and ${quote(ofMetadata[first])} here`;
+  return [`${file}: feature_names differ from the model's own, which the server uses: ${example}`];
+}
+
+/** Whether a model was trained with names: LightGBM writes Column_0, Column_1, ... where it was not. */
+const areNames = (names: readonly string[]): boolean => !names.every((name, i) => name === `Column_${i}`);

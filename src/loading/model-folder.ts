@@ -5,12 +5,13 @@ import { dirname, join } from 'node:path';
 import { ARTIFACT_LIMITS } from './fetch.js';
 import { type IsotonicCalibrator, readCalibratorJson } from '../artifact/calibrator.js';
 import { CALIBRATOR_FILES, METADATA_FILE, MODEL_FILE } from '../artifact/files.js';
-import { sha256, verifyChecksum } from '../artifact/integrity.js';
+import { verifyChecksum } from '../artifact/integrity.js';
 import { type Metadata, readMetadata } from '../artifact/metadata.js';
 import { readPickledCalibrator } from '../artifact/scikit-learn.js';
 import { ArtifactError, messageOf } from '../errors.js';
 import type { Booster } from '../model/booster.js';
 import { parseBooster } from '../model/parse.js';
+import { sha256Hex } from '../sha256.js';
 
 export interface ModelText {
   readonly text: string;
@@ -51,7 +52,7 @@ export class ModelFolder {
   /** @param checksums of the metadata, to verify the text */
   async model(checksums?: Metadata['checksums']): Promise<ModelText> {
     const bytes = await read(this.modelFile, Math.min(ARTIFACT_LIMITS.model, constants.MAX_STRING_LENGTH));
-    const sum = sha256(bytes);
+    const sum = sha256Hex(bytes);
     const expected = checksums?.get(MODEL_FILE);
     if (expected !== undefined) verifyChecksum({ file: this.modelFile, actual: sum, expected });
     const text = new TextDecoder().decode(bytes);
@@ -78,13 +79,13 @@ export class ModelFolder {
     const file = this.path(name);
     const bytes = await read(file, ARTIFACT_LIMITS.calibrator);
     const expected = checksums?.get(name);
-    if (expected !== undefined) verifyChecksum({ file, actual: sha256(bytes), expected });
+    if (expected !== undefined) verifyChecksum({ file, actual: sha256Hex(bytes), expected });
     return name === 'calibrator.json' ? readCalibratorJson(bytes, file) : readPickledCalibrator(bytes, file);
   }
 
   /** Returns the SHA-256 of a file of the folder, hexadecimal. */
   async checksum(name: string): Promise<string> {
-    return sha256(await read(this.path(name), ARTIFACT_LIMITS.model));
+    return sha256Hex(await read(this.path(name), ARTIFACT_LIMITS.model));
   }
 }
 

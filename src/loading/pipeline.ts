@@ -23,7 +23,7 @@ import type { ArtifactStore } from '../store/store.js';
 import { fetchArtifact } from './fetch.js';
 import type { ModelLoader } from './loader.js';
 import type { LoadRequest, LoadedImage } from './messages.js';
-import { cardOf } from './model-card.js';
+import { cardOf, nameWarnings } from './model-card.js';
 import { checkImage } from './self-check.js';
 import { type WarmingScorer, warmUp } from './warm-up.js';
 import { startNative } from './native-check.js';
@@ -82,7 +82,8 @@ export async function prepareImage(task: LoadRequest, resources: LoaderResources
   // A typed array, like the rows of the self-check: once the walk has read both kinds of array, V8 allocates an object
   // for every value.
   const [exampleRaw] = rawScores(booster, Float64Array.from(card.exampleRow));
-  const { files, signed, fingerprint, warnings } = artifact;
+  const { files, signed, fingerprint, metadata, metadataFile } = artifact;
+  const warnings = [...artifact.warnings, ...nameWarnings(metadataFile, booster.featureNames, metadata.featureNames)];
   return {
     card,
     strategy,

@@ -160,7 +160,7 @@ async function importKoffi(): Promise<(typeof import('koffi'))['default']> {
   try {
     return (await import('koffi')).default;
   } catch (error) {
-    const reason = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
+    const reason = messageOf(error).split('\n', 1)[0];
     throw new LightscoreError(
       'NATIVE_UNAVAILABLE',
       `native LightGBM needs the package koffi (${installCommand(['koffi'])}): ${reason}`,

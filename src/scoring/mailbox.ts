@@ -1,13 +1,13 @@
 /**
  * A mailbox in shared memory, through which one worker gets its tasks and returns their results. Posting a message to a
- * thread and back costs the front end's thread 10 us or more; storing a task and waking the worker costs a third of
+ * thread and back costs the acceptor's thread 10 us or more; storing a task and waking the worker costs a third of
  * that.
  *
- * The front end writes the task, then increments POSTED and wakes the worker. The worker runs it, then increments DONE.
- * The front end reads DONE once per turn of its event loop. Before it sleeps, it writes the number of the task that it
- * waits for to WAKE, and the worker that finishes this task posts a message. No completion is missed: the front end
+ * The acceptor writes the task, then increments POSTED and wakes the worker. The worker runs it, then increments DONE.
+ * The acceptor reads DONE once per turn of its event loop. Before it sleeps, it writes the number of the task that it
+ * waits for to WAKE, and the worker that finishes this task posts a message. No completion is missed: the acceptor
  * writes WAKE and then reads DONE, the worker writes DONE and then reads WAKE, so at least one of them sees what the
- * other has written. WAKE contains the number of the task, because a worker may read it so late that the front end
+ * other has written. WAKE contains the number of the task, because a worker may read it so late that the acceptor
  * already waits for the next task.
  */
 import { invariant } from '../invariant.js';
@@ -56,7 +56,7 @@ export class Mailbox {
     return new SharedArrayBuffer(4 * FIELDS * slots);
   }
 
-  // Methods for the front end.
+  // Methods for the acceptor.
 
   /** Posts a task; the previous one must be done. */
   post({ strategy, image, text, lane, first, end, explain }: ScoreTask): void {
@@ -134,7 +134,7 @@ export class Mailbox {
     return (Atomics.add(this.#state, DONE, 1) + 1) | 0;
   }
 
-  /** Whether the front end waits for a message about this finished task. */
+  /** Whether the acceptor waits for a message about this finished task. */
   isWakeUpRequested(task: number): boolean {
     return Atomics.load(this.#state, WAKE) === task;
   }

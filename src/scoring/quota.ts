@@ -54,8 +54,11 @@ export class SharedQuota implements Quota {
     return new Int32Array(new SharedArrayBuffer(4 * (1 + holders)));
   }
 
-  /** @param limit at most 2^30, as cells are 32 bits wide */
-  constructor(cells: Int32Array, limit: number, holder: number) {
+  /**
+   * @param limit at most 2^30, as cells are 32 bits wide
+   * @param holder index of this thread among the holders, from 0
+   */
+  constructor(cells: Int32Array, { limit, holder }: { readonly limit: number; readonly holder: number }) {
     this.#cells = cells;
     this.#limit = limit;
     this.#holder = holder;

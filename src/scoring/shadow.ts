@@ -6,9 +6,15 @@
 import { Batch, type PendingRequest, type BackgroundWork } from './batcher.js';
 import type { ServedModel } from './served-model.js';
 
+/** The confidence scores of two models for one row. */
+export interface ComparedScores {
+  readonly champion: number;
+  readonly challenger: number;
+}
+
 export interface ShadowObserver {
-  /** Both models have scored a row: their confidence scores. */
-  compared(champion: number, challenger: number): void;
+  /** Both models have scored a row. */
+  compared(scores: ComparedScores): void;
   /** The challenger did not score `rows` rows. */
   missed(rows: number): void;
 }
@@ -44,7 +50,7 @@ class ShadowRows implements PendingRequest {
   }
 
   scored(row: number, batch: Batch, laneRow: number): void {
-    this.shadow.observer.compared(this.champion[row], batch.lane.calibrated[laneRow]);
+    this.shadow.observer.compared({ champion: this.champion[row], challenger: batch.lane.calibrated[laneRow] });
   }
 
   failed(): void {

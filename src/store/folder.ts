@@ -1,10 +1,10 @@
 /** The artifact store on a file system. */
 import { constants } from 'node:fs';
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
-import { sha256 } from '../artifact/integrity.js';
 import { ArtifactError, LightscoreError, messageOf } from '../errors.js';
 import { type ArtifactStore, MAX_POINTER_BYTES, type Pointer, POINTER_FILE, type StoredFile } from './store.js';
 import { isVersionName, parsePointer } from './versions.js';
+import { sha256Hex } from '../sha256.js';
 
 /** A folder of versions. Symbolic links are followed, as Kubernetes mounts files through them. */
 export class FolderStore implements ArtifactStore {
@@ -44,7 +44,7 @@ export class FolderStore implements ArtifactStore {
       await this.#reached(stat(this.location));
       return undefined;
     }
-    const fingerprint = sha256(file.bytes);
+    const fingerprint = sha256Hex(file.bytes);
     return known?.fingerprint === fingerprint ? known : { version: parsePointer(file.bytes, path), fingerprint };
   }
 

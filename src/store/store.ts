@@ -1,5 +1,5 @@
 /** The interface of artifact stores, and what they have in common. */
-import { createHash } from 'node:crypto';
+import { sha256Hex } from '../sha256.js';
 
 /** A file of a version as the store listed it; `fingerprint` changes whenever the contents may have changed. */
 export interface StoredFile {
@@ -55,5 +55,5 @@ export const MAX_POINTER_BYTES = 65_536;
 /** Computes one fingerprint for all files of a version: it changes when any file changes, appears or disappears. */
 export function filesFingerprint(files: readonly StoredFile[]): string {
   const lines = files.map(({ name, size, fingerprint }) => JSON.stringify([name, size, fingerprint]));
-  return createHash('sha256').update(lines.toSorted().join('\n')).digest('hex');
+  return sha256Hex(lines.toSorted().join('\n'));
 }

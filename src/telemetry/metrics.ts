@@ -85,7 +85,7 @@ export class ShadowMetrics implements ShadowName, ShadowObserver {
     return { model_version: this.modelVersion, champion: this.champion };
   }
 
-  compared(champion: number, challenger: number): void {
+  compared({ champion, challenger }: Record<'champion' | 'challenger', number>): void {
     this.scores.observe(challenger);
     this.differences.observe(challenger - champion);
   }

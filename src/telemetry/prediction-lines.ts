@@ -13,6 +13,7 @@ const LINES_BYTES = 196_608;
 /** Bytes of the text that begins, and of the text that ends, every line of a batch. */
 const BEGIN_BYTES = 256;
 const END_BYTES = 1024;
+const END_AT = L.LINES_HEADER_BYTES + BEGIN_BYTES;
 const FIRST_LINE = L.LINES_HEADER_BYTES + BEGIN_BYTES + END_BYTES;
 
 export class PredictionLines {
@@ -27,6 +28,8 @@ export class PredictionLines {
   /** What ends the lines of a batch, and what those of a request carry before it. */
   #end = '';
   #extra = '';
+  /** Bytes of `#extra`, which stands right before `#end`. */
+  #extraBytes = 0;
 
   constructor({ memory, kernels }: ScoringPool<Regions>) {
     this.#kernel = kernels.text;
@@ -54,6 +57,7 @@ export class PredictionLines {
     header[L.LINES_END / 4] = this.#address + at + BEGIN_BYTES;
     this.#end = end;
     this.#extra = '';
+    this.#extraBytes = 0;
     this.#writeEnd();
   }
 
@@ -61,13 +65,17 @@ export class PredictionLines {
   carry(extra: string): void {
     if (extra === this.#extra) return;
     this.#extra = extra;
+    const bytes = this.#bytes.write(extra, END_AT, END_BYTES);
+    // One trace id is as long as another: what ends the lines is in its place already.
+    if (bytes === this.#extraBytes) return;
+    this.#extraBytes = bytes;
     this.#writeEnd();
   }
 
   #writeEnd(): void {
     const header = this.#header;
-    const at = L.LINES_HEADER_BYTES + BEGIN_BYTES;
-    header[L.LINES_END / 4 + 1] = this.#bytes.write(this.#extra + this.#end, at, END_BYTES);
+    const extra = this.#extraBytes;
+    header[L.LINES_END / 4 + 1] = extra + this.#bytes.write(this.#end, END_AT + extra, END_BYTES - extra);
     this.#ends = header[L.LINES_BEGIN / 4 + 1] + header[L.LINES_END / 4 + 1];
   }
 

@@ -2,6 +2,7 @@
 import { CsvError, parse } from 'csv-parse/sync';
 import { LightscoreError } from '../errors.js';
 import type { Table } from './table.js';
+import { quote } from '../quote.js';
 
 /** The texts that pandas writes or reads as a missing value. */
 const MISSING = new Set(['', 'NA', 'N/A', 'NaN', 'nan', '-nan', 'NULL', 'null', 'None', '<NA>', '#N/A']);
@@ -83,7 +84,7 @@ function refuse(
 ): never {
   throw new LightscoreError(
     'DATA_INVALID',
-    `${file}: column ${column}, row ${row}: text ${JSON.stringify(text.slice(0, 40))}, expected a number`,
+    `${file}: column ${column}, row ${row}: text ${quote(text, 40)}, expected a number`,
   );
 }
 

@@ -1,5 +1,4 @@
 /** Writes `metadata.json`. */
-import { createHash } from 'node:crypto';
 
 import { FEATURE_NAMES, SPLITS, type Split } from './features.js';
 import type { TrainingPlan } from './parameters.js';
@@ -7,6 +6,7 @@ import type { Roles } from './roles.js';
 import { headline, HEADLINE_NOTE, type SplitEvaluation, type TrainingRun } from './run.js';
 import { distribution, featureDistributions } from './statistics.js';
 import type { SourceTable } from './read-table.js';
+import { sha256Hex } from '../sha256.js';
 
 /** The version of the set of features in `features.ts`. */
 const FEATURE_SET_VERSION = 'v1.0.0';
@@ -65,7 +65,7 @@ export function metadataText({ run, roles, plan, tables, checksums, waived }: Me
           split,
           {
             file: tables[split].file,
-            sha256: createHash('sha256').update(tables[split].bytes).digest('hex'),
+            sha256: sha256Hex(tables[split].bytes),
             rows: tables[split].rows,
             frauds: run.splits[SPLITS.indexOf(split)].frauds,
           },

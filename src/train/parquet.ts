@@ -11,6 +11,7 @@ import { compressors, decompressLz4, decompressLz4Raw } from 'hyparquet-compress
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { LightscoreError, messageOf } from '../errors.js';
 import type { Table } from './table.js';
+import { quote } from '../quote.js';
 
 /** pandas stores an index that is not a plain row number as a column of this name; it is not part of the data. */
 const PANDAS_INDEX = /^__index_level_\d+__$/;
@@ -114,8 +115,7 @@ function fill(column: Float64Array, { columnData, rowStart }: ColumnData, { name
 }
 
 function described(value: unknown): string {
-  if (typeof value === 'string')
-    return `text ${JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value)}`;
+  if (typeof value === 'string') return `text ${quote(value, 40)}`;
   return value instanceof Date
     ? `a date (${value.toISOString()})`
     : `a value of type ${value instanceof Uint8Array ? 'bytes' : typeof value}`;

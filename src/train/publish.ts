@@ -6,13 +6,13 @@ import { HeadObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/cli
 
 import { fetchArtifact } from '../loading/fetch.js';
 import { METADATA_FILE } from '../artifact/files.js';
-import { sha256 } from '../artifact/integrity.js';
 import { ArtifactError, LightscoreError } from '../errors.js';
 import { FolderStore } from '../store/folder.js';
 import { s3Unreachable, statusOf } from '../store/s3-client.js';
 import { listS3Folder } from '../store/s3-object.js';
 import { POINTER_FILE } from '../store/store.js';
 import type { S3Address } from './s3-address.js';
+import { sha256Hex } from '../sha256.js';
 
 const CONTENT_TYPES: Readonly<Record<string, string>> = {
   '.json': 'application/json',
@@ -73,7 +73,7 @@ export async function publish(
   const uploaded: string[] = [];
   const resumed: string[] = [];
   for (const [name, content] of files) {
-    if (present.has(prefix + name) && (await storedSha256(upload, prefix + name)) === sha256(content)) {
+    if (present.has(prefix + name) && (await storedSha256(upload, prefix + name)) === sha256Hex(content)) {
       resumed.push(name);
       report(`kept ${name} from an earlier attempt`);
       continue;
@@ -110,7 +110,7 @@ async function readVerified(folder: string, version: string): Promise<Map<string
   for (const name of inOrder) {
     const content = await readFile(join(folder, name));
     const expected = verified.find((file) => file.name === name);
-    if (expected !== undefined && expected.sha256 !== sha256(content))
+    if (expected !== undefined && expected.sha256 !== sha256Hex(content))
       throw new ArtifactError(join(folder, name), 'changed while it was being read');
     files.set(name, content);
   }
@@ -129,7 +129,7 @@ async function put(
   content: Uint8Array,
   { onlyNew }: { readonly onlyNew: boolean },
 ): Promise<void> {
-  const digest = sha256(content);
+  const digest = sha256Hex(content);
   try {
     await client.send(
       new PutObjectCommand({

@@ -1,9 +1,9 @@
 /** Writes artifacts to a folder, completely or not at all. */
-import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, open, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { LightscoreError, messageOf } from '../errors.js';
+import { sha256Hex } from '../sha256.js';
 
 /** The files of an artifact by name, without `metadata.json`. */
 export type ArtifactFiles = ReadonlyMap<string, string | Uint8Array>;
@@ -22,14 +22,7 @@ const METADATA = 'metadata.json';
 /** SHA-256 of each file in hexadecimal, by name in alphabetical order: the `checksums` of `metadata.json`. */
 export function checksums(files: ArtifactFiles): Record<string, string> {
   const names = [...files.keys()].toSorted();
-  return Object.fromEntries(
-    names.map((name) => [
-      name,
-      createHash('sha256')
-        .update(files.get(name) ?? '')
-        .digest('hex'),
-    ]),
-  );
+  return Object.fromEntries(names.map((name) => [name, sha256Hex(files.get(name) ?? '')]));
 }
 
 /**
@@ -55,11 +48,11 @@ export async function writeArtifact(to: Target, files: ArtifactFiles, metadata: 
     for (const [name, content] of [...files, [METADATA, metadata] as const])
       await writeFlushed(join(folder, name), content);
     await flushFolder(folder);
-    if (replace) await renameIfPresent(target, replaced);
+    if (replace) await renameIfPresent({ from: target, to: replaced });
     try {
       await rename(folder, target);
     } catch (error) {
-      await renameIfPresent(replaced, target);
+      await renameIfPresent({ from: replaced, to: target });
       throw error;
     }
     await flushFolder(repository);
@@ -113,7 +106,7 @@ async function flushFolder(path: string): Promise<void> {
   }
 }
 
-async function renameIfPresent(from: string, to: string): Promise<void> {
+async function renameIfPresent({ from, to }: Record<'from' | 'to', string>): Promise<void> {
   try {
     await rename(from, to);
   } catch (error) {

@@ -1,3 +1,4 @@
+/** The answers of LightGBM and scikit-learn that tests compare with. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from './project.js';

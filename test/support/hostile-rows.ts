@@ -1,3 +1,4 @@
+/** Rows at the edges of a model's comparisons: thresholds and their neighbours, odd numbers, odd categories. */
 import { Random } from '../../src/train/random.js';
 
 /** What a model's text says of one feature: every value it compares with. */

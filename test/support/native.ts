@@ -1,3 +1,4 @@
+/** Native LightGBM for tests, which are skipped by name where it cannot be. */
 import { existsSync } from 'node:fs';
 
 import { LightscoreError } from '../../src/errors.js';

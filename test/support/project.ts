@@ -1,3 +1,4 @@
+/** The folder of the checkout. */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';

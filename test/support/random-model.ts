@@ -1,3 +1,4 @@
+/** Random models that LightGBM trains, with rows to score. */
 import type { LightGBM, Parameters } from '../../src/native/lightgbm.js';
 import { Random } from '../../src/train/random.js';
 import { hostileRows } from './hostile-rows.js';

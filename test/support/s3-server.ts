@@ -1,3 +1,4 @@
+/** An S3 server in this process. */
 import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type RequestListener } from 'node:http';

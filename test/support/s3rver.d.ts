@@ -1,3 +1,4 @@
+/** The part of s3rver that tests use, which has no types of its own. */
 declare module 's3rver' {
   import type { AddressInfo } from 'node:net';
 

@@ -38,6 +38,7 @@ const ENVIRONMENT: Environment = {
 
 const START_MS = 60_000;
 const STOP_MS = 20_000;
+const QUEUE_MS = 10_000;
 
 /** A line of the server's log. */
 export interface LogLine {
@@ -267,6 +268,19 @@ export class ServerProcess {
     const start = `${name}${labels} `;
     const line = text.split('\n').find((candidate) => candidate.startsWith(start));
     return line === undefined ? NaN : Number(line.slice(start.length));
+  }
+
+  /**
+   * Resolves when every row that waited is answered or given up: a client that has left may have left one behind.
+   * @throws Error where rows still wait after ten seconds
+   */
+  async queueIsEmpty(): Promise<void> {
+    const until = performance.now() + QUEUE_MS;
+    for (;;) {
+      const rows = await this.metric('lightscore_queue_rows');
+      if (rows === 0) return;
+      if (performance.now() > until) throw new Error(`${rows} rows still wait after ${QUEUE_MS} ms`);
+    }
   }
 
   signal(signal: NodeJS.Signals): void {

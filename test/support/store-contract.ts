@@ -1,3 +1,4 @@
+/** What every artifact store must do, as tests. */
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { ArtifactError, LightscoreError } from '../../src/errors.js';

@@ -1,5 +1,5 @@
 /**
- * Writes the answers of `/score` as JSON, and the log lines of predictions. The front end completes an answer with the
+ * Writes the answers of `/score` as JSON, and the log lines of predictions. The acceptor completes an answer with the
  * milliseconds, which only it knows.
  */
 import { writeNumber } from './decimal';

@@ -202,7 +202,7 @@ export const WALK_BLOCK = 8;
 export const TREE_BLOCK = 4;
 
 /*
- * LANE: a batch of rows and everything computed for it. One thread owns a lane at a time: the front end while rows
+ * LANE: a batch of rows and everything computed for it. One thread owns a lane at a time: the acceptor while rows
  * gather and while it answers, a worker in between. The byte offsets of the parts are in the lane's header, as they
  * depend on the model.
  *
@@ -247,7 +247,7 @@ export const ANSWER_HEADER_BYTES = 16;
 /** 0 if no answer was written. */
 export const ANSWER_LENGTH = 0; // i32
 export const ANSWER_SCORE_END = 4; // i32
-/** Offset of the milliseconds: the kernel writes 0 there, the front end replaces it. */
+/** Offset of the milliseconds: the kernel writes 0 there, the acceptor replaces it. */
 export const ANSWER_TIME = 8; // i32
 
 export const RANKED = 3;

@@ -123,7 +123,7 @@ function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket, host: Tra
     socket.destroy();
     return;
   }
-  host.malformed(code, socket.remoteAddress ?? '');
+  host.malformed({ reason: code, address: socket.remoteAddress ?? '' });
   const status = STATUS_LINES[code] ?? '400 Bad Request';
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }

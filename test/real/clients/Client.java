@@ -1,3 +1,4 @@
+/** Java's HttpClient as a client of the server; test/real/clients.test.ts compiles and runs it. */
 import java.io.ByteArrayInputStream;
 import java.io.PrintStream;
 import java.net.URI;
