@@ -1,5 +1,7 @@
 /** The end of a server: it drains, answers what was begun, and ends in time. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { test } from 'node:test';
 import { close, readGolden } from './support/golden.js';
 import { RawConnection, postBytes } from './support/raw-connection.js';
@@ -138,4 +140,42 @@ for (const setting of [{}, SEVERAL])
     assert(performance.now() - before < 4000);
     assert.equal((await server.event('stopped'))['all_answered'], false);
     await connection.untilClosed();
+  });
+
+for (const setting of [{}, SEVERAL])
+  test(`a large answer reaches a client that reads slowly, although the server ends, ${nameOf(setting)}`, async (t) => {
+    const rows = 20_000;
+    const server = await startServer({
+      ...setting,
+      MAX_BATCH_ROWS: String(rows),
+      QUEUE_ROWS: String(2 * rows),
+      MAX_BODY_BYTES: '20000000',
+      PREDICTION_LOG_SAMPLE: '0',
+      DRAIN_TIMEOUT_MS: '20000',
+    });
+    t.after(() => server.stop());
+    const items = Array.from({ length: rows }, (_, i) => ({
+      features: golden.rows[i % golden.rows.length],
+      request_id: `${i}`.padStart(200, '-'),
+    }));
+    const client = connect({ port: server.port, host: '127.0.0.1' });
+    const received: Buffer[] = [];
+    client.on('data', (bytes: Buffer) => received.push(bytes));
+    const closed = once(client, 'close');
+    client.pause();
+    client.write(postBytes('/score_batch', JSON.stringify(items)));
+    while ((await server.metric('lightscore_http_requests_total', '{route="/score_batch",status="200"}')) !== 1);
+    server.signal('SIGTERM');
+    await untilDeaf(server);
+    client.resume();
+    await closed;
+    const answer = Buffer.concat(received);
+    const end = answer.indexOf('\r\n\r\n');
+    const length = /content-length: (\d+)/i.exec(answer.toString('latin1', 0, end))?.[1];
+    // More than the system holds for a connection: most of it still waited when the port closed.
+    assert(Number(length) > 8_000_000);
+    assert.equal(answer.length - end - 4, Number(length));
+    assert.equal((JSON.parse(answer.toString('utf8', end + 4)) as unknown[]).length, rows);
+    assert.deepEqual(await server.exited, { code: 0, signal: null });
+    assert.equal((await server.event('stopped'))['all_answered'], true);
   });

@@ -9,6 +9,8 @@ import { type Encoder, MIN_COMPRESSED_BYTES } from './compression.js';
 
 const JSON_HEADERS: Headers = [['Content-Type', 'application/json']];
 const OK = '200 OK';
+/** From this size on an answer may have to wait for a client that reads slowly; the system takes smaller ones at once. */
+export const LARGE_BYTES = 16 * 1024;
 
 /** What exchanges need of their server. */
 export interface ExchangeHost {
@@ -18,7 +20,7 @@ export interface ExchangeHost {
   refused(refusal: RefusedRequest): void;
   /** A request failed because of an internal error. */
   failed(failure: FailedRequest): void;
-  /** Called once for each exchange, when it was answered or its client has disconnected. */
+  /** Called once for each exchange, when the system has taken its answer or its client has disconnected. */
   exchangeFinished(): void;
 }
 
@@ -104,10 +106,11 @@ export abstract class Exchange {
   /** Reads the body. Call while the handler runs. */
   abstract onData(handler: ChunkHandler): void;
 
-  /** Writes a 200 with JSON. @param body read before this returns */
+  /** Writes a 200 with JSON. @param body less than LARGE_BYTES; read before this returns */
   protected abstract writeJson(body: string | Uint8Array, requestId: string | undefined): void;
 
-  protected abstract write(answer: Answer): void;
+  /** @returns false where some of it waits until the client reads on; `sent` is called when the system has it all */
+  protected abstract write(answer: Answer): boolean;
 
   /** Whether a last answer must wait until the handler has returned. */
   protected abstract get mustWait(): boolean;
@@ -119,7 +122,7 @@ export abstract class Exchange {
   json(body: string | Uint8Array): void {
     const { encoder, headers, requestId } = this.#marks;
     const isPlain = headers === undefined && (encoder === undefined || body.length < MIN_COMPRESSED_BYTES);
-    if (!isPlain || this.#withoutBody || this.#host.draining) {
+    if (!isPlain || body.length >= LARGE_BYTES || this.#withoutBody || this.#host.draining) {
       this.send(OK, typeof body === 'string' ? body : body.slice(), JSON_HEADERS);
       return;
     }
@@ -150,9 +153,9 @@ export abstract class Exchange {
     }
     // The client may have left meanwhile.
     if (this.#ended) return;
-    this.write(answer);
+    const isSent = this.write(answer);
     this.#host.answered(this.route, Number(answer.status.slice(0, 3)));
-    this.#end();
+    if (isSent) this.#end();
   }
 
   /** Every refusal carries a request id: the request's own where it is known, else one made here. */
@@ -172,6 +175,11 @@ export abstract class Exchange {
     const requestId = options.requestId ?? this.#marks.requestId ?? randomUUID();
     this.#host.failed({ error, route: this.route, requestId });
     this.refuse('INTERNAL', { ...options, requestId });
+  }
+
+  /** The system has taken the whole answer. */
+  protected sent(): void {
+    this.#end();
   }
 
   /** The client is gone: nothing is sent from here on. */

@@ -33,6 +33,8 @@ export class HttpServer implements TransportHost {
   readonly #methods = new Map<string, readonly Method[]>();
   #port = 0;
   #draining = false;
+  /** Every request has its answer, and every connection closes in this turn of the event loop. */
+  #ended = false;
   #inFlight = 0;
   #whenIdle: (() => void) | undefined;
 
@@ -75,10 +77,15 @@ export class HttpServer implements TransportHost {
     this.#draining = true;
   }
 
-  /** Takes no new connections and resolves when every request under way has its answer. */
+  /**
+   * Takes no new connections, and resolves when every request under way has its answer. By then every connection is
+   * closed: a request that came later would be scored and logged, and lose its answer when the server ends.
+   */
   async drained(): Promise<void> {
     this.#transport.stopListening();
     if (this.#inFlight > 0) await new Promise<void>((resolve) => (this.#whenIdle = resolve));
+    this.#ended = true;
+    this.#transport.close();
   }
 
   /** As `Transport.reloadTls`. */
@@ -114,6 +121,7 @@ export class HttpServer implements TransportHost {
   }
 
   receive(exchange: Exchange, head: RequestHead, handler: Handler): void {
+    if (this.#ended) return;
     try {
       exchange.mark(marksOf(exchange, head, this.#markOptions));
       const fault = headFault(head);
@@ -146,6 +154,9 @@ export class HttpServer implements TransportHost {
 
   exchangeFinished(): void {
     this.#inFlight--;
-    if (this.#inFlight === 0) this.#whenIdle?.();
+    if (this.#inFlight > 0 || this.#whenIdle === undefined) return;
+    // Before anything else comes: what waits for this goes on a little later.
+    this.#ended = true;
+    this.#whenIdle();
   }
 }

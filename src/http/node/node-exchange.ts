@@ -66,7 +66,7 @@ export class NodeExchange extends Exchange {
     res.end(bytes);
   }
 
-  protected write({ status, headers, body, last, withoutBody }: Answer): void {
+  protected write({ status, headers, body, last, withoutBody }: Answer): boolean {
     const res = this.#res;
     const bytes = Buffer.from(body);
     const fields: (string | number)[] = ['Content-Length', bytes.length];
@@ -77,6 +77,9 @@ export class NodeExchange extends Exchange {
     }
     res.writeHead(Number(status.slice(0, 3)), status.slice(4), fields as string[]);
     res.end(withoutBody ? undefined : bytes);
+    if (this.#req.socket.writableLength === 0) return true;
+    res.once('finish', () => this.sent());
+    return false;
   }
 }
 

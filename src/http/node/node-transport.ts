@@ -6,7 +6,7 @@ import {
   type ServerOptions as TlsOptions,
   createServer as createTlsServer,
 } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
 import type { TlsFiles } from '../../config/check-tls.js';
 import type { Config } from '../../config/config.js';
 import { cannotListen } from '../listen-error.js';
@@ -28,6 +28,8 @@ export class NodeTransport implements Transport {
   readonly #server: Server;
   readonly #tls: Config['http']['tls'];
   readonly #tlsServer: TlsServer | undefined;
+  /** How many requests of each connection have no whole answer yet. */
+  readonly #unanswered = new Map<Socket, number>();
 
   constructor({ tls, maxHeaderBytes, keepAliveMs }: Config['http']) {
     const options: ServerOptions = {
@@ -52,6 +54,9 @@ export class NodeTransport implements Transport {
   serve(routes: readonly Route[], host: TransportHost): void {
     const router = new Router(routes);
     const receive = (req: IncomingMessage, res: ServerResponse, awaitsContinue: boolean): void => {
+      // What follows a last answer is nobody's request.
+      if (endingSockets.has(req.socket)) return;
+      this.#follow(req.socket, res);
       const target = targetOf(req.url ?? '/');
       const { route, parameters } = router.find(target.path) ?? { route: undefined, parameters: NO_PARAMETERS };
       host.opened();
@@ -85,14 +90,27 @@ export class NodeTransport implements Transport {
   }
 
   stopListening(): void {
-    this.#server.close();
+    // The HTTP server's own `close` takes a connection for idle whose answer is still on its way.
+    NetServer.prototype.close.call(this.#server);
     // A connection that is idle would keep its client from noticing that the server goes.
-    this.#server.closeIdleConnections();
+    for (const [socket, unanswered] of this.#unanswered) if (unanswered === 0) socket.destroy();
   }
 
   close(): void {
     this.#server.close();
     this.#server.closeAllConnections();
+  }
+
+  /** Counts an answer as under way until the system has taken it, or the connection has ended. */
+  #follow(socket: Socket, res: ServerResponse): void {
+    const all = this.#unanswered;
+    const before = all.get(socket);
+    if (before === undefined) socket.once('close', () => all.delete(socket));
+    all.set(socket, (before ?? 0) + 1);
+    res.once('close', () => {
+      const unanswered = all.get(socket);
+      if (unanswered !== undefined) all.set(socket, unanswered - 1);
+    });
   }
 }
 

@@ -2,7 +2,7 @@
 import type { HttpResponse } from 'uWebSockets.js';
 import { addressFromBytes } from '../../access/client-address.js';
 import type { Answer } from '../answer.js';
-import { type ChunkHandler, Exchange, type ExchangeHost } from '../exchange.js';
+import { type ChunkHandler, Exchange, type ExchangeHost, LARGE_BYTES } from '../exchange.js';
 
 const OK = '200 OK';
 
@@ -58,8 +58,9 @@ export class UwsExchange extends Exchange {
     });
   }
 
-  protected write({ status, headers, body, last, withoutBody }: Answer): void {
+  protected write({ status, headers, body, last, withoutBody }: Answer): boolean {
     const res = this.#res;
+    let isSent = true;
     res.cork(() => {
       const [first, ...rest] = headers;
       if (this.#continued) this.#writeFirst(status, first[0], first[1]);
@@ -71,11 +72,28 @@ export class UwsExchange extends Exchange {
         res.writeHeader('Content-Length', `${Buffer.byteLength(body)}`);
         if (last) res.writeHeader('Connection', 'close');
         res.endWithoutBody();
-      } else {
+      } else if (body.length < LARGE_BYTES) {
         // Writes `Connection: close` where it is the last.
         res.end(body, last);
+      } else {
+        if (last) res.writeHeader('Connection', 'close');
+        isSent = this.#writeLarge(Buffer.from(body));
       }
     });
+    return isSent;
+  }
+
+  /** @returns as `write` */
+  #writeLarge(body: Buffer): boolean {
+    const res = this.#res;
+    const [, isSent] = res.tryEnd(body, body.length);
+    if (isSent) return true;
+    res.onWritable((offset) => {
+      const [isTaken, isDone] = res.tryEnd(body.subarray(offset), body.length);
+      if (isDone) this.sent();
+      return isTaken;
+    });
+    return false;
   }
 
   /**
