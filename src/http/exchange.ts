@@ -9,7 +9,7 @@ import { type Encoder, MIN_COMPRESSED_BYTES } from './compression.js';
 
 const JSON_HEADERS: Headers = [['Content-Type', 'application/json']];
 const OK = '200 OK';
-/** From this size on an answer may have to wait for a client that reads slowly; the system takes smaller ones at once. */
+/** In bytes. Smaller answers are taken by the system at once; from this size on one may wait for a slow reader. */
 export const LARGE_BYTES = 16 * 1024;
 
 /** What exchanges need of their server. */

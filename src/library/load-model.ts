@@ -14,6 +14,13 @@ import type { Model } from './model.js';
 import { borrowResources, returnResources } from './scoring-memory.js';
 import { MulticlassScoringModel, SingleOutputScoringModel } from './scoring-model.js';
 
+/** A `URL`, by its shape: so the package's types need neither the browser's nor Node's. */
+export interface FileUrl {
+  /** `file:`. */
+  readonly protocol: string;
+  readonly href: string;
+}
+
 /**
  * Loads a version's folder (`lightgbm_model.txt`, and where they are there `calibrator.json` or `calibrator.pkl`, and
  * `metadata.json`), or just a model text, for scoring on this thread. Where metadata.json has checksums, every file
@@ -24,7 +31,7 @@ import { MulticlassScoringModel, SingleOutputScoringModel } from './scoring-mode
  * @throws ArtifactError (a LightscoreError, ARTIFACT_INVALID) naming the file that is missing or wrong; LightscoreError
  * MODEL_UNSUPPORTED where the kernel cannot run the model, DATA_INVALID where the path is none
  */
-export async function loadModel(path: string | URL): Promise<Model> {
+export async function loadModel(path: string | FileUrl): Promise<Model> {
   const folder = await ModelFolder.open(pathOf(path));
   const metadata = (await folder.metadata())?.metadata;
   const { booster } = await folder.model(metadata?.checksums);

@@ -72,8 +72,8 @@ export const PACKAGE_SUITE: Readonly<Record<string, (installed: InstalledPackage
     const project = installed.project();
     writeFileSync(
       join(project, 'typed.mts'),
-      `import { type ErrorCode, LightscoreError, type Model, loadModel } from 'lightscore';
-      export async function first(path: string): Promise<number | readonly number[] | ErrorCode> {
+      `import { type ErrorCode, type FileUrl, LightscoreError, type Model, loadModel } from 'lightscore';
+      export async function first(path: string | FileUrl): Promise<number | readonly number[] | ErrorCode> {
         using model: Model = await loadModel(path);
         try {
           if (model.multiclass) return model.score([[1, null]])[0];
