@@ -4,10 +4,10 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { startAdministered } from './support/administration.js';
-import { readGolden } from './support/golden.js';
-import { MODELS, startServer } from './support/server.js';
-import { ACCEPTORS, SEVERAL } from './support/several-acceptors.js';
+import { startAdministered } from '../support/administration.js';
+import { readGolden } from '../support/golden.js';
+import { MODELS, startServer } from '../support/server.js';
+import { ACCEPTORS, SEVERAL } from '../support/several-acceptors.js';
 
 const golden = readGolden();
 
