@@ -1,5 +1,5 @@
 /**
- * `node dist/loadtest/fuzz.js --requests 1000000`: sends each of so many mutated requests to a server of either
+ * `npm run fuzz -- --requests 1000000`: sends each of so many mutated requests to a server of either
  * transport, with good requests beside them, and compares what the two make of it.
  */
 import { parseArgs } from 'node:util';
@@ -8,6 +8,7 @@ import { startServer } from '../test/support/server.js';
 import { explanationOf } from './fuzz/differences.js';
 import { GoodRequests } from './fuzz/good-requests.js';
 import { mutatedRequest } from './fuzz/mutations.js';
+import { traitsOf } from './fuzz/shape.js';
 import { type Verdict, verdictOf } from './fuzz/verdict.js';
 
 const { values } = parseArgs({
@@ -15,10 +16,11 @@ const { values } = parseArgs({
     requests: { type: 'string', default: '20000' },
     seed: { type: 'string', default: '1' },
     connections: { type: 'string', default: '64' },
+    shown: { type: 'string', default: '20' },
   },
 });
 const [requests, seed, connections] = [Number(values.requests), Number(values.seed), Number(values.connections)];
-const SHOWN = 20;
+const shown = Number(values.shown);
 /** A good request goes out after so many mutated ones. */
 const GOOD_EVERY = 10;
 /** Bytes by which a server may grow: less than a tenth of a leak of one body a request. */
@@ -42,7 +44,7 @@ const said = ({ by, what, answers }: Verdict): string =>
   `${by}${what && ` ${what}`}${answers > 1 ? ` x${answers}` : ''}`;
 
 async function compare(index: number, address: string): Promise<void> {
-  const { bytes, mutations } = mutatedRequest(seed + index, golden);
+  const { bytes } = mutatedRequest(seed + index, golden);
   const [uws, node] = await Promise.all(names.map((name) => verdictOf(servers[name].port, address, bytes)));
   for (const [i, { what }] of [uws, node].entries())
     if (/^5(?!05)/.test(what)) problems.push(`${names[i]} answers ${what}, seed ${seed + index}`);
@@ -52,7 +54,8 @@ async function compare(index: number, address: string): Promise<void> {
   if (reason !== undefined) count(`difference: ${reason}`);
   else
     problems.push(
-      `seed ${seed + index} (${mutations.join(', ')}): uws ${said(uws)}, node ${said(node)}: ${quoted(bytes)}`,
+      `seed ${seed + index} (${[...traitsOf(bytes)].join(', ')}): ` +
+        `uws ${said(uws)}, node ${said(node)}: ${quoted(bytes)}`,
     );
 }
 
@@ -95,7 +98,7 @@ console.log(
 );
 for (const [key, times] of [...tally].toSorted(([a], [b]) => a.localeCompare(b)))
   console.log(`  ${String(times).padStart(8)}  ${key}`);
-for (const problem of problems.slice(0, SHOWN)) console.error(`FAULT ${problem}`);
+for (const problem of problems.slice(0, shown)) console.error(`FAULT ${problem}`);
 if (problems.length > 0) {
   console.error(`${problems.length} faults`);
   process.exitCode = 1;

@@ -4,6 +4,7 @@ import { after, before, test } from 'node:test';
 import { brotliCompressSync, brotliDecompressSync, deflateSync, gunzipSync, gzipSync } from 'node:zlib';
 import { request as httpRequest } from 'node:http';
 import { readGolden } from './support/golden.js';
+import { RawConnection, postBytes } from './support/raw-connection.js';
 import { type ServerProcess, startServer } from './support/server.js';
 import { onBothTransports } from './support/transports.js';
 
@@ -63,6 +64,13 @@ onBothTransports('a compressed request', (transport) => {
       assert.equal(answer.status, 415, coding);
       assert.equal(answer.headers['accept-encoding'], 'gzip, deflate, br');
     }
+  });
+
+  test('in two codings, each in a header of its own, is a 415', async () => {
+    const connection = await RawConnection.open(server.port);
+    await connection.send(postBytes('/score', body, ['Content-Encoding: gzip', 'Content-Encoding: br']));
+    assert.equal((await connection.answer())?.status, 415);
+    connection.close();
   });
 });
 

@@ -1,10 +1,12 @@
 /** Requests whose framing could be read in two ways are refused, and nothing that follows them is answered. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { RawConnection } from './support/raw-connection.js';
+import { readGolden } from './support/golden.js';
+import { RawConnection, postBytes } from './support/raw-connection.js';
 import { type ServerProcess, startServer } from './support/server.js';
 import { onBothTransports } from './support/transports.js';
 
+const golden = readGolden();
 const SMUGGLED = 'GET /livez HTTP/1.1\r\nHost: x\r\n\r\n';
 
 /** Paths that are handled in different ways: a route with a body, one without, none at all, another method. */
@@ -84,7 +86,28 @@ onBothTransports('framing', (transport) => {
     assert.match(String(line['request_id']), /^[\da-f-]{36}$/);
   });
 
+  test('CONNECT is a 405, and ends the connection where what follows would not be HTTP', async () => {
+    const answer = await exchange('CONNECT /score HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    assert.match(answer, /^HTTP\/1\.1 405 [^]*method-not-allowed/);
+  });
+
   if (transport === 'node') {
+    test('what is no HTTP behind requests is a 400 behind their answers', async () => {
+      const request = postBytes('/score', JSON.stringify({ features: golden.rows[0] }));
+      const answers = await exchange(`${request.toString()}${SMUGGLED}no request\r\n\r\n`);
+      assert.match(answers, /^HTTP\/1\.1 200 [^]*confidence_score[^]*"alive"[^]*HTTP\/1\.1 400 Bad Request/);
+      assert.equal(answers.match(/HTTP\/1\.1 \d/g)?.length, 3);
+    });
+
+    test('versions of HTTP but 1.0 and 1.1 are a 505, counted', async () => {
+      for (const version of ['0.9', '2.0']) {
+        const answer = await exchange(`GET /livez HTTP/${version}\r\nHost: x\r\n\r\n`);
+        assert.match(answer, /^HTTP\/1\.1 505 /, version);
+      }
+      const labels = '{reason="HPE_INVALID_VERSION"}';
+      assert.equal(await server.metric('lightscore_malformed_requests_total', labels), 2);
+    });
+
     test('two values of Content-Length are a 400, counted and logged', async () => {
       for (const lengths of [
         [0, SMUGGLED.length],

@@ -10,7 +10,7 @@ export interface Verdict {
   readonly by: 'answered' | 'parser' | 'closed' | 'silent';
   /** Status, and type of problem; empty without an answer. */
   readonly what: string;
-  /** How many final answers came. */
+  /** How many answers of the application came. */
   readonly answers: number;
 }
 
@@ -79,12 +79,15 @@ function isWhole(text: string): boolean {
   return last.body === '' || last.body.length >= length;
 }
 
+const isOurs = ({ head }: Answer): boolean =>
+  /\r\ncontent-type: (?:application\/(?:problem\+)?json|text\/plain; version)/i.test(head);
+
 function read(text: string, ended: boolean): Verdict {
   const { answers } = answersIn(text);
   if (answers.length === 0) return { by: ended ? 'closed' : 'silent', what: '', answers: 0 };
-  const [{ status, head, body }] = answers;
-  const isOurs = /\r\ncontent-type: (?:application\/(?:problem\+)?json|text\/plain; version)/i.test(head);
-  if (!isOurs) return { by: 'parser', what: String(status), answers: answers.length };
-  const type = /"type":"\/docs#([\w-]+)"/.exec(body)?.[1];
-  return { by: 'answered', what: type === undefined ? String(status) : `${status} ${type}`, answers: answers.length };
+  const [first] = answers;
+  if (!isOurs(first)) return { by: 'parser', what: String(first.status), answers: 0 };
+  const type = /"type":"\/docs#([\w-]+)"/.exec(first.body)?.[1];
+  const what = type === undefined ? String(first.status) : `${first.status} ${type}`;
+  return { by: 'answered', what, answers: answers.filter(isOurs).length };
 }

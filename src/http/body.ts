@@ -71,7 +71,9 @@ export class BodyReader {
       handler.onBodyRefused({ code: 'BODY_TOO_LARGE', detail: tooLarge(maxBodyBytes), keepsConnection });
       return;
     }
-    const coding = codingOf(head.header('content-encoding'));
+    // Only a body with a coding pays for the look at every header.
+    const first = head.header('content-encoding');
+    const coding = codingOf(first === '' ? first : head.list('content-encoding'));
     if (coding === undefined) {
       handler.onBodyRefused({ code: 'UNSUPPORTED_ENCODING', keepsConnection });
       return;

@@ -2,6 +2,9 @@
 import type { ProblemCode } from '../contract/problem.js';
 import type { RequestHead } from './request-head.js';
 
+/** The one expectation that is met; a client or a proxy may say it twice. */
+const CONTINUE = /^100-continue(?: *, *100-continue)*$/i;
+
 /**
  * Why a request is refused before anything else, with the end of its connection: where the next one begins is unknown.
  * A Content-Length together with a Transfer-Encoding is refused by both transports themselves.
@@ -12,5 +15,5 @@ export function headFault(head: RequestHead): ProblemCode | undefined {
     if (coding !== '' && head.list('transfer-encoding').trim().toLowerCase() !== 'chunked') return 'BAD_FRAMING';
   }
   const { expectation } = head;
-  return expectation === '' || expectation.toLowerCase() === '100-continue' ? undefined : 'EXPECTATION_FAILED';
+  return expectation === '' || CONTINUE.test(head.list('expect')) ? undefined : 'EXPECTATION_FAILED';
 }

@@ -1,6 +1,6 @@
 /** HTTP by Node's own server: on every machine that runs Node, for about twice the CPU a request. */
 import { readFileSync } from 'node:fs';
-import { type IncomingMessage, type Server, type ServerOptions, type ServerResponse, createServer } from 'node:http';
+import { type IncomingMessage, type Server, type ServerOptions, ServerResponse, createServer } from 'node:http';
 import {
   type Server as TlsServer,
   type ServerOptions as TlsOptions,
@@ -22,14 +22,24 @@ const notFound: Handler = (exchange) => exchange.refuse('NOT_FOUND');
 const STATUS_LINES: Readonly<Record<string, string>> = {
   HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+  HPE_INVALID_VERSION: '505 HTTP Version Not Supported',
 };
+/** Node's parser takes 0.9 and 2.0 too. */
+const VERSIONS: readonly string[] = ['1.0', '1.1'];
+
+/** What is under way on a connection. */
+interface Traffic {
+  /** Requests without a whole answer, the oldest first. */
+  readonly unanswered: Set<IncomingMessage>;
+  /** Waits until those are answered that were whole when something malformed came behind them. */
+  whenAnswered: (() => void) | undefined;
+}
 
 export class NodeTransport implements Transport {
   readonly #server: Server;
   readonly #tls: Config['http']['tls'];
   readonly #tlsServer: TlsServer | undefined;
-  /** How many requests of each connection have no whole answer yet. */
-  readonly #unanswered = new Map<Socket, number>();
+  readonly #traffic = new Map<Socket, Traffic>();
 
   constructor({ tls, maxHeaderBytes, keepAliveMs }: Config['http']) {
     const options: ServerOptions = {
@@ -56,7 +66,11 @@ export class NodeTransport implements Transport {
     const receive = (req: IncomingMessage, res: ServerResponse, awaitsContinue: boolean): void => {
       // What follows a last answer is nobody's request.
       if (endingSockets.has(req.socket)) return;
-      this.#follow(req.socket, res);
+      if (!VERSIONS.includes(req.httpVersion)) {
+        this.#refuseMalformed('HPE_INVALID_VERSION', req.socket, host);
+        return;
+      }
+      this.#follow(req, res);
       const target = targetOf(req.url ?? '/');
       const { route, parameters } = router.find(target.path) ?? { route: undefined, parameters: NO_PARAMETERS };
       host.opened();
@@ -68,12 +82,22 @@ export class NodeTransport implements Transport {
     server.on('checkContinue', (req: IncomingMessage, res: ServerResponse) => receive(req, res, true));
     // Refused by the server of requests, in its own words.
     server.on('checkExpectation', (req: IncomingMessage, res: ServerResponse) => receive(req, res, false));
+    // Node hands over the bare connection, and would close it if nobody listened.
+    server.on('connect', (req: IncomingMessage, socket: Socket) => {
+      const res = new ServerResponse(req);
+      res.shouldKeepAlive = false;
+      res.assignSocket(socket);
+      res.once('finish', () => socket.destroySoon());
+      socket.on('error', () => socket.destroy());
+      socket.resume();
+      receive(req, res, false);
+    });
     server.on('connection', (socket: Socket) => {
       if (host.connected()) socket.once('close', () => host.disconnected());
       else socket.destroy();
     });
     server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-      refuseMalformed(error, socket, host);
+      this.#refuseMalformed(error.code ?? 'unknown', socket, host);
     });
   }
 
@@ -93,7 +117,7 @@ export class NodeTransport implements Transport {
     // The HTTP server's own `close` takes a connection for idle whose answer is still on its way.
     NetServer.prototype.close.call(this.#server);
     // A connection that is idle would keep its client from noticing that the server goes.
-    for (const [socket, unanswered] of this.#unanswered) if (unanswered === 0) socket.destroy();
+    for (const [socket, { unanswered }] of this.#traffic) if (unanswered.size === 0) socket.destroy();
   }
 
   close(): void {
@@ -101,16 +125,48 @@ export class NodeTransport implements Transport {
     this.#server.closeAllConnections();
   }
 
-  /** Counts an answer as under way until the system has taken it, or the connection has ended. */
-  #follow(socket: Socket, res: ServerResponse): void {
-    const all = this.#unanswered;
-    const before = all.get(socket);
-    if (before === undefined) socket.once('close', () => all.delete(socket));
-    all.set(socket, (before ?? 0) + 1);
+  /** Counts a request as unanswered until the system has taken its answer, or the connection has ended. */
+  #follow(req: IncomingMessage, res: ServerResponse): void {
+    const { socket } = req;
+    let traffic = this.#traffic.get(socket);
+    if (traffic === undefined) {
+      traffic = { unanswered: new Set(), whenAnswered: undefined };
+      this.#traffic.set(socket, traffic);
+      socket.once('close', () => this.#traffic.delete(socket));
+    }
+    const { unanswered } = traffic;
+    unanswered.add(req);
     res.once('close', () => {
-      const unanswered = all.get(socket);
-      if (unanswered !== undefined) all.set(socket, unanswered - 1);
+      unanswered.delete(req);
+      traffic.whenAnswered?.();
     });
+  }
+
+  /** Answers what is no request, behind the answers to the requests before it; counts it, and ends the connection. */
+  #refuseMalformed(code: string, socket: Socket, host: TransportHost): void {
+    if (endingSockets.has(socket)) return;
+    // The client is gone: nothing was malformed.
+    if (code === 'ECONNRESET' || !socket.writable) {
+      socket.destroy();
+      return;
+    }
+    endingSockets.add(socket);
+    host.malformed({ reason: code, address: socket.remoteAddress ?? '' });
+    const traffic = this.#traffic.get(socket);
+    const before = [...(traffic?.unanswered ?? [])].filter((req) => req.complete);
+    const end = (): void => {
+      const status = STATUS_LINES[code] ?? '400 Bad Request';
+      socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    };
+    if (traffic === undefined || before.length === 0) {
+      end();
+      return;
+    }
+    traffic.whenAnswered = () => {
+      if (before.some((req) => traffic.unanswered.has(req))) return;
+      traffic.whenAnswered = undefined;
+      end();
+    };
   }
 }
 
@@ -130,18 +186,4 @@ function handlerOf(route: Route | undefined, method: string | undefined): Handle
   if (route === undefined) return notFound;
   if (route.methods.includes(method as Method)) return route.handle;
   return (exchange) => exchange.refuse('METHOD_NOT_ALLOWED', { allow: route.methods });
-}
-
-/** Answers what is no request, counts it, and ends the connection. */
-function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket, host: TransportHost): void {
-  if (endingSockets.has(socket)) return;
-  const code = error.code ?? 'unknown';
-  // The client is gone: nothing was malformed.
-  if (code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  host.malformed({ reason: code, address: socket.remoteAddress ?? '' });
-  const status = STATUS_LINES[code] ?? '400 Bad Request';
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
