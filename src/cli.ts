@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The command line: finds the command, runs it, and sets the exit code. */
 import { Command, CommanderError } from 'commander';
+import { endOnEarlySignals } from './early-signals.js';
 import { EXIT_CODES, LightscoreError } from './errors.js';
 import { VERSION } from './version.js';
 
@@ -15,6 +16,8 @@ ${Object.entries(EXIT_CODES)
   .map(([code, what]) => `  ${code}  ${what}`)
   .join('\n')}
 `;
+
+if (process.argv[2] === 'serve') endOnEarlySignals();
 
 const program = new Command('lightscore')
   .description('Serve LightGBM models: scores bit-identical to LightGBM, over HTTP and from the shell.')

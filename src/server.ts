@@ -20,13 +20,18 @@ import type { ServedModel } from './scoring/served-model.js';
 import { openStore } from './store/open.js';
 import type { ArtifactStore } from './store/store.js';
 import { type Log, openLog } from './telemetry/log.js';
+import type { LogDestination } from './telemetry/log-destination.js';
 import { Metrics, type ModelReading } from './telemetry/metrics.js';
 import { InlineScorer } from './scoring/inline-scorer.js';
 import type { SharedScoringResources } from './scoring/kernel.js';
 import { LightscoreError, messageOf } from './errors.js';
 
-/** How long a draining server still accepts connections, so that load balancers see that `/readyz` answers 503. */
-const LINGER_MS = 1000;
+/** Of the time to drain, what is kept for closing: threads, store, audit trail and log. At most a fifth of it. */
+const CLOSING_MS = 2000;
+const CLOSING_SHARE = 0.2;
+
+/** A terminal is written to at once. */
+const NOTHING_LOST: LogDestination['lost'] = { prediction: 0, event: 0, audit: 0, error: 0 };
 
 /** What a server is made of that starts before it. */
 export interface ServerParts {
@@ -197,28 +202,29 @@ export class Server {
 
   /**
    * Makes `/readyz` answer 503, gives load balancers time to see it, stops accepting connections, answers every request
-   * in flight, and closes everything. Resolves within DRAIN_TIMEOUT_MS, or a little later.
+   * in flight, and closes everything, all within DRAIN_TIMEOUT_MS.
    * @returns whether every request was answered
    */
   async drain(): Promise<boolean> {
     if (this.#draining) return false;
     this.#draining = true;
-    const { drainTimeoutMs } = this.#config.http;
+    const { drainTimeoutMs, drainDelayMs } = this.#config.http;
+    const started = performance.now();
+    const closing = Math.min(CLOSING_MS, drainTimeoutMs * CLOSING_SHARE);
     this.#follower.stop();
     const pause = (milliseconds: number): Promise<false> =>
       new Promise((resolve) => setTimeout(() => resolve(false), milliseconds));
-    const linger = Math.min(LINGER_MS, drainTimeoutMs / 2);
-    await Promise.race([this.#acceptors.startDraining(), pause(linger)]);
+    await Promise.race([this.#acceptors.startDraining(), pause(drainDelayMs)]);
     this.log.logger.info({ event: 'draining' }, 'draining: accepted requests are answered, then the server ends');
-    await pause(linger);
+    await pause(drainDelayMs - (performance.now() - started));
     const answered = await Promise.race([
       this.#acceptors.drained().then(
         () => true,
         () => false,
       ),
-      pause(drainTimeoutMs - linger),
+      pause(drainTimeoutMs - closing - (performance.now() - started)),
     ]);
-    await this.close();
+    await Promise.race([this.close(), pause(drainTimeoutMs - closing / 2 - (performance.now() - started))]);
     this.log.logger.info(
       { event: 'stopped', all_answered: answered },
       answered ? 'stopped: every accepted request was answered' : 'stopped: not every request was answered',
@@ -236,10 +242,13 @@ export class Server {
 
   #readings(): ReturnType<Parameters<Metrics['registry']>[0]> {
     const { champion, previous, experiment, versions } = this.#models;
+    const acceptors = this.#acceptors.readings();
+    const { destination } = this.log;
+    const lost = destination?.lost ?? NOTHING_LOST;
     const modelStates: Record<string, number> = {};
     for (const { state } of versions) modelStates[state] = (modelStates[state] ?? 0) + 1;
     return {
-      ...this.#acceptors.readings(),
+      ...acceptors,
       transport: this.#transports.name,
       sharedBytes: { used: this.#memory.usedBytes, total: this.#memory.totalBytes },
       ready: champion !== undefined && !this.#draining,
@@ -255,6 +264,8 @@ export class Server {
         share: experiment.share,
       },
       auditFailures: this.#audit.failures,
+      logLinesLost: { ...lost, prediction: lost.prediction + acceptors.predictionLinesDropped },
+      logBroken: destination?.broken ?? false,
     };
   }
 }

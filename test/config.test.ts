@@ -60,6 +60,8 @@ describe('an empty environment', () => {
         maxBatchRows: 10_000,
         requestTimeoutMs: 1_000,
         drainTimeoutMs: 10_000,
+        drainDelayMs: 1000,
+        drainDelayMs: 1000,
       },
       access: {
         apiKeys: [],

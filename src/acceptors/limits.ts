@@ -4,7 +4,7 @@ import { MAX_PARTIAL_BYTES } from '../http/body.js';
 import { RateLimiter } from '../access/rate-limiter.js';
 import { MAX_LANE_BYTES } from '../scoring/batcher.js';
 import { OwnQuota, type Quota, SharedQuota } from '../scoring/quota.js';
-import { MAX_WAITING_BYTES } from '../telemetry/log.js';
+import { MAX_WAITING_BYTES } from '../telemetry/log-destination.js';
 
 export interface Limits {
   readonly rows: Quota;
@@ -62,7 +62,7 @@ export function sharedLimits({ access, http, scoring }: Config, cells: LimitCell
     laneBytes: new SharedQuota(cells.laneBytes, { limit: MAX_LANE_BYTES, holder: acceptor }),
     partialBytes: new SharedQuota(cells.partialBytes, { limit: MAX_PARTIAL_BYTES, holder: acceptor }),
     connections: new SharedQuota(cells.connections, { limit: http.maxConnections, holder: acceptor }),
-    lineCharacters: new SharedQuota(cells.lineCharacters, { limit: MAX_WAITING_BYTES, holder: acceptor }),
+    lineCharacters: new SharedQuota(cells.lineCharacters, { limit: MAX_WAITING_BYTES.prediction, holder: acceptor }),
   };
   return {
     ...quotas,

@@ -10,7 +10,6 @@ type SendLines = (lines: string, count: number) => void;
 export class RelayedLines implements LineDestination {
   readonly #characters: Quota;
   readonly #send: SendLines;
-  #dropped = (): void => undefined;
 
   /** @param characters in transit, of all acceptors; the receiver gives them back */
   constructor(characters: Quota, send: SendLines) {
@@ -18,12 +17,9 @@ export class RelayedLines implements LineDestination {
     this.#send = send;
   }
 
-  write(lines: string, count: number): void {
-    if (this.#characters.take(lines.length)) this.#send(lines, count);
-    else this.#dropped();
-  }
-
-  on(_event: 'drop', dropped: () => void): void {
-    this.#dropped = dropped;
+  writePredictions(lines: string, count: number): boolean {
+    const taken = this.#characters.take(lines.length);
+    if (taken) this.#send(lines, count);
+    return taken;
   }
 }

@@ -8,13 +8,12 @@ import type { Log, Logger } from '../telemetry/log.js';
 import { ModelLoader } from '../loading/loader.js';
 import { createScoringResources } from '../scoring/kernel.js';
 import type { ServedModel } from '../scoring/served-model.js';
+import { forgetEarlySignals } from '../early-signals.js';
 import type { Server } from '../server.js';
+import { Ending } from './ending.js';
 import { greeting } from './greeting.js';
-import { removePidFile, writePidFile } from './pid-file.js';
+import { writePidFile } from './pid-file.js';
 import { addSettings, settingsGiven } from './serve-options.js';
-
-/** How long a process that ends waits at least for its log to be written; longer where draining has left time. */
-const LOG_TIMEOUT_MS = 2000;
 
 const HELP = `
 Each flag names its environment variable and default in brackets; a flag wins over the variable. AWS_REGION,
@@ -85,56 +84,14 @@ async function run(flags: Flags): Promise<void> {
   } catch (error) {
     // A signal ended the server while its model was loading.
     if (ending.begun) return;
-    await server.close();
-    server.log.flush();
-    ending.forgetProcess();
+    await ending.abandon();
     if (error instanceof LightscoreError) throw error;
     throw new LightscoreError('WORKER_FAILED', messageOf(error), { cause: error });
   }
 }
 
-/** The end of the process: once, whoever asks for it, with the highest exit code that was asked for. */
-class Ending {
-  readonly #server: Server;
-  readonly #config: Config;
-  #exitCode = 0;
-  begun = false;
-
-  constructor(server: Server, config: Config) {
-    this.#server = server;
-    this.#config = config;
-  }
-
-  forgetProcess(): void {
-    if (this.#config.pidFile !== undefined) removePidFile(this.#config.pidFile);
-  }
-
-  /** Answers what was accepted, writes the log and ends. SIGINT of Ctrl-C often comes twice: from terminal and npm. */
-  begin(exitCode: number): void {
-    this.#exitCode = Math.max(this.#exitCode, exitCode);
-    if (this.begun) return;
-    this.begun = true;
-    const { log } = this.#server;
-    const deadline = performance.now() + this.#config.http.drainTimeoutMs;
-    this.#server.drain().then(
-      async () => {
-        this.forgetProcess();
-        const remaining = Math.max(LOG_TIMEOUT_MS, deadline - performance.now());
-        if (await log.finish(remaining)) process.exit(this.#exitCode);
-        // A thread is blocked on writing to a log that nobody reads, and `exit` would wait for it.
-        process.kill(process.pid, 'SIGKILL');
-      },
-      (error: unknown) => {
-        log.logger.fatal({ event: 'drain_failed', err: error }, 'draining failed');
-        log.flush();
-        this.forgetProcess();
-        process.exit(1);
-      },
-    );
-  }
-}
-
 function onSignals(server: Server, ending: Ending): void {
+  forgetEarlySignals();
   const { logger } = server.log;
   for (const name of ['SIGTERM', 'SIGINT'] as const) {
     process.on(name, (signal) => {

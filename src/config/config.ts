@@ -83,8 +83,10 @@ export interface Config {
     readonly maxBatchRows: number;
     /** Maximum time from a request's last byte to its answer, in milliseconds. */
     readonly requestTimeoutMs: number;
-    /** Maximum time that a shutdown waits for accepted requests, in milliseconds. */
+    /** Maximum time from a signal to the end of the process, in milliseconds. */
     readonly drainTimeoutMs: number;
+    /** How much of it passes before the port closes, so that load balancers see that `/readyz` answers 503. */
+    readonly drainDelayMs: number;
   };
   readonly access: {
     /** Keys for scoring. Empty: scoring is open. */
@@ -233,8 +235,18 @@ function readHttp(read: Reader, acceptors: number): Config['http'] {
       min: 1,
       max: 600_000,
     }),
-    drainTimeoutMs: read.integer('DRAIN_TIMEOUT_MS', { fallback: DEFAULTS.DRAIN_TIMEOUT_MS, min: 0, max: 600_000 }),
+    ...readDraining(read),
   };
+}
+
+function readDraining(read: Reader): Pick<Config['http'], 'drainTimeoutMs' | 'drainDelayMs'> {
+  const limits = { min: 0, max: 600_000 };
+  const drainTimeoutMs = read.integer('DRAIN_TIMEOUT_MS', { fallback: DEFAULTS.DRAIN_TIMEOUT_MS, ...limits });
+  const fallback = Math.min(DEFAULTS.DRAIN_DELAY_MS, drainTimeoutMs / 2);
+  const drainDelayMs = read.integer('DRAIN_DELAY_MS', { fallback, ...limits });
+  if (drainDelayMs > 0 && drainDelayMs >= drainTimeoutMs)
+    read.mistake(`DRAIN_DELAY_MS (${drainDelayMs}) must be less than DRAIN_TIMEOUT_MS (${drainTimeoutMs}), its limit`);
+  return { drainTimeoutMs, drainDelayMs };
 }
 
 /**

@@ -188,8 +188,14 @@ export const SETTINGS = {
   DRAIN_TIMEOUT_MS: {
     group: 'Limits',
     value: 'ms',
-    means: 'time that SIGTERM waits for accepted requests',
+    means: 'time from SIGTERM to the end of the process, at most',
     fallback: 10_000,
+  },
+  DRAIN_DELAY_MS: {
+    group: 'Limits',
+    value: 'ms',
+    means: 'time from SIGTERM to the closing of the port, with /readyz at 503: part of DRAIN_TIMEOUT_MS',
+    fallback: 1_000,
   },
   LOG_LEVEL: {
     group: 'Log and process',

@@ -9,6 +9,13 @@ import { type MarkOptions, marksOf } from './request-marks.js';
 import type { Handler, Method, Route } from './route.js';
 import type { MalformedBytes, Transport, TransportHost } from './transport.js';
 
+/**
+ * A connection that was made just before the port closed may have its first request on the way for so long; at most
+ * this share of the time to drain.
+ */
+const FIRST_REQUEST_MS = 100;
+const FIRST_REQUEST_SHARE = 0.1;
+
 /** Counts what happens, and reports what could not be answered. */
 export interface RequestObserver {
   answered(route: string, status: number): void;
@@ -83,6 +90,8 @@ export class HttpServer implements TransportHost {
    */
   async drained(): Promise<void> {
     this.#transport.stopListening();
+    const wait = Math.min(FIRST_REQUEST_MS, this.#config.drainTimeoutMs * FIRST_REQUEST_SHARE);
+    await new Promise((resolve) => setTimeout(resolve, wait));
     if (this.#inFlight > 0) await new Promise<void>((resolve) => (this.#whenIdle = resolve));
     this.#ended = true;
     this.#transport.close();

@@ -5,6 +5,7 @@
 import { type Logger, pino } from 'pino';
 import type { LogLevel } from '../config/config.js';
 import type { Batch } from '../scoring/batcher.js';
+import { LogDestination } from './log-destination.js';
 import type { PredictionLines } from './prediction-lines.js';
 import { TerminalLog } from './terminal-log.js';
 
@@ -12,14 +13,10 @@ export type { Logger };
 
 /** Where prediction events go: standard output, or the thread that writes to it. */
 export interface LineDestination {
-  /** @param count number of lines */
-  write(lines: string, count: number): unknown;
-  /** @param onDrop called when a `write` is dropped */
-  on(event: 'drop', onDrop: () => void): unknown;
+  /** @param count number of lines. @returns false where they are lost */
+  writePredictions(lines: string, count: number): boolean;
 }
 
-/** Bytes of log that may wait for a slow reader of standard output; what exceeds them is dropped. */
-export const MAX_WAITING_BYTES = 16 * 2 ** 20;
 const LEVEL_INFO = 30;
 /**
  * Gathered prediction events are written once they are this many characters, or this old: one write costs as much as
@@ -33,11 +30,11 @@ export interface Log {
   readonly predictions: PredictionLog;
   /** Undefined where standard output is no terminal. */
   readonly terminal?: TerminalLog;
-  /** Writes all waiting lines, and blocks until their reader has taken them; for the end of the process. */
-  flush(): void;
+  /** Undefined where the log is a terminal, which is written to at once. */
+  readonly destination?: LogDestination;
   /**
    * Writes all waiting lines and closes the log.
-   * @returns false if its reader has not taken all of them within `milliseconds`
+   * @returns false if its reader has not taken all of them within `milliseconds`; true also where it is gone for good
    */
   finish(milliseconds: number): Promise<boolean>;
 }
@@ -58,46 +55,28 @@ function openTerminalLog({ level }: LogOptions): Log {
   process.stdout.on('error', () => (closed = true));
   const terminal = new TerminalLog((text) => closed || process.stdout.write(text));
   const logger = pino({ level, timestamp: pino.stdTimeFunctions.isoTime }, terminal);
-  const nothing: LineDestination = { write: () => undefined, on: () => undefined };
+  const nothing: LineDestination = { writePredictions: () => true };
   return {
     logger,
     predictions: new PredictionLog(nothing, 0),
     terminal,
-    flush: () => undefined,
     // Node aborts as it exits where the terminal is gone: the caller ends the process otherwise then.
     finish: () => Promise.resolve(!closed),
   };
 }
 
 function openJsonLog({ level, predictionSample }: LogOptions): Log {
-  const destination = pino.destination({ dest: 1, sync: false, minLength: 0, maxLength: MAX_WAITING_BYTES });
-  // The reader is gone or its disk is full. The failure cannot be logged, and scoring goes on without the log.
-  let broken = false;
-  destination.on('error', () => (broken = true));
+  const destination = new LogDestination(1);
   const logger = pino({ level, base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime }, destination);
   const predictions = new PredictionLog(destination, logger.isLevelEnabled('info') ? predictionSample : 0);
   return {
     logger,
     predictions,
-    flush: () => {
+    destination,
+    finish: (milliseconds) => {
       predictions.flush();
-      try {
-        destination.flushSync();
-      } catch (error) {
-        // The pipe is closed or blocked, so the failure cannot be logged.
-        if (!(error instanceof Error)) throw error;
-      }
+      return destination.end(milliseconds);
     },
-    finish: (milliseconds) =>
-      new Promise((resolve) => {
-        predictions.flush();
-        const timer = setTimeout(() => resolve(broken), milliseconds);
-        destination.once('close', () => {
-          clearTimeout(timer);
-          resolve(true);
-        });
-        destination.end();
-      }),
   };
 }
 
@@ -115,7 +94,7 @@ export class PredictionLog {
   /** The millisecond of that head and tail; batches within one share them. */
   #begun = -1;
   #timer: NodeJS.Timeout | undefined;
-  /** Events that were dropped because the reader of the log fell behind. */
+  /** Events that were dropped on their way: the reader of the log fell behind, or is gone. */
   dropped = 0;
   /** The lines of rows that the kernel has answered; undefined if it answers none. */
   lines: PredictionLines | undefined;
@@ -125,7 +104,6 @@ export class PredictionLog {
     readonly sample: number,
   ) {
     this.#destination = destination;
-    destination.on('drop', () => this.dropped++);
   }
 
   /**
@@ -184,10 +162,7 @@ export class PredictionLog {
 
   /** Writes `count` whole lines, from this thread or another one. */
   write(lines: string, count: number): void {
-    const before = this.dropped;
-    this.#destination.write(lines, count);
-    // The stream reports one drop per write; `dropped` counts the events in it.
-    if (this.dropped > before) this.dropped += count - 1;
+    if (!this.#destination.writePredictions(lines, count)) this.dropped += count;
   }
 
   flush(): void {

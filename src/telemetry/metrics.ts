@@ -3,6 +3,7 @@
  * prom-client reads when `/metrics` is requested. The first three metrics have the names that the Python service gave
  * them.
  */
+import { LINE_KINDS, type LineKind } from './log-destination.js';
 import { Registry } from 'prom-client';
 import type { ProblemCode } from '../contract/problem.js';
 import type { BatchObserver } from '../scoring/batcher.js';
@@ -152,6 +153,10 @@ export interface Readings {
   readonly modelStates: Readonly<Record<string, number>>;
   readonly experiment: { readonly challenger: string; readonly mode: string; readonly share: number } | undefined;
   readonly auditFailures: number;
+  /** By kind, in lines; predictions among them. */
+  readonly logLinesLost: Readonly<Record<LineKind, number>>;
+  /** The log's destination refuses what is written. */
+  readonly logBroken: boolean;
   readonly ready: boolean;
 }
 
@@ -523,8 +528,22 @@ export class Metrics implements Omit<BatchObserver, 'delivered' | 'answerFailed'
     });
     metrics.counter({
       name: 'lightscore_prediction_log_dropped_total',
-      help: 'Prediction events dropped because the log was not read fast enough',
-      read: (report) => report({}, readings().predictionLinesDropped),
+      help: 'Prediction events that were not written: the log was not read fast enough, or not at all',
+      read: (report) => report({}, readings().logLinesLost.prediction),
+    });
+    metrics.counter({
+      name: 'lightscore_log_lines_lost_total',
+      help: 'Lines of the log that were not written, by kind; predictions give way first, audit lines and errors last',
+      labelNames: ['kind'],
+      read: (report) => {
+        const { logLinesLost } = readings();
+        for (const kind of LINE_KINDS) report({ kind }, logLinesLost[kind]);
+      },
+    });
+    metrics.gauge({
+      name: 'lightscore_log_broken',
+      help: 'Whether the last write of the log failed: its disk is full, or its reader is gone',
+      read: (report) => report({}, Number(readings().logBroken)),
     });
   }
 }

@@ -116,8 +116,6 @@ export class NodeTransport implements Transport {
   stopListening(): void {
     // The HTTP server's own `close` takes a connection for idle whose answer is still on its way.
     NetServer.prototype.close.call(this.#server);
-    // A connection that is idle would keep its client from noticing that the server goes.
-    for (const [socket, { unanswered }] of this.#traffic) if (unanswered.size === 0) socket.destroy();
   }
 
   close(): void {
