@@ -61,7 +61,6 @@ describe('an empty environment', () => {
         requestTimeoutMs: 1_000,
         drainTimeoutMs: 10_000,
         drainDelayMs: 1000,
-        drainDelayMs: 1000,
       },
       access: {
         apiKeys: [],
