@@ -4,7 +4,7 @@ import { AcceptorThreads } from './acceptors/acceptor-threads.js';
 import { Acceptor } from './acceptors/acceptor.js';
 import type { Acceptors } from './acceptors/acceptors.js';
 import { ownLimits } from './acceptors/limits.js';
-import { AuditTrail } from './audit/trail.js';
+import type { AuditTrail } from './audit/trail.js';
 import { checkTls } from './config/check-tls.js';
 import { type Config, rereadKeys } from './config/config.js';
 import { Administration, type Administrator } from './registry/administration.js';
@@ -19,7 +19,7 @@ import { ScoringPool } from './scoring/pool.js';
 import type { ServedModel } from './scoring/served-model.js';
 import { openStore } from './store/open.js';
 import type { ArtifactStore } from './store/store.js';
-import { type Log, openLog } from './telemetry/log.js';
+import type { Log } from './telemetry/log.js';
 import type { LogDestination } from './telemetry/log-destination.js';
 import { Metrics, type ModelReading } from './telemetry/metrics.js';
 import { InlineScorer } from './scoring/inline-scorer.js';
@@ -38,6 +38,8 @@ export interface ServerParts {
   readonly transports: TransportKind;
   readonly resources: SharedScoringResources<SharedMemory>;
   readonly loader: ModelLoader;
+  readonly log: Log;
+  readonly audit: AuditTrail;
 }
 
 export class Server {
@@ -57,16 +59,16 @@ export class Server {
   readonly #follower: StoreFollower;
   readonly #acceptors: Acceptors;
   #draining = false;
+  #closing: Promise<boolean> | undefined;
 
-  /** @throws LightscoreError CONFIG_INVALID if AUDIT_LOG cannot be continued */
-  constructor(config: Config, { transports, resources, loader }: ServerParts) {
+  constructor(config: Config, { transports, resources, loader, log, audit }: ServerParts) {
     this.#transports = transports;
-    const { log, scoring } = config;
+    const { scoring } = config;
     this.#config = config;
-    this.log = openLog(log);
-    const { logger, predictions } = this.log;
+    this.log = log;
+    const { logger, predictions } = log;
     const metrics = this.#metrics;
-    this.#audit = new AuditTrail(log.auditFile, logger);
+    this.#audit = audit;
     this.#memory = resources.memory;
     this.#loader = loader;
     const source = new VersionSource(() => (this.#store ??= openStore(config.models.store)), config.models.version);
@@ -232,12 +234,19 @@ export class Server {
     return answered;
   }
 
-  /** Closes everything at once, without waiting for requests. */
-  async close(): Promise<void> {
+  /**
+   * Closes everything at once, without waiting for requests.
+   * @returns false if a disk hangs: a thread of this process waits for it
+   */
+  close(): Promise<boolean> {
+    return (this.#closing ??= this.#close());
+  }
+
+  async #close(): Promise<boolean> {
     this.#follower.stop();
     await Promise.all([this.#acceptors.close(), this.#loader.close()]);
     (await this.#store)?.close();
-    await this.#audit.close();
+    return this.#audit.close();
   }
 
   #readings(): ReturnType<Parameters<Metrics['registry']>[0]> {
@@ -263,7 +272,7 @@ export class Server {
         mode: experiment.mode,
         share: experiment.share,
       },
-      auditFailures: this.#audit.failures,
+      audit: this.#audit,
       logLinesLost: { ...lost, prediction: lost.prediction + acceptors.predictionLinesDropped },
       logBroken: destination?.broken ?? false,
     };

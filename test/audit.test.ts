@@ -18,7 +18,7 @@ async function scratch(t: TestContext): Promise<string> {
 }
 
 async function write(file: string, events: number, from = 0): Promise<AuditTrail> {
-  const trail = new AuditTrail(file, logger);
+  const trail = await AuditTrail.open(file, logger);
   for (let i = from; i < from + events; i++)
     void trail.append({
       event: 'swap',
@@ -149,16 +149,16 @@ test('a file whose last entry is broken is not continued', async (t) => {
   const file = await scratch(t);
   await write(file, 3);
   await writeFile(file, (await readFile(file, 'utf8')).replace('"v2"', '"v9"'));
-  assert.throws(() => new AuditTrail(file, logger), {
+  await assert.rejects(AuditTrail.open(file, logger), {
     code: 'CONFIG_INVALID',
     message: /AUDIT_LOG: .*cannot be continued: its last entry is broken/,
   });
   await writeFile(file, 'not a trail\n');
-  assert.throws(() => new AuditTrail(file, logger), { code: 'CONFIG_INVALID' });
+  await assert.rejects(AuditTrail.open(file, logger), { code: 'CONFIG_INVALID' });
 });
 
 test('without a file entries go to the log, and nothing else is touched', async () => {
-  const trail = new AuditTrail(undefined, logger);
+  const trail = await AuditTrail.open(undefined, logger);
   await trail.append({ event: 'swap', actor: 'poll', outcome: 'done' });
   await trail.close();
   assert.equal(trail.end.sequence, 1);
@@ -166,9 +166,8 @@ test('without a file entries go to the log, and nothing else is touched', async 
 
 test('a trail that cannot be written loses nothing once it can again', async (t) => {
   const file = await scratch(t);
-  const trail = new AuditTrail(file, logger);
+  const trail = await AuditTrail.open(file, logger);
   await trail.append({ event: 'swap', actor: 'poll', outcome: 'done', version: 'v1' });
-  await trail.close();
   // A folder in its place: opening fails for everybody, root included.
   const kept = await readFile(file);
   await rm(file);
@@ -189,12 +188,12 @@ test('a file that cannot be opened is named once, with the reason', async (t) =>
     message: `${file}: cannot be read: no such file or directory`,
   });
   const below = join(file, 'below');
-  assert.throws(() => new AuditTrail(below, logger), {
+  await assert.rejects(AuditTrail.open(below, logger), {
     code: 'CONFIG_INVALID',
     message: `AUDIT_LOG: ${below}: cannot be opened for writing: no such file or directory`,
   });
   await mkdir(file);
-  assert.throws(() => new AuditTrail(file, logger), {
+  await assert.rejects(AuditTrail.open(file, logger), {
     code: 'CONFIG_INVALID',
     message: `AUDIT_LOG: ${file}: cannot be opened for writing: it is a folder, not a file`,
   });

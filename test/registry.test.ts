@@ -44,7 +44,7 @@ async function setUp(t: TestContext, workers = 1): Promise<Parts> {
     source,
     loader,
     pool,
-    audit: new AuditTrail(undefined, logger),
+    audit: await AuditTrail.open(undefined, logger),
     metrics: new Metrics(),
     logger,
   });

@@ -1,16 +1,21 @@
 /** The end of the process: once, whoever asks for it, and in time, whatever hangs. */
 import { Worker } from 'node:worker_threads';
 import type { Config } from '../config/config.js';
+import { endNow } from '../process-end.js';
 import type { Server } from '../server.js';
 import { removePidFile } from './pid-file.js';
 
-/** How long the log is waited for, at least, where draining has left less. */
-const LOG_TIMEOUT_MS = 500;
-/** How long a server that could not start may take to close. */
-const FAILED_START_MS = 2000;
-/** How long the process may take to end by itself once its time is over. */
-const GRACE_MS = 500;
-/** Code of a thread: it ends the process even where the main thread hangs in a write to a file or a pipe. */
+/** How long closing may take, and then the log, once the time to drain is over. */
+const CLOSING_MS = 300;
+const LOG_MS = 300;
+/** How long a server that could not start may take to close, at least. */
+const FAILED_START_MS = 3000;
+/** How long the process may take to end by itself once all that is over, too. */
+const GRACE_MS = 400;
+/**
+ * Code of a thread: it ends the process even where the main thread hangs in a write to a file or a pipe. The first
+ * process of a container does not receive its signal; what started the container kills that one.
+ */
 const WATCH = `
 const { workerData } = require('node:worker_threads');
 Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, workerData);
@@ -41,31 +46,42 @@ export class Ending {
         logger.fatal({ event: 'drain_failed', err: error }, 'draining failed');
         this.#exitCode = Math.max(this.#exitCode, 1);
       })
-      .then(() => this.#finishLog())
-      .then((isWritten) => {
-        if (isWritten) process.exit(this.#exitCode);
-        // A thread is blocked on writing to a log that nobody reads, and `exit` would wait for it.
-        process.kill(process.pid, 'SIGKILL');
+      .then(() => this.#close())
+      .then((isClosed) => {
+        // A thread is blocked in a write to a file or to a log that nobody reads, and `exit` would wait for it.
+        if (isClosed) process.exit(this.#exitCode);
+        else endNow(this.#exitCode);
       });
   }
 
   /** After a start that failed: closes everything, so that the process ends when the caller has said why. */
   async abandon(): Promise<void> {
-    this.#start(Math.min(this.#config.http.drainTimeoutMs, FAILED_START_MS));
-    await this.#server.close();
-    await this.#finishLog();
+    this.#start(Math.max(this.#config.http.drainTimeoutMs, FAILED_START_MS));
+    await this.#close();
+    setTimeout(() => endNow(Number(process.exitCode ?? 1)), GRACE_MS).unref();
   }
 
   #start(limit: number): void {
     this.begun = true;
     this.#deadline = performance.now() + limit;
-    new Worker(WATCH, { eval: true, workerData: limit + LOG_TIMEOUT_MS + GRACE_MS }).unref();
+    new Worker(WATCH, { eval: true, workerData: limit + CLOSING_MS + LOG_MS + GRACE_MS }).unref();
   }
 
-  #finishLog(): Promise<boolean> {
+  /** @returns whether everything has been closed, and the log has been written or can never be */
+  async #close(): Promise<boolean> {
     const { pidFile } = this.#config;
     if (pidFile !== undefined) removePidFile(pidFile);
-    const remaining = Math.max(LOG_TIMEOUT_MS, this.#deadline - performance.now());
-    return this.#server.log.finish(remaining);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<false>((resolve) => {
+      timer = setTimeout(() => resolve(false), this.#remaining(CLOSING_MS));
+    });
+    const isClosed = await Promise.race([this.#server.close(), late]);
+    clearTimeout(timer);
+    const isWritten = await this.#server.log.finish(this.#remaining(CLOSING_MS + LOG_MS));
+    return isClosed && isWritten;
+  }
+
+  #remaining(extra: number): number {
+    return Math.max(0, this.#deadline + extra - performance.now());
   }
 }

@@ -1,10 +1,11 @@
 /** `lightscore serve`: runs the server, from reading the settings to the signals that end it. */
 import { existsSync } from 'node:fs';
 import { Command } from 'commander';
+import { AuditTrail } from '../audit/trail.js';
 import { type Config, type Flags, inTermsOf, readConfig } from '../config/config.js';
 import { LightscoreError, messageOf } from '../errors.js';
 import { type TransportKind, chooseTransport } from '../http/choose-transport.js';
-import type { Log, Logger } from '../telemetry/log.js';
+import { type Log, type Logger, openLog } from '../telemetry/log.js';
 import { ModelLoader } from '../loading/loader.js';
 import { createScoringResources } from '../scoring/kernel.js';
 import type { ServedModel } from '../scoring/served-model.js';
@@ -56,9 +57,14 @@ async function run(flags: Flags): Promise<void> {
   const resources = createScoringResources();
   const loader = new ModelLoader(resources, config.models);
   loader.startThread();
-  const [{ Server }, transports] = await Promise.all([import('../server.js'), chooseTransport(config.http)]);
-  const server = new Server(config, { transports, resources, loader });
-  const { logger } = server.log;
+  const log = openLog(config.log);
+  const { logger } = log;
+  const [{ Server }, transports, audit] = await Promise.all([
+    import('../server.js'),
+    chooseTransport(config.http),
+    AuditTrail.open(config.log.auditFile, logger),
+  ]);
+  const server = new Server(config, { transports, resources, loader, log, audit });
   logTransport(transports, logger);
   for (const warning of warnings) logger.warn({ event: 'config_warning' }, warning);
 

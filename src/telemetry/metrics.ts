@@ -152,7 +152,7 @@ export interface Readings {
   /** The registry's versions, counted by state. */
   readonly modelStates: Readonly<Record<string, number>>;
   readonly experiment: { readonly challenger: string; readonly mode: string; readonly share: number } | undefined;
-  readonly auditFailures: number;
+  readonly audit: { readonly failures: number; readonly waiting: number; readonly lost: number };
   /** By kind, in lines; predictions among them. */
   readonly logLinesLost: Readonly<Record<LineKind, number>>;
   /** The log's destination refuses what is written. */
@@ -293,6 +293,7 @@ export class Metrics implements Omit<BatchObserver, 'delivered' | 'answerFailed'
     this.#defineRequests(metrics);
     this.#defineModels(metrics, readings);
     this.#defineExperiments(metrics, readings);
+    this.#defineAudit(metrics, readings);
     this.#defineProcess(metrics, readings);
     this.#defineConnections(metrics, readings);
     return metrics.registry;
@@ -475,13 +476,26 @@ export class Metrics implements Omit<BatchObserver, 'delivered' | 'answerFailed'
     });
   }
 
-  /** Audit trail, acceptors, workers, memory and log. */
-  #defineProcess(metrics: PrometheusMetrics, readings: () => Readings): void {
+  #defineAudit(metrics: PrometheusMetrics, readings: () => Readings): void {
     metrics.counter({
       name: 'lightscore_audit_failures_total',
       help: 'Failed writes of the audit trail (AUDIT_LOG)',
-      read: (report) => report({}, readings().auditFailures),
+      read: (report) => report({}, readings().audit.failures),
     });
+    metrics.counter({
+      name: 'lightscore_audit_lost_total',
+      help: 'Entries that are missing from the audit trail: lost by this process, or found missing when it started',
+      read: (report) => report({}, readings().audit.lost),
+    });
+    metrics.gauge({
+      name: 'lightscore_audit_waiting',
+      help: 'Entries that are not in the audit trail yet, as its disk refuses them',
+      read: (report) => report({}, readings().audit.waiting),
+    });
+  }
+
+  /** Acceptors, workers, memory and log. */
+  #defineProcess(metrics: PrometheusMetrics, readings: () => Readings): void {
     metrics.counter({
       name: 'lightscore_acceptor_requests_total',
       help: 'Requests answered by each acceptor (ACCEPTORS)',
