@@ -9,7 +9,7 @@ import { type Log, type Logger, openLog } from '../telemetry/log.js';
 import { ModelLoader } from '../loading/loader.js';
 import { createScoringResources } from '../scoring/kernel.js';
 import type { ServedModel } from '../scoring/served-model.js';
-import { forgetEarlySignals } from '../early-signals.js';
+import { answerSignals } from '../early-signals.js';
 import type { Server } from '../server.js';
 import { Ending } from './ending.js';
 import { greeting } from './greeting.js';
@@ -97,19 +97,20 @@ async function run(flags: Flags): Promise<void> {
 }
 
 function onSignals(server: Server, ending: Ending): void {
-  forgetEarlySignals();
   const { logger } = server.log;
-  for (const name of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(name, (signal) => {
-      logger.info({ event: 'signal', signal }, `received ${signal}`);
-      ending.begin(0);
-    });
-  }
+  answerSignals((signal) => {
+    logger.info({ event: 'signal', signal }, `received ${signal}`);
+    ending.begin(0);
+  });
   void server.givenUp.then(() => ending.begin(1));
   // A bug: nobody can tell what it broke, so what was accepted is answered and the next process starts afresh.
   process.on('uncaughtException', (error) => {
     logger.fatal({ event: 'uncaught_exception', err: error }, 'the server met a fault of its own, and ends');
     ending.begin(1);
+  });
+  // Node would open its debugger for whoever can reach the loopback interface.
+  process.on('SIGUSR1', (signal) => {
+    logger.info({ event: 'signal', signal }, `received ${signal}, which does nothing`);
   });
   process.on('SIGHUP', (signal) => {
     logger.info({ event: 'signal', signal }, `received ${signal}`);

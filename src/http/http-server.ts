@@ -15,6 +15,10 @@ import type { MalformedBytes, Transport, TransportHost } from './transport.js';
  */
 const FIRST_REQUEST_MS = 100;
 const FIRST_REQUEST_SHARE = 0.1;
+/** No connection can have come unseen in a turn of the event loop that is shorter, but by chance. */
+const SHORT_TURN_MS = 0.2;
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Counts what happens, and reports what could not be answered. */
 export interface RequestObserver {
@@ -43,6 +47,8 @@ export class HttpServer implements TransportHost {
   /** Every request has its answer, and every connection closes in this turn of the event loop. */
   #ended = false;
   #inFlight = 0;
+  /** Connections so far. */
+  #connections = 0;
   #whenIdle: (() => void) | undefined;
 
   /** @param connections limits those of this server, or of several together */
@@ -89,12 +95,29 @@ export class HttpServer implements TransportHost {
    * closed: a request that came later would be scored and logged, and lose its answer when the server ends.
    */
   async drained(): Promise<void> {
-    this.#transport.stopListening();
     const wait = Math.min(FIRST_REQUEST_MS, this.#config.drainTimeoutMs * FIRST_REQUEST_SHARE);
+    await this.#quietTurn(wait);
+    this.#transport.stopListening();
     await new Promise((resolve) => setTimeout(resolve, wait));
     if (this.#inFlight > 0) await new Promise<void>((resolve) => (this.#whenIdle = resolve));
     this.#ended = true;
     this.#transport.close();
+  }
+
+  /**
+   * Resolves right behind a short turn of the event loop in which no connection came, at the latest after
+   * `milliseconds`: a socket that stops listening resets the connections that it has not taken yet.
+   */
+  async #quietTurn(milliseconds: number): Promise<void> {
+    const began = performance.now();
+    for (let turn = began; ;) {
+      const connections = this.#connections;
+      await nextTurn();
+      const now = performance.now();
+      const isQuiet = now - turn < SHORT_TURN_MS && connections === this.#connections;
+      if (isQuiet || now - began > milliseconds) return;
+      turn = now;
+    }
   }
 
   /** As `Transport.reloadTls`. */
@@ -112,6 +135,7 @@ export class HttpServer implements TransportHost {
       this.#observer.connectionRefused();
       return false;
     }
+    this.#connections++;
     this.#observer.connectionOpened();
     return true;
   }
