@@ -1,15 +1,18 @@
 /** Names and order of versions, and the choice of the version to serve. */
 import { missingFiles } from '../artifact/files.js';
 import { parseJsonObject } from '../artifact/json.js';
+import { VERSION_NAME_PATTERN } from '../contract/schemas.js';
 import { ArtifactError, LightscoreError } from '../errors.js';
 import type { ArtifactStore, Pointer } from './store.js';
+
+const VERSION_NAME = new RegExp(VERSION_NAME_PATTERN);
 
 /**
  * Whether a folder's name is a version: letters, digits and ._+- after a first letter or digit, so that it cannot lead
  * out of the store.
  */
 export function isVersionName(name: string): boolean {
-  return /^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$/.test(name);
+  return VERSION_NAME.test(name);
 }
 
 /**
