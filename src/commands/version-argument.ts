@@ -1,6 +1,6 @@
 /** The name of a version, as an argument of a command. */
 import { InvalidArgumentError } from 'commander';
-import { isVersionName } from '../store/versions.js';
+import { isVersionName } from '../store/version-name.js';
 
 /** @throws InvalidArgumentError for `..`, say, which would be another path */
 export function versionArgument(text: string): string {

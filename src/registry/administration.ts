@@ -6,7 +6,7 @@ import type { AuditTrail } from '../audit/trail.js';
 import { LightscoreError, messageOf } from '../errors.js';
 import type { Change, ModelRegistry } from './registry.js';
 import type { VersionSource } from './source.js';
-import { isVersionName } from '../store/versions.js';
+import { isVersionName } from '../store/version-name.js';
 import { experimentView, modelsView } from './admin-view.js';
 import { readBody } from '../contract/malformed.js';
 import { explainMismatch } from '../contract/mismatch.js';
