@@ -34,6 +34,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   data: async () => (await import('./commands/data.js')).dataCommand(),
   train: async () => (await import('./commands/train.js')).trainCommand(),
   publish: async () => (await import('./commands/publish.js')).publishCommand(),
+  point: async () => (await import('./commands/point.js')).pointCommand(),
   models: async () => (await import('./commands/models.js')).modelsCommand(),
   reload: async () => (await import('./commands/reload.js')).reloadCommand(),
   rollback: async () => (await import('./commands/rollback.js')).rollbackCommand(),

@@ -71,7 +71,7 @@ export class Server {
     this.#audit = audit;
     this.#memory = resources.memory;
     this.#loader = loader;
-    const source = new VersionSource(() => (this.#store ??= openStore(config.models.store)), config.models.version);
+    const source = new VersionSource(() => (this.#store ??= openStore(config.models.store)), config.models);
     this.#registry = metrics.registry(() => this.#readings());
     let giveUp = (): void => undefined;
     this.givenUp = new Promise((resolve) => (giveUp = resolve));

@@ -18,9 +18,19 @@ test('the admin commands do what the routes do, and say it in one line', async (
   };
   assert.match(await run('models'), /^VERSION +STATE +ROLE[^\n]*\nv1\.0\.0 +active +champion /);
   assert.equal(await run('models', 'load', 'v1.1.0'), 'v1.1.0 is warm: activate it to serve it\n');
-  assert.equal(await run('experiment', 'start', 'v1.1.0', '--share', '0.25'), 'v1.1.0 answers 25% of the requests\n');
+  const started = await run('experiment', 'start', 'v1.1.0', '--share', '0.5', '--new');
+  assert.equal(started, 'v1.1.0 answers 50% of the requests\n');
+  const start = ['experiment', 'start', 'v1.1.0', '--share', '0.25'];
+  assert.match(await run(...start, '--new'), /^1: lightscore: http:\S+: the challenger is v1\.1\.0, expected none/);
+  assert.match(
+    await run(...start, '--replaces', 'v9'),
+    /the challenger is v1\.1\.0, expected v9: nothing was changed$/m,
+  );
+  assert.match(await run(...start, '--replaces', 'v9', '--new'), /^2: .*cannot be used with/);
+  assert.equal(await run(...start, '--replaces', 'v1.1.0'), 'v1.1.0 answers 25% of the requests\n');
   assert.match(await run('experiment'), /^v1\.1\.0 against v1\.0\.0: ab, share 0\.25, since .* by key:tester\n$/);
-  assert.equal(await run('promote'), 'v1.1.0 is promoted and served\n');
+  assert.match(await run('promote', '--version', 'v1.0.9'), /^1: .*: the challenger is v1\.1\.0, expected v1\.0\.9/);
+  assert.equal(await run('promote', '--version', 'v1.1.0'), 'v1.1.0 is promoted and served\n');
   assert.equal(await run('experiment'), 'no experiment is running\n');
   assert.equal(
     await run('rollback'),
@@ -37,6 +47,18 @@ test('the admin commands do what the routes do, and say it in one line', async (
     await run('models', 'delete', 'v1.1.1'),
     /^1: lightscore: http:\S+: v1\.1\.1 is serving: activate another version first\n$/,
   );
+});
+
+test('lightscore models takes a version with build metadata, whose + is encoded in the path', async (t) => {
+  const { server, served } = await startAdministered(t, {}, async (store) => {
+    await store.copy('v1.1.0', 'v1.1.0+build.7');
+    await store.point('v1.0.0');
+  });
+  const env = { LIGHTSCORE_URL: server.url, LIGHTSCORE_ADMIN_KEY: ADMIN_KEY };
+  const { stdout } = await runCli(['models', 'load', 'v1.1.0+build.7'], { env });
+  assert.equal(stdout, 'v1.1.0+build.7 is warm: activate it to serve it\n');
+  await runCli(['models', 'activate', 'v1.1.0+build.7'], { env });
+  assert.equal(await served(), 'v1.1.0+build.7');
 });
 
 test('lightscore models says what failed, and what the store names although it was rolled back from', async (t) => {
@@ -87,6 +109,17 @@ test('the admin commands name what is missing or wrong', async () => {
   );
   assert.equal((await run(['experiment', 'start', 'v1'], { LIGHTSCORE_ADMIN_KEY: 'x' })).code, 2);
   assert.equal((await run(['experiment', 'start', 'v1', '--share', '2'], { LIGHTSCORE_ADMIN_KEY: 'x' })).code, 2);
+  for (const args of [
+    ['models', 'load', '..'],
+    ['models', 'activate', 'v1/..'],
+    ['models', 'delete', ''],
+    ['experiment', 'start', '../v1', '--share', '1'],
+    ['promote', '--version', ''],
+  ]) {
+    const refused = await run(args, { LIGHTSCORE_ADMIN_KEY: 'x' });
+    assert.equal(refused.code, 2, args.join(' '));
+    assert.match(refused.stderr, /It must be the name of a version, such as v1\.2\.0\.$/m);
+  }
 });
 
 test('a key that the server does not take is named by its variable', async (t) => {
@@ -141,7 +174,10 @@ test('sign covers every file of a version, and refuses what it could not vouch f
   );
   const signed = await sign('--checksums');
   assert.equal(signed.code, 0, signed.stderr);
-  assert.match(signed.stdout, /v1\.0\.0: signed, with checksums of /);
+  assert.match(signed.stdout, /v1\.0\.0: signed, with checksums of [^\n]*\n$/);
+  await store.copy('v1.0.0', 'v9.9.9', (metadata) => ({ ...metadata, model_version: 'v1.0.0' }));
+  const renamed = await runCli(['sign', store.path('v9.9.9'), '--key', key, '--checksums']);
+  assert.match(renamed.stdout, /^Note: with MODEL_PUBLIC_KEY it is served only from a folder named v1\.0\.0, as it /m);
   assert.match(await readFile(store.path('v1.0.0', 'metadata.sig'), 'utf8'), /^[A-Za-z0-9+/]{86}==\n$/);
   await store.edit('v1.0.0', (text) => `${text}\n`);
   const changed = await sign();
@@ -149,7 +185,7 @@ test('sign covers every file of a version, and refuses what it could not vouch f
   const wrongKey = await runCli(['sign', store.path('v1.0.0'), '--key', store.path('nowhere.pem')]);
   assert.equal(wrongKey.code, 2);
   assert.match(wrongKey.stderr, /nowhere\.pem/);
-  const nowhere = await runCli(['sign', store.path('v9.9.9'), '--key', key]);
+  const nowhere = await runCli(['sign', store.path('v9.9.8'), '--key', key]);
   assert.equal(nowhere.code, 1);
-  assert.match(nowhere.stderr, /^lightscore: \S+v9\.9\.9: cannot be read: ENOENT/);
+  assert.match(nowhere.stderr, /^lightscore: \S+v9\.9\.8: cannot be read: ENOENT/);
 });

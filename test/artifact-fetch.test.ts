@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { cp, mkdtemp, readFile, rm, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { fetchArtifact } from '../src/loading/fetch.js';
 import { writeCalibratorJson } from '../src/artifact/calibrator.js';
@@ -241,6 +241,23 @@ test('with a public key, metadata must be signed and cover what is used', async 
     fetchArtifact(store, VERSION, { publicKey }),
     invalid(/calibrator\.json: has no checksum in metadata\.json, and checksums are required$/),
   );
+});
+
+test('with a public key, a folder whose name is not the signed version is refused', async (t) => {
+  const { store, path, changeMetadata } = await copyOfModels(t);
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+  await changeMetadata({ checksums: await checksumsOf(path, ['lightgbm_model.txt', 'calibrator.pkl']) });
+  await writeFile(path('metadata.sig'), signMetadata(await readFile(path('metadata.json')), privateKey));
+  await cp(dirname(path('metadata.json')), join(store.location, 'v9.9.9'), { recursive: true });
+  assert.equal((await fetchArtifact(store, VERSION, { publicKey })).signed, true);
+  await assert.rejects(
+    fetchArtifact(store, 'v9.9.9', { publicKey }),
+    invalid(
+      /v9\.9\.9\/metadata\.json: its signed model_version is "v1\.0\.0"; .* requires that of its folder, v9\.9\.9$/,
+    ),
+  );
+  const unchecked = await fetchArtifact(store, 'v9.9.9');
+  assert.match(unchecked.warnings.join(), /answers carry "v1\.0\.0"$/, 'without a key it is a warning');
 });
 
 test('an artifact that changes while it is read is refused', async (t) => {

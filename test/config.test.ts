@@ -76,6 +76,8 @@ describe('an empty environment', () => {
         pollSeconds: 0,
         requireChecksums: false,
         publicKey: undefined,
+        requireSignedPointer: false,
+        pointerState: undefined,
         challenger: undefined,
       },
       explain: 'importance',
@@ -215,6 +217,22 @@ describe('mistakes', () => {
     ],
     [{ AUDIT_LOG: '/no/such/audit.jsonl' }, 'AUDIT_LOG: /no/such/audit.jsonl: the folder /no/such does not exist'],
     [{ AUDIT_LOG: folder }, `AUDIT_LOG: ${folder}: is a folder`],
+    [
+      { MODEL_REQUIRE_SIGNED_POINTER: '1' },
+      'MODEL_REQUIRE_SIGNED_POINTER is 1, but MODEL_PUBLIC_KEY is not set: there is nothing to verify with',
+    ],
+    [
+      { MODEL_POINTER_STATE: join(folder, 'pointer.json') },
+      'MODEL_POINTER_STATE is set, but MODEL_REQUIRE_SIGNED_POINTER is not: no pointer is followed in order',
+    ],
+    [
+      {
+        MODEL_POINTER_STATE: '/no/such/state',
+        MODEL_REQUIRE_SIGNED_POINTER: '1',
+        MODEL_PUBLIC_KEY: pem('ed25519', 'public'),
+      },
+      'MODEL_POINTER_STATE: /no/such/state: the folder /no/such does not exist',
+    ],
     [{ MODEL_PUBLIC_KEY: '/no/such.pem' }, 'MODEL_PUBLIC_KEY: /no/such.pem: no such file'],
   ];
   for (const [env, lines] of wrong) {
@@ -228,6 +246,14 @@ describe('mistakes', () => {
       ),
       ['PORT', 'TRUST_PROXY', 'API_KEYS', 'SCORING', 'WORKERS'],
     );
+  });
+
+  test('a signed pointer has no effect where MODEL_VERSION names the version, which is a warning', () => {
+    const env = { MODEL_PUBLIC_KEY: pem('ed25519', 'public'), MODEL_REQUIRE_SIGNED_POINTER: '1' };
+    assert.deepEqual(readConfig(env).warnings, []);
+    assert.deepEqual(readConfig({ ...env, MODEL_VERSION: 'v1.0.0' }).warnings, [
+      'MODEL_REQUIRE_SIGNED_POINTER has no effect: MODEL_VERSION is v1.0.0',
+    ]);
   });
 
   test('one file of the TLS pair is not enough', () => {

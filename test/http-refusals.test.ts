@@ -133,13 +133,13 @@ test('unknown, missing and repeated feature names are a 400 that names them', as
   );
   assert.match(repeated.detail, /"age"/);
   assert(repeated.errors?.some(({ pointer }) => pointer === '/feature_names/9'));
-  for (const feature_names of [[], names.slice(1), [...names, 'more'], names.map(() => '__proto__')])
+  for (const feature_names of [names.slice(0, 1), names.slice(1), [...names, 'more'], names.map(() => '__proto__')])
     refused(await server.score({ ...good, feature_names }), 400, 'feature-names');
 });
 
 test('every refusal has a request id: that of the request where it can be read, else a new one', async () => {
   assert.equal((await server.score({ ...good, extra: 1, request_id: 'mine' })).problem.request_id, 'mine');
-  assert.equal((await server.score({ ...good, feature_names: [], request_id: 'é"' })).problem.request_id, 'é"');
+  assert.equal((await server.score({ ...good, feature_names: ['x'], request_id: 'é"' })).problem.request_id, 'é"');
   const ids = [
     await server.score({ ...good, request_id: 7 }),
     await server.request('/nope'),

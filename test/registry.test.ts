@@ -35,11 +35,13 @@ async function setUp(t: TestContext, workers = 1): Promise<Parts> {
     pollSeconds: 0,
     requireChecksums: false,
     publicKey: undefined,
+    requireSignedPointer: false,
+    pointerState: undefined,
     challenger: undefined,
   };
   const loader = new ModelLoader(pool, models);
   const folder = new FolderStore(store.folder);
-  const source = new VersionSource(() => Promise.resolve(folder), undefined);
+  const source = new VersionSource(() => Promise.resolve(folder), models);
   const registry = new ModelRegistry({
     source,
     loader,

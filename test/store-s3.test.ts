@@ -192,7 +192,7 @@ test('s3: an unchanged pointer costs a conditional request', async (t) => {
     else response.setHeader('etag', '"one"').end('{"version":"v1.0.0"}');
   });
   const first = await store.pointer();
-  assert.deepEqual(first, { version: 'v1.0.0', fingerprint: '"one"' });
+  assert.deepEqual([first?.version, first?.fingerprint], ['v1.0.0', '"one"']);
   assert.equal(await store.pointer(first), first);
 });
 

@@ -2,7 +2,8 @@
 import * as fc from 'fast-check';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compareVersions, isVersionName } from '../src/store/versions.js';
+import { isVersionName } from '../src/store/version-name.js';
+import { compareVersions } from '../src/store/versions.js';
 
 test('versions are ordered as Semantic Versioning orders them', () => {
   const ascending = [

@@ -235,7 +235,11 @@ test('with MODEL_PUBLIC_KEY only what its owner has signed is served', async (t)
     );
     await refuse(/metadata\.sig: does not match metadata\.json/);
   });
-  await signVersion(store.path('v1.1.0'), { keyFile: store.path('own.pem'), writeChecksums: true });
+  const signOwn = () => signVersion(store.path('v1.1.0'), { keyFile: store.path('own.pem'), writeChecksums: true });
+  assert.equal((await signOwn()).version, 'v1.1.9');
+  await refuse(/metadata\.json: its signed model_version is "v1\.1\.9"; MODEL_PUBLIC_KEY requires .* v1\.1\.0$/);
+  await store.changeMetadata('v1.1.0', (metadata) => ({ ...metadata, model_version: 'v1.1.0' }));
+  await signOwn();
   assert.equal((await admin('POST', '/models/v1.1.0/activate')).status, 200);
 });
 

@@ -65,25 +65,22 @@ export class AccessControl {
   }
 
   /** Checks a request that needs a key of either kind: returns why it is refused; undefined if it is allowed. */
-  anyKey(presented: string): Refusal | undefined {
+  anyKey(presented: string, address: () => string): Refusal | undefined {
     const id = presented === '' ? undefined : (this.#scoring.identify(presented) ?? this.#admin.identify(presented));
-    return id === undefined ? unauthenticated(presented) : undefined;
+    return id === undefined ? this.#unknown(presented, undefined, address) : undefined;
   }
 
-  /** @param others keys that are valid, but not for this request */
-  #unknown(presented: string, others: KeyRing, address: () => string): Refusal {
+  /** @param others keys that are valid, but not for this request; undefined where every key is valid for it */
+  #unknown(presented: string, others: KeyRing | undefined, address: () => string): Refusal {
     // Requests without a valid key count against the rate limit of their address, which slows down guessing of keys.
     const limited = this.#limited(this.#limiter?.takeAddress(address()));
     if (limited !== undefined) return limited;
-    const isOther = presented !== '' && others.identify(presented) !== undefined;
-    return isOther ? { code: 'FORBIDDEN', options: {} } : unauthenticated(presented);
+    const isOther = presented !== '' && others?.identify(presented) !== undefined;
+    if (isOther) return { code: 'FORBIDDEN', options: {} };
+    return { code: 'UNAUTHENTICATED', options: { keyRejected: presented !== '' } };
   }
 
   #limited(seconds = 0): Refusal | undefined {
     return seconds === 0 ? undefined : { code: 'RATE_LIMITED', options: { retryAfterSeconds: seconds } };
   }
-}
-
-function unauthenticated(presented: string): Refusal {
-  return { code: 'UNAUTHENTICATED', options: { keyRejected: presented !== '' } };
 }

@@ -21,7 +21,12 @@ export function checkCommand(): Command {
     .summary('say whether a server would serve a version')
     .description('load a version as a server would, and say whether it would be served')
     .argument('<folder>', 'folder of one version, or of versions');
-  addSettings(command, ['MODEL_VERSION', 'MODEL_REQUIRE_CHECKSUMS', 'MODEL_PUBLIC_KEY']);
+  addSettings(command, [
+    'MODEL_VERSION',
+    'MODEL_REQUIRE_CHECKSUMS',
+    'MODEL_PUBLIC_KEY',
+    'MODEL_REQUIRE_SIGNED_POINTER',
+  ]);
   return withJson(command)
     .addHelpText('after', HELP)
     .action((folder: string, flags: JsonFlag) => printOutcome(flags, () => check(folder, settingsGiven(command))));

@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { type AdminFlags, callAdmin, changeAndPrint, withAdminHelp, withServer } from './admin-client.js';
 import { printOutcome } from './output.js';
+import { versionArgument } from './version-argument.js';
 
 interface Experiment {
   readonly experiment: {
@@ -12,6 +13,13 @@ interface Experiment {
     readonly started: string;
     readonly started_by: string;
   } | null;
+}
+
+interface StartFlags extends AdminFlags {
+  readonly mode: string;
+  readonly share: number;
+  readonly replaces?: string;
+  readonly new?: boolean;
 }
 
 export function experimentCommand(): Command {
@@ -27,7 +35,8 @@ export function experimentCommand(): Command {
     }),
   );
   const start = command
-    .command('start <version>')
+    .command('start')
+    .argument('<version>', 'the challenger', versionArgument)
     .description('start an experiment, or change mode and share of the running one')
     .addOption(
       new Option(
@@ -37,14 +46,26 @@ export function experimentCommand(): Command {
         .choices(['ab', 'shadow'])
         .default('ab'),
     )
-    .requiredOption('--share <share>', 'share of the requests, 0 to 1', parseShare);
-  withServer(start).action((version: string, flags: AdminFlags & { mode: string; share: number }) => {
-    const { mode, share } = flags;
-    return changeAndPrint({ method: 'PUT', path: '/experiment', body: { version, mode, share } }, flags);
+    .requiredOption('--share <share>', 'share of the requests, 0 to 1', parseShare)
+    .option(
+      '--replaces <version>',
+      'the challenger that you expect: if another is running, nothing is changed',
+      versionArgument,
+    )
+    .addOption(new Option('--new', 'if an experiment is running, nothing is changed').conflicts('replaces'));
+  withServer(start).action((version: string, flags: StartFlags) => {
+    const { mode, share, replaces = flags.new === true ? null : undefined } = flags;
+    const body = { version, mode, share, ...(replaces !== undefined && { replaces }) };
+    return changeAndPrint({ method: 'PUT', path: '/experiment', body }, flags);
   });
   const abort = command.command('abort').description('end the experiment; the champion answers every request again');
   withServer(abort).action((flags: AdminFlags) => changeAndPrint({ method: 'DELETE', path: '/experiment' }, flags));
-  const examples = ['experiment start v1.2.0 --mode shadow --share 1', 'experiment --json', 'experiment abort'];
+  const examples = [
+    'experiment start v1.2.0 --mode shadow --share 1 --new',
+    'experiment start v1.2.0 --share 0.2 --replaces v1.2.0',
+    'experiment --json',
+    'experiment abort',
+  ];
   for (const each of [command, ...command.commands]) withAdminHelp(each, examples);
   return command;
 }

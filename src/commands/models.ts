@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { type AdminFlags, callAdmin, changeAndPrint, withAdminHelp, withServer } from './admin-client.js';
 import { printOutcome } from './output.js';
+import { versionArgument } from './version-argument.js';
 
 interface ModelRow {
   readonly version: string;
@@ -33,19 +34,26 @@ export function modelsCommand(): Command {
       return { result: models, text: table(models) };
     }),
   );
-  const load = command.command('load <version>').description('load a version from the store, without serving it');
+  const load = command
+    .command('load')
+    .argument('<version>', 'the name of its folder', versionArgument)
+    .description('load a version from the store, without serving it');
   withServer(load).action((version: string, flags: AdminFlags) =>
     changeAndPrint({ method: 'POST', path: `${pathOf(version)}/load` }, flags),
   );
   const activate = command
-    .command('activate <version>')
+    .command('activate')
+    .argument('<version>', 'the name of its folder', versionArgument)
     .description('serve a version; load it first if necessary')
     .option('--allow-feature-change', 'even if it needs features that requests do not contain now', false);
   withServer(activate).action((version: string, flags: AdminFlags & { allowFeatureChange: boolean }) => {
     const query = flags.allowFeatureChange ? '?allow_feature_change=1' : '';
     return changeAndPrint({ method: 'POST', path: `${pathOf(version)}/activate${query}` }, flags);
   });
-  const remove = command.command('delete <version>').description('free a version that is not in use');
+  const remove = command
+    .command('delete')
+    .argument('<version>', 'the name of its folder', versionArgument)
+    .description('free a version that is not in use');
   withServer(remove).action((version: string, flags: AdminFlags) =>
     changeAndPrint({ method: 'DELETE', path: pathOf(version) }, flags),
   );

@@ -1,17 +1,17 @@
 /** `lightscore publish`: uploads an artifact to an S3 bucket. */
-import { Command, Option } from 'commander';
-
+import { Command } from 'commander';
+import { readPrivateKey } from '../artifact/integrity.js';
 import { LightscoreError } from '../errors.js';
 import { createS3Client } from '../store/s3-client.js';
-import { type Encryption, publish } from '../train/publish.js';
+import { publish } from '../train/publish.js';
 import { parseS3Address } from '../train/s3-address.js';
+import { type EncryptionFlags, encryptionOf, withEncryption } from './encryption.js';
 import { type JsonFlag, type Outcome, printOutcome, withJson } from './output.js';
 
-interface PublishFlags extends JsonFlag {
+interface PublishFlags extends JsonFlag, EncryptionFlags {
   readonly to: string;
   readonly activate: boolean;
-  readonly sse?: Encryption['algorithm'];
-  readonly kmsKey?: string;
+  readonly key?: string;
 }
 
 export function publishCommand(): Command {
@@ -21,8 +21,7 @@ export function publishCommand(): Command {
     .argument('<folder>', 'folder of the artifact, named after its version, such as models/v1.2.0')
     .requiredOption('--to <s3 address>', 'location of the versions: s3://bucket/prefix')
     .option('--activate', 'make it the version to serve (writes current.json beside the versions)', false)
-    .addOption(new Option('--sse <algorithm>', 'server-side encryption').choices(['AES256', 'aws:kms']))
-    .option('--kms-key <id>', 'key for --sse aws:kms (default: the key of the bucket)')
+    .option('--key <file>', 'Ed25519 private key, PEM: signs the current.json of --activate')
     .addHelpText(
       'after',
       `
@@ -35,7 +34,7 @@ Example:
   $ lightscore publish models/v1.2.0 --to s3://fraud-models/models --sse AES256 --activate
 `,
     );
-  return withJson(command).action((folder: string, flags: PublishFlags) =>
+  return withJson(withEncryption(command)).action((folder: string, flags: PublishFlags) =>
     printOutcome(flags, () => runPublish(folder, flags)),
   );
 }
@@ -44,11 +43,15 @@ async function runPublish(folder: string, flags: PublishFlags): Promise<Outcome>
   const to = parseS3Address(flags.to);
   if (to === undefined)
     throw new LightscoreError('USAGE', `--to ${flags.to}: must be an s3:// address, such as s3://bucket/models`);
+  if (flags.key !== undefined && !flags.activate)
+    throw new LightscoreError('USAGE', '--key signs the current.json of --activate; lightscore sign signs a version');
+  const pointerKey = flags.key === undefined ? undefined : readPrivateKey(flags.key);
   const client = createS3Client();
   try {
     const { version, uploaded, resumed } = await publish(client, folder, {
       to,
       activate: flags.activate,
+      ...(pointerKey !== undefined && { pointerKey }),
       report: (line) => {
         if (!flags.json) process.stdout.write(`${line}\n`);
       },
@@ -62,10 +65,4 @@ async function runPublish(folder: string, flags: PublishFlags): Promise<Outcome>
   } finally {
     client.destroy();
   }
-}
-
-function encryptionOf({ sse, kmsKey }: PublishFlags): { encryption?: Encryption } {
-  if (kmsKey !== undefined && sse !== 'aws:kms') throw new LightscoreError('USAGE', '--kms-key needs --sse aws:kms');
-  if (sse === undefined) return {};
-  return { encryption: { algorithm: sse, ...(kmsKey === undefined ? {} : { kmsKey }) } };
 }

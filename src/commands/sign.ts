@@ -1,6 +1,6 @@
 /** `lightscore sign`: signs a version for servers with MODEL_PUBLIC_KEY, and writes its checksums. */
 import { readFile, readdir, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { METADATA_FILE, SIGNATURE_FILE, isComplete } from '../artifact/files.js';
 import { readPrivateKey, signMetadata } from '../artifact/integrity.js';
@@ -27,22 +27,24 @@ Examples, with a key pair that is made once; servers get the public key as MODEL
     );
   return withJson(command).action((folder: string, flags: JsonFlag & { key: string; checksums: boolean }) =>
     printOutcome(flags, async () => {
-      const signed = await signVersion(folder, { keyFile: flags.key, writeChecksums: flags.checksums });
+      const { signed, version } = await signVersion(folder, { keyFile: flags.key, writeChecksums: flags.checksums });
       const text = `${folder}: signed, with checksums of ${signed.join(', ')}\n`;
-      return { result: { folder, signed }, text };
+      const isNamed = basename(resolve(folder)) === version;
+      const note = `Note: with MODEL_PUBLIC_KEY it is served only from a folder named ${version}, as it is signed\n`;
+      return { result: { folder, signed, version }, text: isNamed ? text : text + note };
     }),
   );
 }
 
 /**
- * @returns names of the files that the signature covers
+ * @returns names of the files that the signature covers, and the version that it is signed as
  * @throws ArtifactError if the version is incomplete or its checksums do not match; LightscoreError CONFIG_INVALID for
  * the key
  */
 export async function signVersion(
   folder: string,
   { keyFile, writeChecksums }: { readonly keyFile: string; readonly writeChecksums: boolean },
-): Promise<string[]> {
+): Promise<{ readonly signed: readonly string[]; readonly version: string }> {
   const key = readPrivateKey(keyFile);
   const names = (await list(folder)).filter(
     (name) => name !== METADATA_FILE && name !== SIGNATURE_FILE && !name.startsWith('.'),
@@ -59,7 +61,7 @@ export async function signVersion(
     metadata = Buffer.from(`${JSON.stringify({ ...value, checksums: sums }, undefined, 2)}\n`);
   }
   const {
-    metadata: { checksums = new Map<string, string>() },
+    metadata: { checksums = new Map<string, string>(), modelVersion: version },
   } = readMetadata(metadata, path);
   for (const [name, sum] of checksums)
     if (sums[name] !== sum)
@@ -79,7 +81,7 @@ export async function signVersion(
   // version.
   await replace(join(folder, SIGNATURE_FILE), signMetadata(metadata, key));
   if (writeChecksums) await replace(path, metadata);
-  return names;
+  return { signed: names, version };
 }
 
 async function replace(path: string, contents: string | Uint8Array): Promise<void> {

@@ -117,6 +117,10 @@ export interface Config {
     readonly requireChecksums: boolean;
     /** Ed25519 public key (PEM) that every artifact must be signed with. */
     readonly publicKey: string | undefined;
+    /** Whether current.json must be signed with that key, and newer than every one that was followed. */
+    readonly requireSignedPointer: boolean;
+    /** File that keeps the newest signed pointer that was followed; undefined: a restart forgets it. */
+    readonly pointerState: string | undefined;
     readonly challenger: Challenger | undefined;
   };
   /** How answers rank top features where a request does not say. */
@@ -147,7 +151,7 @@ export interface Configuration {
 }
 
 /** The settings that decide whether a server takes a version, and which. */
-export type LoadRules = Pick<Config['models'], 'version' | 'requireChecksums' | 'publicKey'>;
+export type LoadRules = Pick<Config['models'], 'version' | 'requireChecksums' | 'publicKey' | 'requireSignedPointer'>;
 
 /** The settings that the command line gives, by their variables. */
 export type Flags = Readonly<Partial<Record<Setting, string>>>;
@@ -175,6 +179,7 @@ export function readConfig(env: Environment, flags: Flags = {}): Configuration {
       store: readStore(read),
       ...readRules(read),
       pollSeconds: read.number('MODEL_POLL_SECONDS', { fallback: DEFAULTS.MODEL_POLL_SECONDS, min: 0, max: 86_400 }),
+      pointerState: read.newFile('MODEL_POINTER_STATE'),
       challenger: readChallenger(read),
     },
     explain: read.choice('EXPLAIN', EXPLANATIONS, DEFAULTS.EXPLAIN),
@@ -261,10 +266,14 @@ export function readLoadRules(env: Environment, flags: Flags): LoadRules {
 }
 
 function readRules(read: Reader): LoadRules {
+  const requireSignedPointer = read.flag('MODEL_REQUIRE_SIGNED_POINTER', DEFAULTS.MODEL_REQUIRE_SIGNED_POINTER);
+  if (requireSignedPointer && !read.isSet('MODEL_PUBLIC_KEY'))
+    read.mistake('MODEL_REQUIRE_SIGNED_POINTER is 1, but MODEL_PUBLIC_KEY is not set: there is nothing to verify with');
   return {
     version: read.version('MODEL_VERSION'),
     requireChecksums: read.flag('MODEL_REQUIRE_CHECKSUMS', DEFAULTS.MODEL_REQUIRE_CHECKSUMS),
     publicKey: read.publicKey('MODEL_PUBLIC_KEY'),
+    requireSignedPointer,
   };
 }
 
@@ -347,7 +356,13 @@ function readChallenger(read: Reader): Challenger | undefined {
 
 /** Checks the settings that depend on each other. */
 function checkTogether({ access, http, models, scoring }: Config, read: Reader): void {
-  const { challenger, version } = models;
+  const { challenger, version, requireSignedPointer, pointerState } = models;
+  if (pointerState !== undefined && !requireSignedPointer)
+    read.mistake(
+      'MODEL_POINTER_STATE is set, but MODEL_REQUIRE_SIGNED_POINTER is not: no pointer is followed in order',
+    );
+  if (requireSignedPointer && version !== undefined)
+    read.warnings.push(`MODEL_REQUIRE_SIGNED_POINTER has no effect: MODEL_VERSION is ${version}`);
   if (challenger !== undefined && challenger.version === version)
     read.mistake(`CHALLENGER_VERSION is ${challenger.version}, the same as MODEL_VERSION`);
   if (challenger !== undefined && challenger.share === 0)

@@ -60,6 +60,16 @@ export const SETTINGS = {
     value: 'file',
     means: 'Ed25519 public key (PEM file or text) that must verify metadata.sig',
   },
+  MODEL_REQUIRE_SIGNED_POINTER: {
+    group: 'Models',
+    means: 'refuse a current.json that is not signed, or older than one that was followed',
+    fallback: false,
+  },
+  MODEL_POINTER_STATE: {
+    group: 'Models',
+    value: 'file',
+    means: 'keeps the newest signed current.json that was followed, over restarts',
+  },
   CHALLENGER_VERSION: { group: 'Models', value: 'version', means: 'version to run an experiment with' },
   CHALLENGER_MODE: {
     group: 'Models',

@@ -2,7 +2,7 @@
 import type { ProblemOptions } from './problem.js';
 import { type BodyError, scoreRequestSchema } from './schemas.js';
 import type { SchemaMismatch } from './validators.generated.js';
-import { quote } from '../quote.js';
+import { inWords, quote } from '../quote.js';
 
 /** A field name of more UTF-16 code units is not repeated in a pointer; `quote` cuts it in a message. */
 const MAX_POINTER_NAME = 64;
@@ -42,8 +42,23 @@ function kindOf(value: unknown): string {
   return WITH_ARTICLE[typeof value];
 }
 
-function describe({ instancePath, keyword, params }: SchemaMismatch, body: unknown, fields: string): BodyError {
+interface FieldSchema {
+  readonly type: unknown;
+  readonly minimum?: number;
+  readonly maximum?: number;
+}
+
+/** The schema of an object: what can be said of its fields. */
+interface ObjectSchema {
+  readonly properties: Readonly<Record<string, FieldSchema>>;
+}
+
+function describe({ instancePath, keyword, params }: SchemaMismatch, body: unknown, schema: ObjectSchema): BodyError {
   const place = describePointer(instancePath);
+  const must = (what: string): BodyError => ({
+    pointer: instancePath,
+    detail: `${place} must be ${what}, not ${quote(valueAt(body, instancePath))}`,
+  });
   switch (keyword) {
     case 'required':
       return {
@@ -52,6 +67,7 @@ function describe({ instancePath, keyword, params }: SchemaMismatch, body: unkno
       };
     case 'additionalProperties': {
       const name = String(params['additionalProperty']);
+      const fields = inWords(Object.keys(schema.properties));
       // If the name is too long, the pointer names the object that has the field.
       const pointer =
         name.length > MAX_POINTER_NAME
@@ -78,6 +94,15 @@ function describe({ instancePath, keyword, params }: SchemaMismatch, body: unkno
         pointer: instancePath,
         detail: `${place} must not be longer than ${String(params['limit'])} characters`,
       };
+    case 'enum':
+      return must([params['allowedValues']].flat().join(' or '));
+    case 'minimum':
+    case 'maximum': {
+      const { minimum, maximum } = schema.properties[instancePath.slice(1)] ?? {};
+      return must(`from ${minimum} to ${maximum}`);
+    }
+    case 'pattern':
+      return must('the name of a version (letters, digits and . _ + - after a first letter or digit)');
     default:
       return { pointer: instancePath, detail: `${place} does not match the schema (${keyword})` };
   }
@@ -88,16 +113,13 @@ function describe({ instancePath, keyword, params }: SchemaMismatch, body: unkno
  *
  * @param errors the validator's `errors`, right after it returned false
  * @param body the value that was validated
- * @param schema of the object whose fields are listed if one is unknown
+ * @param schema of the object: it has the fields to list if one is unknown, and their limits
  */
 export function explainMismatch(
   errors: readonly SchemaMismatch[] | null | undefined,
   body: unknown,
-  schema: { readonly properties: object } = scoreRequestSchema,
+  schema: ObjectSchema = scoreRequestSchema,
 ): ProblemOptions {
-  const fields = Object.keys(schema.properties)
-    .join(', ')
-    .replace(/, (?=[^,]*$)/, ' and ');
-  const bodyErrors = (errors ?? []).map((mismatch) => describe(mismatch, body, fields));
+  const bodyErrors = (errors ?? []).map((mismatch) => describe(mismatch, body, schema));
   return bodyErrors.length > 0 ? { detail: bodyErrors[0].detail, errors: bodyErrors } : {};
 }

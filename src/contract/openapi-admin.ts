@@ -1,7 +1,7 @@
 /** The admin routes in the OpenAPI document, and the schemas that only they use. */
 import { type JsonObject, type Paths, answer, ref, refusals, requestBody, security } from './openapi-parts.js';
 import type { ProblemCode } from './problem.js';
-import { experimentRequestSchema } from './schemas.js';
+import { VERSION_NAME_PATTERN, experimentRequestSchema } from './schemas.js';
 
 const versionOrNull = (description: string) => ({ type: ['string', 'null'], description });
 
@@ -133,10 +133,17 @@ const VERSION = {
   in: 'path',
   required: true,
   description: 'The name of the version: its folder in the store.',
-  schema: { type: 'string' },
+  schema: { type: 'string', pattern: VERSION_NAME_PATTERN },
 };
 
-const COMMON = ['UNAUTHENTICATED', 'FORBIDDEN', 'METHOD_NOT_ALLOWED', 'RATE_LIMITED', 'INTERNAL'] as const;
+const COMMON = [
+  'INVALID_QUERY',
+  'UNAUTHENTICATED',
+  'FORBIDDEN',
+  'METHOD_NOT_ALLOWED',
+  'RATE_LIMITED',
+  'INTERNAL',
+] as const;
 const LOADING = [
   'VERSION_NOT_FOUND',
   'LOAD_IN_PROGRESS',
@@ -218,7 +225,7 @@ function modelPaths(): Paths {
       post: operation('activateModel', {
         summary: 'Serve a version',
         description: 'Takes effect at once if the version is warm; otherwise it is loaded first.',
-        codes: ['INVALID_QUERY', ...LOADING, 'DRAINING'],
+        codes: [...LOADING, 'DRAINING'],
         parameters: [VERSION, allowFeatureChange],
       }),
     },
@@ -250,6 +257,12 @@ function experimentPaths(): Paths {
     schema: { type: 'object', required: ['experiment'], properties: { experiment: ref('Experiment') } },
     example: { experiment: EXPERIMENT_EXAMPLE },
   });
+  const expected = {
+    name: 'version',
+    in: 'query',
+    description: 'The challenger that is meant: if another one is running, the answer is a 409. If absent, any is.',
+    schema: { type: 'string', pattern: VERSION_NAME_PATTERN },
+  };
   return {
     '/admin/experiment': {
       get: operation('experiment', {
@@ -263,7 +276,16 @@ function experimentPaths(): Paths {
         description:
           'Requests are assigned by their X-Experiment-Key, or else by their request_id: ' +
           'the same key is always assigned to the same model.',
-        codes: ['MALFORMED_JSON', 'INVALID_BODY', 'BODY_TIMEOUT', 'BODY_TOO_LARGE', ...LOADING, 'DRAINING'],
+        codes: [
+          'MALFORMED_JSON',
+          'INVALID_BODY',
+          'BODY_TIMEOUT',
+          'BODY_TOO_LARGE',
+          'UNSUPPORTED_MEDIA_TYPE',
+          'UNSUPPORTED_ENCODING',
+          ...LOADING,
+          'DRAINING',
+        ],
         requestBody: requestBody('ExperimentRequest', { version: 'v1.1.0', mode: 'ab', share: 0.1 }),
       }),
       delete: operation('abortExperiment', {
@@ -277,6 +299,7 @@ function experimentPaths(): Paths {
         summary: 'Promote the challenger',
         description: 'The challenger becomes the champion, and the experiment ends.',
         codes: ['MODEL_CONFLICT', 'DRAINING'],
+        parameters: [expected],
       }),
     },
   };

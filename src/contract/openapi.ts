@@ -203,7 +203,7 @@ function probePaths({ model }: OpenApiOptions): Paths {
         { summary: 'Which model is served' },
         {
           ...answer({ description: 'The state of the server.', schema: ref('Health'), example: health }),
-          ...refusals(['METHOD_NOT_ALLOWED']),
+          ...refusals(['INVALID_QUERY', 'METHOD_NOT_ALLOWED']),
         },
       ),
     },
@@ -217,7 +217,7 @@ function probePaths({ model }: OpenApiOptions): Paths {
             schema: ref('ProbeStatus'),
             example: { status: 'alive' },
           }),
-          ...refusals(['METHOD_NOT_ALLOWED']),
+          ...refusals(['INVALID_QUERY', 'METHOD_NOT_ALLOWED']),
         },
       ),
     },
@@ -228,7 +228,7 @@ function probePaths({ model }: OpenApiOptions): Paths {
           schema: ref('ProbeStatus'),
           example: { status: 'ready' },
         }),
-        ...refusals(['METHOD_NOT_ALLOWED', 'NOT_READY', 'DRAINING']),
+        ...refusals(['INVALID_QUERY', 'METHOD_NOT_ALLOWED', 'NOT_READY', 'DRAINING']),
       }),
     },
   };
@@ -248,7 +248,11 @@ function metricsPaths({ metricsNeedsKey }: OpenApiOptions): Paths {
             mediaType: 'text/plain',
             schema: { type: 'string' },
           }),
-          ...refusals([...(metricsNeedsKey ? KEY_REFUSALS : []), 'METHOD_NOT_ALLOWED']),
+          ...refusals([
+            'INVALID_QUERY',
+            ...(metricsNeedsKey ? ([...KEY_REFUSALS, 'RATE_LIMITED'] as const) : []),
+            'METHOD_NOT_ALLOWED',
+          ]),
         },
       },
     },
@@ -263,7 +267,7 @@ function documentPaths(): Paths {
         { summary: 'This document' },
         {
           ...answer({ description: 'OpenAPI 3.1.', schema: { type: 'object' } }),
-          ...refusals(['METHOD_NOT_ALLOWED']),
+          ...refusals(['INVALID_QUERY', 'METHOD_NOT_ALLOWED']),
         },
       ),
     },
@@ -273,7 +277,7 @@ function documentPaths(): Paths {
         { summary: 'A page to try the routes' },
         {
           ...answer({ description: 'The page.', mediaType: 'text/html', schema: { type: 'string' } }),
-          ...refusals(['METHOD_NOT_ALLOWED']),
+          ...refusals(['INVALID_QUERY', 'METHOD_NOT_ALLOWED']),
         },
       ),
     },

@@ -16,11 +16,14 @@ export const SCHEMA_LIMITS = {
   requestIdLength: 256,
 } as const;
 
+/** The name of a version: it cannot lead out of the store. */
+export const VERSION_NAME_PATTERN = '^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$';
+
 /** The validated body of `POST /score`, and each item of `POST /score_batch`. */
 export interface ScoreRequest {
   /** Raw feature values; null is a missing value, true is 1 and false 0. Every number is finite. */
   readonly features: readonly (number | boolean | null)[];
-  /** Names of `features`, in the same order. If absent or null, the features are in the model's order. */
+  /** Names of `features`, in the same order. If absent, null or empty, the features are in the model's order. */
   readonly feature_names?: readonly string[] | null;
   /** The client's identifier of the row, repeated in the answer. null is the same as none. */
   readonly request_id?: string | null;
@@ -107,7 +110,7 @@ export const scoreRequestSchema = {
       type: ['array', 'null'],
       description:
         "The names of `features`, in the same order. Any order of the model's names is accepted. " +
-        "If absent or null, the features are in the model's order.",
+        "If absent, null or empty, the features are in the model's order.",
       maxItems: SCHEMA_LIMITS.features,
       items: { type: 'string', maxLength: SCHEMA_LIMITS.featureNameLength },
     },
@@ -235,6 +238,8 @@ export interface ExperimentRequest {
   readonly version: string;
   readonly mode: 'ab' | 'shadow';
   readonly share: number;
+  /** The challenger that must be running; null for no experiment, absent for whichever. */
+  readonly replaces?: string | null;
 }
 
 export const experimentRequestSchema = {
@@ -243,7 +248,11 @@ export const experimentRequestSchema = {
   additionalProperties: false,
   required: ['version', 'mode', 'share'],
   properties: {
-    version: { type: 'string', maxLength: 128, description: "The challenger's version: the name of its folder." },
+    version: {
+      type: 'string',
+      pattern: VERSION_NAME_PATTERN,
+      description: "The challenger's version: the name of its folder.",
+    },
     mode: {
       type: 'string',
       enum: ['ab', 'shadow'],
@@ -252,6 +261,13 @@ export const experimentRequestSchema = {
         'shadow: the champion answers all requests, and the challenger scores its share of them as well.',
     },
     share: { type: 'number', minimum: 0, maximum: 1, description: 'Share of the requests, 0 to 1.' },
+    replaces: {
+      type: ['string', 'null'],
+      pattern: VERSION_NAME_PATTERN,
+      description:
+        'The challenger that must be running now, or null if no experiment may be running; ' +
+        'otherwise the answer is a 409. If absent, whatever is running is replaced.',
+    },
   },
 } as const;
 

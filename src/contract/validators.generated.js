@@ -1,7 +1,7 @@
 /** Validators of request bodies, generated from schemas.ts by compile-validators.ts. Do not edit. */
 "use strict";
 export const validateScoreRequest = validate20;
-const schema31 = {"$id":"validateScoreRequest","type":"object","description":"One row to score.","additionalProperties":false,"required":["features"],"properties":{"features":{"type":"array","description":"Raw feature values, one for each feature of the model. null is a missing value; true is 1, and false is 0. NaN, which is not JSON but which Python's json module writes, is read as null.","maxItems":100000,"items":{"type":["number","boolean","null"]}},"feature_names":{"type":["array","null"],"description":"The names of `features`, in the same order. Any order of the model's names is accepted. If absent or null, the features are in the model's order.","maxItems":100000,"items":{"type":"string","maxLength":256}},"request_id":{"type":["string","null"],"description":"The client's identifier of the row, repeated in the answer. If absent or null, the server creates one.","maxLength":256}}};
+const schema31 = {"$id":"validateScoreRequest","type":"object","description":"One row to score.","additionalProperties":false,"required":["features"],"properties":{"features":{"type":"array","description":"Raw feature values, one for each feature of the model. null is a missing value; true is 1, and false is 0. NaN, which is not JSON but which Python's json module writes, is read as null.","maxItems":100000,"items":{"type":["number","boolean","null"]}},"feature_names":{"type":["array","null"],"description":"The names of `features`, in the same order. Any order of the model's names is accepted. If absent, null or empty, the features are in the model's order.","maxItems":100000,"items":{"type":"string","maxLength":256}},"request_id":{"type":["string","null"],"description":"The client's identifier of the row, repeated in the answer. If absent or null, the server creates one.","maxLength":256}}};
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="validateScoreRequest" */;
@@ -149,7 +149,7 @@ return errors === 0;
 validate20.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 export const validateScoreBatchRequest = validate21;
-const schema32 = {"$id":"validateScoreBatchRequest","type":"array","description":"Rows to score, answered in the same order. If one row is invalid, the whole batch is refused.","minItems":1,"maxItems":100000,"items":{"type":"object","description":"One row to score.","additionalProperties":false,"required":["features"],"properties":{"features":{"type":"array","description":"Raw feature values, one for each feature of the model. null is a missing value; true is 1, and false is 0. NaN, which is not JSON but which Python's json module writes, is read as null.","maxItems":100000,"items":{"type":["number","boolean","null"]}},"feature_names":{"type":["array","null"],"description":"The names of `features`, in the same order. Any order of the model's names is accepted. If absent or null, the features are in the model's order.","maxItems":100000,"items":{"type":"string","maxLength":256}},"request_id":{"type":["string","null"],"description":"The client's identifier of the row, repeated in the answer. If absent or null, the server creates one.","maxLength":256}}}};
+const schema32 = {"$id":"validateScoreBatchRequest","type":"array","description":"Rows to score, answered in the same order. If one row is invalid, the whole batch is refused.","minItems":1,"maxItems":100000,"items":{"type":"object","description":"One row to score.","additionalProperties":false,"required":["features"],"properties":{"features":{"type":"array","description":"Raw feature values, one for each feature of the model. null is a missing value; true is 1, and false is 0. NaN, which is not JSON but which Python's json module writes, is read as null.","maxItems":100000,"items":{"type":["number","boolean","null"]}},"feature_names":{"type":["array","null"],"description":"The names of `features`, in the same order. Any order of the model's names is accepted. If absent, null or empty, the features are in the model's order.","maxItems":100000,"items":{"type":"string","maxLength":256}},"request_id":{"type":["string","null"],"description":"The client's identifier of the row, repeated in the answer. If absent or null, the server creates one.","maxLength":256}}}};
 
 function validate21(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="validateScoreBatchRequest" */;
@@ -327,7 +327,8 @@ return errors === 0;
 validate21.evaluated = {"items":true,"dynamicProps":false,"dynamicItems":false};
 
 export const validateExperimentRequest = validate22;
-const schema33 = {"$id":"validateExperimentRequest","type":"object","description":"The experiment to run.","additionalProperties":false,"required":["version","mode","share"],"properties":{"version":{"type":"string","maxLength":128,"description":"The challenger's version: the name of its folder."},"mode":{"type":"string","enum":["ab","shadow"],"description":"ab: the challenger answers its share of the requests. shadow: the champion answers all requests, and the challenger scores its share of them as well."},"share":{"type":"number","minimum":0,"maximum":1,"description":"Share of the requests, 0 to 1."}}};
+const schema33 = {"$id":"validateExperimentRequest","type":"object","description":"The experiment to run.","additionalProperties":false,"required":["version","mode","share"],"properties":{"version":{"type":"string","pattern":"^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$","description":"The challenger's version: the name of its folder."},"mode":{"type":"string","enum":["ab","shadow"],"description":"ab: the challenger answers its share of the requests. shadow: the champion answers all requests, and the challenger scores its share of them as well."},"share":{"type":"number","minimum":0,"maximum":1,"description":"Share of the requests, 0 to 1."},"replaces":{"type":["string","null"],"pattern":"^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$","description":"The challenger that must be running now, or null if no experiment may be running; otherwise the answer is a 409. If absent, whatever is running is replaced."}}};
+const pattern4 = new RegExp("^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$", "u");
 
 function validate22(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="validateExperimentRequest" */;
@@ -350,7 +351,7 @@ return false;
 else {
 const _errs1 = errors;
 for(const key0 in data){
-if(!(((key0 === "version") || (key0 === "mode")) || (key0 === "share"))){
+if(!((((key0 === "version") || (key0 === "mode")) || (key0 === "share")) || (key0 === "replaces"))){
 validate22.errors = [{instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"}];
 return false;
 break;
@@ -362,8 +363,8 @@ let data0 = data.version;
 const _errs2 = errors;
 if(errors === _errs2){
 if(typeof data0 === "string"){
-if(data0.length > 128){
-validate22.errors = [{instancePath:instancePath+"/version",schemaPath:"#/properties/version/maxLength",keyword:"maxLength",params:{limit: 128},message:"must NOT have more than 128 characters"}];
+if(!pattern4.test(data0)){
+validate22.errors = [{instancePath:instancePath+"/version",schemaPath:"#/properties/version/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$"},message:"must match pattern \""+"^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$"+"\""}];
 return false;
 }
 }
@@ -420,6 +421,28 @@ var valid0 = _errs6 === errors;
 }
 else {
 var valid0 = true;
+}
+if(valid0){
+if(data.replaces !== undefined){
+let data3 = data.replaces;
+const _errs8 = errors;
+if((typeof data3 !== "string") && (data3 !== null)){
+validate22.errors = [{instancePath:instancePath+"/replaces",schemaPath:"#/properties/replaces/type",keyword:"type",params:{type: schema33.properties.replaces.type},message:"must be string,null"}];
+return false;
+}
+if(errors === _errs8){
+if(typeof data3 === "string"){
+if(!pattern4.test(data3)){
+validate22.errors = [{instancePath:instancePath+"/replaces",schemaPath:"#/properties/replaces/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$"},message:"must match pattern \""+"^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$"+"\""}];
+return false;
+}
+}
+}
+var valid0 = _errs8 === errors;
+}
+else {
+var valid0 = true;
+}
 }
 }
 }

@@ -42,7 +42,7 @@ export class AccessGate {
    * @returns whether it was refused
    */
   refuseWithoutKey(exchange: Exchange, head: RequestHead): boolean {
-    const refusal = this.#control.anyKey(keyOf(head));
+    const refusal = this.#control.anyKey(keyOf(head), () => this.address(exchange, head));
     if (refusal === undefined) return false;
     exchange.refuse(refusal.code, refusal.options);
     return true;

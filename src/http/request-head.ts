@@ -17,6 +17,6 @@ export interface RequestHead {
   header(name: string): string;
   /** All values of a header in their order, joined by commas. @param name in lower case */
   list(name: string): string;
-  /** A segment of the path that the route left open, undecoded. @param index from 0, in the order of the path */
+  /** A segment of the path that the route left open, decoded once. @param index from 0, in the order of the path */
   parameter(index: number): string;
 }

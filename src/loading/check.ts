@@ -1,4 +1,5 @@
 /** Runs the stages of a load without a server: what it says is what `lightscore serve` would say. */
+import { createPublicKey } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { CALIBRATOR_FILES, METADATA_FILE, MODEL_FILE } from '../artifact/files.js';
@@ -11,7 +12,12 @@ import type { LoadedImage } from './messages.js';
 import { prepareImage, refusalOf } from './pipeline.js';
 
 /** The rules of a server with default settings. */
-const NO_RULES: LoadRules = { version: undefined, requireChecksums: false, publicKey: undefined };
+const NO_RULES: LoadRules = {
+  version: undefined,
+  requireChecksums: false,
+  publicKey: undefined,
+  requireSignedPointer: false,
+};
 
 export interface Checked {
   /** Undefined where none could be chosen. */
@@ -31,13 +37,18 @@ export async function checkFolder(folder: string, rules: LoadRules = NO_RULES): 
   const store = new FolderStore(parent);
   let version = name;
   try {
-    version ??= (await chooseVersion(store, rules.version)).version;
+    version ??= await chosen(store, rules);
     return { version, loaded: await load(store, version, rules), refused: undefined };
   } catch (error) {
     const refused = refusalOf(error, version ?? folder);
     if (refused === undefined) throw error;
     return { version, loaded: undefined, refused };
   }
+}
+
+async function chosen(store: FolderStore, { version, requireSignedPointer, publicKey }: LoadRules): Promise<string> {
+  const pointerKey = requireSignedPointer && publicKey !== undefined ? createPublicKey(publicKey) : undefined;
+  return (await chooseVersion(store, { setting: version, pointerKey })).version;
 }
 
 async function load(store: FolderStore, version: string, rules: LoadRules): Promise<LoadedImage> {

@@ -2,7 +2,7 @@
 import type { KeyObject } from 'node:crypto';
 import { ArtifactError, LightscoreError } from '../errors.js';
 import { type ArtifactStore, filesFingerprint, type StoredFile } from '../store/store.js';
-import { isVersionName } from '../store/versions.js';
+import { isVersionName } from '../store/version-name.js';
 import { type IsotonicCalibrator, readCalibratorJson } from '../artifact/calibrator.js';
 import {
   CALIBRATOR_FILES,
@@ -40,7 +40,10 @@ export const ARTIFACT_LIMITS: ArtifactLimits = {
 export interface FetchOptions {
   /** MODEL_REQUIRE_CHECKSUMS: metadata.json must have a checksum of every file in use. */
   readonly requireChecksums?: boolean;
-  /** MODEL_PUBLIC_KEY: metadata.sig must sign metadata.json, which must have a checksum of every file in use. */
+  /**
+   * MODEL_PUBLIC_KEY: metadata.sig must sign metadata.json, which must name this version and have a checksum of every
+   * file in use.
+   */
   readonly publicKey?: KeyObject;
   readonly limits?: Partial<ArtifactLimits>;
 }
@@ -88,7 +91,7 @@ export async function fetchArtifact(
   options: FetchOptions = {},
 ): Promise<Artifact> {
   const folder = await openVersion(store, version, { ...ARTIFACT_LIMITS, ...options.limits });
-  const { metadata, warnings } = await fetchMetadata(folder, options.publicKey);
+  const { metadata, warnings } = await fetchMetadata(folder, version, options.publicKey);
   const calibratorFile = findCalibrator(folder);
   warnings.push(
     ...calibratorWarnings(
@@ -151,9 +154,10 @@ async function openVersion(store: ArtifactStore, version: string, limits: Artifa
   return new VersionFolder({ store, version, listed, limits });
 }
 
-/** Reads the metadata and, if there is a public key, verifies its signature before it is used. */
+/** Reads the metadata and, if there is a public key, verifies its signature and its version before it is used. */
 async function fetchMetadata(
   folder: VersionFolder,
+  version: string,
   publicKey: KeyObject | undefined,
 ): Promise<ReturnType<typeof readMetadata>> {
   const limit = folder.limits.metadata;
@@ -164,6 +168,13 @@ async function fetchMetadata(
     const unsigned = 'is missing, but MODEL_PUBLIC_KEY requires a signature';
     const signature = await folder.read(SIGNATURE_FILE, limit, unsigned);
     verifyMetadata({ metadata: bytes, signature }, publicKey, folder.path(SIGNATURE_FILE));
+    // Else whoever can write to the store could pass a signed old version off as the newest.
+    const signed = metadata.metadata.modelVersion;
+    if (signed !== version)
+      throw new ArtifactError(
+        folder.path(METADATA_FILE),
+        `its signed model_version is ${quote(signed)}; MODEL_PUBLIC_KEY requires that of its folder, ${version}`,
+      );
   }
   return metadata;
 }

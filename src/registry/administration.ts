@@ -6,11 +6,12 @@ import type { AuditTrail } from '../audit/trail.js';
 import { LightscoreError, messageOf } from '../errors.js';
 import type { Change, ModelRegistry } from './registry.js';
 import type { VersionSource } from './source.js';
-import { isVersionName } from '../store/versions.js';
+import { isVersionName } from '../store/version-name.js';
 import { experimentView, modelsView } from './admin-view.js';
 import { readBody } from '../contract/malformed.js';
 import { explainMismatch } from '../contract/mismatch.js';
 import type { ProblemCode, ProblemOptions } from '../contract/problem.js';
+import { readQuery } from '../contract/query.js';
 import { type ExperimentRequest, experimentRequestSchema } from '../contract/schemas.js';
 import { validateExperimentRequest } from '../contract/validators.generated.js';
 import { quote } from '../quote.js';
@@ -25,7 +26,7 @@ export interface AdminCall {
   readonly address: string;
   /** Undecoded, without the question mark. */
   readonly query: string;
-  /** The `:version` in the path; empty if the route has none. */
+  /** The `:version` in the path, decoded once; empty if the route has none. */
   readonly version: string;
   /** Undefined for routes without a body. */
   readonly body: { readonly text: string } | { readonly refused: ProblemCode } | undefined;
@@ -46,8 +47,13 @@ export interface Administrator {
   noteRefused(call: RefusedCall): void;
 }
 
-/** Returns the value of the answer's JSON. */
-type Action = (call: AdminCall) => object | Promise<object>;
+/** What a route does with a call that it takes. */
+interface Action {
+  /** The names of the query parameters it takes; none if absent. */
+  readonly takes?: readonly string[];
+  /** Returns the value of the answer's JSON. */
+  readonly run: (call: AdminCall, query: ReadonlyMap<string, string>) => object | Promise<object>;
+}
 
 class Refused extends Error {
   constructor(
@@ -79,28 +85,45 @@ export class Administration implements Administrator {
     this.#audit = audit;
     this.#isDraining = isDraining;
     this.#actions = new Map<string, Action>([
-      ['GET /admin/models', () => modelsView(models, source)],
+      ['GET /admin/models', { run: () => modelsView(models, source) }],
       [
         'DELETE /admin/models/:version',
-        ({ version, actor }) => this.#change(models.remove(versionName(version), { actor })),
+        { run: ({ version, actor }) => this.#change(models.remove(versionName(version), { actor })) },
       ],
       [
         'POST /admin/models/:version/load',
-        ({ version, actor }) => this.#change(models.load(versionName(version), { actor })),
+        { run: ({ version, actor }) => this.#change(models.load(versionName(version), { actor })) },
       ],
       [
         'POST /admin/models/:version/activate',
-        ({ version, actor, query }) => {
-          const allowFeatureChange = allowsFeatureChange(query);
-          return this.#change(models.activate(versionName(version), { actor, allowFeatureChange }));
+        {
+          takes: ['allow_feature_change'],
+          run: ({ version, actor }, query) => {
+            const allowFeatureChange = allowsFeatureChange(query);
+            return this.#change(models.activate(versionName(version), { actor, allowFeatureChange }));
+          },
         },
       ],
-      ['POST /admin/reload', ({ actor }) => this.#change(models.reload(actor))],
-      ['POST /admin/rollback', ({ actor }) => this.#change(models.rollback(actor))],
-      ['GET /admin/experiment', () => ({ experiment: experimentView(models.experiment, models) })],
-      ['PUT /admin/experiment', (call) => this.#change(models.startExperiment(experimentOf(call), call.actor))],
-      ['DELETE /admin/experiment', ({ actor }) => this.#change(models.abortExperiment(actor))],
-      ['POST /admin/experiment/promote', ({ actor }) => this.#change(models.promote(actor))],
+      ['POST /admin/reload', { run: ({ actor }) => this.#change(models.reload(actor)) }],
+      ['POST /admin/rollback', { run: ({ actor }) => this.#change(models.rollback(actor)) }],
+      ['GET /admin/experiment', { run: () => ({ experiment: experimentView(models.experiment, models) }) }],
+      [
+        'PUT /admin/experiment',
+        {
+          run: (call) => {
+            const { replaces, ...challenger } = experimentOf(call);
+            return this.#change(models.startExperiment(challenger, call.actor, replaces));
+          },
+        },
+      ],
+      ['DELETE /admin/experiment', { run: ({ actor }) => this.#change(models.abortExperiment(actor)) }],
+      [
+        'POST /admin/experiment/promote',
+        {
+          takes: ['version'],
+          run: ({ actor }, query) => this.#change(models.promote(actor, expectedVersion(query))),
+        },
+      ],
     ]);
   }
 
@@ -112,7 +135,9 @@ export class Administration implements Administrator {
       const action = this.#actions.get(`${method} ${route}`);
       if (action === undefined) throw new RangeError(`there is no ${method} ${route}`);
       if (this.#isDraining() && method !== 'GET') throw new Refused('DRAINING');
-      answer = { json: JSON.stringify(await action(call)) };
+      const read = readQuery(call.query, action.takes ?? []);
+      if ('fault' in read) throw new Refused('INVALID_QUERY', read.fault);
+      answer = { json: JSON.stringify(await action.run(call, read.values)) };
     } catch (error) {
       refusal = refusalOf(error);
       const { code, options } = refusal;
@@ -172,7 +197,6 @@ function experimentOf({ body: sent }: AdminCall): ExperimentRequest {
   const { body } = read;
   if (!validateExperimentRequest(body))
     throw new Refused('INVALID_BODY', explainMismatch(validateExperimentRequest.errors, body, experimentRequestSchema));
-  versionName(body.version);
   return body;
 }
 
@@ -181,16 +205,17 @@ function versionName(version: string): string {
   throw new Refused('VERSION_NOT_FOUND', { detail: `${quote(version)} is not a valid version name` });
 }
 
-function allowsFeatureChange(query: string): boolean {
-  if (query === '') return false;
-  const parameters = [...new URLSearchParams(query)];
-  if (
-    parameters.length === 1 &&
-    parameters[0][0] === 'allow_feature_change' &&
-    (parameters[0][1] === '1' || parameters[0][1] === '0')
-  )
-    return parameters[0][1] === '1';
-  throw new Refused('INVALID_QUERY', { detail: 'the only query parameter is allow_feature_change, 0 or 1' });
+function allowsFeatureChange(query: ReadonlyMap<string, string>): boolean {
+  const value = query.get('allow_feature_change') ?? '0';
+  if (value === '0' || value === '1') return value === '1';
+  throw new Refused('INVALID_QUERY', { detail: `allow_feature_change must be 0 or 1, not ${quote(value)}` });
+}
+
+/** The challenger that `promote` is meant for; undefined for any. */
+function expectedVersion(query: ReadonlyMap<string, string>): string | undefined {
+  const version = query.get('version');
+  if (version === undefined || isVersionName(version)) return version;
+  throw new Refused('INVALID_QUERY', { detail: `version must be the name of a version, not ${quote(version)}` });
 }
 
 function refusalOf(error: unknown): Refused {

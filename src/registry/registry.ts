@@ -247,10 +247,16 @@ export class ModelRegistry {
     });
   }
 
-  /** Starts an experiment, or changes mode, share or challenger of the current one. */
-  startExperiment({ version, mode, share }: Challenger, actor: string): Promise<Change> {
-    return this.#audited({ event: 'experiment', actor, version, mode, share }, () =>
-      this.#withReady(version, { actor }, (challenger) => {
+  /**
+   * Starts an experiment, or changes mode, share or challenger of the current one.
+   * @param replaces the challenger that must be running then; null for no experiment, undefined for whichever
+   */
+  startExperiment({ version, mode, share }: Challenger, actor: string, replaces?: string | null): Promise<Change> {
+    return this.#audited({ event: 'experiment', actor, version, mode, share }, () => {
+      this.#checkChallenger(replaces);
+      return this.#withReady(version, { actor }, (challenger) => {
+        // Another experiment may have started during the load.
+        this.#checkChallenger(replaces);
         const champion = this.#champion;
         if (champion?.model === undefined) throw new LightscoreError('MODEL_CONFLICT', 'no model is served yet');
         if (challenger === champion)
@@ -276,13 +282,26 @@ export class ModelRegistry {
               ? `${version} answers ${percent(share)} of the requests`
               : `${version} scores ${percent(share)} of the requests in the shadow of ${champion.version}`,
         };
-      }),
-    );
+      });
+    });
   }
 
-  /** Makes the challenger the champion, which ends the experiment. */
-  promote(actor: string): Promise<Change> {
+  /** @throws LightscoreError MODEL_CONFLICT if the challenger is not `expected`: null for none, undefined for any */
+  #checkChallenger(expected: string | null | undefined): void {
+    const running = this.#experiment?.challenger.version ?? null;
+    if (expected === undefined || expected === running) return;
+    const found = running === null ? 'no experiment is running' : `the challenger is ${running}`;
+    const wanted = expected === null ? 'expected none' : `expected ${expected}`;
+    throw new LightscoreError('MODEL_CONFLICT', `${found}, ${wanted}: nothing was changed`);
+  }
+
+  /**
+   * Makes the challenger the champion, which ends the experiment.
+   * @param expected the challenger that it is meant for; undefined for whichever runs
+   */
+  promote(actor: string, expected?: string): Promise<Change> {
     return this.#audited({ event: 'promote', actor, version: this.#experiment?.challenger.version ?? '' }, () => {
+      this.#checkChallenger(expected);
       if (this.#experiment === undefined) throw new LightscoreError('MODEL_CONFLICT', 'no experiment is running');
       const { challenger } = this.#experiment;
       this.#swap(challenger, { kind: 'promote', actor });

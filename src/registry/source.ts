@@ -1,8 +1,10 @@
 /** Which version settings and store name, and whether it is held back since a rollback. */
+import { type KeyObject, createPublicKey } from 'node:crypto';
 import { isComplete } from '../artifact/files.js';
 import type { Config } from '../config/config.js';
-import { type ArtifactStore, type Pointer, filesFingerprint } from '../store/store.js';
+import { type ArtifactStore, POINTER_FILE, type Pointer, filesFingerprint } from '../store/store.js';
 import { type VersionChoice, chooseVersion } from '../store/versions.js';
+import { FollowedPointers } from './followed-pointers.js';
 
 export interface NamedVersion {
   readonly version: string;
@@ -15,22 +17,31 @@ export interface NamedVersion {
   readonly complete: boolean;
 }
 
+type SourceConfig = Pick<Config['models'], 'version' | 'requireSignedPointer' | 'publicKey' | 'pointerState'>;
+
 /**
  * Reads which version is named. After a rollback, the version that was named then is held back until the naming
  * changes; otherwise the next check of the store would undo the rollback.
  */
 export class VersionSource {
   readonly #store: () => Promise<ArtifactStore>;
-  readonly #setting: Config['models']['version'];
+  readonly #setting: string | undefined;
+  /** What `current.json` must be signed with; undefined where it need not be. */
+  readonly #pointerKey: KeyObject | undefined;
+  readonly #followed: FollowedPointers;
   /** As it was last read, so that an unchanged `current.json` is not transferred again. */
   #pointer: Pointer | undefined;
   #latest: NamedVersion | undefined;
   /** The `naming` that is held back. */
   #held: string | undefined;
 
-  constructor(store: () => Promise<ArtifactStore>, setting: Config['models']['version']) {
+  /** @throws LightscoreError CONFIG_INVALID if MODEL_POINTER_STATE cannot be read */
+  constructor(store: () => Promise<ArtifactStore>, models: SourceConfig) {
+    const { version, requireSignedPointer, publicKey, pointerState } = models;
     this.#store = store;
-    this.#setting = setting;
+    this.#setting = version;
+    if (requireSignedPointer && publicKey !== undefined) this.#pointerKey = createPublicKey(publicKey);
+    this.#followed = new FollowedPointers(pointerState);
   }
 
   /** The result of the last `refresh`. */
@@ -40,11 +51,17 @@ export class VersionSource {
 
   /**
    * Reads from the store which version is named now.
-   * @throws LightscoreError VERSION_NOT_FOUND, STORE_UNREACHABLE; ArtifactError if `current.json` is invalid
+   * @throws LightscoreError VERSION_NOT_FOUND, STORE_UNREACHABLE; ArtifactError if `current.json` is invalid, or older
+   * than the newest that was followed where it must be signed
    */
   async refresh(): Promise<NamedVersion> {
     const store = await this.#store();
-    const { version, by, pointer } = await chooseVersion(store, this.#setting, this.#pointer);
+    const { version, by, pointer, claim } = await chooseVersion(store, {
+      setting: this.#setting,
+      pointerKey: this.#pointerKey,
+      known: this.#pointer,
+    });
+    if (claim !== undefined) await this.#followed.follow(claim, `${store.location}/${POINTER_FILE}`);
     this.#pointer = pointer;
     const files = await store.files(version);
     const naming = `${by}\n${version}\n${pointer?.fingerprint ?? ''}`;

@@ -3,7 +3,8 @@ import { constants } from 'node:fs';
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { ArtifactError, LightscoreError, messageOf } from '../errors.js';
 import { type ArtifactStore, MAX_POINTER_BYTES, type Pointer, POINTER_FILE, type StoredFile } from './store.js';
-import { isVersionName, parsePointer } from './versions.js';
+import { parsePointer } from './pointer.js';
+import { isVersionName } from './version-name.js';
 import { sha256Hex } from '../sha256.js';
 
 /** A folder of versions. Symbolic links are followed, as Kubernetes mounts files through them. */
@@ -45,7 +46,7 @@ export class FolderStore implements ArtifactStore {
       return undefined;
     }
     const fingerprint = sha256Hex(file.bytes);
-    return known?.fingerprint === fingerprint ? known : { version: parsePointer(file.bytes, path), fingerprint };
+    return known?.fingerprint === fingerprint ? known : { ...parsePointer(file.bytes, path), fingerprint };
   }
 
   close(): void {

@@ -4,7 +4,8 @@ import { ArtifactError } from '../errors.js';
 import { createS3Client, S3_RETRY_POLICY, type S3ClientOptions } from './s3-client.js';
 import { listS3Folder, readS3Object } from './s3-object.js';
 import { type ArtifactStore, MAX_POINTER_BYTES, type Pointer, POINTER_FILE, type StoredFile } from './store.js';
-import { isVersionName, parsePointer } from './versions.js';
+import { parsePointer } from './pointer.js';
+import { isVersionName } from './version-name.js';
 
 export interface S3StoreOptions extends S3ClientOptions {
   readonly bucket: string;
@@ -66,7 +67,7 @@ export class S3Store implements ArtifactStore {
       },
     );
     if (object === 'unchanged') return known;
-    return object && { version: parsePointer(object.bytes, `s3://${this.#bucket}/${key}`), fingerprint: object.etag };
+    return object && { ...parsePointer(object.bytes, `s3://${this.#bucket}/${key}`), fingerprint: object.etag };
   }
 
   close(): void {

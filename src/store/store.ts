@@ -1,5 +1,6 @@
 /** The interface of artifact stores, and what they have in common. */
 import { sha256Hex } from '../sha256.js';
+import type { PointerContents } from './pointer.js';
 
 /** A file of a version as the store listed it; `fingerprint` changes whenever the contents may have changed. */
 export interface StoredFile {
@@ -9,9 +10,8 @@ export interface StoredFile {
   readonly fingerprint: string;
 }
 
-/** The contents of `current.json`. */
-export interface Pointer {
-  readonly version: string;
+/** `current.json` as it was read. */
+export interface Pointer extends PointerContents {
   readonly fingerprint: string;
 }
 
@@ -41,6 +41,7 @@ export interface ArtifactStore {
   /**
    * Returns the contents of `current.json`; undefined if it does not exist. With `known`, the pointer read before, it
    * returns that same value while the file is unchanged (by a conditional request if the store has them).
+   * Its signature is not verified.
    * @throws ArtifactError when it is not `{"version": "..."}`.
    */
   pointer(known?: Pointer): Promise<Pointer | undefined>;

@@ -1,16 +1,9 @@
 /** Names and order of versions, and the choice of the version to serve. */
+import type { KeyObject } from 'node:crypto';
 import { missingFiles } from '../artifact/files.js';
-import { parseJsonObject } from '../artifact/json.js';
 import { ArtifactError, LightscoreError } from '../errors.js';
-import type { ArtifactStore, Pointer } from './store.js';
-
-/**
- * Whether a folder's name is a version: letters, digits and ._+- after a first letter or digit, so that it cannot lead
- * out of the store.
- */
-export function isVersionName(name: string): boolean {
-  return /^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$/.test(name);
-}
+import { type PointerClaim, verifyPointer } from './pointer.js';
+import { type ArtifactStore, POINTER_FILE, type Pointer } from './store.js';
 
 /**
  * Orders versions as Semantic Versioning 2.0 does (https://semver.org, item 11), with any number of numeric parts and
@@ -33,23 +26,43 @@ export function compareVersions(a: string, b: string): number {
   return comparePrereleases(left.prerelease, right.prerelease) || compareText(a, b);
 }
 
+/** What decides which version a server serves. */
+export interface VersionRules {
+  /** MODEL_VERSION. */
+  readonly setting?: string | undefined;
+  /** MODEL_REQUIRE_SIGNED_POINTER: the key that `current.json` must be signed with, and then must be there. */
+  readonly pointerKey?: KeyObject | undefined;
+  /** The pointer that the last choice read, so that an unchanged `current.json` is not sent again. */
+  readonly known?: Pointer | undefined;
+}
+
 /** The chosen version, what decided it, and the pointer that was read, for the next `chooseVersion`. */
 export interface VersionChoice {
   readonly version: string;
   readonly by: 'setting' | 'pointer' | 'highest';
   readonly pointer: Pointer | undefined;
+  /** What the pointer's signature covers; undefined unless it was verified. */
+  readonly claim?: PointerClaim;
 }
 
 /**
- * Chooses the version to serve: `setting` (MODEL_VERSION) if given, else what `current.json` names, else the highest
- * complete one.
- * @param known the pointer that the last choice read, so that an unchanged `current.json` is not sent again.
+ * Chooses the version to serve: the setting's if given, else what `current.json` names, else the highest complete one.
  * @throws LightscoreError VERSION_NOT_FOUND, STORE_UNREACHABLE; ArtifactError when `current.json` is wrong. It does
  * not check that a named version exists: fetching it does.
  */
-export async function chooseVersion(store: ArtifactStore, setting?: string, known?: Pointer): Promise<VersionChoice> {
+export async function chooseVersion(
+  store: ArtifactStore,
+  { setting, pointerKey, known }: VersionRules = {},
+): Promise<VersionChoice> {
   if (setting !== undefined) return { version: setting, by: 'setting', pointer: undefined };
   const pointer = await store.pointer(known);
+  if (pointerKey !== undefined) {
+    const file = `${store.location}/${POINTER_FILE}`;
+    if (pointer === undefined)
+      throw new ArtifactError(file, 'is missing, but MODEL_REQUIRE_SIGNED_POINTER requires one that is signed');
+    const claim = verifyPointer(pointer, pointerKey, file);
+    return { version: pointer.version, by: 'pointer', pointer, claim };
+  }
   if (pointer !== undefined) return { version: pointer.version, by: 'pointer', pointer };
   return { version: await highestComplete(store), by: 'highest', pointer: undefined };
 }
@@ -69,14 +82,6 @@ async function highestComplete(store: ArtifactStore): Promise<string> {
     'VERSION_NOT_FOUND',
     `${store.location}: no version has model, calibrator and metadata; ${reason}`,
   );
-}
-
-/** Returns the version that the text of a `current.json` names. @throws ArtifactError naming `file`. */
-export function parsePointer(bytes: Uint8Array, file: string): string {
-  const version = parseJsonObject(bytes, file).value['version'];
-  if (typeof version !== 'string' || !isVersionName(version))
-    throw new ArtifactError(file, 'names no version: expected {"version": "v1.0.0"}');
-  return version;
 }
 
 interface ParsedVersion {

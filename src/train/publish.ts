@@ -1,31 +1,19 @@
 /** Uploads artifacts to S3. */
+import type { KeyObject } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
-import { basename, dirname, extname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 
-import { HeadObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import type { S3Client } from '@aws-sdk/client-s3';
 
 import { fetchArtifact } from '../loading/fetch.js';
 import { METADATA_FILE } from '../artifact/files.js';
 import { ArtifactError, LightscoreError } from '../errors.js';
 import { FolderStore } from '../store/folder.js';
-import { s3Unreachable, statusOf } from '../store/s3-client.js';
 import { listS3Folder } from '../store/s3-object.js';
-import { POINTER_FILE } from '../store/store.js';
 import type { S3Address } from './s3-address.js';
 import { sha256Hex } from '../sha256.js';
-
-const CONTENT_TYPES: Readonly<Record<string, string>> = {
-  '.json': 'application/json',
-  '.txt': 'text/plain; charset=utf-8',
-  '.md': 'text/markdown; charset=utf-8',
-  '.html': 'text/html; charset=utf-8',
-};
-
-export interface Encryption {
-  readonly algorithm: 'AES256' | 'aws:kms';
-  /** The key for `aws:kms`; by default the bucket's own. */
-  readonly kmsKey?: string;
-}
+import { pointBucket } from './point.js';
+import { type Encryption, type Upload, put, storedSha256 } from './upload.js';
 
 export interface PublishOptions {
   /** The folder of the versions. */
@@ -33,6 +21,8 @@ export interface PublishOptions {
   readonly encryption?: Encryption;
   /** Whether to make it the version to serve, by writing `current.json` beside the versions. */
   readonly activate: boolean;
+  /** Signs that `current.json`; it is not signed without one. */
+  readonly pointerKey?: KeyObject;
   readonly report: (line: string) => void;
 }
 
@@ -55,7 +45,7 @@ export interface Published {
 export async function publish(
   client: S3Client,
   folder: string,
-  { to, encryption, activate, report }: PublishOptions,
+  { to, encryption, activate, pointerKey, report }: PublishOptions,
 ): Promise<Published> {
   const version = basename(resolve(folder));
   const files = await readVerified(folder, version);
@@ -83,10 +73,7 @@ export async function publish(
     report(`uploaded ${name} (${content.length} bytes)`);
   }
   report(`published ${version} at ${location}`);
-  if (activate) {
-    await put(upload, to.prefix + POINTER_FILE, Buffer.from(`${JSON.stringify({ version })}\n`), { onlyNew: false });
-    report(`${version} is now the version to serve (s3://${to.bucket}/${to.prefix}${POINTER_FILE})`);
-  }
+  if (activate) report(await pointBucket(upload, to.prefix, { version, key: pointerKey }));
   return { version, uploaded, resumed };
 }
 
@@ -115,55 +102,4 @@ async function readVerified(folder: string, version: string): Promise<Map<string
     files.set(name, content);
   }
   return files;
-}
-
-interface Upload {
-  readonly client: S3Client;
-  readonly bucket: string;
-  readonly encryption?: Encryption;
-}
-
-async function put(
-  { client, bucket, encryption }: Upload,
-  key: string,
-  content: Uint8Array,
-  { onlyNew }: { readonly onlyNew: boolean },
-): Promise<void> {
-  const digest = sha256Hex(content);
-  try {
-    await client.send(
-      new PutObjectCommand({
-        Bucket: bucket,
-        Key: key,
-        Body: content,
-        ContentType: CONTENT_TYPES[extname(key)] ?? 'application/octet-stream',
-        // S3 refuses content that does not match. A resumed upload compares the copy in the object's metadata.
-        ChecksumSHA256: Buffer.from(digest, 'hex').toString('base64'),
-        Metadata: { sha256: digest },
-        IfNoneMatch: onlyNew ? '*' : undefined,
-        ServerSideEncryption: encryption?.algorithm,
-        SSEKMSKeyId: encryption?.kmsKey,
-      }),
-    );
-  } catch (cause) {
-    // Of two uploads of one version at the same time, the first to write the metadata wins.
-    if (onlyNew && statusOf(cause) === 412)
-      throw new LightscoreError(
-        'VERSION_EXISTS',
-        `s3://${bucket}/${key} already exists, and a published version is never overwritten`,
-        { cause },
-      );
-    throw s3Unreachable(`s3://${bucket}/${key}`, cause);
-  }
-}
-
-/** The SHA-256 that `put` stored with the object; undefined where the object or the sum does not exist. */
-async function storedSha256({ client, bucket }: Upload, key: string): Promise<string | undefined> {
-  try {
-    const { Metadata } = await client.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
-    return Metadata?.['sha256'];
-  } catch (cause) {
-    if (statusOf(cause) === 404) return undefined;
-    throw s3Unreachable(`s3://${bucket}/${key}`, cause);
-  }
 }

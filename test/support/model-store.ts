@@ -33,11 +33,16 @@ export class ModelStore {
     change: (metadata: Record<string, unknown>) => Record<string, unknown> = (metadata) => metadata,
   ): Promise<void> {
     await cp(join(REFERENCE, from), this.path(version), { recursive: true });
-    const metadata: Record<string, unknown> = JSON.parse(await readFile(this.path(version, 'metadata.json'), 'utf8'));
-    await writeFile(
-      this.path(version, 'metadata.json'),
-      JSON.stringify(change({ ...metadata, model_version: version })),
-    );
+    await this.changeMetadata(version, (metadata) => change({ ...metadata, model_version: version }));
+  }
+
+  async changeMetadata(
+    version: string,
+    change: (metadata: Record<string, unknown>) => Record<string, unknown>,
+  ): Promise<void> {
+    const path = this.path(version, 'metadata.json');
+    const metadata: Record<string, unknown> = JSON.parse(await readFile(path, 'utf8'));
+    await writeFile(path, JSON.stringify(change(metadata)));
   }
 
   async featureNames(version: string): Promise<string[]> {

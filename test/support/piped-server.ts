@@ -1,4 +1,4 @@
-/** A server whose standard output is what the test says: a full disk, a pipe that is closed, a reader that has stopped. */
+/** A server whose standard output is what a test says: a full disk, a closed pipe, a reader that has stopped. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { request } from 'node:http';

@@ -101,6 +101,12 @@ export function testStore(kind: string, open: (t: TestContext) => Promise<StoreU
     const second = await store.pointer(first);
     assert.equal(second?.version, 'v1.1.0');
     assert.notEqual(second.fingerprint, first.fingerprint);
+    await put('current.json', '{"version": "v1.1.0", "counter": 7, "signature": "c2lnbmVk"}');
+    const signed = await store.pointer(second);
+    assert.deepEqual([signed?.version, signed?.counter, signed?.signature], ['v1.1.0', 7, 'c2lnbmVk']);
+    await put('current.json', '{"version": "v1.1.0", "counter": "7", "signature": 7}');
+    const odd = await store.pointer(signed);
+    assert.deepEqual([odd?.version, odd?.counter, odd?.signature], ['v1.1.0', undefined, undefined]);
     await remove('current.json');
     assert.equal(await store.pointer(second), undefined);
   });
@@ -134,7 +140,11 @@ export function testStore(kind: string, open: (t: TestContext) => Promise<StoreU
     const choice = await chooseVersion(store);
     assert.equal(choice.version, 'v1.9.0');
     assert.equal(choice.by, 'pointer');
-    assert.deepEqual(await chooseVersion(store, undefined, choice.pointer), choice);
-    assert.deepEqual(await chooseVersion(store, 'v1.10.0'), { version: 'v1.10.0', by: 'setting', pointer: undefined });
+    assert.deepEqual(await chooseVersion(store, { known: choice.pointer }), choice);
+    assert.deepEqual(await chooseVersion(store, { setting: 'v1.10.0' }), {
+      version: 'v1.10.0',
+      by: 'setting',
+      pointer: undefined,
+    });
   });
 }

@@ -1,5 +1,6 @@
 /** The head of a request on Node's own HTTP server. */
 import type { IncomingMessage } from 'node:http';
+import { decodedSegment } from '../path-segment.js';
 import type { RequestHead } from '../request-head.js';
 
 export class NodeHead implements RequestHead {
@@ -8,7 +9,7 @@ export class NodeHead implements RequestHead {
   readonly #req: IncomingMessage;
   readonly #parameters: readonly string[];
 
-  /** @param parameters open segments of the path */
+  /** @param parameters open segments of the path, undecoded */
   constructor(req: IncomingMessage, { path, query }: Target, parameters: readonly string[]) {
     this.#req = req;
     this.path = path;
@@ -38,7 +39,7 @@ export class NodeHead implements RequestHead {
   }
 
   parameter(index: number): string {
-    return this.#parameters[index] ?? '';
+    return decodedSegment(this.#parameters[index] ?? '');
   }
 }
 

@@ -1,5 +1,6 @@
 /** The head of a request on uWebSockets.js. One object serves all requests of a server, one after another. */
 import type { HttpRequest } from 'uWebSockets.js';
+import { decodedSegment } from '../path-segment.js';
 import type { RequestHead } from '../request-head.js';
 
 export class UwsHead implements RequestHead {
@@ -42,7 +43,7 @@ export class UwsHead implements RequestHead {
   }
 
   parameter(index: number): string {
-    return this.#request.getParameter(index) ?? '';
+    return decodedSegment(this.#request.getParameter(index) ?? '');
   }
 
   get #request(): HttpRequest {

@@ -6,6 +6,7 @@ import type { Exchange } from '../../http/exchange.js';
 import type { RequestHead } from '../../http/request-head.js';
 import type { Method, Route } from '../../http/route.js';
 import type { AdminCall, Administrator } from '../../registry/administration.js';
+import { isJson } from '../content-type.js';
 import type { RouteContext } from '../context.js';
 
 const ROUTES: readonly { readonly path: string; readonly methods: readonly Method[] }[] = [
@@ -50,6 +51,8 @@ function receive(context: RouteContext, exchange: Exchange, head: RequestHead): 
   };
   // Only PUT /admin/experiment has a body. A draining server refuses it, so the body is not read.
   if (method !== 'PUT' || isDraining()) void answer(administrator, exchange, call);
+  else if (!isJson(head.header('content-type')))
+    void answer(administrator, exchange, { ...call, body: { refused: 'UNSUPPORTED_MEDIA_TYPE' } });
   else {
     bodies.read(exchange, head, {
       onBytes: () => false,

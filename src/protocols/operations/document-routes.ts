@@ -4,16 +4,17 @@ import { openApiDocument } from '../../contract/openapi.js';
 import type { Route } from '../../http/route.js';
 import { VERSION } from '../../version.js';
 import type { RouteContext } from '../context.js';
+import { withoutQuery } from './without-query.js';
 
 const METHODS = ['GET', 'HEAD'] as const;
 
 export function documentRoutes(context: RouteContext): Route[] {
   return [
-    { path: '/openapi.json', methods: METHODS, handle: (exchange) => exchange.json(openApi(context)) },
+    { path: '/openapi.json', methods: METHODS, handle: withoutQuery((exchange) => exchange.json(openApi(context))) },
     {
       path: '/docs',
       methods: METHODS,
-      handle: (exchange) => exchange.send('200 OK', DOCS_PAGE.html, DOCS_PAGE.headers),
+      handle: withoutQuery((exchange) => exchange.send('200 OK', DOCS_PAGE.html, DOCS_PAGE.headers)),
     },
   ];
 }

@@ -2,32 +2,36 @@
 import { METRICS_CONTENT_TYPE } from '../../telemetry/metrics.js';
 import type { Route } from '../../http/route.js';
 import type { RouteContext } from '../context.js';
+import { withoutQuery } from './without-query.js';
 
 const METHODS = ['GET', 'HEAD'] as const;
 
 export function probeRoutes(context: RouteContext): Route[] {
   const { access, config, isDraining, scrape, serving } = context;
+  const metrics = withoutQuery((exchange) => {
+    scrape().then(
+      (text) => exchange.send('200 OK', text, [['Content-Type', METRICS_CONTENT_TYPE]]),
+      (error: unknown) => exchange.fail(error),
+    );
+  });
   return [
-    { path: '/healthz', methods: METHODS, handle: (exchange) => exchange.json(health(context)) },
-    { path: '/livez', methods: METHODS, handle: (exchange) => exchange.json('{"status":"alive"}') },
+    { path: '/healthz', methods: METHODS, handle: withoutQuery((exchange) => exchange.json(health(context))) },
+    { path: '/livez', methods: METHODS, handle: withoutQuery((exchange) => exchange.json('{"status":"alive"}')) },
     {
       path: '/readyz',
       methods: METHODS,
-      handle: (exchange) => {
+      handle: withoutQuery((exchange) => {
         if (isDraining()) exchange.refuse('DRAINING');
         else if (serving() === undefined) exchange.refuse('NOT_READY');
         else exchange.json('{"status":"ready"}');
-      },
+      }),
     },
     {
       path: '/metrics',
       methods: METHODS,
       handle: (exchange, head) => {
         if (config.access.metricsAuth && access.refuseWithoutKey(exchange, head)) return;
-        scrape().then(
-          (text) => exchange.send('200 OK', text, [['Content-Type', METRICS_CONTENT_TYPE]]),
-          (error: unknown) => exchange.fail(error),
-        );
+        metrics(exchange, head);
       },
     },
   ];

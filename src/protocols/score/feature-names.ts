@@ -48,8 +48,9 @@ export class FeatureNames {
   resolve(request: ScoreRequest): FeatureOrder | FeatureMismatch {
     const count = this.#names.length;
     if (request.features.length !== count) return this.#wrongCount(request.features.length);
-    const names = request.feature_names ?? undefined;
-    if (names === undefined || sameNames(names, this.#names)) return null;
+    const names = request.feature_names ?? [];
+    // Some generated clients send an empty list where their caller gave none.
+    if (names.length === 0 || sameNames(names, this.#names)) return null;
     if (this.#other !== undefined && sameNames(names, this.#other.names)) return this.#other.order;
     return this.#match(names);
   }

@@ -4,13 +4,12 @@ import type { BodyHandler, BodyRefusal } from '../../http/body.js';
 import type { Exchange } from '../../http/exchange.js';
 import type { RequestHead } from '../../http/request-head.js';
 import type { Handler, Route } from '../../http/route.js';
+import { isJson } from '../content-type.js';
 import type { RouteContext } from '../context.js';
 import { BatchRequests } from './batch-requests.js';
 import { CurrentVariants } from './current-variants.js';
 import type { RequestHandler } from './request-handler.js';
 import { SingleRequests } from './single-requests.js';
-
-const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i;
 
 export function scoreRoutes(context: RouteContext): Route[] {
   const variants = new CurrentVariants(context);
@@ -25,9 +24,7 @@ function receiver(context: RouteContext, handler: RequestHandler): Handler {
   const defaults = defaultQuery(config.explain);
   return (exchange: Exchange, head: RequestHead): void => {
     if (access.refuseScoring(exchange, head)) return;
-    const contentType = head.header('content-type');
-    // A body without a Content-Type is read as JSON, for compatibility with the service that this one replaces.
-    if (contentType !== 'application/json' && contentType !== '' && !JSON_TYPE.test(contentType)) {
+    if (!isJson(head.header('content-type'))) {
       exchange.refuse('UNSUPPORTED_MEDIA_TYPE');
       return;
     }
