@@ -115,7 +115,13 @@ export class Server {
         propagate: (serving) => threads.serve(serving),
       });
     }
-    const administration = new Administration(this.#models, source, this.#audit, () => this.#draining);
+    const administration = new Administration({
+      models: this.#models,
+      source,
+      audit,
+      isAuditRequired: config.log.auditRequired,
+      isDraining: () => this.#draining,
+    });
     this.#follower = new StoreFollower({ models: config.models, registry: this.#models, source, metrics, logger });
   }
 

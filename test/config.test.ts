@@ -82,7 +82,7 @@ describe('an empty environment', () => {
       },
       explain: 'importance',
       scoring: { mode: 'pool', workers: Math.max(1, availableParallelism() - 1), queueRows: 20_000 },
-      log: { level: 'info', predictionSample: 1, auditFile: undefined },
+      log: { level: 'info', predictionSample: 1, auditFile: undefined, auditRequired: false },
       pidFile: undefined,
     });
     assert.deepEqual(warnings, []);
@@ -193,6 +193,7 @@ describe('mistakes', () => {
       'LOG_LEVEL must be one of trace, debug, info, warn, error, fatal, silent, not "constructor"',
     ],
     [{ METRICS_AUTH: '2' }, 'METRICS_AUTH must be 0 or 1, not "2"'],
+    [{ AUDIT_REQUIRED: '1' }, 'AUDIT_REQUIRED is 1, but AUDIT_LOG is not set: there is no trail to write to'],
     [
       { METRICS_AUTH: '1' },
       'METRICS_AUTH is 1, but neither API_KEYS nor ADMIN_API_KEYS is set: nobody could read the metrics',

@@ -54,7 +54,7 @@ export async function runAcceptorThread(port: MessagePort, data: AcceptorWorkerD
     serving: () => models.serving,
     administrator: {
       call: (call) => channel.request('administer', call),
-      noteRefused: ({ method, path, address }) => channel.notify('adminRefused', { method, path, address }),
+      noteRefused: (call) => channel.notify('adminRefused', call),
     },
     scrape: () => channel.request('scrape', undefined),
     logger: {

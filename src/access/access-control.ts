@@ -8,6 +8,8 @@ import type { RateLimiter } from './rate-limiter.js';
 export interface Refusal {
   readonly code: Extract<ProblemCode, 'RATE_LIMITED' | 'FORBIDDEN' | 'UNAUTHENTICATED'>;
   readonly options: ProblemOptions;
+  /** The id of a key that is valid, but not here. */
+  readonly otherKey?: string;
 }
 
 export interface AccessKeys {
@@ -75,8 +77,8 @@ export class AccessControl {
     // Requests without a valid key count against the rate limit of their address, which slows down guessing of keys.
     const limited = this.#limited(this.#limiter?.takeAddress(address()));
     if (limited !== undefined) return limited;
-    const isOther = presented !== '' && others?.identify(presented) !== undefined;
-    if (isOther) return { code: 'FORBIDDEN', options: {} };
+    const otherKey = presented === '' ? undefined : others?.identify(presented);
+    if (otherKey !== undefined) return { code: 'FORBIDDEN', options: {}, otherKey };
     return { code: 'UNAUTHENTICATED', options: { keyRejected: presented !== '' } };
   }
 

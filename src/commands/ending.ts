@@ -57,7 +57,7 @@ export class Ending {
   /** After a start that failed: closes everything, so that the process ends when the caller has said why. */
   async abandon(): Promise<void> {
     this.#start(Math.max(this.#config.http.drainTimeoutMs, FAILED_START_MS));
-    await this.#close();
+    if (await this.#close()) return;
     setTimeout(() => endNow(Number(process.exitCode ?? 1)), GRACE_MS).unref();
   }
 

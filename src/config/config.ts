@@ -138,6 +138,8 @@ export interface Config {
     readonly predictionSample: number;
     /** Append-only file of audit events; undefined: they go to the log. */
     readonly auditFile: string | undefined;
+    /** Admin calls whose entry cannot be written are refused. */
+    readonly auditRequired: boolean;
   };
   /** File that holds the process id while the port is open. */
   readonly pidFile: string | undefined;
@@ -196,6 +198,7 @@ export function readConfig(env: Environment, flags: Flags = {}): Configuration {
         max: 1,
       }),
       auditFile: read.newFile('AUDIT_LOG'),
+      auditRequired: read.flag('AUDIT_REQUIRED', DEFAULTS.AUDIT_REQUIRED),
     },
     pidFile: read.newFile('PID_FILE'),
   };
@@ -355,7 +358,9 @@ function readChallenger(read: Reader): Challenger | undefined {
 }
 
 /** Checks the settings that depend on each other. */
-function checkTogether({ access, http, models, scoring }: Config, read: Reader): void {
+function checkTogether({ access, http, log, models, scoring }: Config, read: Reader): void {
+  if (log.auditRequired && log.auditFile === undefined)
+    read.mistake('AUDIT_REQUIRED is 1, but AUDIT_LOG is not set: there is no trail to write to');
   const { challenger, version, requireSignedPointer, pointerState } = models;
   if (pointerState !== undefined && !requireSignedPointer)
     read.mistake(

@@ -225,6 +225,11 @@ export const SETTINGS = {
     means: 'file of the audit trail',
     byDefault: 'none: its entries go to the log only',
   },
+  AUDIT_REQUIRED: {
+    group: 'Log and process',
+    means: 'refuse admin calls whose entry cannot be written to AUDIT_LOG',
+    fallback: false,
+  },
   PID_FILE: {
     group: 'Log and process',
     value: 'file',

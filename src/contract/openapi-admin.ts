@@ -142,6 +142,7 @@ const COMMON = [
   'FORBIDDEN',
   'METHOD_NOT_ALLOWED',
   'RATE_LIMITED',
+  'AUDIT_UNAVAILABLE',
   'INTERNAL',
 ] as const;
 const LOADING = [

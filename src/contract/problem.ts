@@ -133,6 +133,12 @@ export const PROBLEMS = {
     title: 'Internal error',
     detail: "The request failed because of an internal error. The server's log has the cause under this request_id.",
   },
+  AUDIT_UNAVAILABLE: {
+    status: 503,
+    title: 'Audit trail not writable',
+    detail: 'Every admin call must be recorded (AUDIT_REQUIRED), and the audit trail cannot be written now.',
+    retryAfterSeconds: 5,
+  },
   STORE_UNREACHABLE: {
     status: 502,
     title: 'Artifact store unreachable',

@@ -1,5 +1,5 @@
 /** Applies access control to HTTP requests: reads key and address from a request, and answers it if it is refused. */
-import type { AccessControl } from '../access/access-control.js';
+import type { AccessControl, Refusal } from '../access/access-control.js';
 import { clientAddress } from '../access/client-address.js';
 import { presentedKey } from '../access/keys.js';
 import type { Exchange } from './exchange.js';
@@ -29,12 +29,12 @@ export class AccessGate {
     return true;
   }
 
-  /** Returns the id of the request's admin key; if it has no valid one, refuses the request and returns undefined. */
-  identifyAdmin(exchange: Exchange, head: RequestHead): string | undefined {
+  /** Returns the id of the request's admin key; if it has no valid one, refuses the request and says what it had. */
+  identifyAdmin(exchange: Exchange, head: RequestHead): { readonly id: string } | Refusal {
     const found = this.#control.admin(keyOf(head), () => this.address(exchange, head));
-    if (typeof found === 'string') return found;
+    if (typeof found === 'string') return { id: found };
     exchange.refuse(found.code, found.options);
-    return undefined;
+    return found;
   }
 
   /**

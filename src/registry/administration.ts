@@ -2,6 +2,7 @@
  * Carries out the calls of the admin routes, and records each with the id of its key in the audit trail. It runs on the
  * registry's thread; the calls come from the admin routes of this thread or of an acceptor's.
  */
+import type { AuditEvent } from '../audit/chain.js';
 import type { AuditTrail } from '../audit/trail.js';
 import { LightscoreError, messageOf } from '../errors.js';
 import type { Change, ModelRegistry } from './registry.js';
@@ -22,10 +23,12 @@ export interface AdminCall {
   /** The pattern of the route, `/admin/models/:version`. */
   readonly route: string;
   readonly actor: string;
+  /** As it was sent. */
   readonly path: string;
   readonly address: string;
   /** Undecoded, without the question mark. */
   readonly query: string;
+  readonly requestId: string | undefined;
   /** The `:version` in the path, decoded once; empty if the route has none. */
   readonly version: string;
   /** Undefined for routes without a body. */
@@ -38,8 +41,11 @@ export type AdminAnswer =
   | { readonly refused: ProblemCode; readonly options: ProblemOptions }
   | { readonly fault: unknown; readonly options: ProblemOptions };
 
-/** A call that was refused for want of a valid admin key. */
-export type RefusedCall = Pick<AdminCall, 'method' | 'path' | 'address'>;
+/** A call that was refused for want of a valid key. */
+export interface RefusedCall extends Pick<AdminCall, 'method' | 'path' | 'query' | 'address' | 'requestId'> {
+  /** The id of a key that is valid elsewhere. */
+  readonly key?: string | undefined;
+}
 
 export interface Administrator {
   call(call: AdminCall): Promise<AdminAnswer>;
@@ -69,10 +75,22 @@ class Refused extends Error {
  * reaches the port could fill the audit trail.
  */
 const MAX_RECORDED_PER_MINUTE = 60;
+const MAX_RECORDED_CHARACTERS = 500;
+
+export interface AdministrationParts {
+  readonly models: ModelRegistry;
+  readonly source: VersionSource;
+  readonly audit: AuditTrail;
+  /** AUDIT_REQUIRED. */
+  readonly isAuditRequired: boolean;
+  readonly isDraining: () => boolean;
+}
 
 export class Administration implements Administrator {
   readonly #models: ModelRegistry;
   readonly #audit: AuditTrail;
+  /** AUDIT_REQUIRED. */
+  readonly #isAuditRequired: boolean;
   readonly #isDraining: () => boolean;
   readonly #actions: ReadonlyMap<string, Action>;
   /** Calls without a valid key: recorded in this minute, and not recorded since the last entry. */
@@ -80,9 +98,10 @@ export class Administration implements Administrator {
   #unrecorded = 0;
   #minute = 0;
 
-  constructor(models: ModelRegistry, source: VersionSource, audit: AuditTrail, isDraining: () => boolean) {
+  constructor({ models, source, audit, isAuditRequired, isDraining }: AdministrationParts) {
     this.#models = models;
     this.#audit = audit;
+    this.#isAuditRequired = isAuditRequired;
     this.#isDraining = isDraining;
     this.#actions = new Map<string, Action>([
       ['GET /admin/models', { run: () => modelsView(models, source) }],
@@ -128,7 +147,8 @@ export class Administration implements Administrator {
   }
 
   async call(call: AdminCall): Promise<AdminAnswer> {
-    const { actor, method, route, path, address } = call;
+    const { method, route } = call;
+    const entry = entryOf(call, call.actor);
     let answer: AdminAnswer;
     let refusal: Refused | undefined;
     try {
@@ -137,25 +157,25 @@ export class Administration implements Administrator {
       if (this.#isDraining() && method !== 'GET') throw new Refused('DRAINING');
       const read = readQuery(call.query, action.takes ?? []);
       if ('fault' in read) throw new Refused('INVALID_QUERY', read.fault);
+      if (this.#isAuditRequired && method !== 'GET' && !(await this.#audit.append({ ...entry, outcome: 'begun' })))
+        throw new Refused('AUDIT_UNAVAILABLE');
       answer = { json: JSON.stringify(await action.run(call, read.values)) };
     } catch (error) {
       refusal = refusalOf(error);
       const { code, options } = refusal;
       answer = code === 'INTERNAL' ? { fault: error, options } : { refused: code, options };
     }
-    await this.#audit.append({
-      event: 'admin_call',
-      actor,
-      method,
-      path,
-      address,
+    const isWritten = await this.#audit.append({
+      ...entry,
       outcome: refusal === undefined ? 'done' : 'refused',
       ...(refusal !== undefined && { reason: refusal.message, problem: refusal.code }),
     });
+    // What has changed is answered as it is: its first entry is on disk.
+    if (this.#isAuditRequired && !isWritten && method === 'GET') return { refused: 'AUDIT_UNAVAILABLE', options: {} };
     return answer;
   }
 
-  noteRefused({ method, path, address }: RefusedCall): void {
+  noteRefused(call: RefusedCall): void {
     const minute = Math.floor(Date.now() / 60_000);
     if (minute !== this.#minute) {
       this.#minute = minute;
@@ -167,13 +187,9 @@ export class Administration implements Administrator {
     }
     this.#recorded++;
     void this.#audit.append({
-      event: 'admin_call',
-      actor: 'anonymous',
-      method,
-      path,
-      address,
+      ...entryOf(call, call.key === undefined ? 'anonymous' : `key:${call.key} (scoring)`),
       outcome: 'refused',
-      reason: 'no valid admin key',
+      reason: call.path === '/metrics' ? 'no valid key' : 'no valid admin key',
       ...(this.#unrecorded > 0 && { refused_without_entry: this.#unrecorded }),
     });
     this.#unrecorded = 0;
@@ -188,6 +204,25 @@ export class Administration implements Administrator {
       challenger: models.experiment?.challenger.version ?? null,
     };
   }
+}
+
+/** What every entry says of a call. A caller without a key must not fill the trail: what it sends is cut. */
+function entryOf(
+  { method, path, query, address, requestId }: RefusedCall,
+  actor: string,
+): Omit<AuditEvent, 'outcome'> & {
+  readonly event: string;
+  readonly actor: string;
+} {
+  return {
+    event: 'admin_call',
+    actor,
+    method,
+    path: path.slice(0, MAX_RECORDED_CHARACTERS),
+    ...(query !== '' && { query: query.slice(0, MAX_RECORDED_CHARACTERS) }),
+    address,
+    ...(requestId !== undefined && { request_id: requestId }),
+  };
 }
 
 function experimentOf({ body: sent }: AdminCall): ExperimentRequest {

@@ -34,16 +34,18 @@ function receive(context: RouteContext, exchange: Exchange, head: RequestHead): 
   const { route } = exchange;
   const { method } = head;
   const address = access.address(exchange, head);
-  const id = access.identifyAdmin(exchange, head);
-  if (id === undefined) {
-    administrator.noteRefused({ method, path: route, address });
+  const { requestId } = exchange;
+  const found = access.identifyAdmin(exchange, head);
+  if (!('id' in found)) {
+    administrator.noteRefused({ method, path: head.path, query: head.query, address, requestId, key: found.otherKey });
     return;
   }
   const call: AdminCall = {
     method,
     route,
     address,
-    actor: `key:${id}`,
+    requestId,
+    actor: `key:${found.id}`,
     path: head.path,
     query: head.query,
     version: route.includes(':version') ? head.parameter(0) : '',

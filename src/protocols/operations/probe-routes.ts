@@ -7,7 +7,7 @@ import { withoutQuery } from './without-query.js';
 const METHODS = ['GET', 'HEAD'] as const;
 
 export function probeRoutes(context: RouteContext): Route[] {
-  const { access, config, isDraining, scrape, serving } = context;
+  const { access, administrator, config, isDraining, scrape, serving } = context;
   const metrics = withoutQuery((exchange) => {
     scrape().then(
       (text) => exchange.send('200 OK', text, [['Content-Type', METRICS_CONTENT_TYPE]]),
@@ -30,8 +30,16 @@ export function probeRoutes(context: RouteContext): Route[] {
       path: '/metrics',
       methods: METHODS,
       handle: (exchange, head) => {
-        if (config.access.metricsAuth && access.refuseWithoutKey(exchange, head)) return;
-        metrics(exchange, head);
+        if (!config.access.metricsAuth) {
+          metrics(exchange, head);
+          return;
+        }
+        const { method, path, query } = head;
+        const { requestId } = exchange;
+        const address = access.address(exchange, head);
+        if (access.refuseWithoutKey(exchange, head))
+          administrator.noteRefused({ method, path, query, requestId, address });
+        else metrics(exchange, head);
       },
     },
   ];
