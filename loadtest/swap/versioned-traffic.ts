@@ -24,6 +24,7 @@ export interface TrafficResult {
 }
 
 const MAX_COMPLAINTS = 5;
+const CLOSE = /\r\nconnection: *close/i;
 const ANSWER = /^\{"confidence_score":([^,]+),.*"model_version":"([^"]+)"/s;
 
 export class VersionedTraffic {
@@ -80,6 +81,7 @@ export class VersionedTraffic {
     let sent = 0;
     let text = '';
     let connected = false;
+    let pending = true;
     const send = (): void => {
       sent = this.#next;
       this.#next = (this.#next + 1) % this.#requests.length;
@@ -96,14 +98,17 @@ export class VersionedTraffic {
       if (header < 0) return;
       const length = Number(/\r\ncontent-length: *(\d+)/i.exec(text)?.[1] ?? NaN);
       if (text.length < header + 4 + length) return;
+      const isLast = CLOSE.test(text.slice(0, header));
       this.#check(text.slice(0, 12), text.slice(header + 4), this.#bodies[sent]);
       text = '';
-      if (this.#stopping) socket.end();
-      else send();
+      // Proxies close a connection after so many requests, and say so; nginx after a thousand.
+      pending = !this.#stopping && !isLast;
+      if (pending) send();
+      else socket.end();
     });
     const over = (): void => {
       if (!this.#open.delete(socket)) return;
-      if (!this.#stopping) this.#dropped++;
+      if (!this.#stopping && pending) this.#dropped++;
       // A server that refused a connection is not called again.
       if (!this.#stopping && connected) this.#connect();
       else if (this.#open.size === 0) this.#whenOver?.();
