@@ -255,11 +255,19 @@ export class Server {
     return this.#audit.close();
   }
 
+  /** Lines of the log that were never written and never will be, by kind, over all acceptors. */
+  get linesLost(): LogDestination['lost'] {
+    return this.#linesLost(this.#acceptors.readings().predictionLinesDropped);
+  }
+
+  #linesLost(dropped: number): LogDestination['lost'] {
+    const lost = this.log.destination?.lost ?? NOTHING_LOST;
+    return { ...lost, prediction: lost.prediction + dropped };
+  }
+
   #readings(): ReturnType<Parameters<Metrics['registry']>[0]> {
     const { champion, previous, experiment, versions } = this.#models;
     const acceptors = this.#acceptors.readings();
-    const { destination } = this.log;
-    const lost = destination?.lost ?? NOTHING_LOST;
     const modelStates: Record<string, number> = {};
     for (const { state } of versions) modelStates[state] = (modelStates[state] ?? 0) + 1;
     return {
@@ -279,8 +287,8 @@ export class Server {
         share: experiment.share,
       },
       audit: this.#audit,
-      logLinesLost: { ...lost, prediction: lost.prediction + acceptors.predictionLinesDropped },
-      logBroken: destination?.broken ?? false,
+      logLinesLost: this.#linesLost(acceptors.predictionLinesDropped),
+      logBroken: this.log.destination?.broken ?? false,
     };
   }
 }

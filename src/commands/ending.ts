@@ -1,4 +1,5 @@
 /** The end of the process: once, whoever asks for it, and in time, whatever hangs. */
+import { write } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import type { Config } from '../config/config.js';
 import { endNow } from '../process-end.js';
@@ -8,10 +9,12 @@ import { removePidFile } from './pid-file.js';
 /** How long closing may take, and then the log, once the time to drain is over. */
 const CLOSING_MS = 300;
 const LOG_MS = 300;
+/** How long standard error is waited for. */
+const TELL_MS = 100;
 /** How long a server that could not start may take to close, at least. */
 const FAILED_START_MS = 3000;
 /** How long the process may take to end by itself once all that is over, too. */
-const GRACE_MS = 400;
+const GRACE_MS = 300;
 /**
  * Code of a thread: it ends the process even where the main thread hangs in a write to a file or a pipe. The first
  * process of a container does not receive its signal; what started the container kills that one.
@@ -64,7 +67,7 @@ export class Ending {
   #start(limit: number): void {
     this.begun = true;
     this.#deadline = performance.now() + limit;
-    new Worker(WATCH, { eval: true, workerData: limit + CLOSING_MS + LOG_MS + GRACE_MS }).unref();
+    new Worker(WATCH, { eval: true, workerData: limit + CLOSING_MS + LOG_MS + TELL_MS + GRACE_MS }).unref();
   }
 
   /** @returns whether everything has been closed, and the log has been written or can never be */
@@ -78,7 +81,20 @@ export class Ending {
     const isClosed = await Promise.race([this.#server.close(), late]);
     clearTimeout(timer);
     const isWritten = await this.#server.log.finish(this.#remaining(CLOSING_MS + LOG_MS));
+    await this.#tellLost();
     return isClosed && isWritten;
+  }
+
+  /** The log cannot say what it has lost. Nobody may read standard error either, so that it is not waited for. */
+  async #tellLost(): Promise<void> {
+    const lost = Object.entries(this.#server.linesLost).filter(([, count]) => count > 0);
+    if (lost.length === 0) return;
+    const text = lost.map(([kind, count]) => `${kind} ${count}`).join(', ');
+    const written = new Promise<void>((resolve) =>
+      write(process.stderr.fd, `lightscore: lines of the log that were lost: ${text}\n`, () => resolve()),
+    );
+    const late = new Promise<void>((resolve) => setTimeout(resolve, TELL_MS).unref());
+    await Promise.race([written, late]);
   }
 
   #remaining(extra: number): number {

@@ -9,12 +9,12 @@ import { type MarkOptions, marksOf } from './request-marks.js';
 import type { Handler, Method, Route } from './route.js';
 import type { MalformedBytes, Transport, TransportHost } from './transport.js';
 
-/**
- * A connection that was made just before the port closed may have its first request on the way for so long; at most
- * this share of the time to drain.
- */
+/** A connection that was made just before the port closed may have its first request on the way for so long. */
 const FIRST_REQUEST_MS = 100;
-const FIRST_REQUEST_SHARE = 0.1;
+/** How long the port stays open at most for a turn of the event loop in which no connection comes. */
+const QUIET_TURN_MS = 500;
+/** Both are at most this share of the time to drain. */
+const WAIT_SHARE = 0.1;
 /** No connection can have come unseen in a turn of the event loop that is shorter, but by chance. */
 const SHORT_TURN_MS = 0.2;
 
@@ -95,10 +95,10 @@ export class HttpServer implements TransportHost {
    * closed: a request that came later would be scored and logged, and lose its answer when the server ends.
    */
   async drained(): Promise<void> {
-    const wait = Math.min(FIRST_REQUEST_MS, this.#config.drainTimeoutMs * FIRST_REQUEST_SHARE);
-    await this.#quietTurn(wait);
+    const share = this.#config.drainTimeoutMs * WAIT_SHARE;
+    await this.#quietTurn(Math.min(QUIET_TURN_MS, share));
     this.#transport.stopListening();
-    await new Promise((resolve) => setTimeout(resolve, wait));
+    await new Promise((resolve) => setTimeout(resolve, Math.min(FIRST_REQUEST_MS, share)));
     if (this.#inFlight > 0) await new Promise<void>((resolve) => (this.#whenIdle = resolve));
     this.#ended = true;
     this.#transport.close();

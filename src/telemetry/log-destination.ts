@@ -73,13 +73,13 @@ export class LogDestination {
   }
 
   /**
-   * Writes what waits, and closes.
+   * Writes what waits, and closes. What still waits then is lost, and counted.
    * @returns false if its reader has not taken all of it within `milliseconds`; true also where nobody can ever take it
    */
-  end(milliseconds: number): Promise<boolean> {
+  async end(milliseconds: number): Promise<boolean> {
     clearTimeout(this.#retry);
-    if (this.#gone) return Promise.resolve(true);
-    return new Promise((resolve) => {
+    if (this.#gone) return true;
+    const isOver = await new Promise<boolean>((resolve) => {
       const timer = setTimeout(() => resolve(false), milliseconds);
       const ended = (): void => {
         clearTimeout(timer);
@@ -89,6 +89,8 @@ export class LogDestination {
       this.#stream.once('error', ended);
       this.#stream.end();
     });
+    this.#loseWaiting();
+    return isOver;
   }
 
   #take(text: string, kind: LineKind): boolean {

@@ -10,14 +10,17 @@ const START_MS = 60_000;
 
 export class PipedServer {
   readonly child: ChildProcess;
-  readonly #port: number;
+  readonly port: number;
   readonly exited: Promise<Exit>;
   stderr = '';
+  /** When all of standard error has been read. */
+  readonly stderrEnded: Promise<void>;
 
   private constructor(child: ChildProcess, port: number) {
     this.child = child;
-    this.#port = port;
+    this.port = port;
     child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
+    this.stderrEnded = new Promise((resolve) => child.stderr?.once('end', () => resolve()));
     this.exited = once(child, 'exit').then(([code, signal]: unknown[]) => ({ code, signal }) as Exit);
   }
 
@@ -83,7 +86,7 @@ export class PipedServer {
       const outgoing = request(
         {
           host: '127.0.0.1',
-          port: this.#port,
+          port: this.port,
           method,
           path,
           agent: false,
