@@ -11,7 +11,7 @@ import { Administration, type Administrator } from './registry/administration.js
 import type { TransportKind } from './http/choose-transport.js';
 import type { ModelLoader } from './loading/loader.js';
 import { StoreFollower } from './registry/follower.js';
-import type { ModelVersion } from './registry/model-version.js';
+import { MODEL_STATES, type ModelVersion } from './registry/model-version.js';
 import { ModelRegistry } from './registry/registry.js';
 import { VersionSource } from './registry/source.js';
 import type { SharedMemory } from './scoring/memory.js';
@@ -54,6 +54,7 @@ export class Server {
   readonly #memory: SharedMemory;
   readonly #loader: ModelLoader;
   #store: Promise<ArtifactStore> | undefined;
+  readonly #source: VersionSource;
   readonly #models: ModelRegistry;
   #reloadWaits = false;
   readonly #follower: StoreFollower;
@@ -71,7 +72,10 @@ export class Server {
     this.#audit = audit;
     this.#memory = resources.memory;
     this.#loader = loader;
-    const source = new VersionSource(() => (this.#store ??= openStore(config.models.store)), config.models);
+    const source = (this.#source = new VersionSource(
+      () => (this.#store ??= openStore(config.models.store)),
+      config.models,
+    ));
     this.#registry = metrics.registry(() => this.#readings());
     let giveUp = (): void => undefined;
     this.givenUp = new Promise((resolve) => (giveUp = resolve));
@@ -268,7 +272,7 @@ export class Server {
   #readings(): ReturnType<Parameters<Metrics['registry']>[0]> {
     const { champion, previous, experiment, versions } = this.#models;
     const acceptors = this.#acceptors.readings();
-    const modelStates: Record<string, number> = {};
+    const modelStates: Record<string, number> = Object.fromEntries(MODEL_STATES.map((state) => [state, 0]));
     for (const { state } of versions) modelStates[state] = (modelStates[state] ?? 0) + 1;
     return {
       ...acceptors,
@@ -281,6 +285,7 @@ export class Server {
         ...modelReading('challenger', experiment?.challenger),
       ],
       modelStates,
+      namedIsNotServed: this.#source.latest !== undefined && this.#source.latest.version !== champion?.version,
       experiment: experiment && {
         challenger: experiment.challenger.version,
         mode: experiment.mode,

@@ -15,10 +15,13 @@ function isRefused({ status, headers, problem }: Answer, anchor: string): void {
   assert.equal(problem.type, `/docs#${anchor}`);
 }
 
-test('a request with more rows than the queue can still take is a 503, and its rows cost nobody', async (t) => {
+test('a request with more rows than the queue ever takes is a 413, and its rows cost nobody', async (t) => {
   const server = await startServer({ QUEUE_ROWS: '100' });
   t.after(() => server.stop());
-  isRefused(await server.score(rows(101), '/score_batch'), 'overloaded');
+  const refused = await server.score(rows(101), '/score_batch');
+  assert.equal(refused.status, 413);
+  assert.equal(refused.headers['retry-after'], undefined);
+  assert.equal(refused.problem.detail, 'The batch has 101 rows; this server accepts at most 100.');
   assert.equal((await server.score(rows(100), '/score_batch')).status, 200);
   assert.equal((await server.score(rows(1)[0])).status, 200);
   await server.queueIsEmpty();
@@ -38,6 +41,8 @@ test('under more load than the queue holds every request is answered once: score
     assert(scoredBatch.every(({ confidence_score }, i) => close(confidence_score, golden.calibrated[i])));
   for (const answer of refused) isRefused(answer, 'overloaded');
   assert.equal(await server.metric('lightscore_rejects_total', '{reason="overloaded"}'), refused.length);
+  // Refusals count among the durations: overload must not make them better.
+  assert.equal(await server.metric('prediction_duration_seconds_count'), answers.length);
   await server.queueIsEmpty();
 });
 
@@ -46,6 +51,7 @@ test('rows that wait past REQUEST_TIMEOUT_MS are given up with a 503, and the se
   t.after(() => server.stop());
   isRefused(await server.score(rows(5000), '/score_batch?explain=shap'), 'deadline-exceeded');
   assert((await server.metric('lightscore_rejects_total', '{reason="deadline_exceeded"}')) >= 1);
+  assert((await server.metric('prediction_duration_seconds_count')) >= 1);
   let status = 0;
   // Two milliseconds are little for a machine that is busy with other tests.
   for (let attempt = 0; attempt < 50 && status !== 200; attempt++) ({ status } = await server.score(rows(1)[0]));

@@ -15,6 +15,7 @@ import type { Regions } from '../scoring/memory.js';
 import type { ScoringPool } from '../scoring/pool.js';
 import { ShadowQueue } from '../scoring/shadow.js';
 import { TurnClock } from '../scoring/turn-clock.js';
+import { LagSampler } from '../telemetry/lag-sampler.js';
 import type { PredictionLog } from '../telemetry/log.js';
 import { type Metrics, answersOf } from '../telemetry/metrics.js';
 import { PredictionLines } from '../telemetry/prediction-lines.js';
@@ -39,6 +40,7 @@ export class Acceptor implements Acceptors {
   readonly #bodies: BodyReader;
   readonly #server: HttpServer;
   readonly #access: AccessControl;
+  readonly #lag: LagSampler;
 
   constructor(parts: AcceptorParts) {
     const { config, transports, pool, limits, metrics, predictions, logger } = parts;
@@ -50,17 +52,18 @@ export class Acceptor implements Acceptors {
     const server = new HttpServer(transports.create(http), http, limits.connections, requestObserver(metrics, logger));
     this.#server = server;
     this.#access = new AccessControl(access, limits.rate);
-    server.serve(
-      allRoutes({
-        ...parts,
-        access: new AccessGate(this.#access, http.trustedProxies),
-        bodies: this.#bodies,
-        batcher: this.#batcher,
-        shadow: this.#shadow,
-        isDraining: () => server.draining,
-        clock: new TurnClock(),
-      }),
-    );
+    const routes = allRoutes({
+      ...parts,
+      access: new AccessGate(this.#access, http.trustedProxies),
+      bodies: this.#bodies,
+      batcher: this.#batcher,
+      shadow: this.#shadow,
+      isDraining: () => server.draining,
+      clock: new TurnClock(),
+    });
+    for (const { path } of routes) metrics.expectRoute(path);
+    server.serve(routes);
+    this.#lag = new LagSampler(metrics.lag);
   }
 
   get port(): number {
@@ -91,6 +94,7 @@ export class Acceptor implements Acceptors {
   }
 
   async close(): Promise<void> {
+    this.#lag.stop();
     this.#bodies.close();
     this.#server.close();
     this.#batcher.close();

@@ -7,7 +7,8 @@ import type { LoadedImage } from '../loading/messages.js';
  *        |          |          '-> draining -> retired
  *        '----------'-> failed                   draining: its last batches are in flight
  */
-export type ModelState = 'loading' | 'verified' | 'warm' | 'active' | 'draining' | 'retired' | 'failed';
+export const MODEL_STATES = ['loading', 'verified', 'warm', 'active', 'draining', 'retired', 'failed'] as const;
+export type ModelState = (typeof MODEL_STATES)[number];
 
 export class ModelVersion {
   state: ModelState = 'loading';

@@ -34,12 +34,18 @@ export class Distribution {
 export class Tally<Label extends string | number> {
   readonly #counts = new Map<Label, number>();
 
+  /** @param known labels that are reported from the start, as 0 */
+  constructor(known: readonly Label[] = []) {
+    for (const label of known) this.#counts.set(label, 0);
+  }
+
   add(label: Label, count = 1): void {
     this.#counts.set(label, (this.#counts.get(label) ?? 0) + count);
   }
 
+  /** Every label that was there is reported as 0. */
   clear(): void {
-    this.#counts.clear();
+    for (const label of this.#counts.keys()) this.#counts.set(label, 0);
   }
 
   get entries(): readonly (readonly [Label, number])[] {

@@ -5,109 +5,35 @@
  */
 import { LINE_KINDS, type LineKind } from './log-destination.js';
 import { Registry } from 'prom-client';
-import type { ProblemCode } from '../contract/problem.js';
+import { PROBLEMS, type ProblemCode } from '../contract/problem.js';
 import type { BatchObserver } from '../scoring/batcher.js';
-import type { ShadowObserver } from '../scoring/shadow.js';
 import { ConnectionCounts, type ConnectionReading } from './connection-counts.js';
 import { Distribution, Tally } from './counts.js';
-import { type Labels, PrometheusMetrics } from './prometheus.js';
+import {
+  type Counted,
+  type ModelCounts,
+  ModelMetrics,
+  type ModelName,
+  type ShadowCounts,
+  ShadowMetrics,
+  type ShadowName,
+} from './model-metrics.js';
+import { PrometheusMetrics } from './prometheus.js';
 
 export const METRICS_CONTENT_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
 
-const SECONDS = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2];
-const ROWS = [1, 2, 4, 8, 16, 32, 64, 128, 256];
+const SECONDS = [
+  0.00002, 0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10,
+];
+const LAG_SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5];
+/** The bound just below 1 lets every quantile read 1 where all batches have one row. */
+const ROWS = [0.999999, 1, 2, 4, 8, 16, 32, 64, 128, 256];
 const LOAD_SECONDS = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60];
-const DIFFERENCES = [-0.5, -0.2, -0.1, -0.05, -0.02, -0.01, -0.001, 0, 0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5];
-const SCORES = [0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1];
-
-interface ModelName {
-  readonly modelVersion: string;
-  /** `champion` or `challenger`. */
-  readonly variant: string;
-}
-
-/** The versions of a challenger in shadow mode and of its champion. */
-interface ShadowName {
-  readonly modelVersion: string;
-  readonly champion: string;
-}
-
-/** The counters of one version in one role. */
-export class ModelMetrics implements ModelName {
-  readonly modelVersion: string;
-  readonly variant: string;
-  predictions = 0;
-  latestScore = 0;
-  readonly scores = new Distribution(SCORES);
-
-  constructor({ modelVersion, variant }: ModelName) {
-    this.modelVersion = modelVersion;
-    this.variant = variant;
-  }
-
-  add(counted: ModelCounts): void {
-    this.predictions += counted.predictions;
-    if (counted.predictions > 0) this.latestScore = counted.latestScore;
-    this.scores.add(counted.scores);
-  }
-
-  get labels(): Labels {
-    return { model_version: this.modelVersion, variant: this.variant };
-  }
-
-  scored(score: number): void {
-    this.predictions++;
-    this.latestScore = score;
-    this.scores.observe(score);
-  }
-}
-
-/** The counters of one challenger in shadow mode beside one champion. */
-export class ShadowMetrics implements ShadowName, ShadowObserver {
-  readonly modelVersion: string;
-  readonly champion: string;
-  dropped = 0;
-  readonly scores = new Distribution(SCORES);
-  /** The challenger's score minus the champion's. */
-  readonly differences = new Distribution(DIFFERENCES);
-
-  constructor({ modelVersion, champion }: ShadowName) {
-    this.modelVersion = modelVersion;
-    this.champion = champion;
-  }
-
-  add(counted: ShadowCounts): void {
-    this.dropped += counted.dropped;
-    this.scores.add(counted.scores);
-    this.differences.add(counted.differences);
-  }
-
-  get labels(): Labels {
-    return { model_version: this.modelVersion, champion: this.champion };
-  }
-
-  compared({ champion, challenger }: Record<'champion' | 'challenger', number>): void {
-    this.scores.observe(challenger);
-    this.differences.observe(challenger - champion);
-  }
-
-  missed(rows: number): void {
-    this.dropped += rows;
-  }
-}
-
-type Counted = Pick<Distribution, 'buckets' | 'sum'>;
-type ModelCounts = Pick<ModelMetrics, 'modelVersion' | 'variant' | 'predictions' | 'latestScore'> & {
-  readonly scores: Counted;
-};
-type ShadowCounts = Pick<ShadowMetrics, 'modelVersion' | 'champion' | 'dropped'> & {
-  readonly scores: Counted;
-  readonly differences: Counted;
-};
 
 /** The counters of an acceptor, as plain data that can be sent between threads. */
 export interface RequestCounts {
   readonly durations: Counted;
+  readonly lag: Counted;
   readonly connections: ConnectionReading;
   readonly batchRows: Counted;
   readonly waits: Counted;
@@ -131,7 +57,13 @@ export interface AcceptorReading {
   readonly busySeconds: number;
 }
 
-export type SwapKind = 'reload' | 'activate' | 'rollback' | 'promote';
+const SWAP_KINDS = ['reload', 'activate', 'rollback', 'promote'] as const;
+export type SwapKind = (typeof SWAP_KINDS)[number];
+const LOAD_OUTCOMES = ['loaded', 'refused', 'failed'] as const;
+/** What every route can answer with; their series exist from the start, so that a first burst is seen as one. */
+const STATUSES = [200, 400, 500, 503];
+/** A version's series end so long after it has lost its role: longer than the ranges of alerts and panels. */
+const RETIRED_MS = 15 * 60_000;
 
 /** A version that has a role. */
 export interface ModelReading {
@@ -151,6 +83,8 @@ export interface Readings {
   readonly models: readonly ModelReading[];
   /** The registry's versions, counted by state. */
   readonly modelStates: Readonly<Record<string, number>>;
+  /** Settings and store name another version than the champion. */
+  readonly namedIsNotServed: boolean;
   readonly experiment: { readonly challenger: string; readonly mode: string; readonly share: number } | undefined;
   readonly audit: { readonly failures: number; readonly waiting: number; readonly lost: number };
   /** By kind, in lines; predictions among them. */
@@ -163,12 +97,15 @@ export interface Readings {
 export class Metrics implements Omit<BatchObserver, 'delivered' | 'answerFailed'> {
   readonly durations = new Distribution(SECONDS);
   readonly connections = new ConnectionCounts();
-  readonly #rejects = new Tally<ProblemCode>();
+  /** How late timers run: what a request waits for before it is read. */
+  readonly lag = new Distribution(LAG_SECONDS);
+  readonly #retiredMs: number;
+  readonly #rejects = new Tally<ProblemCode>(Object.keys(PROBLEMS) as ProblemCode[]);
   /** Keyed by route, then by status. */
   readonly #answers = new Map<string, Tally<number>>();
-  readonly #loads = new Tally<'loaded' | 'refused' | 'failed'>();
+  readonly #loads = new Tally<(typeof LOAD_OUTCOMES)[number]>(LOAD_OUTCOMES);
   readonly #loadSeconds = new Distribution(LOAD_SECONDS);
-  readonly #swaps = new Tally<SwapKind>();
+  readonly #swaps = new Tally<SwapKind>(SWAP_KINDS);
   #lastSwap = 0;
   #pollFailures = 0;
   readonly #shadows = new Map<string, ShadowMetrics>();
@@ -177,6 +114,29 @@ export class Metrics implements Omit<BatchObserver, 'delivered' | 'answerFailed'
   #inlineBatches = 0;
   #workerFailures = 0;
   readonly #models = new Map<string, ModelMetrics>();
+
+  /** @param retiredMs how long the series of a version outlive its role */
+  constructor(retiredMs = RETIRED_MS) {
+    this.#retiredMs = retiredMs;
+  }
+
+  /** A route that can be asked for. */
+  expectRoute(route: string): void {
+    const statuses = this.#statusesOf(route);
+    for (const status of STATUSES) statuses.add(status, 0);
+  }
+
+  /** Other models get roles, those that are asked for next; the series of all others end in time. */
+  changeModels(): void {
+    const now = performance.now();
+    for (const metrics of [...this.#models.values(), ...this.#shadows.values()]) metrics.retiredAt ??= now;
+  }
+
+  #dropRetired(): void {
+    const before = performance.now() - this.#retiredMs;
+    for (const all of [this.#models, this.#shadows])
+      for (const [key, { retiredAt }] of all) if (retiredAt !== undefined && retiredAt <= before) all.delete(key);
+  }
 
   dispatched(rows: number, waitSeconds: number, inline: boolean): void {
     this.#batchRows.observe(rows);
@@ -223,6 +183,7 @@ export class Metrics implements Omit<BatchObserver, 'delivered' | 'answerFailed'
       metrics = new ShadowMetrics({ modelVersion, champion });
       this.#shadows.set(key, metrics);
     }
+    metrics.retiredAt = undefined;
     return metrics;
   }
 
@@ -234,13 +195,16 @@ export class Metrics implements Omit<BatchObserver, 'delivered' | 'answerFailed'
       metrics = new ModelMetrics({ modelVersion, variant });
       this.#models.set(key, metrics);
     }
+    metrics.retiredAt = undefined;
     return metrics;
   }
 
   /** The counters so far, as data that can be sent between threads. */
   counts(): RequestCounts {
+    this.#dropRetired();
     return {
       durations: this.durations,
+      lag: this.lag,
       connections: this.connections.reading,
       batchRows: this.#batchRows,
       waits: this.#waits,
@@ -255,7 +219,7 @@ export class Metrics implements Omit<BatchObserver, 'delivered' | 'answerFailed'
 
   /** Replaces the counters of requests by the sums of those of acceptors on other threads. */
   showCounts(all: readonly RequestCounts[]): void {
-    for (const distribution of [this.durations, this.#batchRows, this.#waits]) distribution.clear();
+    for (const distribution of [this.durations, this.lag, this.#batchRows, this.#waits]) distribution.clear();
     for (const tallies of [this.#rejects, ...this.#answers.values()]) tallies.clear();
     this.connections.clear();
     this.#inlineBatches = 0;
@@ -267,6 +231,7 @@ export class Metrics implements Omit<BatchObserver, 'delivered' | 'answerFailed'
 
   addCounts(counts: RequestCounts): void {
     this.durations.add(counts.durations);
+    this.lag.add(counts.lag);
     this.connections.add(counts.connections);
     this.#batchRows.add(counts.batchRows);
     this.#waits.add(counts.waits);
@@ -339,7 +304,9 @@ export class Metrics implements Omit<BatchObserver, 'delivered' | 'answerFailed'
     });
     metrics.histogram({
       name: 'prediction_duration_seconds',
-      help: 'Time from the last byte of a scoring request to its answer',
+      help:
+        'Time of a scoring request from when the event loop reads its last byte to its answer, ' +
+        'refusals under load and requests given up included; what waits before it is read is not in it',
       read: () => [[{}, this.durations]],
     });
     metrics.gauge({
@@ -444,6 +411,11 @@ export class Metrics implements Omit<BatchObserver, 'delivered' | 'answerFailed'
       labelNames: ['state'],
       read: (report) => Object.entries(readings().modelStates).forEach(([state, count]) => report({ state }, count)),
     });
+    metrics.gauge({
+      name: 'lightscore_store_version_not_served',
+      help: '1 while settings and store name a version that is not the champion: refused, or another one was activated',
+      read: (report) => report({}, Number(readings().namedIsNotServed)),
+    });
   }
 
   #defineExperiments(metrics: PrometheusMetrics, readings: () => Readings): void {
@@ -509,6 +481,11 @@ export class Metrics implements Omit<BatchObserver, 'delivered' | 'answerFailed'
       labelNames: ['acceptor'],
       read: (report) =>
         readings().acceptors.forEach(({ acceptor, busySeconds }) => report({ acceptor: `${acceptor}` }, busySeconds)),
+    });
+    metrics.histogram({
+      name: 'lightscore_event_loop_lag_seconds',
+      help: "How late the acceptors' event loops are, sampled every 20 ms: what requests wait for before they are read",
+      read: () => [[{}, this.lag]],
     });
     metrics.counter({
       name: 'lightscore_acceptor_failures_total',

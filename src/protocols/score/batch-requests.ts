@@ -10,7 +10,7 @@ import type { CurrentVariants } from './current-variants.js';
 import { FeatureMismatch } from './feature-names.js';
 import { PlainBatchCall } from './plain-call.js';
 import { type RequestHandler, parseBody } from './request-handler.js';
-import { BatchCall, type BatchRows } from './score-call.js';
+import { BatchCall, type BatchRows, observeRefusal } from './score-call.js';
 import type { Variant, Variants } from './variants.js';
 
 /** Limit on an answer, which is held in memory as a whole until it is sent, on the general path as one string. */
@@ -19,10 +19,14 @@ const MAX_ANSWER_CHARACTERS = 64 * 2 ** 20;
 export class BatchRequests implements RequestHandler {
   readonly #context: RouteContext;
   readonly #variants: CurrentVariants;
+  /** MAX_BATCH_ROWS, or fewer: what exceeds the queue by itself never fits. */
+  readonly #maxRows: number;
 
   constructor(context: RouteContext, variants: CurrentVariants) {
+    const { http, scoring } = context.config;
     this.#context = context;
     this.#variants = variants;
+    this.#maxRows = Math.min(http.maxBatchRows, scoring.queueRows);
   }
 
   handlePlain(exchange: Exchange, bytes: Uint8Array, key: string): boolean {
@@ -32,12 +36,16 @@ export class BatchRequests implements RequestHandler {
     const { reader } = this.#variants;
     const arrived = this.#context.clock.now();
     const rows = reader.readBatch(bytes);
-    // If the answer could be too large, `handle` refuses the request.
-    if (rows === 0 || answerCharacters(variants, PLAIN_QUERY, rows) > MAX_ANSWER_CHARACTERS) return false;
+    // If it has too many rows, or its answer could be too large, `handle` refuses the request.
+    if (rows === 0 || rows > this.#maxRows || answerCharacters(variants, PLAIN_QUERY, rows) > MAX_ANSWER_CHARACTERS)
+      return false;
     const { model, columns, context } = variants.choose(key, PLAIN_QUERY);
     const order = columns === undefined ? null : columns.of(null);
     const call = new PlainBatchCall(exchange, context, reader, order, { rows, arrived });
-    if (!this.#context.batcher.admit(call, model)) exchange.refuse('OVERLOADED');
+    if (!this.#context.batcher.admit(call, model)) {
+      observeRefusal(context, arrived);
+      exchange.refuse('OVERLOADED');
+    }
     return true;
   }
 
@@ -60,13 +68,14 @@ export class BatchRequests implements RequestHandler {
       key === '' && variants.dependsOnKey
         ? this.#admitByRow(exchange, rows, variants)
         : this.#admit(exchange, rows, variants.choose(key, query));
-    if (!admitted) exchange.refuse('OVERLOADED');
+    if (admitted) return;
+    observeRefusal(variants.champion.context, arrived);
+    exchange.refuse('OVERLOADED');
   }
 
   #refuseTooMany(exchange: Exchange, rows: number): boolean {
-    const { maxBatchRows } = this.#context.config.http;
-    if (rows <= maxBatchRows) return false;
-    const detail = `The batch has ${rows} rows; this server accepts at most ${maxBatchRows}.`;
+    if (rows <= this.#maxRows) return false;
+    const detail = `The batch has ${rows} rows; this server accepts at most ${this.#maxRows}.`;
     exchange.refuse('BATCH_TOO_LARGE', { detail });
     return true;
   }

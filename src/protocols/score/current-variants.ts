@@ -24,6 +24,7 @@ export class CurrentVariants {
     const serving = this.#context.serving();
     if (serving === undefined) return undefined;
     if (this.#variants?.serving !== serving) {
+      this.#context.metrics.changeModels();
       this.#variants = variantsOf(serving, this.#context);
       this.reader.expect(serving.requestNames);
     }

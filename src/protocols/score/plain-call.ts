@@ -11,7 +11,7 @@ import type { FeatureOrder } from '../../model/feature-order.js';
 import { PLAIN_QUERY } from '../../contract/query.js';
 import type { RequestReader } from './request-reader.js';
 import { batchLogFields, rowLogFields } from './log-fields.js';
-import { type CallContext, NOT_FINITE, answerRow, idAsJson } from './score-call.js';
+import { type CallContext, NOT_FINITE, answerRow, idAsJson, observeRefusal } from './score-call.js';
 
 /** Request ids that the kernel can write. */
 const KERNEL_ID = /^[\w.:/ -]{1,61}$/;
@@ -81,6 +81,8 @@ export class PlainCall implements PendingRequest {
   }
 
   failed(reason: 'deadline' | 'worker'): void {
+    if (this.#exchange.finished) return;
+    observeRefusal(this.#context, this.#arrived);
     const requestId = this.#lane?.idOf(this.#at) ?? '';
     this.#exchange.refuse(
       reason === 'deadline' ? 'DEADLINE_EXCEEDED' : 'INTERNAL',
@@ -155,6 +157,8 @@ export class PlainBatchCall implements PendingRequest {
   }
 
   failed(reason: 'deadline' | 'worker'): void {
+    if (this.#exchange.finished) return;
+    observeRefusal(this.#context, this.#arrived);
     this.#exchange.refuse(reason === 'deadline' ? 'DEADLINE_EXCEEDED' : 'INTERNAL');
   }
 }

@@ -1,6 +1,6 @@
 /** Requests on the general path, as the batcher sees them: it has them write their rows and answer with the scores. */
 import { randomUUID } from 'node:crypto';
-import type { ModelMetrics } from '../../telemetry/metrics.js';
+import type { ModelMetrics } from '../../telemetry/model-metrics.js';
 import type { PredictionLog } from '../../telemetry/log.js';
 import type { Distribution } from '../../telemetry/counts.js';
 import type { Batch, PendingRequest } from '../../scoring/batcher.js';
@@ -85,6 +85,8 @@ export class SingleCall implements PendingRequest {
   }
 
   failed(reason: 'deadline' | 'worker'): void {
+    if (this.#exchange.finished) return;
+    observeRefusal(this.#context, this.#row.arrived);
     this.#exchange.refuse(reason === 'deadline' ? 'DEADLINE_EXCEEDED' : 'INTERNAL', this.#problemId());
   }
 
@@ -163,11 +165,18 @@ export class BatchCall implements PendingRequest {
   }
 
   failed(reason: 'deadline' | 'worker'): void {
+    if (this.#exchange.finished) return;
+    observeRefusal(this.#context, this.#rows.arrived);
     this.#exchange.refuse(reason === 'deadline' ? 'DEADLINE_EXCEEDED' : 'INTERNAL');
   }
 }
 
 export const NOT_FINITE = 'The score is not a finite number.';
+
+/** Requests that are given up, or refused because the queue is full, count among the durations: overload shows. */
+export function observeRefusal({ durations }: CallContext, arrived: number): void {
+  durations.observe((performance.now() - arrived) / 1000);
+}
 
 /** Matches ids of characters that JSON does not escape. */
 const PLAIN = /^[\w.:/ -]*$/;

@@ -7,7 +7,7 @@ import type { CurrentVariants } from './current-variants.js';
 import { FeatureMismatch } from './feature-names.js';
 import { PlainCall } from './plain-call.js';
 import { type RequestHandler, parseBody, requestIdOf } from './request-handler.js';
-import { SingleCall } from './score-call.js';
+import { SingleCall, observeRefusal } from './score-call.js';
 
 export class SingleRequests implements RequestHandler {
   readonly #context: RouteContext;
@@ -27,6 +27,7 @@ export class SingleRequests implements RequestHandler {
     const { model, columns, context } = variants.choose(experimentKey, PLAIN_QUERY);
     const call = new PlainCall(exchange, context, reader, columns === undefined ? null : columns.of(null), arrived);
     if (!this.#context.batcher.admit(call, model)) {
+      observeRefusal(context, arrived);
       exchange.refuse('OVERLOADED', requestIdOf({ request_id: reader.requestId }));
     }
     return true;
@@ -46,6 +47,8 @@ export class SingleRequests implements RequestHandler {
     const { model, columns, context } = variants.choose(key === '' ? (request.request_id ?? undefined) : key, query);
     const own = columns === undefined ? order : columns.of(order);
     const call = new SingleCall(exchange, context, { request, order: own, query, arrived });
-    if (!this.#context.batcher.admit(call, model)) exchange.refuse('OVERLOADED', requestIdOf(request));
+    if (this.#context.batcher.admit(call, model)) return;
+    observeRefusal(context, arrived);
+    exchange.refuse('OVERLOADED', requestIdOf(request));
   }
 }
