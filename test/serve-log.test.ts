@@ -39,6 +39,16 @@ test("every scored row is one prediction event with the seed's fields", async (t
   }
 });
 
+test('a prediction event takes as many bytes as the documentation says', async (t) => {
+  const server = await startServer();
+  t.after(() => server.stop());
+  const { scored } = await server.score({ features: golden.rows[0] });
+  const event = await server.log(({ event: name }) => name === 'prediction');
+  assert.equal(scored.request_id.length, 36);
+  const bytes = JSON.stringify(event).length + 1;
+  assert(bytes > 246 && bytes < 266, String(bytes));
+});
+
 test('PREDICTION_LOG_SAMPLE logs that share of the rows, and LOG_LEVEL=warning none', async (t) => {
   for (const [env, expected] of [
     [{ PREDICTION_LOG_SAMPLE: '0.25' }, 250],

@@ -103,7 +103,10 @@ export class StoreFollower {
     try {
       const named = await source.refresh();
       const found = `${named.naming}\n${named.fingerprint}`;
-      if (found === this.#handled) return;
+      if (found === this.#handled) {
+        metrics.pollSucceeded();
+        return;
+      }
       if (!named.complete) {
         // The upload is not finished: metadata.json is written last.
         logger.warn(
@@ -111,10 +114,12 @@ export class StoreFollower {
           `${named.version} is named but not complete yet`,
         );
         this.#handled = found;
+        metrics.pollSucceeded();
         return;
       }
       await registry.follow(named, 'poll');
       this.#handled = found;
+      metrics.pollSucceeded();
     } catch (error) {
       if (this.#stopped.signal.aborted) return;
       metrics.pollFailed();

@@ -108,6 +108,7 @@ export class Metrics implements Omit<BatchObserver, 'delivered' | 'answerFailed'
   readonly #swaps = new Tally<SwapKind>(SWAP_KINDS);
   #lastSwap = 0;
   #pollFailures = 0;
+  #failedPollsInRow = 0;
   readonly #shadows = new Map<string, ShadowMetrics>();
   readonly #batchRows = new Distribution(ROWS);
   readonly #waits = new Distribution(SECONDS);
@@ -173,6 +174,12 @@ export class Metrics implements Omit<BatchObserver, 'delivered' | 'answerFailed'
 
   pollFailed(): void {
     this.#pollFailures++;
+    this.#failedPollsInRow++;
+  }
+
+  /** The store was read, and what it names is served or was refused for good. */
+  pollSucceeded(): void {
+    this.#failedPollsInRow = 0;
   }
 
   /** The counters of a challenger in shadow mode; the same ones for the same pair of versions. */
@@ -390,6 +397,11 @@ export class Metrics implements Omit<BatchObserver, 'delivered' | 'answerFailed'
       name: 'lightscore_store_poll_failures_total',
       help: 'Polls of the store (MODEL_POLL_SECONDS) that failed, or found a version that was refused',
       read: (report) => report({}, this.#pollFailures),
+    });
+    metrics.gauge({
+      name: 'lightscore_store_consecutive_poll_failures',
+      help: 'Polls of the store that failed since the last one that did not',
+      read: (report) => report({}, this.#failedPollsInRow),
     });
     metrics.gauge({
       name: 'lightscore_model_info',
