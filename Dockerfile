@@ -2,7 +2,9 @@
 #
 # Debian 13, because the binaries of uWebSockets.js for Node 22 and later need glibc 2.38.
 # test/container/prove.sh carries these steps out in a plain Debian 13 tree, reading them from this file.
-ARG NODE_IMAGE=node:24-trixie-slim
+# By digest, so that two builds have one base. A newer one:
+#   docker buildx imagetools inspect node:24-trixie-slim
+ARG NODE_IMAGE=node:24-trixie-slim@sha256:8ec5d7557396cfe32d21c3f9c13072355ceab22b584578ca4bb28af31120cffe
 
 FROM ${NODE_IMAGE} AS dependencies
 WORKDIR /app
@@ -36,8 +38,9 @@ COPY deploy/container/healthcheck.mjs ./
 USER 1000:1000
 EXPOSE 8000
 STOPSIGNAL SIGTERM
-# Ready, not only alive: an update of a Swarm or ECS service then stops at a model that cannot be loaded.
+# Alive, not ready: Swarm and compose restart what is unhealthy, and a restart does not bring a store back.
 HEALTHCHECK --interval=10s --timeout=4s --start-period=30s --retries=3 CMD ["node", "/app/healthcheck.mjs"]
-# The exec form makes the server process 1, which gets the signals; it starts no other process, so no init is needed.
+# The exec form makes the server process 1, which gets the signals and ends on them from its first moments. It starts no
+# other process, so no init is needed; `docker run --init` covers the 50 ms in which Node itself starts, too.
 ENTRYPOINT ["node", "/app/dist/src/cli.js"]
 CMD ["serve"]

@@ -1,7 +1,7 @@
 /**
  * The health check of the image, which has no curl: exits with 0 if the server of this container answers 200, else with
  * 1 and the reason in one line. It reads the server's own settings (PORT, HOST, TLS_CERT_FILE). An argument replaces
- * the path /readyz.
+ * the path /livez.
  */
 import { request as http } from 'node:http';
 import { request as https } from 'node:https';
@@ -12,7 +12,7 @@ const TIMEOUT_MS = 3000;
 const { PORT, HOST, TLS_CERT_FILE } = process.env;
 const secure = Boolean(TLS_CERT_FILE);
 const host = !HOST || HOST === '0.0.0.0' ? '127.0.0.1' : HOST === '::' ? '::1' : HOST;
-const path = process.argv[2] ?? '/readyz';
+const path = process.argv[2] ?? '/livez';
 
 function end(code, reason) {
   if (reason !== undefined) process.stderr.write(`healthcheck: ${path}: ${reason}\n`);

@@ -185,11 +185,11 @@ async function fromS3() {
     env: { ...credentials, MODEL_S3_BUCKET: 'models', AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${port}` },
   });
   await container.logged('store_unreachable');
-  const [unready, live] = [await container.health(), await container.exec([...image.healthcheck, '/livez'])];
+  const [live, unready] = [await container.health(), await container.exec([...image.healthcheck, '/readyz'])];
   assert.equal(unready.code, 1);
   assert.match(unready.stderr, /^healthcheck: \/readyz: status 503\n$/);
   assert.equal(live.code, 0, live.stderr);
-  ok('store not reachable: live, not ready; health check 1');
+  ok('store not reachable: live, not ready; health check 0');
   const s3 = container.beside(
     ['node', join(dirname(fileURLToPath(import.meta.url)), 's3.mjs'), port, 'models', models],
     credentials,
