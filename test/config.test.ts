@@ -55,6 +55,7 @@ describe('an empty environment', () => {
         maxHeaderBytes: 16_384,
         tls: undefined,
         corsOrigins: [],
+        publicUrl: undefined,
         trustedProxies: 0,
         maxBodyBytes: 4_194_304,
         maxBatchRows: 10_000,
@@ -193,6 +194,15 @@ describe('mistakes', () => {
       'LOG_LEVEL must be one of trace, debug, info, warn, error, fatal, silent, not "constructor"',
     ],
     [{ METRICS_AUTH: '2' }, 'METRICS_AUTH must be 0 or 1, not "2"'],
+    [
+      { PUBLIC_URL: 'example.com' },
+      'PUBLIC_URL must be a URL such as https://api.example.com/scoring, not "example.com"',
+    ],
+    [{ PUBLIC_URL: 'ftp://a/' }, 'PUBLIC_URL must be a URL such as https://api.example.com/scoring, not "ftp://a/"'],
+    [
+      { PUBLIC_URL: 'https://a/?b=c' },
+      'PUBLIC_URL must be a URL such as https://api.example.com/scoring, not "https://a/?b=c"',
+    ],
     [{ AUDIT_REQUIRED: '1' }, 'AUDIT_REQUIRED is 1, but AUDIT_LOG is not set: there is no trail to write to'],
     [
       { METRICS_AUTH: '1' },

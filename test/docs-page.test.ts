@@ -18,7 +18,7 @@ test('the page loads nothing from elsewhere', () => {
   assert.doesNotMatch(html, /https?:\/\/|\b(src|srcset)=|@import|url\(/);
   assert.deepEqual(
     [...html.matchAll(/href="([^"#]+)"/g)].map(([, target]) => target),
-    ['data:,', '/openapi.json', '/openapi.json'],
+    ['data:,', 'openapi.json', 'openapi.json'],
   );
 });
 

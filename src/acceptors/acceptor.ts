@@ -4,6 +4,7 @@
  */
 import { AccessControl, type AccessKeys } from '../access/access-control.js';
 import type { Config } from '../config/config.js';
+import { publishProblemsAt } from '../contract/problem.js';
 import { AccessGate } from '../http/access-gate.js';
 import { BodyReader } from '../http/body.js';
 import type { TransportKind } from '../http/choose-transport.js';
@@ -45,6 +46,7 @@ export class Acceptor implements Acceptors {
   constructor(parts: AcceptorParts) {
     const { config, transports, pool, limits, metrics, predictions, logger } = parts;
     const { access, http, scoring } = config;
+    publishProblemsAt(http.publicUrl ?? '');
     this.#parts = parts;
     this.#batcher = new Batcher(pool, { ...scoring, quotas: limits }, observerOf(parts), this.#shadow);
     this.#bodies = new BodyReader(http, limits.partialBytes);

@@ -77,6 +77,8 @@ export interface Config {
     readonly corsOrigins: readonly string[];
     /** Reverse proxies in front of this server that append to X-Forwarded-For; 0 ignores the header. */
     readonly trustedProxies: number;
+    /** Where clients reach the server, without a slash at its end; undefined: links are relative to the host. */
+    readonly publicUrl: string | undefined;
     /** Largest request body, in bytes. */
     readonly maxBodyBytes: number;
     /** Maximum number of rows in one batch request. */
@@ -231,6 +233,7 @@ function readHttp(read: Reader, acceptors: number): Config['http'] {
     }),
     tls: readTls(read),
     corsOrigins: read.origins('CORS_ORIGINS'),
+    publicUrl: readPublicUrl(read),
     trustedProxies: read.integer('TRUST_PROXY', { fallback: DEFAULTS.TRUST_PROXY, min: 0, max: 16 }),
     maxBodyBytes: read.integer('MAX_BODY_BYTES', { fallback: DEFAULTS.MAX_BODY_BYTES, min: 1, max: 1024 ** 3 }),
     maxBatchRows: read.integer('MAX_BATCH_ROWS', {
@@ -420,4 +423,15 @@ function deepFreeze<T extends object>(value: T): T {
   for (const part of Object.values(value))
     if (typeof part === 'object' && part !== null && !Buffer.isBuffer(part)) deepFreeze(part);
   return Object.freeze(value);
+}
+
+/** @returns the address without a slash at its end */
+function readPublicUrl(read: Reader): string | undefined {
+  const text = read.text('PUBLIC_URL');
+  if (text === undefined) return undefined;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const isPlain = url !== undefined && /^https?:$/.test(url.protocol) && url.search === '' && url.hash === '';
+  if (!isPlain || url.username !== '')
+    read.mistake(`PUBLIC_URL must be a URL such as https://api.example.com/scoring, not "${text}"`);
+  return text.replace(/\/+$/, '');
 }

@@ -154,6 +154,12 @@ export const SETTINGS = {
     means: 'requests a second for each key, or each address without one; 0: no limit',
     fallback: 0,
   },
+  PUBLIC_URL: {
+    group: 'Access',
+    value: 'URL',
+    means: 'where clients reach the server, for links in problems and in the API document',
+    byDefault: 'none: links are relative to the host',
+  },
   TRUST_PROXY: {
     group: 'Access',
     value: 'count',

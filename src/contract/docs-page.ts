@@ -76,7 +76,7 @@ const html = `<!doctype html>
 <a href="#try">Try it</a>
 <a href="#routes-heading">Routes</a>
 <a href="#problems">Problems</a>
-<a href="/openapi.json">OpenAPI document</a>
+<a href="openapi.json">OpenAPI document</a>
 <a href="#documentation">Documentation and source</a>
 </nav>
 </header>
@@ -112,7 +112,7 @@ ${codes.map(problemRow).join('\n')}
 </dl>
 <h2 id="documentation">Documentation and source</h2>
 <p>Both are in Lightscore's repository: <code>README.md</code> is the way in, <code>docs/README.md</code> the list of
-all pages, <code>src/</code> the source. For programs, <a href="/openapi.json">/openapi.json</a> describes every route
+all pages, <code>src/</code> the source. For programs, <a href="openapi.json">/openapi.json</a> describes every route
 of this server.</p>
 </main>
 <footer><noscript>The form needs JavaScript.</noscript></footer>

@@ -1,5 +1,5 @@
 /** The admin routes in the OpenAPI document, and the schemas that only they use. */
-import { type JsonObject, type Paths, answer, ref, refusals, requestBody, security } from './openapi-parts.js';
+import { type JsonObject, type Paths, answer, orNull, ref, refusals, requestBody, security } from './openapi-parts.js';
 import type { ProblemCode } from './problem.js';
 import { VERSION_NAME_PATTERN, experimentRequestSchema } from './schemas.js';
 
@@ -29,8 +29,8 @@ const changeSchema = {
 };
 
 const experimentSchema = {
-  type: ['object', 'null'],
-  description: 'The current experiment; null if none is running.',
+  type: 'object',
+  description: 'A running experiment.',
   required: ['champion', 'challenger', 'mode', 'share', 'started', 'started_by'],
   properties: {
     champion: versionOrNull('The version that answers the other requests.'),
@@ -42,13 +42,59 @@ const experimentSchema = {
   },
 };
 
+const modelFileSchema = {
+  type: 'object',
+  required: ['name', 'size', 'sha256', 'verified'],
+  properties: {
+    name: { type: 'string' },
+    size: { type: 'integer', minimum: 0, description: 'Bytes.' },
+    sha256: { type: 'string' },
+    verified: { type: 'boolean', description: 'Whether metadata.json has its checksum.' },
+  },
+};
+
+const selfCheckSchema = {
+  type: 'object',
+  description: 'Number of rows on which the kernel agreed bit for bit with each of these.',
+  required: ['tree_walk', 'trainer', 'native'],
+  properties: {
+    tree_walk: { type: 'integer', description: 'With the plain tree walk.' },
+    trainer: { type: 'integer', description: 'With the trainer (self_check.json); 0 without that file.' },
+    native: { type: 'integer', description: 'With native LightGBM; 0 where that is not asked for.' },
+  },
+};
+
+const underWaySchema = {
+  type: 'object',
+  required: ['what', 'by'],
+  properties: {
+    what: { type: 'string', description: 'The load that is running.' },
+    by: { type: 'string', description: 'Who asked for it: key:ID, signal:SIGHUP, poll or start.' },
+  },
+};
+
+const namedSchema = {
+  type: 'object',
+  description: 'The version that was named at the last check of the store.',
+  required: ['version', 'by', 'held_back'],
+  properties: {
+    version: { type: 'string' },
+    by: {
+      type: 'string',
+      enum: ['setting', 'pointer', 'highest'],
+      description: 'What names it: MODEL_VERSION, current.json, or that it is the highest complete version.',
+    },
+    held_back: { type: 'boolean', description: 'Not followed since a rollback, until another one is named.' },
+  },
+};
+
 const modelSchema = {
   type: 'object',
   required: ['version', 'state', 'role', 'generation', 'files'],
   properties: {
     version: { type: 'string' },
     state: { type: 'string', enum: ['loading', 'verified', 'warm', 'active', 'draining', 'retired', 'failed'] },
-    role: { type: ['string', 'null'], enum: ['champion', 'previous', 'challenger', null] },
+    role: orNull({ type: 'string', enum: ['champion', 'previous', 'challenger'] }, 'null: it has none.'),
     reason: { type: ['string', 'null'], description: 'Why the load failed.' },
     generation: { type: 'integer', description: 'Number of the load, counted from the start of the process.' },
     loaded_by: { type: 'string' },
@@ -65,17 +111,8 @@ const modelSchema = {
       description: 'Bytes of shared memory: the image, the text of its answers and its idle lanes.',
     },
     signed: { type: ['boolean', 'null'], description: 'Whether its signature was verified.' },
-    files: {
-      type: 'array',
-      description: 'For each file its name, size, SHA-256, and whether metadata.json lists its checksum.',
-      items: { type: 'object' },
-    },
-    self_check_rows: {
-      type: ['object', 'null'],
-      description:
-        'Number of rows on which the kernel agreed bit for bit with the plain tree walk, ' +
-        'with the trainer (self_check.json) and with native LightGBM.',
-    },
+    files: { type: 'array', items: modelFileSchema },
+    self_check_rows: orNull(ref('SelfCheckRows')),
   },
 };
 
@@ -85,14 +122,9 @@ const modelsSchema = {
   required: ['champion', 'previous', 'challenger', 'experiment', 'under_way', 'named_by_store', 'models'],
   properties: {
     ...ROLES,
-    experiment: { $ref: '#/components/schemas/Experiment' },
-    under_way: { type: ['object', 'null'], description: 'The load that is running: what it is, and who asked for it.' },
-    named_by_store: {
-      type: ['object', 'null'],
-      description:
-        'The version that MODEL_VERSION, current.json or the highest version named at the last check of the store, ' +
-        'and whether it is held back since a rollback.',
-    },
+    experiment: orNull(ref('Experiment')),
+    under_way: orNull(ref('UnderWay')),
+    named_by_store: orNull(ref('NamedVersion')),
     models: { type: 'array', description: 'All loads of versions, oldest first.', items: modelSchema },
   },
 };
@@ -103,6 +135,11 @@ export const ADMIN_SCHEMAS: Readonly<Record<string, object>> = {
   Experiment: experimentSchema,
   ExperimentRequest: experimentRequestSchema,
   Models: modelsSchema,
+  Model: modelSchema,
+  ModelFile: modelFileSchema,
+  SelfCheckRows: selfCheckSchema,
+  UnderWay: underWaySchema,
+  NamedVersion: namedSchema,
 };
 
 const EXPERIMENT_EXAMPLE = {
@@ -171,7 +208,7 @@ function operation(operationId: string, options: OperationOptions): JsonObject {
     tags: ['administration'],
     summary,
     description,
-    security: security(true),
+    security: security('admin'),
     ...rest,
     responses: { ...answered, ...refusals([...codes, ...COMMON]) },
   };
@@ -199,7 +236,7 @@ function modelPaths(): Paths {
   };
   return {
     '/admin/models': {
-      get: operation('models', {
+      get: operation('listModels', {
         summary: 'List the loaded versions',
         description: 'Every version with its state, role, checksums and memory.',
         codes: [],
@@ -255,7 +292,7 @@ function changePaths(): Paths {
 function experimentPaths(): Paths {
   const experiment = answer({
     description: 'The experiment.',
-    schema: { type: 'object', required: ['experiment'], properties: { experiment: ref('Experiment') } },
+    schema: { type: 'object', required: ['experiment'], properties: { experiment: orNull(ref('Experiment')) } },
     example: { experiment: EXPERIMENT_EXAMPLE },
   });
   const expected = {
@@ -266,7 +303,7 @@ function experimentPaths(): Paths {
   };
   return {
     '/admin/experiment': {
-      get: operation('experiment', {
+      get: operation('getExperiment', {
         summary: 'The current experiment',
         description: 'null if none is running.',
         codes: [],

@@ -10,16 +10,51 @@ const EXAMPLE_ID = 'b7c1f0a2-4d5e-4f60-8a9b-0c1d2e3f4a5b';
 const PROBLEM_HEADERS: Readonly<Record<number, JsonObject>> = {
   401: { 'WWW-Authenticate': { description: 'The Bearer scheme.', schema: { type: 'string' } } },
   405: { Allow: { description: 'The methods of the route.', schema: { type: 'string' } } },
-  429: { 'Retry-After': { description: 'Seconds to wait.', schema: { type: 'integer', minimum: 1 } } },
-  503: { 'Retry-After': { description: 'Seconds to wait.', schema: { type: 'integer', minimum: 1 } } },
+  429: { 'Retry-After': { description: 'Seconds to wait.', schema: { type: 'integer', format: 'int32', minimum: 1 } } },
+  503: { 'Retry-After': { description: 'Seconds to wait.', schema: { type: 'integer', format: 'int32', minimum: 1 } } },
 };
 
 /** A reference to a schema of the document. */
 export const ref = (name: string): JsonObject => ({ $ref: `#/components/schemas/${name}` });
 
-/** The `security` of an operation: an API key in one of two headers, or none. */
-export const security = (needsKey: boolean): readonly JsonObject[] =>
-  needsKey ? [{ apiKey: [] }, { bearer: [] }] : [];
+/** Which keys an operation takes, each in one of two headers. */
+export type KeyKind = 'scoring' | 'admin' | 'any';
+
+const SECURITY: Readonly<Record<KeyKind, readonly JsonObject[]>> = {
+  scoring: [{ apiKey: [] }, { bearer: [] }],
+  admin: [{ adminKey: [] }, { adminBearer: [] }],
+  any: [{ apiKey: [] }, { bearer: [] }, { adminKey: [] }, { adminBearer: [] }],
+};
+
+/** The `security` of an operation; without keys, none. */
+export const security = (keys: KeyKind | undefined): readonly JsonObject[] =>
+  keys === undefined ? [] : SECURITY[keys];
+
+const inHeader = (whose: string): JsonObject => ({
+  type: 'apiKey',
+  in: 'header',
+  name: 'X-API-Key',
+  description: `One of ${whose}.`,
+});
+const asBearer = (whose: string): JsonObject => ({
+  type: 'http',
+  scheme: 'bearer',
+  description: `One of ${whose}, as in X-API-Key.`,
+});
+
+/** The security schemes by name; a document has those that its operations use. */
+export const SECURITY_SCHEMES: Readonly<Record<string, JsonObject>> = {
+  apiKey: inHeader('API_KEYS'),
+  bearer: asBearer('API_KEYS'),
+  adminKey: inHeader('ADMIN_API_KEYS'),
+  adminBearer: asBearer('ADMIN_API_KEYS'),
+};
+
+/** A schema, or null; beside a reference and in an enumeration, generators understand null only so. */
+export const orNull = (schema: JsonObject, description?: string): JsonObject => ({
+  anyOf: [schema, { type: 'null' }],
+  ...(description !== undefined && { description }),
+});
 
 /** A JSON request body with the schema of that name. */
 export function requestBody(schema: string, example: unknown): JsonObject {

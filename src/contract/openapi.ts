@@ -1,6 +1,15 @@
 /** The OpenAPI 3.1 document of the routes, built from the same schemas as the validators. */
 import { ADMIN_SCHEMAS, adminPaths } from './openapi-admin.js';
-import { type JsonObject, type Paths, answer, ref, refusals, requestBody, security } from './openapi-parts.js';
+import {
+  type JsonObject,
+  type Paths,
+  SECURITY_SCHEMES,
+  answer,
+  ref,
+  refusals,
+  requestBody,
+  security,
+} from './openapi-parts.js';
 import type { ProblemCode } from './problem.js';
 import { DEFAULT_TOP_K, EXPLANATIONS, type Explanation, MAX_TOP_K } from './query.js';
 import {
@@ -43,6 +52,8 @@ export interface OpenApiOptions {
   readonly scoringNeedsKey: boolean;
   /** METRICS_AUTH is set: /metrics requires a key. */
   readonly metricsNeedsKey: boolean;
+  /** PUBLIC_URL: where the server is for its clients; relative to the document if absent. */
+  readonly publicUrl?: string | undefined;
   /** ADMIN_API_KEYS is set: the admin routes exist. */
   readonly administered?: boolean;
   /** EXPLAIN: how answers rank top features where a request does not say; `importance` by default. */
@@ -74,7 +85,21 @@ function withReferences(value: unknown): unknown {
 }
 
 function partsWithReferences(schema: object): JsonObject {
-  return Object.fromEntries(Object.entries(schema).map(([key, part]) => [key, withReferences(part)]));
+  const copy = Object.fromEntries(Object.entries(schema).map(([key, part]) => [key, withReferences(part)]));
+  const format = formatOf(schema);
+  return format === undefined ? copy : { ...copy, format };
+}
+
+/**
+ * The format of a schema of numbers. Without one, generators choose `float` for some languages, whose clients would
+ * send other numbers than they were given.
+ */
+function formatOf(schema: object): string | undefined {
+  const { type, format } = schema as { readonly type?: string | readonly string[]; readonly format?: string };
+  const types = typeof type === 'string' ? [type] : (type ?? []);
+  if (format !== undefined || !Array.isArray(types)) return format;
+  if (types.includes('number')) return 'double';
+  return types.includes('integer') ? 'int64' : undefined;
 }
 
 const KEY_REFUSALS = ['UNAUTHENTICATED', 'FORBIDDEN'] as const;
@@ -111,7 +136,7 @@ const scoringParameters = (explain: Explanation): readonly JsonObject[] => [
     name: 'top_k',
     in: 'query',
     description: 'How many top features the answer lists.',
-    schema: { type: 'integer', minimum: 1, maximum: MAX_TOP_K, default: DEFAULT_TOP_K },
+    schema: { type: 'integer', format: 'int32', minimum: 1, maximum: MAX_TOP_K, default: DEFAULT_TOP_K },
   },
   {
     name: 'X-Experiment-Key',
@@ -136,13 +161,13 @@ function scoringPaths({ model, scoringNeedsKey, explain = 'importance' }: OpenAp
   const request = model && exampleRequest(model);
   const response = model?.response;
   const parameters = scoringParameters(explain);
-  const common = { tags: ['scoring'], security: security(scoringNeedsKey), parameters };
+  const common = { tags: ['scoring'], security: security(scoringNeedsKey ? 'scoring' : undefined), parameters };
   const problems = (codes: readonly ProblemCode[]): JsonObject =>
     refusals(scoringNeedsKey ? [...KEY_REFUSALS, ...codes] : codes);
   return {
     '/score': {
       post: {
-        operationId: 'score',
+        operationId: 'scoreRow',
         summary: 'Score one row',
         description: 'The calibrated probability of one row, with the features that contribute most.',
         ...common,
@@ -155,7 +180,7 @@ function scoringPaths({ model, scoringNeedsKey, explain = 'importance' }: OpenAp
     },
     '/score_batch': {
       post: {
-        operationId: 'scoreBatch',
+        operationId: 'scoreRows',
         summary: 'Score many rows',
         description:
           'The answers have the order of the rows. ' +
@@ -241,7 +266,7 @@ function metricsPaths({ metricsNeedsKey }: OpenApiOptions): Paths {
         operationId: 'metrics',
         tags: ['operation'],
         summary: 'Prometheus metrics',
-        security: security(metricsNeedsKey),
+        security: security(metricsNeedsKey ? 'any' : undefined),
         responses: {
           ...answer({
             description: 'The metrics, in the text format of Prometheus.',
@@ -292,26 +317,65 @@ function describeServer(model: ExampleModel | undefined): string {
 
 /** Builds the document of a server with this configuration; the examples have the features of the served model. */
 export function openApiDocument(options: OpenApiOptions): OpenApiDocument {
-  const { version, model, administered = false } = options;
+  const { version, model, administered = false, publicUrl } = options;
   const schemas = Object.entries({ ...SCHEMAS, ...(administered && ADMIN_SCHEMAS) });
+  const paths: Paths = {
+    ...scoringPaths(options),
+    ...probePaths(options),
+    ...metricsPaths(options),
+    ...documentPaths(),
+    ...(administered && adminPaths()),
+  };
+  const copies = Object.fromEntries(schemas.map(([name, schema]) => [name, partsWithReferences(schema)]));
   return {
     openapi: '3.1.0',
     info: { title: 'Lightscore', version, description: describeServer(model) },
-    servers: [{ url: '/' }],
+    servers: [{ url: publicUrl ?? './' }],
     tags: [{ name: 'scoring' }, { name: 'operation' }, ...(administered ? [{ name: 'administration' }] : [])],
-    paths: {
-      ...scoringPaths(options),
-      ...probePaths(options),
-      ...metricsPaths(options),
-      ...documentPaths(),
-      ...(administered && adminPaths()),
-    },
+    paths,
     components: {
-      schemas: Object.fromEntries(schemas.map(([name, schema]) => [name, partsWithReferences(schema)])),
-      securitySchemes: {
-        apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
-        bearer: { type: 'http', scheme: 'bearer', description: 'The same key as in X-API-Key.' },
+      schemas: { ...copies, ScoreRequest: requestSchema(copies['ScoreRequest'], model) },
+      ...(usesKeys(options) && { securitySchemes: schemesOf(paths) }),
+    },
+  };
+}
+
+const usesKeys = ({ scoringNeedsKey, metricsNeedsKey, administered = false }: OpenApiOptions): boolean =>
+  scoringNeedsKey || metricsNeedsKey || administered;
+
+/** The security schemes that an operation asks for. */
+function schemesOf(paths: Paths): JsonObject {
+  const used = new Set(
+    Object.values(paths)
+      .flatMap((methods) => Object.values(methods))
+      .flatMap(({ security: alternatives }) => (alternatives as readonly JsonObject[]).flatMap(Object.keys)),
+  );
+  return Object.fromEntries(Object.entries(SECURITY_SCHEMES).filter(([name]) => used.has(name)));
+}
+
+/**
+ * The schema of a row with what the served model adds to it: how many features there are, and their names. Booleans are
+ * left to the description: generators of typed clients have no type for a number or a boolean.
+ */
+function requestSchema(schema: JsonObject, model: ExampleModel | undefined): JsonObject {
+  const { features, feature_names: names, ...others } = schema['properties'] as Readonly<Record<string, JsonObject>>;
+  const numbers = { ...features, items: { type: ['number', 'null'], format: 'double' } };
+  if (model === undefined) return { ...schema, properties: { features: numbers, feature_names: names, ...others } };
+  const { featureNames } = model;
+  const count = featureNames.length;
+  const some = { type: 'array', minItems: 1, maxItems: count - 1 };
+  return {
+    ...schema,
+    properties: {
+      features: { ...numbers, minItems: count, maxItems: count },
+      feature_names: {
+        ...names,
+        maxItems: count,
+        // All of them once, or none.
+        not: { anyOf: [...(count > 1 ? [some] : []), { not: { uniqueItems: true } }] },
+        items: { type: 'string', enum: featureNames },
       },
+      ...others,
     },
   };
 }

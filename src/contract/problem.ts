@@ -1,7 +1,7 @@
 /**
  * The table of all problems that the server answers with, and their form as RFC 9457 problem details.
  *
- * A problem's `type` is a relative reference to its entry in the `/docs` page; the page and the OpenAPI document list
+ * A problem's `type` refers to its entry in the `/docs` page, below PUBLIC_URL; the page and the OpenAPI document list
  * the rows of this table. A `detail` never contains internals such as paths, stacks or versions of libraries.
  */
 import type { ProblemDetails, BodyError } from './schemas.js';
@@ -219,11 +219,19 @@ export function problemAnchor(code: ProblemCode): string {
   return code.toLowerCase().replaceAll('_', '-');
 }
 
+/** PUBLIC_URL of this process. */
+let publicUrl = '';
+
+/** Where `/docs` is for clients, in the `type` of every later problem: PUBLIC_URL, without a slash at its end. */
+export function publishProblemsAt(url: string): void {
+  publicUrl = url;
+}
+
 /** Returns the problem details, the body of the response. */
 export function problemDetails(code: ProblemCode, options: ProblemOptions = {}): ProblemDetails {
   const kind: ProblemKind = PROBLEMS[code];
   return {
-    type: `/docs#${problemAnchor(code)}`,
+    type: `${publicUrl}/docs#${problemAnchor(code)}`,
     title: kind.title,
     status: kind.status,
     detail: options.detail ?? kind.detail,

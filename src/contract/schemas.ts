@@ -6,7 +6,7 @@
  * fixed; operators set lower ones with MAX_BODY_BYTES and MAX_BATCH_ROWS.
  */
 
-/** Fixed limits on a request. Lengths of strings count UTF-16 code units. */
+/** Fixed limits on a request. Lengths of strings count UTF-16 code units, of which an emoji has two. */
 export const SCHEMA_LIMITS = {
   /** Items of `features` and of `feature_names`. */
   features: 100_000,
@@ -78,7 +78,7 @@ export interface BodyError {
 
 /** Body of every error response: RFC 9457 problem details, `application/problem+json`. */
 export interface ProblemDetails {
-  /** Relative URL of the entry in the `/docs` page that explains this kind of problem. */
+  /** URL of the entry in the `/docs` page that explains this kind of problem: below PUBLIC_URL, else relative. */
   readonly type: string;
   readonly title: string;
   readonly status: number;
@@ -117,7 +117,8 @@ export const scoreRequestSchema = {
     request_id: {
       type: ['string', 'null'],
       description:
-        "The client's identifier of the row, repeated in the answer. If absent or null, the server creates one.",
+        "The client's identifier of the row, repeated in the answer. If absent or null, the server creates one. " +
+        'Its length counts UTF-16 code units, of which a character beyond the basic plane has two.',
       maxLength: SCHEMA_LIMITS.requestIdLength,
     },
   },
@@ -211,7 +212,7 @@ export const problemSchema = {
   properties: {
     type: {
       type: 'string',
-      description: 'The kind of problem, as the relative URL of its explanation in the /docs page.',
+      description: 'The kind of problem, as the URL of its explanation in the /docs page (below PUBLIC_URL, if set).',
     },
     title: text('The kind of problem in words; the same for every problem of this type.'),
     status: { type: 'integer', minimum: 400, maximum: 599 },

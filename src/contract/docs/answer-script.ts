@@ -24,12 +24,13 @@ function present(children) {
   return children.filter((child) => child !== undefined);
 }
 
-function curlLine(method, url, body, key) {
+function curlLine(method, url, body, key, extra) {
   const quote = (text) => "'" + text.replaceAll("'", "'\\''") + "'";
   const parts = ['curl'];
   if (method !== 'GET') parts.push('-X', method);
   parts.push(quote(new URL(url, location.href).href));
   if (key) parts.push('-H', '"X-API-Key: $LIGHTSCORE_KEY"');
+  for (const [name, value] of Object.entries(extra)) parts.push('-H', quote(name + ': ' + value));
   if (body !== undefined) parts.push('-H', quote('Content-Type: application/json'), '-d', quote(body));
   return parts.join(' ');
 }
@@ -43,9 +44,9 @@ function shown(type, text) {
   }
 }
 
-async function call(method, url, body) {
+async function call(method, url, body, extra) {
   const key = byId('key').value;
-  const headers = {};
+  const headers = { ...extra };
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   if (key) headers['X-API-Key'] = key;
   const started = performance.now();
@@ -56,12 +57,12 @@ async function call(method, url, body) {
 
 // Sends one request, and shows status, time, answer and the curl command in the given element. A note says why it
 // was sent, where no one asked for it.
-async function send(place, button, method, url, body, note) {
+async function send(place, button, { method, url, body, headers = {} }, note) {
   button.disabled = true;
-  const curl = curlLine(method, url, body, byId('key').value);
+  const curl = curlLine(method, url, body, byId('key').value, headers);
   let json;
   try {
-    const { response, text, type, ms } = await call(method, url, body);
+    const { response, text, type, ms } = await call(method, url, body, headers);
     if (response.ok && /json/.test(type)) json = JSON.parse(text);
     place.replaceChildren(...present([
       element('p', { class: 'line' },

@@ -65,7 +65,8 @@ function showForm(operation) {
   const example = operation.requestBody.content['application/json'].example;
   const body = formBody(example);
   const query = explanationQuery(operation.parameters);
-  const score = (note) => send(byId('answer'), byId('score-button'), 'POST', '/score' + query(), body(), note);
+  const request = () => ({ method: 'POST', url: 'score' + query(), body: body() });
+  const score = (note) => send(byId('answer'), byId('score-button'), request(), note);
   byId('score-form').onsubmit = (event) => {
     event.preventDefault();
     score();
@@ -82,12 +83,43 @@ function definitions(rows) {
     element('tr', {}, element('th', { scope: 'row' }, term), element('td', {}, definition)))));
 }
 
+// A labelled input for a parameter; its name tells where the value goes.
+function parameterField(operationId, { name, in: where, required = false, schema }) {
+  const id = operationId + '-' + name;
+  const placeholder = schema.default === undefined ? (required ? 'required' : 'not sent') : String(schema.default);
+  const input = schema.enum
+    ? element('select', { id },
+      element('option', { value: '' }, 'not sent'), ...schema.enum.map((value) => element('option', { value }, value)))
+    : element('input', { id, placeholder, autocomplete: 'off', required });
+  const label = element('label', { for: id }, name + ' (' + where + ')');
+  return { name, where, input, place: element('div', {}, label, input) };
+}
+
+// Paths are relative to this page, which may be below a prefix.
+function requestOf(path, fields) {
+  const query = new URLSearchParams();
+  const headers = {};
+  let url = path.slice(1);
+  for (const { name, where, input: { value } } of fields) {
+    if (where === 'path') url = url.replace('{' + name + '}', encodeURIComponent(value));
+    else if (value !== '' && where === 'query') query.set(name, value);
+    else if (value !== '') headers[name] = value;
+  }
+  return { url: query.size ? url + '?' + query : url, headers };
+}
+
 function routeView(path, method, operation) {
   const media = operation.requestBody && operation.requestBody.content['application/json'];
   const id = 'body-' + operation.operationId;
   const field = media && element('textarea', { id, spellcheck: 'false' }, compact(media.example || {}));
   const answer = element('div', { 'aria-live': 'polite' });
-  const click = () => send(answer, button, method.toUpperCase(), path, field && field.value);
+  const fields = (operation.parameters || []).map((parameter) => parameterField(operation.operationId, parameter));
+  const click = () => {
+    const missing = fields.find(({ input }) => !input.checkValidity());
+    if (missing) return missing.input.reportValidity();
+    const request = { method: method.toUpperCase(), ...requestOf(path, fields), body: field && field.value };
+    return send(answer, button, request);
+  };
   const button = element('button', { type: 'button', click }, 'Send');
   const parameters = (operation.parameters || []).map(({ name, description }) =>
     [element('code', {}, name), description]);
@@ -105,13 +137,14 @@ function routeView(path, method, operation) {
       element('h3', {}, 'Answers'),
       definitions(responses),
       element('h3', {}, 'Try it'),
+      ...fields.map(({ place }) => place),
       field && element('label', { for: id }, 'Body'), field,
       element('p', {}, button), answer));
 }
 
 async function start() {
-  const { response, text } = await call('GET', '/openapi.json');
-  if (!response.ok) throw new Error('/openapi.json answered ' + response.status);
+  const { response, text } = await call('GET', 'openapi.json');
+  if (!response.ok) throw new Error('openapi.json answered ' + response.status);
   const api = JSON.parse(text);
   byId('version').textContent = api.info.version;
   byId('about').textContent = api.info.description;

@@ -47,8 +47,8 @@ p { margin: .4rem 0; }
 fieldset { border: 0; margin: 0; padding: 0; min-width: 0; }
 legend { font-weight: 600; padding: 0; }
 label { display: block; font-size: .875rem; color: var(--quiet); overflow-wrap: anywhere; }
-input, textarea, button { font: inherit; }
-input:not([type=radio]), textarea {
+input, select, textarea, button { font: inherit; }
+input:not([type=radio]), select, textarea {
   width: 100%; margin-top: .15rem; padding: .4rem .55rem; color: var(--ink); background: var(--field);
   border: 1px solid var(--quiet); border-radius: 6px;
 }

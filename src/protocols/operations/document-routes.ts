@@ -34,6 +34,7 @@ function openApi({ config, serving }: RouteContext): string {
       scoringNeedsKey: config.access.apiKeys.length > 0,
       metricsNeedsKey: config.access.metricsAuth,
       explain: config.explain,
+      publicUrl: config.http.publicUrl,
       administered: config.access.adminApiKeys.length > 0,
     }),
   );
