@@ -9,6 +9,7 @@ import type { Config } from '../config/config.js';
 import { ArtifactError, LightscoreError, messageOf } from '../errors.js';
 import type { SharedScoringResources } from '../scoring/kernel.js';
 import type { Regions } from '../scoring/memory.js';
+import { threadOptions } from '../scoring/worker-data.js';
 import type { LoadResult, LoadTask, LoadWorkerData, LoadedImage, MemoryRequest } from './messages.js';
 
 const IDLE_MS = 5000;
@@ -40,6 +41,7 @@ export class ModelLoader {
       idleTimeout: IDLE_MS,
       recordTiming: false,
       niceIncrement: NICENESS,
+      ...threadOptions(),
       workerData,
     });
   }

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import { Mailbox, type ScoreTask } from './mailbox.js';
 import type { MailboxAssignment, ScoreWorkerData } from './score-thread.js';
+import { threadOptions } from './worker-data.js';
 import { type Kernels, type SharedScoringResources, instantiateKernel } from './kernel.js';
 import { type Regions, SharedMemory } from './memory.js';
 
@@ -74,6 +75,7 @@ export class ScoringPool<Memory extends Regions = SharedMemory> implements Score
       idleTimeout: 0,
       maxQueue: Number.POSITIVE_INFINITY,
       recordTiming: false,
+      ...threadOptions(),
       workerData,
     });
     this.#piscina.on('message', () => this.#collect());
