@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { close, readGolden } from './support/golden.js';
+import { RawConnection } from './support/raw-connection.js';
 import { type Answer, startServer } from './support/server.js';
 
 const golden = readGolden();
@@ -57,4 +58,26 @@ test('rows that wait past REQUEST_TIMEOUT_MS are given up with a 503, and the se
   for (let attempt = 0; attempt < 50 && status !== 200; attempt++) ({ status } = await server.score(rows(1)[0]));
   assert.equal(status, 200);
   await server.queueIsEmpty();
+});
+
+test('a large batch that will not fit is refused before its body is read', async (t) => {
+  const server = await startServer({ QUEUE_ROWS: '10000' });
+  t.after(() => server.stop());
+  // From this one it knows how many bytes a row has.
+  assert.equal((await server.score(rows(2000), '/score_batch')).status, 200);
+  const body = JSON.stringify(rows(5000));
+  const explained = server.score(rows(9000), '/score_batch?explain=shap');
+  while (!((await server.metric('lightscore_queue_rows')) > 6000));
+  const connection = await RawConnection.open(server.port);
+  await connection.send(
+    `POST /score_batch HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n` +
+      `Content-Length: ${body.length}\r\n\r\n${body.slice(0, 1000)}`,
+  );
+  const answer = await connection.answer();
+  assert.equal(answer?.status, 503);
+  assert.match(answer.body, /#overloaded/);
+  connection.close();
+  assert.equal((await explained).status, 200);
+  await server.queueIsEmpty();
+  assert.equal((await server.score(rows(5000), '/score_batch')).status, 200);
 });

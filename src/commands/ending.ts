@@ -2,7 +2,7 @@
 import { write } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import type { Config } from '../config/config.js';
-import { endNow } from '../process-end.js';
+import { endNow, isBestEnd } from '../process-end.js';
 import type { Server } from '../server.js';
 import { removePidFile } from './pid-file.js';
 
@@ -14,7 +14,7 @@ const TELL_MS = 100;
 /** How long a server that could not start may take to close, at least. */
 const FAILED_START_MS = 3000;
 /** How long the process may take to end by itself once all that is over, too. */
-const GRACE_MS = 300;
+const GRACE_MS = 1000;
 /**
  * Code of a thread: it ends the process even where the main thread hangs in a write to a file or a pipe. The first
  * process of a container does not receive its signal; what started the container kills that one.
@@ -50,17 +50,17 @@ export class Ending {
         this.#exitCode = Math.max(this.#exitCode, 1);
       })
       .then(() => this.#close())
-      .then((isClosed) => {
+      .then((outcome) => {
         // A thread is blocked in a write to a file or to a log that nobody reads, and `exit` would wait for it.
-        if (isClosed) process.exit(this.#exitCode);
-        else endNow(this.#exitCode);
+        if (outcome === 'blocked' || (outcome === 'late' && isBestEnd())) endNow(this.#exitCode);
+        else process.exit(this.#exitCode);
       });
   }
 
   /** After a start that failed: closes everything, so that the process ends when the caller has said why. */
   async abandon(): Promise<void> {
     this.#start(Math.max(this.#config.http.drainTimeoutMs, FAILED_START_MS));
-    if (await this.#close()) return;
+    if ((await this.#close()) === 'closed') return;
     setTimeout(() => endNow(Number(process.exitCode ?? 1)), GRACE_MS).unref();
   }
 
@@ -70,19 +70,20 @@ export class Ending {
     new Worker(WATCH, { eval: true, workerData: limit + CLOSING_MS + LOG_MS + TELL_MS + GRACE_MS }).unref();
   }
 
-  /** @returns whether everything has been closed, and the log has been written or can never be */
-  async #close(): Promise<boolean> {
+  /** @returns `closed`: everything, and the log has been written or can never be; `late`: not all of it in time */
+  async #close(): Promise<'closed' | 'late' | 'blocked'> {
     const { pidFile } = this.#config;
     if (pidFile !== undefined) removePidFile(pidFile);
     let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<false>((resolve) => {
-      timer = setTimeout(() => resolve(false), this.#remaining(CLOSING_MS));
+    const late = new Promise<undefined>((resolve) => {
+      timer = setTimeout(() => resolve(undefined), this.#remaining(CLOSING_MS));
     });
     const isClosed = await Promise.race([this.#server.close(), late]);
     clearTimeout(timer);
     const isWritten = await this.#server.log.finish(this.#remaining(CLOSING_MS + LOG_MS));
     await this.#tellLost();
-    return isClosed && isWritten;
+    if (!isWritten || isClosed === false) return 'blocked';
+    return isClosed === undefined ? 'late' : 'closed';
   }
 
   /** The log cannot say what it has lost. Nobody may read standard error either, so that it is not waited for. */

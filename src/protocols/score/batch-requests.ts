@@ -16,17 +16,28 @@ import type { Variant, Variants } from './variants.js';
 /** Limit on an answer, which is held in memory as a whole until it is sent, on the general path as one string. */
 const MAX_ANSWER_CHARACTERS = 64 * 2 ** 20;
 
+/** A body that is not larger is read whatever the queue holds. */
+const SMALL_BODY_BYTES = 65_536;
+
 export class BatchRequests implements RequestHandler {
   readonly #context: RouteContext;
   readonly #variants: CurrentVariants;
   /** MAX_BATCH_ROWS, or fewer: what exceeds the queue by itself never fits. */
   readonly #maxRows: number;
+  /** Of the latest batch: by it the rows of a body that has not been read are estimated. */
+  #bytesPerRow = Infinity;
 
   constructor(context: RouteContext, variants: CurrentVariants) {
     const { http, scoring } = context.config;
     this.#context = context;
     this.#variants = variants;
     this.#maxRows = Math.min(http.maxBatchRows, scoring.queueRows);
+  }
+
+  isHopeless(contentLength: number): boolean {
+    if (!(contentLength > SMALL_BODY_BYTES)) return false;
+    const free = this.#context.config.scoring.queueRows - this.#context.batcher.waitingRows;
+    return contentLength / this.#bytesPerRow > free;
   }
 
   handlePlain(exchange: Exchange, bytes: Uint8Array, key: string): boolean {
@@ -36,6 +47,7 @@ export class BatchRequests implements RequestHandler {
     const { reader } = this.#variants;
     const arrived = this.#context.clock.now();
     const rows = reader.readBatch(bytes);
+    if (rows > 0) this.#bytesPerRow = bytes.byteLength / rows;
     // If it has too many rows, or its answer could be too large, `handle` refuses the request.
     if (rows === 0 || rows > this.#maxRows || answerCharacters(variants, PLAIN_QUERY, rows) > MAX_ANSWER_CHARACTERS)
       return false;

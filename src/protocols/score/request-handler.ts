@@ -11,6 +11,9 @@ import type { Accepted } from '../../json/reader.js';
 const MISSING_VALUES: Accepted = { constants: new Set(['NaN'] as const), within: 'features' };
 
 export interface RequestHandler {
+  /** Whether a body of so many bytes (NaN: not declared) need not be read: its rows will not fit in the queue. */
+  isHopeless?(contentLength: number): boolean;
+
   /**
    * The fast path, for plain requests with PLAIN_QUERY, as nearly all clients send them: the kernel reads and answers.
    * @param bytes the body; valid until this returns

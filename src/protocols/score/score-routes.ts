@@ -33,6 +33,11 @@ function receiver(context: RouteContext, handler: RequestHandler): Handler {
       exchange.refuse('INVALID_QUERY', query);
       return;
     }
+    if (handler.isHopeless?.(head.contentLength) === true) {
+      // Refusing it unread leaves the time to what was accepted: reading the rows costs more than scoring them.
+      exchange.refuse('OVERLOADED');
+      return;
+    }
     const key = serving()?.experiment === undefined ? '' : head.header('x-experiment-key');
     bodies.read(exchange, head, new ScoreBody(handler, exchange, { query, key }));
   };
