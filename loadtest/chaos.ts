@@ -17,8 +17,8 @@ const { values } = parseArgs({ options: { seconds: { type: 'string', default: '2
 /** Each state lasts so long. */
 const stateMs = Number(values.seconds) * 1000;
 const DRAIN_TIMEOUT_MS = 3000;
-/** A process that hangs is killed a second after its time. */
-const END_MS = DRAIN_TIMEOUT_MS + 1000;
+/** A process that hangs is killed less than two seconds after its time. */
+const END_MS = DRAIN_TIMEOUT_MS + 2000;
 /** A reader that has stopped for good leaves a piece that was being written: lines in it may count twice. */
 const PIECE_LINES = 300;
 const AUDIT = 'audit.jsonl';
