@@ -100,6 +100,36 @@ testWith([CHROMIUM], '/docs of a server with keys says that one is needed, and s
   await assertInOrder(opened, view);
 });
 
+testWith([CHROMIUM], '/docs sends the parameters of a route: in its path, its query and its headers', async (t) => {
+  const browser = await withBrowser(t);
+  const server = await startServer({ ADMIN_API_KEYS: `docs:${KEY}` });
+  t.after(() => server.stop());
+  const view = VIEWS[0];
+  const opened = await openPage(browser, view, server.url);
+  const { page, requests } = opened;
+  await page.goto(`${server.url}/docs`);
+  await page.locator('.score').waitFor();
+  await page.getByLabel('API key').fill(KEY);
+  const route = page.locator('#routes details').filter({ hasText: '/admin/models/{version}/activate' });
+  await route.locator('summary').click();
+  const send = route.getByRole('button', { name: 'Send' });
+  const asked = requests.length;
+  await send.click();
+  assert.equal(requests.length, asked, 'a path is not sent without its parameter');
+  await route.getByLabel('version (path)').fill('v1.1.0');
+  await route.getByLabel('allow_feature_change (query)').selectOption('1');
+  await send.click();
+  await route.getByText('200 OK').waitFor();
+  assert.equal(requests.at(-1), 'POST /admin/models/v1.1.0/activate?allow_feature_change=1');
+  const score = page.locator('#routes details').filter({ hasText: 'Score one row' });
+  await score.locator('summary').click();
+  await score.getByLabel('X-Experiment-Key (header)').fill('applicant-7');
+  await score.getByRole('button', { name: 'Send' }).click();
+  await score.getByText('200 OK').waitFor();
+  assert.match((await score.getByLabel('curl command').textContent()) ?? '', /-H 'X-Experiment-Key: applicant-7'/);
+  await assertInOrder(opened, view);
+});
+
 testWith([CHROMIUM], '/docs can be used with the keyboard alone', async (t) => {
   const browser = await withBrowser(t);
   const server = await startServer(DEMO);

@@ -44,13 +44,19 @@ function shown(type, text) {
   }
 }
 
+// The page may be below a prefix that a proxy takes away.
+function fromHere(relative) {
+  const url = new URL(relative, location.href);
+  return url.pathname + url.search;
+}
+
 async function call(method, url, body, extra) {
   const key = byId('key').value;
   const headers = { ...extra };
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   if (key) headers['X-API-Key'] = key;
   const started = performance.now();
-  const response = await fetch(url, { method, headers, body, cache: 'no-store' });
+  const response = await fetch(fromHere(url), { method, headers, body, cache: 'no-store' });
   const text = await response.text();
   return { response, text, type: response.headers.get('Content-Type') || '', ms: performance.now() - started };
 }

@@ -32,7 +32,7 @@ function explanationQuery(parameters) {
   document.querySelector('label[for=explain-' + usual + ']').append(' (default)');
   return () => {
     const query = new URLSearchParams();
-    const mode = document.querySelector('input[name=explain]:checked').value;
+    const { value: mode } = [...document.querySelectorAll('input[name=explain]')].find(({ checked }) => checked);
     if (mode !== usual) query.set('explain', mode);
     if (byId('top-k').value !== byId('top-k').defaultValue) query.set('top_k', byId('top-k').value);
     return query.size ? '?' + query : '';
@@ -92,7 +92,7 @@ function parameterField(operationId, { name, in: where, required = false, schema
       element('option', { value: '' }, 'not sent'), ...schema.enum.map((value) => element('option', { value }, value)))
     : element('input', { id, placeholder, autocomplete: 'off', required });
   const label = element('label', { for: id }, name + ' (' + where + ')');
-  return { name, where, input, place: element('div', {}, label, input) };
+  return { name, where, input, required, place: element('div', {}, label, input) };
 }
 
 // Paths are relative to this page, which may be below a prefix.
@@ -115,8 +115,8 @@ function routeView(path, method, operation) {
   const answer = element('div', { 'aria-live': 'polite' });
   const fields = (operation.parameters || []).map((parameter) => parameterField(operation.operationId, parameter));
   const click = () => {
-    const missing = fields.find(({ input }) => !input.checkValidity());
-    if (missing) return missing.input.reportValidity();
+    const missing = fields.find(({ input, required }) => required && input.value === '');
+    if (missing) return missing.input.focus();
     const request = { method: method.toUpperCase(), ...requestOf(path, fields), body: field && field.value };
     return send(answer, button, request);
   };
