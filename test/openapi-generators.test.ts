@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { openApiDocument, type OpenApiOptions } from '../src/contract/openapi.js';
+import { openApiDocument } from '../src/contract/openapi.js';
+import type { OpenApiOptions } from '../src/contract/openapi-options.js';
 import { readGolden } from './support/golden.js';
 import { startServer } from './support/server.js';
 
@@ -79,11 +80,27 @@ test('a row has the length and the names of the served model', () => {
     assert(!isValid(bad), JSON.stringify(bad));
 });
 
+test('names are constants only where every generator can tell them apart', () => {
+  const itemsOf = (names: readonly string[]): Json => {
+    const { components } = served({
+      model: { modelVersion: 'v1.0.0', calibrationVersion: 'v1.0.0', featureNames: names },
+    }) as { components: { schemas: Record<string, { properties: Record<string, { items: Json }> }> } };
+    return components.schemas['ScoreRequest'].properties['feature_names'].items;
+  };
+  assert.deepEqual(itemsOf(['class', '1', 'é']), { type: 'string', enum: ['class', '1', 'é'] });
+  const many = Array.from({ length: 1001 }, (_, i) => `feature_${i}`);
+  assert.deepEqual(itemsOf(many.slice(1))['enum'], many.slice(1));
+  for (const names of [['a b', 'a_b'], ['age', 'AGE'], ['+', '-'], many])
+    assert.deepEqual(itemsOf(names), { type: 'string', maxLength: 256 }, names.slice(0, 2).join());
+});
+
 test('scoring and admin keys are schemes of their own, and only those in use are there', () => {
   const schemesOf = (document: Json): string[] =>
     Object.keys((document['components'] as Record<string, Json>)['securitySchemes'] ?? {});
   assert.deepEqual(schemesOf(served()), ['apiKey', 'bearer', 'adminKey', 'adminBearer']);
   assert.deepEqual(schemesOf(served({ administered: false, metricsNeedsKey: false })), ['apiKey', 'bearer']);
+  assert.deepEqual(schemesOf(served({ administered: false })), ['apiKey', 'bearer'], 'no admin key opens /metrics');
+  assert.deepEqual(schemesOf(served({ scoringNeedsKey: false })), ['adminKey', 'adminBearer']);
   const open = { scoringNeedsKey: false, metricsNeedsKey: false, administered: false };
   assert.equal((served(open)['components'] as Json)['securitySchemes'], undefined);
 });
@@ -98,6 +115,34 @@ test('the address of the server is relative to the document, or PUBLIC_URL; prob
   t.after(() => server.stop());
   assert.equal((await server.score({ features: [] })).problem.type, `${publicUrl}/docs#feature-count`);
   assert.deepEqual((await server.request('/openapi.json')).json['servers'], [{ url: publicUrl }]);
+});
+
+test('the example answer of the served document is the answer to its example request', async (t) => {
+  const server = await startServer();
+  t.after(() => server.stop());
+  const { paths } = (await server.request('/openapi.json')).json as {
+    paths: Record<string, { post: Record<string, { content: Record<string, Json> }> & { responses: Json } }>;
+  };
+  const { requestBody, responses } = paths['/score'].post;
+  const { content } = responses['200'] as { content: Record<string, { examples: Record<string, { value: Json }> }> };
+  const { confidence_score: score, ...shown } = content['application/json'].examples['importance'].value;
+  const answered = await server.score(requestBody.content['application/json']['example']);
+  const { confidence_score: own, inference_time_ms: _, ...others } = answered.scored;
+  assert.deepEqual({ ...others, inference_time_ms: 0 }, shown);
+  // The example's exp is V8's, which may differ from the kernel's by one unit in the last place.
+  assert(Math.abs(own - Number(score)) <= 1e-12, `${own} ${String(score)}`);
+});
+
+test('HEAD of every route that has it in the document answers as its GET, without a body', async (t) => {
+  const server = await startServer();
+  t.after(() => server.stop());
+  const { paths } = (await server.request('/openapi.json')).json as { paths: Record<string, Json> };
+  const routes = Object.entries(paths).filter(([, methods]) => 'head' in methods);
+  assert.equal(routes.length, 5);
+  for (const [path] of [...routes, ['/docs']]) {
+    const { status, text } = await server.request(path, { method: 'HEAD' });
+    assert.deepEqual([status, text], [200, ''], path);
+  }
 });
 
 test('the served document has the names and the number of features', async (t) => {

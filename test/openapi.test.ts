@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { openApiDocument, type ExampleModel, type OpenApiOptions } from '../src/contract/openapi.js';
+import { openApiDocument } from '../src/contract/openapi.js';
+import type { ExampleModel, OpenApiOptions } from '../src/contract/openapi-options.js';
 
 const model: ExampleModel = {
   modelVersion: 'v1.0.0',
@@ -33,11 +34,12 @@ interface Operation {
   readonly security: readonly object[];
   readonly requestBody?: { readonly content: Readonly<Record<string, Media>> };
   readonly responses: Readonly<
-    Record<string, { readonly headers?: object; readonly content: Readonly<Record<string, Media>> }>
+    Record<string, { readonly headers?: object; readonly content?: Readonly<Record<string, Media>> }>
   >;
 }
 
 interface Document {
+  readonly externalDocs: { readonly url: string };
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
   readonly components: { readonly schemas: Readonly<Record<string, object>> };
 }
@@ -70,13 +72,22 @@ describe('the OpenAPI document', () => {
         'POST /score',
         'POST /score_batch',
         'GET /healthz',
+        'HEAD /healthz',
         'GET /livez',
+        'HEAD /livez',
         'GET /readyz',
+        'HEAD /readyz',
         'GET /metrics',
+        'HEAD /metrics',
         'GET /openapi.json',
-        'GET /docs',
+        'HEAD /openapi.json',
       ],
     );
+  });
+
+  test('names the page of the docs, which is no operation', () => {
+    assert.equal(document.externalDocs.url, './docs');
+    assert.equal(served({ publicUrl: 'https://a.example/ml' }).externalDocs.url, 'https://a.example/ml/docs');
   });
 
   test('has an id of its own for each operation', () => {
@@ -94,8 +105,8 @@ describe('the OpenAPI document', () => {
 
   for (const [route, { requestBody, responses }] of operations(document)) {
     test(`has examples that match their schemas for ${route}`, () => {
-      const ajv = new Ajv2020({ strict: false });
-      for (const { content } of [requestBody, ...Object.values(responses)].filter((part) => part !== undefined)) {
+      const ajv = new Ajv2020({ strict: false, validateFormats: false });
+      for (const { content = {} } of [requestBody, ...Object.values(responses)].filter((part) => part !== undefined)) {
         for (const [mediaType, { schema, example, examples }] of Object.entries(content)) {
           const matches = ajv.compile({ ...schema, components: document.components });
           const values = [example, ...Object.values(examples ?? {}).map(({ value }) => value)].filter(
@@ -111,7 +122,8 @@ describe('the OpenAPI document', () => {
   test('answers every refusal as problem details, with the headers that belong to its status', () => {
     for (const [route, { responses }] of operations(document)) {
       for (const [status, response] of Object.entries(responses).filter(([code]) => code !== '200')) {
-        assert.deepEqual(Object.keys(response.content), ['application/problem+json'], `${route} ${status}`);
+        const bodies = route.startsWith('HEAD') ? [] : ['application/problem+json'];
+        assert.deepEqual(Object.keys(response.content ?? {}), bodies, `${route} ${status}`);
         const header = { 401: 'WWW-Authenticate', 405: 'Allow', 429: 'Retry-After', 503: 'Retry-After' }[status];
         assert.deepEqual(
           Object.keys(response.headers ?? {}),
@@ -159,7 +171,8 @@ describe('the OpenAPI document', () => {
         .map(([route]) => route);
     assert.deepEqual(secured({}), ['POST /score', 'POST /score_batch']);
     assert.deepEqual(secured({ scoringNeedsKey: false }), []);
-    assert.deepEqual(secured({ metricsNeedsKey: true }), ['POST /score', 'POST /score_batch', 'GET /metrics']);
+    const metrics = ['GET /metrics', 'HEAD /metrics'];
+    assert.deepEqual(secured({ metricsNeedsKey: true }), ['POST /score', 'POST /score_batch', ...metrics]);
     const open = served({ scoringNeedsKey: false }).paths['/score']['post'].responses;
     assert.ok(!('401' in open) && !('403' in open));
   });

@@ -151,6 +151,27 @@ const EXPERIMENT_EXAMPLE = {
   started_by: 'key:ops',
 };
 
+const MODEL_EXAMPLE = {
+  version: 'v1.0.0',
+  state: 'active',
+  role: 'champion',
+  reason: null,
+  generation: 1,
+  loaded_by: 'start',
+  load_started: '2026-01-15T09:00:00.000Z',
+  load_ms: 240,
+  model_version: 'v1.0.0',
+  calibration_version: 'v1.0.0',
+  feature_set_version: 'v1.0.0',
+  features: 15,
+  trees: 71,
+  strategy: 'mask32',
+  memory_bytes: 1_234_944,
+  signed: false,
+  files: [{ name: 'lightgbm_model.txt', size: 98_304, sha256: '0'.repeat(64), verified: true }],
+  self_check_rows: { tree_walk: 1024, trainer: 200, native: 0 },
+};
+
 /** The answer of every route that changes something. */
 const CHANGED = answer({
   description: 'The change was made, or nothing had to change.',
@@ -208,7 +229,7 @@ function operation(operationId: string, options: OperationOptions): JsonObject {
     tags: ['administration'],
     summary,
     description,
-    security: security('admin'),
+    security: security({ admin: true }),
     ...rest,
     responses: { ...answered, ...refusals([...codes, ...COMMON]) },
   };
@@ -221,11 +242,11 @@ function modelPaths(): Paths {
     example: {
       champion: 'v1.0.0',
       previous: null,
-      challenger: null,
-      experiment: null,
+      challenger: 'v1.1.0',
+      experiment: EXPERIMENT_EXAMPLE,
       under_way: null,
-      named_by_store: null,
-      models: [],
+      named_by_store: { version: 'v1.0.0', by: 'pointer', held_back: false },
+      models: [MODEL_EXAMPLE],
     },
   });
   const allowFeatureChange = {

@@ -17,18 +17,20 @@ const PROBLEM_HEADERS: Readonly<Record<number, JsonObject>> = {
 /** A reference to a schema of the document. */
 export const ref = (name: string): JsonObject => ({ $ref: `#/components/schemas/${name}` });
 
-/** Which keys an operation takes, each in one of two headers. */
-export type KeyKind = 'scoring' | 'admin' | 'any';
+/** What an operation that needs a key answers without the right one. */
+export const KEY_REFUSALS = ['UNAUTHENTICATED', 'FORBIDDEN'] as const;
 
-const SECURITY: Readonly<Record<KeyKind, readonly JsonObject[]>> = {
-  scoring: [{ apiKey: [] }, { bearer: [] }],
-  admin: [{ adminKey: [] }, { adminBearer: [] }],
-  any: [{ apiKey: [] }, { bearer: [] }, { adminKey: [] }, { adminBearer: [] }],
-};
+/** The kinds of keys that an operation takes. */
+export interface KeyKinds {
+  readonly scoring?: boolean;
+  readonly admin?: boolean;
+}
 
-/** The `security` of an operation; without keys, none. */
-export const security = (keys: KeyKind | undefined): readonly JsonObject[] =>
-  keys === undefined ? [] : SECURITY[keys];
+/** The `security` of an operation that takes these kinds of keys, each in one of two headers; [] without any. */
+export const security = ({ scoring = false, admin = false }: KeyKinds): readonly JsonObject[] => [
+  ...(scoring ? [{ apiKey: [] }, { bearer: [] }] : []),
+  ...(admin ? [{ adminKey: [] }, { adminBearer: [] }] : []),
+];
 
 const inHeader = (whose: string): JsonObject => ({
   type: 'apiKey',
@@ -70,11 +72,15 @@ export interface AnswerOptions {
   /** `application/json` if absent. */
   readonly mediaType?: string;
   readonly example?: unknown;
+  /** Several, by name, in place of `example`. */
+  readonly examples?: Readonly<Record<string, { readonly summary: string; readonly value: unknown }>>;
 }
 
 /** The response with status 200. */
-export function answer({ description, schema, mediaType = 'application/json', example }: AnswerOptions): JsonObject {
-  return { 200: { description, content: { [mediaType]: { schema, ...(example !== undefined && { example }) } } } };
+export function answer(options: AnswerOptions): JsonObject {
+  const { description, schema, mediaType = 'application/json', example, examples } = options;
+  const shown = { ...(example !== undefined && { example }), ...(examples !== undefined && { examples }) };
+  return { 200: { description, content: { [mediaType]: { schema, ...shown } } } };
 }
 
 /** The error responses by status, each with one example for every problem that has it. */

@@ -215,7 +215,7 @@ export const problemSchema = {
       description: 'The kind of problem, as the URL of its explanation in the /docs page (below PUBLIC_URL, if set).',
     },
     title: text('The kind of problem in words; the same for every problem of this type.'),
-    status: { type: 'integer', minimum: 400, maximum: 599 },
+    status: { type: 'integer', format: 'int32', minimum: 400, maximum: 599 },
     detail: text('What is wrong with this request.'),
     request_id: text('The request_id of the request if it could be read, or one that the server created.'),
     trace_id: text('The trace id of the traceparent header, if the request has one.'),

@@ -1,14 +1,18 @@
 /** Makes the card of a model, the facts that answers and admin routes show, from its metadata and its parsed text. */
+import { type IsotonicCalibrator, calibrate } from '../artifact/calibrator.js';
 import { ArtifactError } from '../errors.js';
 import { type Booster, splitImportance } from '../model/booster.js';
+import { predictions, rawScores } from '../model/tree-walk.js';
 import type { ModelCard } from '../scoring/model-card.js';
 import { exampleRow } from './example-row.js';
 import type { Artifact } from './fetch.js';
 import { quote } from '../quote.js';
 
 /** @throws ArtifactError if metadata and model have different numbers of features */
-export function cardOf({ version, metadata, metadataFile, modelSha256 }: Artifact, booster: Booster): ModelCard {
+export function cardOf(artifact: Artifact, booster: Booster): ModelCard {
+  const { version, metadata, metadataFile, modelSha256, calibrator } = artifact;
   const featureNames = featureNamesOf(metadataFile, booster.featureNames, metadata.featureNames);
+  const row = exampleRow(booster, featureNames, metadata);
   return {
     version,
     modelVersion: metadata.modelVersion,
@@ -16,12 +20,20 @@ export function cardOf({ version, metadata, metadataFile, modelSha256 }: Artifac
     featureSetVersion: metadata.featureSetVersion,
     featureNames,
     importance: Array.from(splitImportance(booster)),
-    exampleRow: exampleRow(booster, featureNames, metadata),
+    exampleRow: row,
+    exampleScore: scoreOf(row, booster, calibrator),
     objective: booster.objective.name,
     trees: booster.trees.length,
     leaves: booster.trees.reduce((sum, tree) => sum + tree.leafCount, 0),
     modelSha256,
   };
+}
+
+/** The calibrated score of a row, for examples: its last bits may differ from those that the kernel answers. */
+function scoreOf(row: readonly number[], booster: Booster, calibrator: IsotonicCalibrator): number {
+  // A typed array, as everywhere that the walk is used: V8 would allocate an object for every value.
+  const [prediction] = predictions(booster, rawScores(booster, Float64Array.from(row)));
+  return calibrate(calibrator, prediction);
 }
 
 /**

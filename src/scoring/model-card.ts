@@ -12,6 +12,8 @@ export interface ModelCard {
   readonly importance: readonly number[];
   /** A plausible row, for examples. */
   readonly exampleRow: readonly number[];
+  /** Its calibrated score, for examples. */
+  readonly exampleScore: number;
   readonly objective: string;
   readonly trees: number;
   readonly leaves: number;

@@ -28,6 +28,7 @@ export function placeModel(pool: ScoringPool, version: string): ServedModel {
     featureNames: booster.featureNames,
     importance: Array.from(splitImportance(booster)),
     exampleRow: [],
+    exampleScore: 0,
     objective: booster.objective.name,
     trees: booster.trees.length,
     leaves: 0,

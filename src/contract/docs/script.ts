@@ -108,7 +108,15 @@ function requestOf(path, fields) {
   return { url: query.size ? url + '?' + query : url, headers };
 }
 
-function routeView(path, method, operation) {
+// Which keys a route takes, in a sentence.
+function keysOf({ security }) {
+  const takes = (scheme) => security.some((alternative) => scheme in alternative);
+  if (takes('apiKey') && takes('adminKey')) return 'Requires an API key or an admin key.';
+  if (takes('adminKey')) return 'Requires an admin key.';
+  return takes('apiKey') ? 'Requires an API key.' : 'No API key required.';
+}
+
+function routeView(path, method, operation, alsoHead) {
   const media = operation.requestBody && operation.requestBody.content['application/json'];
   const id = 'body-' + operation.operationId;
   const field = media && element('textarea', { id, spellcheck: 'false' }, compact(media.example || {}));
@@ -131,7 +139,7 @@ function routeView(path, method, operation) {
       element('span', {}, operation.summary)),
     element('div', {},
       operation.description ? element('p', {}, operation.description) : undefined,
-      element('p', { class: 'quiet' }, operation.security.length ? 'Requires an API key.' : 'No API key required.'),
+      element('p', { class: 'quiet' }, keysOf(operation) + (alsoHead ? ' HEAD answers the same headers.' : '')),
       parameters.length ? element('h3', {}, 'Parameters') : undefined,
       parameters.length ? definitions(parameters) : undefined,
       element('h3', {}, 'Answers'),
@@ -150,7 +158,8 @@ async function start() {
   byId('about').textContent = api.info.description;
   showForm(api.paths['/score'].post);
   const routes = Object.entries(api.paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, operation]) => routeView(path, method, operation)));
+    Object.entries(methods).filter(([method]) => method !== 'head').map(([method, operation]) =>
+      routeView(path, method, operation, method === 'get' && 'head' in methods)));
   byId('routes').replaceChildren(...routes);
 }
 

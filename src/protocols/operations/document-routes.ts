@@ -1,9 +1,11 @@
 /** The routes of the server's documentation: the OpenAPI document and the page that renders it. */
 import { DOCS_PAGE } from '../../contract/docs-page.js';
 import { openApiDocument } from '../../contract/openapi.js';
+import { EXAMPLE_REQUEST_ID } from '../../contract/openapi-scoring.js';
 import type { Route } from '../../http/route.js';
 import { VERSION } from '../../version.js';
 import type { RouteContext } from '../context.js';
+import { exampleAnswer } from '../score/answer.js';
 import { withoutQuery } from './without-query.js';
 
 const METHODS = ['GET', 'HEAD'] as const;
@@ -26,6 +28,7 @@ function openApi({ config, serving }: RouteContext): string {
     calibrationVersion: card.calibrationVersion,
     featureNames: card.featureNames,
     features: card.exampleRow,
+    response: exampleAnswer(card, EXAMPLE_REQUEST_ID),
   };
   return JSON.stringify(
     openApiDocument({

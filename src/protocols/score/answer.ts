@@ -2,7 +2,8 @@
 import { NUMBER_BYTES, RANKED } from '../../../workers/kernel/layout.js';
 import type { Batch } from '../../scoring/batcher.js';
 import { type AnswerPieces, answerPieces } from '../../scoring/answer-text.js';
-import type { ScoreQuery } from '../../contract/query.js';
+import { DEFAULT_TOP_K, type ScoreQuery } from '../../contract/query.js';
+import type { ScoreResponse } from '../../contract/schemas.js';
 import type { ModelCard } from '../../scoring/model-card.js';
 
 /** Upper bound of an answer's characters without versions, features and request id. */
@@ -93,6 +94,25 @@ export class AnswerWriter {
     const shown = value === value ? `${value}` : 'null';
     return `${this.#pieces.beforeValue[feature]}${shown}${this.#pieces.afterValue[feature]}${contribution}}`;
   }
+}
+
+/** The answer to the model's example row, as documents show it: ranked by importance. */
+export function exampleAnswer(card: ModelCard, requestId: string): ScoreResponse {
+  const { exampleRow, featureNames, importance } = card;
+  const products = Float64Array.from(exampleRow, (value, feature) => product(value, importance[feature]));
+  return {
+    confidence_score: card.exampleScore,
+    top_features: largest(products, DEFAULT_TOP_K).map((feature) => ({
+      feature_name: featureNames[feature],
+      feature_value: exampleRow[feature],
+      importance: importance[feature],
+      contribution: products[feature],
+    })),
+    model_version: card.modelVersion,
+    calibration_version: card.calibrationVersion,
+    inference_time_ms: 0,
+    request_id: requestId,
+  };
 }
 
 /** |value * importance| as the kernel computes it: 0 for a missing value, the largest double for an overflow. */
