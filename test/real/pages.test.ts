@@ -18,6 +18,7 @@ import {
 } from '../support/browser.js';
 import { benchmarkRun } from '../support/benchmark-run.js';
 import { testWith } from '../support/needs.js';
+import { PrefixProxy } from '../support/prefix-proxy.js';
 import { projectRoot } from '../support/project.js';
 import { type Environment, startServer } from '../support/server.js';
 
@@ -144,6 +145,79 @@ testWith([CHROMIUM], '/docs can be used with the keyboard alone', async (t) => {
   }
   for (const wanted of ['Skip to the form', 'feature-0', 'request-id', 'key', 'explain-importance', 'score-button'])
     assert.ok(reached.includes(wanted), `${wanted} is not among ${reached.join(', ')}`);
+});
+
+testWith([CHROMIUM], '/docs has an input for every parameter, and sends what they hold', async (t) => {
+  const browser = await withBrowser(t);
+  const server = await startServer({ ADMIN_API_KEYS: `ops:${KEY}` });
+  t.after(() => server.stop());
+  const { paths } = (await server.request('/openapi.json')).json as {
+    paths: Record<string, Record<string, { parameters?: { name: string; in: string }[] }>>;
+  };
+  for (const view of VIEWS) {
+    const opened = await openPage(browser, view, server.url);
+    const { page, requests } = opened;
+    await page.goto(`${server.url}/docs`);
+    await page.locator('.score').waitFor();
+    await page.locator('#key').fill(KEY);
+    const route = (name: string) => page.locator('#routes details').filter({ hasText: name });
+    for (const details of await page.locator('#routes details > summary').all()) await details.click();
+    for (const [path, methods] of Object.entries(paths)) {
+      for (const [method, { parameters = [] }] of Object.entries(methods).filter(([name]) => name !== 'head')) {
+        const own = page.locator('#routes details').filter({
+          has: page.locator('summary', {
+            hasText: new RegExp(`^${method.toUpperCase()}${path.replaceAll(/[{}]/g, '.')}[A-Z]`),
+          }),
+        });
+        assert.equal(await own.count(), 1, `${method} ${path}`);
+        for (const { name, in: where } of parameters)
+          assert.equal(await own.getByLabel(`${name} (${where})`).count(), 1, `${method} ${path} ${name}`);
+      }
+    }
+
+    const load = route('/admin/models/{version}/load');
+    await load.getByRole('button', { name: 'Send' }).click();
+    assert.match(requests.at(-1) ?? '', /openapi|score/, 'nothing is sent without the version');
+    await load.getByLabel('version (path)').fill('v9.9.9+build.7');
+    await load.getByRole('button', { name: 'Send' }).click();
+    await load.locator('pre').first().getByText('version-not-found').waitFor();
+    assert.equal(requests.at(-1), 'POST /admin/models/v9.9.9%2Bbuild.7/load');
+    assert.match((await load.locator('pre').first().textContent()) ?? '', /v9\.9\.9\+build\.7/);
+
+    const activate = route('/admin/models/{version}/activate');
+    await activate.getByLabel('version (path)').fill('v1.0.0');
+    await activate.getByLabel('allow_feature_change (query)').selectOption('1');
+    await activate.getByRole('button', { name: 'Send' }).click();
+    await activate.getByText('200 OK').waitFor();
+    assert.equal(requests.at(-1), 'POST /admin/models/v1.0.0/activate?allow_feature_change=1');
+
+    const batch = route('/score_batch');
+    await batch.getByLabel('top_k (query)').fill('2');
+    await batch.getByLabel('X-Experiment-Key (header)').fill('applicant 7');
+    const sent = page.waitForRequest(/score_batch/);
+    await batch.getByRole('button', { name: 'Send' }).click();
+    assert.equal((await sent).headers()['x-experiment-key'], 'applicant 7');
+    await batch.getByText('200 OK').waitFor();
+    assert.equal(requests.at(-1), 'POST /score_batch?top_k=2');
+    assert.equal(await sidewaysScroll(page), 0, viewName(view));
+    await page.context().close();
+  }
+});
+
+testWith([CHROMIUM], '/docs works behind a path prefix', async (t) => {
+  const browser = await withBrowser(t);
+  const proxy = await PrefixProxy.start('/ml');
+  t.after(() => proxy.stop());
+  const server = await startServer(DEMO);
+  t.after(() => server.stop());
+  proxy.forwardTo(server.port);
+  const opened = await openPage(browser, VIEWS[0], new URL(proxy.url).origin);
+  const { page, requests } = opened;
+  await page.goto(`${proxy.url}/docs`);
+  await page.locator('.score').waitFor();
+  assert.deepEqual(requests, ['GET /ml/docs', 'GET /ml/openapi.json', 'POST /ml/score']);
+  assert.match((await page.getByLabel('curl command').textContent()) ?? '', /\/ml\/score/);
+  await assertInOrder(opened, VIEWS[0]);
 });
 
 const REPORTS: Readonly<Record<string, () => string>> = {
