@@ -1,5 +1,15 @@
 /** The admin routes in the OpenAPI document, and the schemas that only they use. */
-import { type JsonObject, type Paths, answer, orNull, ref, refusals, requestBody, security } from './openapi-parts.js';
+import {
+  FRAMING,
+  type JsonObject,
+  type Paths,
+  answer,
+  orNull,
+  ref,
+  refusals,
+  requestBody,
+  security,
+} from './openapi-parts.js';
 import type { ProblemCode } from './problem.js';
 import { VERSION_NAME_PATTERN, experimentRequestSchema } from './schemas.js';
 
@@ -40,6 +50,12 @@ const experimentSchema = {
     started: { type: 'string', description: 'ISO 8601, UTC.' },
     started_by: { type: 'string', description: 'key:ID, signal:SIGHUP, poll or start.' },
   },
+};
+
+const currentExperimentSchema = {
+  type: 'object',
+  required: ['experiment'],
+  properties: { experiment: orNull(ref('Experiment'), 'null: none is running.') },
 };
 
 const modelFileSchema = {
@@ -133,6 +149,7 @@ const modelsSchema = {
 export const ADMIN_SCHEMAS: Readonly<Record<string, object>> = {
   ModelChange: changeSchema,
   Experiment: experimentSchema,
+  CurrentExperiment: currentExperimentSchema,
   ExperimentRequest: experimentRequestSchema,
   Models: modelsSchema,
   Model: modelSchema,
@@ -313,7 +330,7 @@ function changePaths(): Paths {
 function experimentPaths(): Paths {
   const experiment = answer({
     description: 'The experiment.',
-    schema: { type: 'object', required: ['experiment'], properties: { experiment: orNull(ref('Experiment')) } },
+    schema: ref('CurrentExperiment'),
     example: { experiment: EXPERIMENT_EXAMPLE },
   });
   const expected = {
@@ -342,6 +359,7 @@ function experimentPaths(): Paths {
           'BODY_TOO_LARGE',
           'UNSUPPORTED_MEDIA_TYPE',
           'UNSUPPORTED_ENCODING',
+          ...FRAMING,
           ...LOADING,
           'DRAINING',
         ],

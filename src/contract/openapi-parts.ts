@@ -20,6 +20,9 @@ export const ref = (name: string): JsonObject => ({ $ref: `#/components/schemas/
 /** What an operation that needs a key answers without the right one. */
 export const KEY_REFUSALS = ['UNAUTHENTICATED', 'FORBIDDEN'] as const;
 
+/** What an operation with a body answers where the headers leave its end, or what comes first, to guesses. */
+export const FRAMING = ['BAD_FRAMING', 'EXPECTATION_FAILED'] as const;
+
 /** The kinds of keys that an operation takes. */
 export interface KeyKinds {
   readonly scoring?: boolean;

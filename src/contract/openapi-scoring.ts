@@ -1,6 +1,7 @@
 /** The scoring routes in the OpenAPI document, with the number and the names of the served model's features. */
 import type { ExampleModel, OpenApiOptions } from './openapi-options.js';
 import {
+  FRAMING,
   type JsonObject,
   KEY_REFUSALS,
   type Paths,
@@ -29,6 +30,7 @@ const SCORING_REFUSALS = [
   'BODY_TOO_LARGE',
   'UNSUPPORTED_MEDIA_TYPE',
   'UNSUPPORTED_ENCODING',
+  ...FRAMING,
   'RATE_LIMITED',
   'INTERNAL',
   'NOT_READY',

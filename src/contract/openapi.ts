@@ -5,6 +5,7 @@ import type { ExampleModel, OpenApiOptions } from './openapi-options.js';
 import { type JsonObject, type Paths, SECURITY_SCHEMES, ref } from './openapi-parts.js';
 import { requestSchema, scoringPaths } from './openapi-scoring.js';
 import {
+  bodyErrorSchema,
   healthSchema,
   probeStatusSchema,
   problemSchema,
@@ -29,6 +30,7 @@ const SCHEMAS: Readonly<Record<string, object>> = {
   Health: healthSchema,
   ProbeStatus: probeStatusSchema,
   Problem: problemSchema,
+  BodyError: bodyErrorSchema,
 };
 
 const NAME_OF = new Map<unknown, string>(

@@ -205,6 +205,16 @@ export const probeStatusSchema = {
   properties: { status: { type: 'string', enum: ['alive', 'ready'] } },
 } as const;
 
+export const bodyErrorSchema = {
+  type: 'object',
+  description: 'An invalid part of the body.',
+  required: ['pointer', 'detail'],
+  properties: {
+    pointer: text('JSON Pointer into the body: /17/features/3 is the fourth feature of item 17.'),
+    detail: { type: 'string' },
+  },
+} as const;
+
 export const problemSchema = {
   type: 'object',
   description: 'RFC 9457 problem details.',
@@ -219,18 +229,7 @@ export const problemSchema = {
     detail: text('What is wrong with this request.'),
     request_id: text('The request_id of the request if it could be read, or one that the server created.'),
     trace_id: text('The trace id of the traceparent header, if the request has one.'),
-    errors: {
-      type: 'array',
-      description: 'The invalid parts of the body.',
-      items: {
-        type: 'object',
-        required: ['pointer', 'detail'],
-        properties: {
-          pointer: text('JSON Pointer into the body: /17/features/3 is the fourth feature of item 17.'),
-          detail: { type: 'string' },
-        },
-      },
-    },
+    errors: { type: 'array', description: 'The invalid parts of the body.', items: bodyErrorSchema },
   },
 } as const;
 

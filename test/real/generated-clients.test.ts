@@ -4,14 +4,18 @@
  */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe } from 'node:test';
 import { promisify } from 'node:util';
+import { PROBLEMS, type ProblemCode, problemAnchor, problemDetails } from '../../src/contract/problem.js';
+import type { ScoreResponse } from '../../src/contract/schemas.js';
 import { readGolden } from '../support/golden.js';
-import { type Need, program, testWith } from '../support/needs.js';
+import { GENERATORS, generatorsPython as python } from '../support/generators.js';
+import { program, testWith } from '../support/needs.js';
 import { REGISTRY, npm } from '../support/npm.js';
+import { PROBLEM_CODES, PROBLEM_OPTIONS, ProblemServer } from '../support/problem-server.js';
 import { projectRoot } from '../support/project.js';
 import { type ServerProcess, startServer } from '../support/server.js';
 
@@ -26,18 +30,34 @@ const OAPI_CODEGEN = program(
   ['oapi-codegen'],
   'go install github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2',
 );
-/** The Python that has what test/real/generated/requirements.txt names. */
-const python = process.env['LIGHTSCORE_GENERATORS_PYTHON'] ?? '';
-const GENERATORS: Need = () =>
-  existsSync(python)
-    ? undefined
-    : 'LIGHTSCORE_GENERATORS_PYTHON is no Python with test/real/generated/requirements.txt';
-
 /** What every program prints. */
 interface Found {
   readonly scores: readonly number[];
   readonly batch: readonly number[];
+  /** Of the first row, by SHAP: the mean score and what each feature adds, largest first. */
+  readonly expected: number;
+  readonly contributions: readonly number[];
+  /** The fields of each kind of problem. */
+  readonly problems: Readonly<Record<string, readonly unknown[]>>;
   readonly [name: string]: unknown;
+}
+
+/** The fields of every kind of problem, by its name. */
+function allProblems(): Readonly<Record<string, readonly unknown[]>> {
+  return Object.fromEntries(
+    PROBLEM_CODES.map((code) => {
+      const {
+        type,
+        status,
+        title,
+        detail,
+        request_id: id,
+        trace_id: trace,
+        errors,
+      } = problemDetails(code, PROBLEM_OPTIONS);
+      return [problemAnchor(code), [type, status, title, detail, id, trace, ...(errors ?? []).flatMap(Object.values)]];
+    }),
+  );
 }
 
 describe('a client generated', () => {
@@ -46,10 +66,18 @@ describe('a client generated', () => {
   /** Rows with digits that a float loses, and a missing value. */
   const rows = readGolden().rows.slice(0, 30);
   let scores: number[];
+  let explained: ScoreResponse;
+  let refusing: ProblemServer;
+  /** The problems of a score, and those that only loading a model has, by their names. */
+  let kinds: { score: string[]; load: string[] };
+  let names: readonly string[];
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'lightscore-generated-'));
     server = await startServer({ API_KEYS: `c:${KEY}`, ADMIN_API_KEYS: `ops:${ADMIN}` });
-    writeFileSync(join(folder, 'openapi.json'), (await server.request('/openapi.json')).text);
+    const { text } = await server.request('/openapi.json');
+    writeFileSync(join(folder, 'openapi.json'), text);
+    const { paths }: { paths: Record<string, { post: { responses: object } }> } = JSON.parse(text);
+    const ofScores = paths['/score'].post.responses;
     writeFileSync(join(folder, 'rows.json'), JSON.stringify(rows));
     const { scoredBatch } = await server.score(
       rows.map((features) => ({ features })),
@@ -57,8 +85,19 @@ describe('a client generated', () => {
       { 'X-API-Key': KEY },
     );
     scores = scoredBatch.map(({ confidence_score: score }) => score);
+    const row = { features: rows[0] };
+    const path = `/score?explain=shap&top_k=${rows[0].length}`;
+    explained = (await server.score(row, path, { 'X-API-Key': KEY })).scored;
+    names = readGolden().feature_names;
+    refusing = await ProblemServer.start();
+    const isOfScores = (code: ProblemCode): boolean => String(PROBLEMS[code].status) in ofScores;
+    kinds = {
+      score: PROBLEM_CODES.filter(isOfScores).map(problemAnchor),
+      load: PROBLEM_CODES.filter((code) => !isOfScores(code)).map(problemAnchor),
+    };
   });
   after(async () => {
+    await refusing.stop();
     await server.stop();
     rmSync(folder, { recursive: true });
   });
@@ -69,20 +108,33 @@ describe('a client generated', () => {
     KEY,
     ADMIN,
     ROWS: join(folder, 'rows.json'),
+    NAMES: JSON.stringify(names),
+    PROBLEMS: refusing.url,
+    KINDS: JSON.stringify(kinds),
   });
 
   /** Runs a program in `cwd`, and holds what it prints to what a plain request gets. */
   async function check(command: string, args: readonly string[], cwd: string): Promise<void> {
     const { stdout } = await run(command, args, { cwd, env: environment(), maxBuffer: 16 << 20 });
-    const { scores: own, batch, ...others } = JSON.parse(stdout) as Found;
+    const { scores: own, batch, expected, contributions, problems, ...others } = JSON.parse(stdout) as Found;
     assert.deepEqual(own, scores);
     assert.deepEqual(batch, scores);
+    assert.equal(expected, explained.expected_value);
+    assert.deepEqual(
+      contributions,
+      explained.top_features.map(({ contribution }) => contribution),
+    );
+    assert.deepEqual(problems, allProblems());
     const { size, rows: checked, unknown, ...rest } = others;
     assert.deepEqual(rest, {
       bad: '/docs#feature-count',
       unauthenticated: '/docs#unauthenticated',
       conflict: '/docs#model-conflict',
       none: true,
+      idle: true,
+      named: 'setting',
+      role: 'champion',
+      ended: 'ended',
       outcome: 'started',
       champion: 'v1.0.0',
       challenger: 'v1.1.0',
@@ -190,51 +242,8 @@ describe('a client generated', () => {
     const tool = (name: string): string => join(own, 'node_modules/.bin', name);
     await run(tool('openapi-typescript'), [join(folder, 'openapi.json'), '-o', 'schema.ts'], { cwd: own });
     cpSync(join(PROGRAMS, 'openapi-typescript.ts'), join(own, 'scores.ts'));
-    const options = ['--strict', '--module', 'nodenext', '--target', 'es2022', '--types', 'node', '--skipLibCheck'];
+    const options = ['--strict', '--module', 'nodenext', '--target', 'es2023', '--types', 'node', '--skipLibCheck'];
     await run(tool('tsc'), [...options, 'scores.ts'], { cwd: own });
     await check(process.execPath, ['scores.js'], own);
   });
-});
-
-/** Schemathesis makes requests of the document and holds the answers to it. */
-describe('Schemathesis finds no fault', () => {
-  const keys = { API_KEYS: `c:${KEY}`, ADMIN_API_KEYS: `ops:${ADMIN}` };
-  for (const [name, env, key] of [
-    ['without keys', {}, ''],
-    ['with a key that is none', keys, 'nobody'],
-    ['with a scoring key', keys, KEY],
-    ['with an admin key, while an experiment runs', keys, ADMIN],
-  ] as const)
-    testWith([GENERATORS], name, async (t) => {
-      // It keeps its examples in the folder that it runs in.
-      const cwd = mkdtempSync(join(tmpdir(), 'lightscore-schemathesis-'));
-      t.after(() => rmSync(cwd, { recursive: true }));
-      cpSync(join(PROGRAMS, 'schemathesis_hooks.py'), join(cwd, 'schemathesis_hooks.py'));
-      // The build of uWebSockets.js for Node 20 does not answer some of the header names that Schemathesis makes.
-      const server = await startServer({ ...env, EXPLAIN: 'shap', TRANSPORT: 'node' });
-      t.after(() => server.stop());
-      if (key === ADMIN) {
-        const body = { version: 'v1.1.0', mode: 'ab', share: 0.5 };
-        const headers = { 'X-API-Key': ADMIN };
-        assert.equal((await server.request('/admin/experiment', { method: 'PUT', body, headers })).status, 200);
-      }
-      const only = key === ADMIN ? ['--include-path-regex', '^/admin'] : ['--exclude-path-regex', '^/admin'];
-      const { stdout } = await run(
-        join(dirname(python), 'schemathesis'),
-        [
-          'run',
-          `${server.url}/openapi.json`,
-          '--checks=all',
-          '--max-examples=50',
-          '--seed=7',
-          '--no-color',
-          ...only,
-          ...(key === '' ? [] : ['--header', `X-API-Key: ${key}`]),
-        ],
-        { cwd, env: { ...process.env, SCHEMATHESIS_HOOKS: 'schemathesis_hooks' }, maxBuffer: 64 << 20 },
-      ).catch((error: { stdout?: string }) => assert.fail(String(error.stdout)));
-      // Its exit code was 0; warnings of filters are its own.
-      const [, generated, passed] = /(\d+) generated, (\d+) passed/.exec(stdout) ?? [];
-      assert(Number(generated) > 100 && passed === generated, stdout);
-    });
 });

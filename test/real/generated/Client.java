@@ -10,11 +10,13 @@ import org.openapitools.client.ApiClient;
 import org.openapitools.client.ApiException;
 import org.openapitools.client.api.AdministrationApi;
 import org.openapitools.client.api.ScoringApi;
+import org.openapitools.client.model.BodyError;
 import org.openapitools.client.model.ExperimentRequest;
 import org.openapitools.client.model.Models;
 import org.openapitools.client.model.Problem;
 import org.openapitools.client.model.ScoreRequest;
 import org.openapitools.client.model.ScoreResponse;
+import org.openapitools.client.model.TopFeature;
 
 public class Client {
   interface Call {
@@ -23,11 +25,15 @@ public class Client {
 
   static final ObjectMapper JSON = ApiClient.createDefaultObjectMapper();
 
-  static ApiClient connect(String key) {
+  static ApiClient connect(String key, String base) {
     ApiClient client = new ApiClient();
-    client.updateBaseUri(System.getenv("BASE"));
+    client.updateBaseUri(base);
     if (!key.isEmpty()) client.setRequestInterceptor(request -> request.header("X-API-Key", key));
     return client;
+  }
+
+  static ApiClient connect(String key) {
+    return connect(key, System.getenv("BASE"));
   }
 
   /** The problem of a call that is refused. */
@@ -38,6 +44,45 @@ public class Client {
       return JSON.readValue(refused.getResponseBody(), Problem.class);
     }
     throw new AssertionError("it was not refused");
+  }
+
+  /** Every kind of problem, as the client decodes it. */
+  static Map<String, Object> problems(List<Double> row) throws Exception {
+    Map<String, List<String>> kinds = JSON.readValue(System.getenv("KINDS"), new TypeReference<>() {});
+    ApiClient client = connect("", System.getenv("PROBLEMS"));
+    ScoringApi scoring = new ScoringApi(client);
+    AdministrationApi admin = new AdministrationApi(client);
+    Map<String, Object> decoded = new LinkedHashMap<>();
+    for (String kind : kinds.get("score")) {
+      ScoreRequest request = new ScoreRequest().features(row).requestId(kind);
+      decoded.put(kind, fields(problem(() -> scoring.scoreRow(request, null, null, null))));
+    }
+    for (String kind : kinds.get("load")) decoded.put(kind, fields(problem(() -> admin.loadModel(kind))));
+    return decoded;
+  }
+
+  static List<Object> fields(Problem problem) {
+    BodyError error = problem.getErrors().get(0);
+    return List.of(
+        problem.getType(),
+        problem.getStatus(),
+        problem.getTitle(),
+        problem.getDetail(),
+        problem.getRequestId(),
+        problem.getTraceId(),
+        error.getPointer(),
+        error.getDetail());
+  }
+
+  /** A row and its names the other way round, with exact SHAP values. */
+  static ScoreResponse explain(ScoringApi scoring, List<Double> row) throws Exception {
+    List<String> names = JSON.readValue(System.getenv("NAMES"), new TypeReference<>() {});
+    ScoreRequest request = new ScoreRequest();
+    for (int i = row.size() - 1; i >= 0; i--) {
+      request.addFeaturesItem(row.get(i));
+      request.addFeatureNamesItem(ScoreRequest.FeatureNamesEnum.fromValue(names.get(i)));
+    }
+    return scoring.scoreRow(request, "shap", row.size(), null);
   }
 
   public static void main(String[] arguments) throws Exception {
@@ -59,6 +104,11 @@ public class Client {
     for (ScoreResponse answer : scoring.scoreRows(requests, null, null, null)) batch.add(answer.getConfidenceScore());
     found.put("batch", batch);
 
+    ScoreResponse explained = explain(scoring, rows.get(0));
+    found.put("expected", explained.getExpectedValue());
+    found.put("contributions", explained.getTopFeatures().stream().map(TopFeature::getContribution).toList());
+    found.put("problems", problems(rows.get(0)));
+
     ScoreRequest tooShort = new ScoreRequest().features(rows.get(0).subList(0, 2));
     found.put("bad", problem(() -> scoring.scoreRow(tooShort, null, null, null)).getType());
     found.put("unauthenticated", problem(() -> stranger.scoreRow(requests.get(0), null, null, null)).getType());
@@ -66,6 +116,9 @@ public class Client {
     found.put("conflict", problem(() -> admin.promote(null)).getType());
 
     found.put("none", admin.getExperiment().getExperiment() == null);
+    Models idle = admin.listModels();
+    found.put("idle", idle.getExperiment() == null && idle.getUnderWay() == null);
+    found.put("named", idle.getNamedByStore().getBy().getValue());
     ExperimentRequest experiment =
         new ExperimentRequest().version("v1.1.0").mode(ExperimentRequest.ModeEnum.SHADOW).share(0.25);
     found.put("outcome", admin.startExperiment(experiment).getOutcome().getValue());
@@ -75,7 +128,8 @@ public class Client {
     found.put("share", models.getExperiment().getShare());
     found.put("size", models.getModels().get(0).getFiles().get(0).getSize());
     found.put("rows", models.getModels().get(0).getSelfCheckRows().getTreeWalk());
-    admin.abortExperiment();
+    found.put("role", models.getModels().get(0).getRole().getValue());
+    found.put("ended", admin.abortExperiment().getOutcome().getValue());
     System.out.println(new ObjectMapper().writeValueAsString(found));
   }
 }
