@@ -106,7 +106,7 @@ test('scoring and admin keys are schemes of their own, and only those in use are
 });
 
 test('the address of the server is relative to the document, or PUBLIC_URL; problems lead there as well', async (t) => {
-  assert.deepEqual(served()['servers'], [{ url: './' }]);
+  assert.deepEqual(served()['servers'], [{ url: '.' }]);
   const plain = await startServer();
   t.after(() => plain.stop());
   assert.equal((await plain.score({ features: [] })).problem.type, '/docs#feature-count');

@@ -37,6 +37,14 @@ const NAME_OF = new Map<unknown, string>(
   Object.entries({ ...SCHEMAS, ...ADMIN_SCHEMAS }).map(([name, schema]) => [schema, name]),
 );
 
+const LICENSE = { name: 'MIT', identifier: 'MIT' };
+
+const TAGS = [
+  { name: 'scoring', description: 'Scores of rows.' },
+  { name: 'operation', description: 'For platforms, monitoring and tools.' },
+  { name: 'administration', description: 'Which versions are loaded, and which one answers.' },
+];
+
 /** Copies a value; in the copy, references replace the schemas that have a name. */
 function withReferences(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
@@ -82,11 +90,12 @@ export function openApiDocument(options: OpenApiOptions): OpenApiDocument {
   const copies = Object.fromEntries(schemas.map(([name, schema]) => [name, partsWithReferences(schema)]));
   return {
     openapi: '3.1.0',
-    info: { title: 'Lightscore', version, description: describeServer(model) },
+    info: { title: 'Lightscore', version, description: describeServer(model), license: LICENSE },
     // A page is no operation: generated clients would take its HTML for JSON.
     externalDocs: { description: 'A page to try the routes', url: `${publicUrl ?? '.'}/docs` },
-    servers: [{ url: publicUrl ?? './' }],
-    tags: [{ name: 'scoring' }, { name: 'operation' }, ...(administered ? [{ name: 'administration' }] : [])],
+    // Clients that join it with a path resolve `./score`, whether they know relative addresses or not.
+    servers: [{ url: publicUrl ?? '.' }],
+    tags: TAGS.filter(({ name }) => administered || name !== 'administration'),
     paths,
     components: {
       schemas: { ...copies, ScoreRequest: requestSchema(copies['ScoreRequest'], model) },
