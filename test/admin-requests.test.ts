@@ -99,6 +99,10 @@ onBothTransports('requests', (transport) => {
         };
         for (const query of ['?x=1', '?__proto__=1', '?%78', '?version=v1.0.0&version=v1.0.0']) {
           const answer = await server.request(path + query, options);
+          if (method === 'head') {
+            assert.equal(answer.status, 400, method + path);
+            continue;
+          }
           assert.deepEqual([answer.status, answer.problem.title], [400, 'Invalid query parameter'], method + path);
           assert.match(answer.problem.detail, /unknown query parameter ".*"; |appears twice$/, method + path);
         }
