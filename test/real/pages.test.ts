@@ -147,7 +147,7 @@ testWith([CHROMIUM], '/docs can be used with the keyboard alone', async (t) => {
     assert.ok(reached.includes(wanted), `${wanted} is not among ${reached.join(', ')}`);
 });
 
-testWith([CHROMIUM], '/docs has an input for every parameter, and sends what they hold', async (t) => {
+testWith([CHROMIUM], '/docs has an input for every parameter, and a plus sign arrives in a path', async (t) => {
   const browser = await withBrowser(t);
   const server = await startServer({ ADMIN_API_KEYS: `ops:${KEY}` });
   t.after(() => server.stop());
@@ -160,7 +160,6 @@ testWith([CHROMIUM], '/docs has an input for every parameter, and sends what the
     await page.goto(`${server.url}/docs`);
     await page.locator('.score').waitFor();
     await page.locator('#key').fill(KEY);
-    const route = (name: string) => page.locator('#routes details').filter({ hasText: name });
     for (const details of await page.locator('#routes details > summary').all()) await details.click();
     for (const [path, methods] of Object.entries(paths)) {
       for (const [method, { parameters = [] }] of Object.entries(methods).filter(([name]) => name !== 'head')) {
@@ -175,30 +174,12 @@ testWith([CHROMIUM], '/docs has an input for every parameter, and sends what the
       }
     }
 
-    const load = route('/admin/models/{version}/load');
-    await load.getByRole('button', { name: 'Send' }).click();
-    assert.match(requests.at(-1) ?? '', /openapi|score/, 'nothing is sent without the version');
+    const load = page.locator('#routes details').filter({ hasText: '/admin/models/{version}/load' });
     await load.getByLabel('version (path)').fill('v9.9.9+build.7');
     await load.getByRole('button', { name: 'Send' }).click();
     await load.locator('pre').first().getByText('version-not-found').waitFor();
     assert.equal(requests.at(-1), 'POST /admin/models/v9.9.9%2Bbuild.7/load');
     assert.match((await load.locator('pre').first().textContent()) ?? '', /v9\.9\.9\+build\.7/);
-
-    const activate = route('/admin/models/{version}/activate');
-    await activate.getByLabel('version (path)').fill('v1.0.0');
-    await activate.getByLabel('allow_feature_change (query)').selectOption('1');
-    await activate.getByRole('button', { name: 'Send' }).click();
-    await activate.getByText('200 OK').waitFor();
-    assert.equal(requests.at(-1), 'POST /admin/models/v1.0.0/activate?allow_feature_change=1');
-
-    const batch = route('/score_batch');
-    await batch.getByLabel('top_k (query)').fill('2');
-    await batch.getByLabel('X-Experiment-Key (header)').fill('applicant 7');
-    const sent = page.waitForRequest(/score_batch/);
-    await batch.getByRole('button', { name: 'Send' }).click();
-    assert.equal((await sent).headers()['x-experiment-key'], 'applicant 7');
-    await batch.getByText('200 OK').waitFor();
-    assert.equal(requests.at(-1), 'POST /score_batch?top_k=2');
     assert.equal(await sidewaysScroll(page), 0, viewName(view));
     await page.context().close();
   }
