@@ -161,6 +161,13 @@ testWith([CHROMIUM], '/docs has an input for every parameter, and a plus sign ar
     await page.locator('.score').waitFor();
     await page.locator('#key').fill(KEY);
     for (const details of await page.locator('#routes details > summary').all()) await details.click();
+    const overlapping =
+      "[...document.querySelectorAll('summary > *')].filter((part) => part.scrollWidth > part.clientWidth)";
+    assert.equal(
+      await page.evaluate<number>(`${overlapping}.length`),
+      0,
+      `${viewName(view)}: a path covers its summary`,
+    );
     for (const [path, methods] of Object.entries(paths)) {
       for (const [method, { parameters = [] }] of Object.entries(methods).filter(([name]) => name !== 'head')) {
         const own = page.locator('#routes details').filter({

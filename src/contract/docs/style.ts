@@ -99,12 +99,12 @@ td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; pa
 details { border-top: 1px solid var(--line); }
 details:first-child { border-top: 0; }
 summary {
-  display: grid; grid-template-columns: 4rem minmax(7rem, 9rem) 1fr; gap: .75rem; align-items: baseline;
+  display: grid; grid-template-columns: 5rem minmax(7rem, 19rem) 1fr; gap: .75rem; align-items: baseline;
   padding: .7rem 1.25rem; cursor: pointer; list-style: none;
 }
 summary::-webkit-details-marker { display: none; }
 @media (max-width: 36rem) {
-  summary { grid-template-columns: 4rem 1fr; }
+  summary { grid-template-columns: 5rem 1fr; }
   summary span:last-child { grid-column: 1 / -1; }
 }
 summary .method {
@@ -112,7 +112,7 @@ summary .method {
 }
 summary .method::before { content: "▸ " / ""; }
 details[open] > summary .method::before { content: "▾ " / ""; }
-summary code { font-weight: 600; }
+summary code { font-weight: 600; overflow-wrap: anywhere; }
 code { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; font-size: .9em; }
 details > div { padding: 0 1.25rem 1.25rem; }
 .problems { padding: .25rem 1.25rem; }
