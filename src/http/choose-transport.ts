@@ -52,10 +52,11 @@ async function nodeKind(reason: string | undefined, acceptors = 1): Promise<Tran
   return { name: 'node', reason, create: (http) => new NodeTransport(http) };
 }
 
-/** uWebSockets.js reports the loader's own message in the last line of its own. */
+/** uWebSockets.js reports the loader's own message at the end of its own; some Nodes add who required it. */
 function whyNotLoaded(error: unknown): string {
   if (error instanceof Error && 'code' in error && error.code === 'MODULE_NOT_FOUND') return 'is not installed';
-  const cause = messageOf(error).trim().split('\n').at(-1) ?? '';
+  const [said] = messageOf(error).split('\nRequire stack:');
+  const cause = said.trim().split('\n').at(-1) ?? '';
   if (/Cannot find module|GLIBC/.test(cause)) return `has no binary for ${platform()}`;
   return `has a binary that cannot be loaded (${cause.replace(/^Error: /, '')})`;
 }
