@@ -97,6 +97,25 @@ test('a reader of the log that has stopped: signals and audit entries come out a
   assert.equal(named('stopped'), 1);
 });
 
+test('a reader of the log that is slower than the server gets all that waits', async (t) => {
+  const server = await start(t, 'pipe', { DRAIN_TIMEOUT_MS: '3000' });
+  const { stdout } = server.child;
+  assert(stdout !== null);
+  const batches = 5;
+  for (let i = 0; i < batches; i++) assert.equal((await server.post('/score_batch', rows(10_000))).status, 200);
+  let text = '';
+  stdout.setEncoding('utf8').on('data', (part: string) => {
+    text += part;
+    // It reads less than 20 MB a second.
+    const until = performance.now() + part.length / 20_000;
+    while (performance.now() < until);
+  });
+  const { code } = await server.terminate();
+  assert.equal(code, 0);
+  if (!stdout.readableEnded) await once(stdout, 'end');
+  assert.equal(text.split('"event":"prediction"').length - 1, batches * 10_000);
+});
+
 test('a signal that comes while the server starts ends it', async (t) => {
   const child = spawn(process.execPath, [CLI, 'serve'], {
     cwd: projectRoot,

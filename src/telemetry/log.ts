@@ -65,7 +65,14 @@ function openTerminalLog({ level }: LogOptions): Log {
   };
 }
 
+/** A pipe as Node opens it refuses what does not fit, and is then tried ten times a second: slower than its reader. */
+function waitForReader(): void {
+  const { _handle: handle } = process.stdout as { _handle?: { setBlocking?: (isBlocking: boolean) => void } };
+  handle?.setBlocking?.(true);
+}
+
 function openJsonLog({ level, predictionSample }: LogOptions): Log {
+  waitForReader();
   const destination = new LogDestination(1);
   const logger = pino({ level, base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime }, destination);
   const predictions = new PredictionLog(destination, logger.isLevelEnabled('info') ? predictionSample : 0);
