@@ -12,7 +12,11 @@ import {
 import { ArtifactError } from '../src/errors.js';
 
 const FILE = 'v1.0.0/calibrator.json';
-const read = (text: string): IsotonicCalibrator => readCalibratorJson(Buffer.from(text), FILE);
+const read = (text: string): IsotonicCalibrator => {
+  const calibrator = readCalibratorJson(Buffer.from(text), FILE);
+  assert(calibrator?.type === 'isotonic');
+  return calibrator;
+};
 const fields = {
   type: 'isotonic',
   dtype: 'float64',
@@ -35,6 +39,8 @@ const calibrators: fc.Arbitrary<IsotonicCalibrator> = fc
         fc.tuple(fc.constant(x), fc.array(value, { minLength: x.length, maxLength: x.length }), fc.boolean()),
       )
       .map(([x, y, falling]) => ({
+        type: 'isotonic' as const,
+        input: 'probability' as const,
         x: Float64Array.from(x).toSorted(),
         y: falling ? Float64Array.from(y).toSorted().toReversed() : Float64Array.from(y).toSorted(),
         precision,
@@ -84,7 +90,10 @@ test('a calibrator that is written and read back is the same and gives the same 
 });
 
 for (const [fault, change] of Object.entries({
-  'type is "platt", expected "isotonic"': { type: 'platt' },
+  'type is "platt", expected "isotonic", "sigmoid" or "none"': { type: 'platt' },
+  'input is "logit", expected "probability" or "raw"': { input: 'logit' },
+  'a is not a number': { type: 'sigmoid', b: 1 },
+  'b is not a number': { type: 'sigmoid', a: 1, b: '1' },
   'dtype is "float16", expected "float64" or "float32"': { dtype: 'float16' },
   'dtype is missing, expected "float64" or "float32"': { dtype: undefined },
   'out_of_bounds is "nan", expected "clip"': { out_of_bounds: 'nan' },

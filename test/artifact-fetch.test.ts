@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { fetchArtifact } from '../src/loading/fetch.js';
-import { writeCalibratorJson } from '../src/artifact/calibrator.js';
+import { type IsotonicCalibrator, writeCalibratorJson } from '../src/artifact/calibrator.js';
 import { signMetadata } from '../src/artifact/integrity.js';
 import { FolderStore } from '../src/store/folder.js';
 import { S3Store } from '../src/store/s3.js';
@@ -43,6 +43,13 @@ async function checksumsOf(path: (file: string) => string, names: readonly strin
   );
 }
 
+const isotonic = (x: Float64Array, y: Float64Array): IsotonicCalibrator => ({
+  type: 'isotonic',
+  input: 'probability',
+  x,
+  y,
+  precision: 'float64',
+});
 const invalid = (message: RegExp) => ({ code: 'ARTIFACT_INVALID', message });
 
 test('an artifact is read whole', async () => {
@@ -54,7 +61,7 @@ test('an artifact is read whole', async () => {
   assert.deepEqual(Buffer.from(artifact.modelText), await readFile(join(MODELS, VERSION, 'lightgbm_model.txt')));
   assert.equal(artifact.modelSha256, sha256Hex(artifact.modelText));
   assert.equal(artifact.modelFile, join(MODELS, VERSION, 'lightgbm_model.txt'));
-  assert(artifact.calibrator.x.length > 1);
+  assert(artifact.calibrator?.type === 'isotonic' && artifact.calibrator.x.length > 1);
   assert.deepEqual(
     artifact.files.map(({ name, verified }) => [name, verified]),
     [
@@ -91,7 +98,7 @@ test('the same artifact comes out of a bucket', async (t) => {
 
 test('of two calibrators the portable one is used, with a warning', async (t) => {
   const { store, path } = await copyOfModels(t);
-  const calibrator = { x: Float64Array.of(0, 1), y: Float64Array.of(0.25, 0.75), precision: 'float64' as const };
+  const calibrator = isotonic(Float64Array.of(0, 1), Float64Array.of(0.25, 0.75));
   await writeFile(path('calibrator.json'), writeCalibratorJson(calibrator));
   const artifact = await fetchArtifact(store, VERSION);
   assert.deepEqual(artifact.calibrator, calibrator);
@@ -233,10 +240,7 @@ test('with a public key, metadata must be signed and cover what is used', async 
   await sign();
   assert.equal((await fetchArtifact(store, VERSION, { publicKey })).signed, true);
   // The portable form would win: one that was slipped in is not covered by the signature.
-  await writeFile(
-    path('calibrator.json'),
-    writeCalibratorJson({ x: Float64Array.of(0), y: Float64Array.of(0), precision: 'float64' }),
-  );
+  await writeFile(path('calibrator.json'), writeCalibratorJson(isotonic(Float64Array.of(0), Float64Array.of(0))));
   await assert.rejects(
     fetchArtifact(store, VERSION, { publicKey }),
     invalid(/calibrator\.json: has no checksum in metadata\.json, and checksums are required$/),

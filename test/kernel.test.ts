@@ -12,7 +12,14 @@ import {
   tuple,
   uniqueArray,
 } from 'fast-check';
-import { type IsotonicCalibrator, calibrate, calibratorFault } from '../src/artifact/calibrator.js';
+import {
+  type Calibrator,
+  type IsotonicCalibrator,
+  calibrate,
+  calibratedScore,
+  calibratorFault,
+} from '../src/artifact/calibrator.js';
+import { ulpsApart } from '../src/model/agreement.js';
 import { type Booster, splitImportance } from '../src/model/booster.js';
 import { type Image, applicableStrategies, compileImage } from '../src/model/image.js';
 import type { Strategy } from '../src/model/strategies.js';
@@ -32,7 +39,7 @@ interface Loaded {
   readonly kernel: BoundKernel;
 }
 
-function load(booster: Booster, calibrator?: IsotonicCalibrator, strategy?: Strategy): Loaded {
+function load(booster: Booster, calibrator?: Calibrator, strategy?: Strategy): Loaded {
   const image = compileImage(booster, calibrator, strategy);
   const address = memory.allocate(image.bytes.length);
   new Uint8Array(memory.memory.buffer, address).set(image.bytes);
@@ -123,7 +130,7 @@ test("the calibrated score is the calibrator's own, bit for bit, in double and i
         const y = Float64Array.from(heights.slice(0, x.length), (value) => round(value)).toSorted(
           (a, b) => direction * (a - b),
         );
-        const calibrator: IsotonicCalibrator = { x, y, precision };
+        const calibrator: IsotonicCalibrator = { type: 'isotonic', input: 'probability', x, y, precision };
         if (calibratorFault(calibrator) !== undefined) return;
         // Values at, just beside and between the thresholds; |x| <= 1e-35 reaches the calibrator as 0.
         const probabilities = [
@@ -156,6 +163,32 @@ test("the calibrated score is the calibrator's own, bit for bit, in double and i
 /**
  * Missing counts as 0, an overflow as the largest double, and features whose product is equal keep their order.
  */
+test('a calibrator of raw scores is given raw scores, and a sigmoid answers as its definition', () => {
+  const booster = parseBooster(SMALL_MODEL);
+  const { rows, count } = criticalRows(booster);
+  const x = Float64Array.of(-1, 0, 2);
+  const y = Float64Array.of(0.1, 0.4, 0.8);
+  const calibrators: Calibrator[] = (['probability', 'raw'] as const).flatMap((input) => [
+    { type: 'isotonic', input, x, y, precision: 'float64' },
+    { type: 'isotonic', input, x, y: y.map(Math.fround), precision: 'float32' },
+    { type: 'sigmoid', input, a: -3.25, b: 0.75 },
+  ]);
+  for (const calibrator of [undefined, ...calibrators]) {
+    const { image, address, kernel } = load(booster, calibrator);
+    const lane = createLane(memory, image.shape, count, 'score');
+    lane.rows.set(rows);
+    kernel.score(address, lane.address, 0, count);
+    for (let r = 0; r < count; r++) {
+      const [raw, prediction] = [lane.raw[r], lane.prediction[r]];
+      const expected = calibratedScore(calibrator, { raw, prediction });
+      if (calibrator?.type === 'sigmoid') assert(ulpsApart(lane.calibrated[r], expected) <= 2);
+      else assert.equal(lane.calibrated[r], expected);
+    }
+    assert(lane.raw.some((raw, r) => raw !== lane.prediction[r]));
+    for (const region of [lane.address, address]) memory.free(region);
+  }
+});
+
 test('features are ranked by |value * importance|', () => {
   const value = oneof(
     double({ noDefaultInfinity: true }),

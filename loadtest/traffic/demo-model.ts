@@ -1,7 +1,7 @@
 /** The model of the HTTP benchmarks, with rows of its distribution and the scores they must get. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { calibrate } from '../../src/artifact/calibrator.js';
+import { calibratedScore } from '../../src/artifact/calibrator.js';
 import { fetchArtifact } from '../../src/loading/fetch.js';
 import type { Booster } from '../../src/model/booster.js';
 import { parseBooster } from '../../src/model/parse.js';
@@ -41,16 +41,12 @@ export async function loadDemoModel(): Promise<DemoModel> {
     modelText,
     featureNames: artifact.metadata.featureNames,
     examples: exampleRows(),
-    expectedScore: (row) =>
-      calibrate(
-        artifact.calibrator,
-        predictions(
-          booster,
-          rawScores(
-            booster,
-            Float64Array.from(row, (value) => value ?? NaN),
-          ),
-        )[0],
-      ),
+    expectedScore: (row) => {
+      const raw = rawScores(
+        booster,
+        Float64Array.from(row, (value) => value ?? NaN),
+      );
+      return calibratedScore(artifact.calibrator, { raw: raw[0], prediction: predictions(booster, raw)[0] });
+    },
   };
 }

@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { calibrate } from '../../src/artifact/calibrator.js';
+import { calibratedScore } from '../../src/artifact/calibrator.js';
 import { METADATA_FILE, isComplete } from '../../src/artifact/files.js';
 import { LightscoreError } from '../../src/errors.js';
 import { type Artifact, fetchArtifact } from '../../src/loading/fetch.js';
@@ -78,7 +78,8 @@ export class KnownModel {
     const values = Float64Array.from(row, (value) => value ?? NaN);
     const walked = rawScores(this.booster, values);
     const { raw, calibrated } = this.#scorer.score(values);
-    const expected = calibrate(this.#artifact.calibrator, predictions(this.booster, walked)[0]);
+    const prediction = predictions(this.booster, walked)[0];
+    const expected = calibratedScore(this.#artifact.calibrator, { raw: walked[0], prediction });
     const score = calibrated[0];
     if (
       !Object.is(raw[0], walked[0]) ||

@@ -1,25 +1,40 @@
-/** The isotonic calibrator: its arithmetic, and the portable file `calibrator.json`. */
+/** Calibrators: their arithmetic, and the portable file `calibrator.json`. */
 import { ArtifactError } from '../errors.js';
-import { parseJsonObject } from './json.js';
+import { type JsonObject, parseJsonObject } from './json.js';
 import { quote } from '../quote.js';
 
 export type Precision = 'float64' | 'float32';
 
+/** What a calibrator was fitted on: the model's prediction (of a classifier its probability), or its raw score. */
+export type CalibratorInput = 'probability' | 'raw';
+
+export type Calibrator = IsotonicCalibrator | SigmoidCalibrator;
+
 /**
- * An isotonic calibrator: a monotone, piecewise linear map of the model's probability, clipped outside its thresholds.
+ * An isotonic calibrator: a monotone, piecewise linear map, clipped outside its thresholds.
  *
  * `x` and `y` have the same length n >= 1; `x` is strictly increasing, `y` is monotone in either direction; all are
  * finite, and with `precision` 'float32' every value is a float32.
  */
 export interface IsotonicCalibrator {
-  x: Float64Array;
-  y: Float64Array;
-  precision: Precision;
+  readonly type: 'isotonic';
+  readonly input: CalibratorInput;
+  readonly x: Float64Array;
+  readonly y: Float64Array;
+  readonly precision: Precision;
+}
+
+/** Platt's sigmoid, 1 / (1 + exp(a * input + b)), with scikit-learn's signs; both are finite. */
+export interface SigmoidCalibrator {
+  readonly type: 'sigmoid';
+  readonly input: CalibratorInput;
+  readonly a: number;
+  readonly b: number;
 }
 
 /**
- * The calibrated probability of `p`, bit for bit what scikit-learn's `IsotonicRegression(out_of_bounds='clip').predict`
- * answers.
+ * The calibrated score of `p`, the calibrator's input. Of a sigmoid it is scikit-learn's but for the last bits of
+ * `exp`, of an isotonic calibrator bit for bit what `IsotonicRegression(out_of_bounds='clip').predict` answers.
  *
  * NaN gives NaN (scikit-learn refuses it). One threshold (n = 1) gives y[0] whatever `p`.
  *
@@ -34,10 +49,11 @@ export interface IsotonicCalibrator {
  * which moves float32 answers by about one float32 rounding; scipy 0.17 to 1.17, and float64 in all versions, are as
  * described.)
  */
-export function calibrate(calibrator: IsotonicCalibrator, p: number): number {
+export function calibrate(calibrator: Calibrator, p: number): number {
+  if (Number.isNaN(p)) return p;
+  if (calibrator.type === 'sigmoid') return 1 / (1 + Math.exp(calibrator.a * p + calibrator.b));
   const { x, y } = calibrator;
   const last = x.length - 1;
-  if (Number.isNaN(p)) return p;
   if (last === 0) return y[0];
   return calibrator.precision === 'float64'
     ? interpolateFloat64(x, y, last, p)
@@ -72,8 +88,21 @@ function interpolateFloat32(x: Float64Array, y: Float64Array, last: number, p: n
   return fround(fround(slope * fround(clipped - x[low])) + y[low]);
 }
 
-/** Why these thresholds are not an isotonic calibrator, or undefined when they are one (see IsotonicCalibrator). */
-export function calibratorFault({ x, y, precision }: IsotonicCalibrator): string | undefined {
+/** The calibrated score of a row from its raw score and its prediction, which is the answer without a calibrator. */
+export function calibratedScore(
+  calibrator: Calibrator | undefined,
+  { raw, prediction }: { readonly raw: number; readonly prediction: number },
+): number {
+  return calibrator === undefined ? prediction : calibrate(calibrator, calibrator.input === 'raw' ? raw : prediction);
+}
+
+/** Why this is not a calibrator, or undefined when it is one (see IsotonicCalibrator and SigmoidCalibrator). */
+export function calibratorFault(calibrator: Calibrator): string | undefined {
+  if (calibrator.type === 'isotonic') return isotonicFault(calibrator);
+  return Number.isFinite(calibrator.a) && Number.isFinite(calibrator.b) ? undefined : 'a or b is not finite';
+}
+
+function isotonicFault({ x, y, precision }: IsotonicCalibrator): string | undefined {
   if (x.length !== y.length) return `there are ${x.length} x thresholds but ${y.length} y thresholds`;
   if (x.length === 0) return 'there are no thresholds';
   const round = precision === 'float32' ? Math.fround : Number;
@@ -95,17 +124,38 @@ export function calibratorFault({ x, y, precision }: IsotonicCalibrator): string
 }
 
 /**
- * Reads `calibrator.json`, the portable form:
+ * Reads `calibrator.json`, the portable form (docs/reference/artifacts.md):
  *
  *     {"type": "isotonic", "dtype": "float64", "out_of_bounds": "clip", "x_thresholds": [...], "y_thresholds": [...]}
+ *     {"type": "sigmoid", "a": -5.1, "b": 2.3}
+ *     {"type": "none"}
  *
- * `dtype` is "float64" or "float32"; other fields are ignored, so that a writer may add notes of its own.
+ * `dtype` is "float64" or "float32"; `input`, "probability" or "raw", may stand in the first two. Other fields are
+ * ignored, so that a writer may add notes of its own.
+ * @param otherwise what it was fitted on where it has no `input`
+ * @returns undefined where the type is "none"
  * @throws ArtifactError naming `file` and what is wrong with it.
  */
-export function readCalibratorJson(bytes: Uint8Array, file: string): IsotonicCalibrator {
+export function readCalibratorJson(
+  bytes: Uint8Array,
+  file: string,
+  otherwise: CalibratorInput = 'probability',
+): Calibrator | undefined {
   const { value } = parseJsonObject(bytes, file);
-  if (value['type'] !== 'isotonic')
-    throw new ArtifactError(file, `type is ${quote(value['type'])}, expected "isotonic"`);
+  const type = value['type'];
+  if (type === 'none') return undefined;
+  if (type !== 'isotonic' && type !== 'sigmoid')
+    throw new ArtifactError(file, `type is ${quote(type)}, expected "isotonic", "sigmoid" or "none"`);
+  const input = value['input'] ?? otherwise;
+  if (input !== 'probability' && input !== 'raw')
+    throw new ArtifactError(file, `input is ${quote(input)}, expected "probability" or "raw"`);
+  const calibrator = type === 'isotonic' ? isotonicOf(value, input, file) : sigmoidOf(value, input, file);
+  const fault = calibratorFault(calibrator);
+  if (fault !== undefined) throw new ArtifactError(file, fault);
+  return calibrator;
+}
+
+function isotonicOf(value: JsonObject, input: CalibratorInput, file: string): IsotonicCalibrator {
   const precision = value['dtype'];
   if (precision !== 'float64' && precision !== 'float32') {
     throw new ArtifactError(file, `dtype is ${quote(precision)}, expected "float64" or "float32"`);
@@ -115,10 +165,14 @@ export function readCalibratorJson(bytes: Uint8Array, file: string): IsotonicCal
   }
   const x = thresholds(value['x_thresholds'], 'x_thresholds', file);
   const y = thresholds(value['y_thresholds'], 'y_thresholds', file);
-  const calibrator: IsotonicCalibrator = { x, y, precision };
-  const fault = calibratorFault(calibrator);
-  if (fault !== undefined) throw new ArtifactError(file, fault);
-  return calibrator;
+  return { type: 'isotonic', input, x, y, precision };
+}
+
+function sigmoidOf(value: JsonObject, input: CalibratorInput, file: string): SigmoidCalibrator {
+  const { a, b } = value;
+  if (typeof a !== 'number') throw new ArtifactError(file, 'a is not a number');
+  if (typeof b !== 'number') throw new ArtifactError(file, 'b is not a number');
+  return { type: 'sigmoid', input, a, b };
 }
 
 function thresholds(value: unknown, name: string, file: string): Float64Array {
@@ -133,18 +187,24 @@ function thresholds(value: unknown, name: string, file: string): Float64Array {
 /**
  * The text of `calibrator.json` for a calibrator; the same calibrator always gives the same bytes, and reading them
  * back gives the same calibrator (numbers are written with the digits that identify their double).
- * @throws ArtifactError when it is not a calibrator (see IsotonicCalibrator).
+ * @throws ArtifactError when it is not a calibrator.
  */
-export function writeCalibratorJson(calibrator: IsotonicCalibrator, file = 'calibrator.json'): string {
+export function writeCalibratorJson(calibrator: Calibrator, file = 'calibrator.json'): string {
   const fault = calibratorFault(calibrator);
   if (fault !== undefined) throw new ArtifactError(file, fault);
+  const { type, input } = calibrator;
   // JSON.stringify writes -0 as 0; no answer differs but in the sign of a zero, which JSON clients cannot see.
   const fields = {
-    type: 'isotonic',
-    dtype: calibrator.precision,
-    out_of_bounds: 'clip',
-    x_thresholds: [...calibrator.x],
-    y_thresholds: [...calibrator.y],
+    type,
+    ...(input === 'raw' && { input }),
+    ...(type === 'sigmoid'
+      ? { a: calibrator.a, b: calibrator.b }
+      : {
+          dtype: calibrator.precision,
+          out_of_bounds: 'clip',
+          x_thresholds: [...calibrator.x],
+          y_thresholds: [...calibrator.y],
+        }),
   };
   return `${JSON.stringify(fields, null, 1)}\n`;
 }

@@ -1,5 +1,6 @@
 /** Reading and validation of `metadata.json`. */
 import { ArtifactError } from '../errors.js';
+import type { CalibratorInput } from './calibrator.js';
 import { isJsonObject, type JsonObject, parseJsonObject } from './json.js';
 import { quote } from '../quote.js';
 
@@ -8,6 +9,8 @@ export interface Metadata {
   readonly modelVersion: string;
   readonly calibrationVersion: string;
   readonly featureSetVersion: string | undefined;
+  /** What the calibrator was fitted on, where its own file does not say. */
+  readonly calibratorInput: CalibratorInput | undefined;
   /** In the model's order; not empty, without duplicates. */
   readonly featureNames: readonly string[];
   /** SHA-256 in lower-case hexadecimal by file name, if the file has `checksums`. */
@@ -33,6 +36,7 @@ export function readMetadata(bytes: Uint8Array, file: string): { metadata: Metad
     calibrationVersion: versionField(fields, 'calibration_version', file),
     featureSetVersion:
       (fields['feature_set_version'] ?? null) === null ? undefined : versionField(fields, 'feature_set_version', file),
+    calibratorInput: calibratorInput(fields['calibrator_input'] ?? undefined, file),
     featureNames: featureNames(fields['feature_names'], file),
     checksums: checksums(fields['checksums'], file),
     fields,
@@ -47,6 +51,11 @@ function versionField(fields: JsonObject, name: string, file: string): string {
     throw new ArtifactError(file, `${name} is not a text of 1 to ${MAX_VERSION_LENGTH} characters`);
   }
   return value;
+}
+
+function calibratorInput(value: unknown, file: string): CalibratorInput | undefined {
+  if (value === undefined || value === 'probability' || value === 'raw') return value;
+  throw new ArtifactError(file, `calibrator_input is ${quote(value)}, expected "probability" or "raw"`);
 }
 
 function featureNames(value: unknown, file: string): string[] {

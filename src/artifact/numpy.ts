@@ -67,10 +67,10 @@ export class NdArray {
     }
   }
 
-  /** The items of a one-dimensional array, as doubles. */
+  /** All items in the order of memory, as doubles. */
   toFloat64(): Float64Array {
     const view = new DataView(this.data.buffer, this.data.byteOffset, this.data.byteLength);
-    const items = new Float64Array(this.shape[0]);
+    const items = new Float64Array(this.data.byteLength / this.dtype.itemSize);
     for (let i = 0; i < items.length; i++) items[i] = this.dtype.read(view, i);
     return items;
   }

@@ -12,6 +12,8 @@ import {
 } from './pickle-values.js';
 
 export const ISOTONIC_REGRESSION = 'sklearn.isotonic.IsotonicRegression';
+export const SIGMOID_CALIBRATION = 'sklearn.calibration._SigmoidCalibration';
+export const LOGISTIC_REGRESSION = 'sklearn.linear_model._logistic.LogisticRegression';
 export const JOBLIB_ARRAY = 'joblib.numpy_pickle.NumpyArrayWrapper';
 
 const MAX_DIMENSIONS = 32;
@@ -25,7 +27,7 @@ function allow(names: readonly string[], call: PickleGlobal['call'], instantiabl
 }
 
 GLOBALS.set(NDARRAY.name, NDARRAY);
-allow([ISOTONIC_REGRESSION, JOBLIB_ARRAY], undefined, true);
+allow([ISOTONIC_REGRESSION, SIGMOID_CALIBRATION, LOGISTIC_REGRESSION, JOBLIB_ARRAY], undefined, true);
 allow(['numpy.dtype'], dtype);
 // numpy 2 renamed its private package numpy.core to numpy._core.
 allow(['numpy.core.multiarray._reconstruct', 'numpy._core.multiarray._reconstruct'], reconstruct);

@@ -40,12 +40,7 @@ export function describeInspection({
         `${run.columns} columns${run.streams > 0 ? ` in ${run.streams} streams` : ''}; ` +
         (run.explainable ? 'TreeSHAP available' : 'no TreeSHAP'),
     ]),
-    section('Calibrator', [
-      calibrator === null
-        ? 'none'
-        : `isotonic (${calibrator.file}, ${calibrator.dtype}): ${calibrator.thresholds} thresholds ` +
-          `from ${calibrator.x.join(' to ')}, scores from ${calibrator.y.join(' to ')}`,
-    ]),
+    section('Calibrator', [calibrator === null ? 'none' : calibratorText(calibrator)]),
     section(
       'Metadata',
       metadata === null
@@ -65,6 +60,14 @@ export function describeInspection({
     ...(warnings.length === 0 ? [] : [section('Warnings', warnings)]),
     '',
   ].join('\n');
+}
+
+function calibratorText({ file, type, input, dtype, thresholds, x, y, a, b }: NonNullable<Inspection['calibrator']>) {
+  const of = input === 'raw' ? ' of raw scores' : '';
+  return type === 'sigmoid'
+    ? `sigmoid${of} (${file}): a ${a}, b ${b}`
+    : `isotonic${of} (${file}, ${dtype}): ${thresholds} thresholds from ${x?.join(' to ')}, ` +
+        `scores from ${y?.join(' to ')}`;
 }
 
 const CHECKSUM = {

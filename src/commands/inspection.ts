@@ -1,5 +1,5 @@
 /** The inspection of a model: its trees, its files, and how the kernel would run it. */
-import type { IsotonicCalibrator } from '../artifact/calibrator.js';
+import type { Calibrator } from '../artifact/calibrator.js';
 import { METADATA_FILE, MODEL_FILE, calibratorWarnings } from '../artifact/files.js';
 import type { Metadata } from '../artifact/metadata.js';
 import { ArtifactError, type LightscoreError } from '../errors.js';
@@ -7,6 +7,7 @@ import { type Booster, type Tree, splitImportance } from '../model/booster.js';
 import { type Column, buildColumns } from '../model/columns.js';
 import { applicableStrategies, compileImage } from '../model/image.js';
 import type { Strategy } from '../model/strategies.js';
+import { suspicionsOf } from '../loading/calibrator-warnings.js';
 import { nameWarnings } from '../loading/model-card.js';
 import type { ModelFolder, ModelText } from '../loading/model-folder.js';
 
@@ -49,10 +50,16 @@ export interface Inspection {
   };
   readonly calibrator: {
     readonly file: string;
-    readonly dtype: string;
-    readonly thresholds: number;
-    readonly x: readonly [number, number];
-    readonly y: readonly [number, number];
+    readonly type: Calibrator['type'];
+    readonly input: Calibrator['input'];
+    /** Of an isotonic calibrator. */
+    readonly dtype?: string;
+    readonly thresholds?: number;
+    readonly x?: readonly [number, number];
+    readonly y?: readonly [number, number];
+    /** Of a sigmoid. */
+    readonly a?: number;
+    readonly b?: number;
   } | null;
   readonly metadata: Readonly<Record<string, unknown>> | null;
   readonly files: readonly {
@@ -78,7 +85,7 @@ export async function inspect(folder: ModelFolder, refused?: LightscoreError): P
     return found?.metadata;
   });
   const calibrator =
-    folder.calibratorName === undefined ? undefined : await readOrWarn(warnings, () => folder.calibrator());
+    folder.calibratorName === undefined ? undefined : await readOrWarn(warnings, () => folder.calibrator(metadata));
   const files = await verifyFiles(folder, metadata);
   warnings.push(
     ...calibratorWarnings(
@@ -86,6 +93,7 @@ export async function inspect(folder: ModelFolder, refused?: LightscoreError): P
       (name) => folder.path(name),
     ),
     ...modelWarnings(model.booster, metadata),
+    ...suspicionsOf(calibrator, model.booster, folder.calibratorName ?? ''),
   );
   return {
     ...describeBooster(folder.modelFile, model),
@@ -218,6 +226,10 @@ function reasonOf({ trees }: Booster, applicable: readonly Strategy[]): string {
   return `no other strategy supports ${size} on these features`;
 }
 
-function describeCalibrator(file: string, { x, y, precision }: IsotonicCalibrator): Inspection['calibrator'] {
-  return { file, dtype: precision, thresholds: x.length, x: [x[0], x[x.length - 1]], y: [y[0], y[y.length - 1]] };
+function describeCalibrator(file: string, calibrator: Calibrator): Inspection['calibrator'] {
+  const { type, input } = calibrator;
+  if (calibrator.type === 'sigmoid') return { file, type, input, a: calibrator.a, b: calibrator.b };
+  const { x, y, precision: dtype } = calibrator;
+  const last = x.length - 1;
+  return { file, type, input, dtype, thresholds: x.length, x: [x[0], x[last]], y: [y[0], y[last]] };
 }

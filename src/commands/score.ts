@@ -55,8 +55,8 @@ export function scoreCommand(): Command {
 
 async function score(flags: Flags): Promise<void> {
   const folder = await ModelFolder.open(flags.model);
-  const checksums = (await folder.metadata())?.metadata.checksums;
-  const { booster } = await folder.model(checksums);
+  const metadata = (await folder.metadata())?.metadata;
+  const { booster } = await folder.model(metadata?.checksums);
   const { outputs, featureCount } = booster;
   const calibrated = flags.raw === undefined && flags.probability === undefined && flags.contributions === undefined;
   if (calibrated && outputs > 1) {
@@ -72,7 +72,7 @@ async function score(flags: Flags): Promise<void> {
       `${folder.folder} holds no calibrator.json or calibrator.pkl; ${advice}`,
     );
   }
-  const calibrator = calibrated ? await folder.calibrator(checksums) : undefined;
+  const calibrator = calibrated ? await folder.calibrator(metadata) : undefined;
   const rows = readRows(flags.rows === '-' ? await readStandardInput() : await readRowsFile(flags.rows), {
     source: flags.rows === '-' ? 'standard input' : flags.rows,
     featureCount,

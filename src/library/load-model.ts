@@ -1,6 +1,6 @@
 /** Loads one version for scoring in this process. */
 import { fileURLToPath } from 'node:url';
-import type { IsotonicCalibrator } from '../artifact/calibrator.js';
+import type { Calibrator } from '../artifact/calibrator.js';
 import { METADATA_FILE, MODEL_FILE } from '../artifact/files.js';
 import { verifyChecksum } from '../artifact/integrity.js';
 import type { Metadata } from '../artifact/metadata.js';
@@ -35,7 +35,7 @@ export async function loadModel(path: string | FileUrl): Promise<Model> {
   const folder = await ModelFolder.open(pathOf(path));
   const metadata = (await folder.metadata())?.metadata;
   const { booster } = await folder.model(metadata?.checksums);
-  const calibrator = await calibratorFor(booster, folder, metadata?.checksums);
+  const calibrator = await calibratorFor(booster, folder, metadata);
   await verifyOthers(folder, metadata?.checksums);
   const facts = {
     featureNames: metadata === undefined ? booster.featureNames : namesIn(folder, metadata, booster),
@@ -67,12 +67,12 @@ function namesIn(folder: ModelFolder, metadata: Metadata, booster: Booster): rea
 async function calibratorFor(
   { outputs }: Booster,
   folder: ModelFolder,
-  checksums: Metadata['checksums'],
-): Promise<IsotonicCalibrator | undefined> {
+  metadata: Metadata | undefined,
+): Promise<Calibrator | undefined> {
   const name = folder.calibratorName;
   if (name === undefined) return undefined;
   if (outputs > 1) throw new ArtifactError(folder.path(name), `is for one output, and the model has ${outputs}`);
-  return await folder.calibrator(checksums);
+  return await folder.calibrator(metadata);
 }
 
 /** The files that metadata.json has checksums of and scoring does not read, as the server holds them against theirs. */

@@ -3,7 +3,7 @@ import type { KeyObject } from 'node:crypto';
 import { ArtifactError, LightscoreError } from '../errors.js';
 import { type ArtifactStore, filesFingerprint, type StoredFile } from '../store/store.js';
 import { isVersionName } from '../store/version-name.js';
-import { type IsotonicCalibrator, readCalibratorJson } from '../artifact/calibrator.js';
+import type { Calibrator } from '../artifact/calibrator.js';
 import {
   CALIBRATOR_FILES,
   METADATA_FILE,
@@ -14,7 +14,7 @@ import {
 } from '../artifact/files.js';
 import { verifyChecksum, verifyMetadata } from '../artifact/integrity.js';
 import { type Metadata, readMetadata } from '../artifact/metadata.js';
-import { readPickledCalibrator } from '../artifact/scikit-learn.js';
+import { readCalibrator } from '../artifact/read-calibrator.js';
 import { quote } from '../quote.js';
 import { sha256Hex } from '../sha256.js';
 
@@ -65,7 +65,9 @@ export interface Artifact {
   readonly modelSha256: string;
   /** Where the model text was read from, for messages about it. */
   readonly modelFile: string;
-  readonly calibrator: IsotonicCalibrator;
+  /** Undefined where the version says that it has none. */
+  readonly calibrator: Calibrator | undefined;
+  readonly calibratorFile: string;
   readonly metadata: Metadata;
   readonly metadataFile: string;
   /** The bytes of self_check.json; undefined if the version has none. */
@@ -113,11 +115,12 @@ export async function fetchArtifact(
     await folder.read(name, folder.limits.other, 'is missing, but metadata.json has its checksum');
   const files = folder.verified(metadata.checksums);
 
-  const calibratorPath = folder.path(calibratorFile);
-  const calibrator =
-    calibratorFile === 'calibrator.json'
-      ? readCalibratorJson(calibratorBytes, calibratorPath)
-      : readPickledCalibrator(calibratorBytes, calibratorPath);
+  const calibrator = readCalibrator({
+    name: calibratorFile,
+    bytes: calibratorBytes,
+    file: folder.path(calibratorFile),
+    input: metadata.calibratorInput,
+  });
   await folder.checkUnchanged();
 
   if (metadata.modelVersion !== version) {
@@ -133,6 +136,7 @@ export async function fetchArtifact(
     modelSha256: files.find(({ name }) => name === MODEL_FILE)?.sha256 ?? sha256Hex(modelText),
     modelFile: folder.path(MODEL_FILE),
     calibrator,
+    calibratorFile: folder.path(calibratorFile),
     metadata,
     metadataFile: folder.path(METADATA_FILE),
     selfCheck,

@@ -1,5 +1,5 @@
 /** Makes the card of a model, the facts that answers and admin routes show, from its metadata and its parsed text. */
-import { type IsotonicCalibrator, calibrate } from '../artifact/calibrator.js';
+import { type Calibrator, calibratedScore } from '../artifact/calibrator.js';
 import { ArtifactError } from '../errors.js';
 import { type Booster, splitImportance } from '../model/booster.js';
 import { predictions, rawScores } from '../model/tree-walk.js';
@@ -30,10 +30,11 @@ export function cardOf(artifact: Artifact, booster: Booster): ModelCard {
 }
 
 /** The calibrated score of a row, for examples: its last bits may differ from those that the kernel answers. */
-function scoreOf(row: readonly number[], booster: Booster, calibrator: IsotonicCalibrator): number {
+function scoreOf(row: readonly number[], booster: Booster, calibrator: Calibrator | undefined): number {
   // A typed array, as everywhere that the walk is used: V8 would allocate an object for every value.
-  const [prediction] = predictions(booster, rawScores(booster, Float64Array.from(row)));
-  return calibrate(calibrator, prediction);
+  const raw = rawScores(booster, Float64Array.from(row));
+  const [prediction] = predictions(booster, raw);
+  return calibratedScore(calibrator, { raw: raw[0], prediction });
 }
 
 /**

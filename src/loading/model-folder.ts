@@ -3,11 +3,11 @@ import { constants } from 'node:buffer';
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ARTIFACT_LIMITS } from './fetch.js';
-import { type IsotonicCalibrator, readCalibratorJson } from '../artifact/calibrator.js';
+import type { Calibrator } from '../artifact/calibrator.js';
 import { CALIBRATOR_FILES, METADATA_FILE, MODEL_FILE } from '../artifact/files.js';
 import { verifyChecksum } from '../artifact/integrity.js';
 import { type Metadata, readMetadata } from '../artifact/metadata.js';
-import { readPickledCalibrator } from '../artifact/scikit-learn.js';
+import { readCalibrator } from '../artifact/read-calibrator.js';
 import { ArtifactError, messageOf } from '../errors.js';
 import type { Booster } from '../model/booster.js';
 import { parseBooster } from '../model/parse.js';
@@ -71,16 +71,19 @@ export class ModelFolder {
     return CALIBRATOR_FILES.find((name) => this.names.includes(name));
   }
 
-  /** @throws ArtifactError if there is no calibrator, or an invalid one */
-  async calibrator(checksums?: Metadata['checksums']): Promise<IsotonicCalibrator> {
+  /**
+   * @returns undefined where the file says that there is none
+   * @throws ArtifactError if there is no file of a calibrator, or an invalid one
+   */
+  async calibrator(metadata?: Metadata): Promise<Calibrator | undefined> {
     const name = this.calibratorName;
     if (name === undefined)
       throw new ArtifactError(this.path(CALIBRATOR_FILES[1]), 'is missing, and so is calibrator.json');
     const file = this.path(name);
     const bytes = await read(file, ARTIFACT_LIMITS.calibrator);
-    const expected = checksums?.get(name);
+    const expected = metadata?.checksums?.get(name);
     if (expected !== undefined) verifyChecksum({ file, actual: sha256Hex(bytes), expected });
-    return name === 'calibrator.json' ? readCalibratorJson(bytes, file) : readPickledCalibrator(bytes, file);
+    return readCalibrator({ name, bytes, file, input: metadata?.calibratorInput });
   }
 
   /** Returns the SHA-256 of a file of the folder, hexadecimal. */

@@ -23,6 +23,7 @@ import type { ArtifactStore } from '../store/store.js';
 import { fetchArtifact } from './fetch.js';
 import type { ModelLoader } from './loader.js';
 import type { LoadRequest, LoadedImage } from './messages.js';
+import { suspicionsOf } from './calibrator-warnings.js';
 import { cardOf, nameWarnings } from './model-card.js';
 import { checkImage } from './self-check.js';
 import { type WarmingScorer, warmUp } from './warm-up.js';
@@ -83,7 +84,11 @@ export async function prepareImage(task: LoadRequest, resources: LoaderResources
   // for every value.
   const [exampleRaw] = rawScores(booster, Float64Array.from(card.exampleRow));
   const { files, signed, fingerprint, metadata, metadataFile } = artifact;
-  const warnings = [...artifact.warnings, ...nameWarnings(metadataFile, booster.featureNames, metadata.featureNames)];
+  const warnings = [
+    ...artifact.warnings,
+    ...nameWarnings(metadataFile, booster.featureNames, metadata.featureNames),
+    ...suspicionsOf(artifact.calibrator, booster, artifact.calibratorFile),
+  ];
   return {
     card,
     strategy,

@@ -3,7 +3,7 @@
  * The stages: columns (values to slots) and views, nodes, the mask tables where the strategy has them, the explanation.
  */
 import * as L from '../../workers/kernel/layout.js';
-import type { IsotonicCalibrator } from '../artifact/calibrator.js';
+import type { Calibrator } from '../artifact/calibrator.js';
 import type { Booster } from './booster.js';
 import { type Columns, buildColumns } from './columns.js';
 import { columnSection, placeViews } from './sections/columns.js';
@@ -67,7 +67,7 @@ export function applicableStrategies(booster: Booster, columns: Columns = buildC
  * @param strategy one of `applicableStrategies`; by default the preferred one
  * @throws RangeError where the model is too large for the image's fields
  */
-export function planImage(booster: Booster, calibrator?: IsotonicCalibrator, strategy?: Strategy): PlannedImage {
+export function planImage(booster: Booster, calibrator?: Calibrator, strategy?: Strategy): PlannedImage {
   const columns = buildColumns(booster);
   const chosen = strategy ?? applicableStrategies(booster, columns)[0];
   const words = WORDS[chosen];
@@ -103,7 +103,7 @@ export function planImage(booster: Booster, calibrator?: IsotonicCalibrator, str
 }
 
 /** A planned image, written to memory of its own. */
-export function compileImage(booster: Booster, calibrator?: IsotonicCalibrator, strategy?: Strategy): Image {
+export function compileImage(booster: Booster, calibrator?: Calibrator, strategy?: Strategy): Image {
   const { write, byteLength, ...facts } = planImage(booster, calibrator, strategy);
   const bytes = new Uint8Array(byteLength);
   write(bytes);

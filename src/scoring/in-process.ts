@@ -1,7 +1,7 @@
 /**
  * Scoring without a server: one booster, the kernel called on this thread. For the command line and the library.
  */
-import type { IsotonicCalibrator } from '../artifact/calibrator.js';
+import type { Calibrator } from '../artifact/calibrator.js';
 import { LightscoreError } from '../errors.js';
 import type { Booster } from '../model/booster.js';
 import { type Image, compileImage } from '../model/image.js';
@@ -25,7 +25,7 @@ export type Progress = (done: number) => void;
 const BATCH = { rows: { score: 256, explain: 16 }, bytes: 16 << 20 } as const;
 
 export interface ScorerOptions {
-  readonly calibrator?: IsotonicCalibrator | undefined;
+  readonly calibrator?: Calibrator | undefined;
   readonly strategy?: Strategy;
   readonly resources?: SharedScoringResources<SharedMemory>;
 }
@@ -126,7 +126,7 @@ export class InProcessScorer {
   }
 }
 
-function compile(booster: Booster, calibrator: IsotonicCalibrator | undefined, strategy: Strategy | undefined): Image {
+function compile(booster: Booster, calibrator: Calibrator | undefined, strategy: Strategy | undefined): Image {
   try {
     return compileImage(booster, calibrator, strategy);
   } catch (error) {

@@ -1,5 +1,5 @@
 /** The gate of `--against`: compares a new model with a baseline on the test split, and refuses a worse one. */
-import { calibrate, type IsotonicCalibrator } from '../artifact/calibrator.js';
+import { type Calibrator, calibratedScore } from '../artifact/calibrator.js';
 import { LightscoreError } from '../errors.js';
 import type { LightGBM } from '../native/lightgbm.js';
 import { labelledRows } from './labelled-rows.js';
@@ -10,7 +10,7 @@ import type { SourceTable } from './read-table.js';
 export interface BaselineModel {
   readonly version: string;
   readonly modelText: string;
-  readonly calibrator: IsotonicCalibrator;
+  readonly calibrator: Calibrator | undefined;
   readonly featureNames: readonly string[];
 }
 
@@ -66,7 +66,10 @@ export function evaluateBaseline(
   }
   const { values, labels } = labelledRows(test, baseline.featureNames, labelName);
   const uncalibrated = booster.predict(values);
-  const calibrated = uncalibrated.map((p) => calibrate(baseline.calibrator, p));
+  const raw = booster.predictRaw(values);
+  const calibrated = uncalibrated.map((prediction, row) =>
+    calibratedScore(baseline.calibrator, { raw: raw[row], prediction }),
+  );
   return evaluateSplit('test', { labels, uncalibrated, calibrated });
 }
 

@@ -137,5 +137,5 @@ function poolAdjacentViolators(y: Float64Array, weight: Float64Array): Float64Ar
 function trimPlateaus(x: Float64Array, y: Float64Array): IsotonicCalibrator {
   const last = y.length - 1;
   const keep = (_: number, i: number): boolean => i === 0 || i === last || y[i] !== y[i - 1] || y[i] !== y[i + 1];
-  return { x: x.filter(keep), y: y.filter(keep), precision: 'float64' };
+  return { type: 'isotonic', input: 'probability', x: x.filter(keep), y: y.filter(keep), precision: 'float64' };
 }

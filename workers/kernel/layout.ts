@@ -78,7 +78,8 @@ export const HEADER_IMPORTANCE = 32; // i32
 export const HEADER_CALIBRATOR_COUNT = 36; // i32
 export const HEADER_CALIBRATOR_X = 40; // i32
 export const HEADER_CALIBRATOR_Y = 44; // i32
-export const HEADER_CALIBRATOR_FLOAT32 = 48; // i32
+/** One of CALIBRATOR_..., below. */
+export const HEADER_CALIBRATOR = 48; // i32
 export const HEADER_STREAM_COUNT = 52; // i32
 export const HEADER_STREAMS = 56; // i32
 export const HEADER_LEAVES = 60; // i32
@@ -104,6 +105,11 @@ export const HEADER_SIGMOID = 128; // f64
 export const HEADER_AVERAGE_DIVISOR = 136; // f64
 /** Number of short columns: numerical ones whose cuts are all compared. They come first. */
 export const HEADER_SHORT_COLUMNS = 144; // i32
+/** 1 if the calibrator takes raw scores, 0 if predictions. */
+export const HEADER_CALIBRATOR_RAW = 148; // i32
+/** A sigmoid's. */
+export const HEADER_CALIBRATOR_A = 152; // f64
+export const HEADER_CALIBRATOR_B = 160; // f64
 
 export const MAGIC = 0x3142534c; // "LSB1"
 
@@ -114,6 +120,12 @@ export const TRANSFORM_SOFTMAX = 2;
 export const TRANSFORM_EXP = 3;
 export const TRANSFORM_LOG1P_EXP = 4;
 export const TRANSFORM_SIGNED_SQUARE = 5;
+
+// Calibrators, HEADER_CALIBRATOR
+export const CALIBRATOR_NONE = 0;
+export const CALIBRATOR_ISOTONIC64 = 1;
+export const CALIBRATOR_ISOTONIC32 = 2;
+export const CALIBRATOR_SIGMOID = 3;
 
 // Column record, numerical or categorical
 export const COLUMN_BYTES = 40;

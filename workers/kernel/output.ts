@@ -4,8 +4,14 @@
  */
 import {
   HEADER_AVERAGE_DIVISOR,
+  CALIBRATOR_ISOTONIC64,
+  CALIBRATOR_NONE,
+  CALIBRATOR_SIGMOID,
+  HEADER_CALIBRATOR,
+  HEADER_CALIBRATOR_A,
+  HEADER_CALIBRATOR_B,
   HEADER_CALIBRATOR_COUNT,
-  HEADER_CALIBRATOR_FLOAT32,
+  HEADER_CALIBRATOR_RAW,
   HEADER_CALIBRATOR_X,
   HEADER_CALIBRATOR_Y,
   HEADER_FEATURES,
@@ -81,19 +87,36 @@ function softmax(raw: usize, prediction: usize, outputs: i32, divisor: f64): voi
 
 /** Calibrates the predictions of rows first..end, or copies them without a calibrator. For single-output models. */
 export function calibrate(image: usize, lane: usize, first: i32, end: i32): void {
+  const kind = field(image, HEADER_CALIBRATOR);
   const count = field(image, HEADER_CALIBRATOR_COUNT);
   const x = image + field(image, HEADER_CALIBRATOR_X);
   const y = image + field(image, HEADER_CALIBRATOR_Y);
-  const float32 = field(image, HEADER_CALIBRATOR_FLOAT32);
-  const prediction = lane + load<u32>(lane + LANE_PREDICTION);
+  const input =
+    lane + (field(image, HEADER_CALIBRATOR_RAW) ? load<u32>(lane + LANE_RAW) : load<u32>(lane + LANE_PREDICTION));
   const calibrated = lane + load<u32>(lane + LANE_CALIBRATED);
   for (let row = first; row < end; row++) {
-    const p = load<f64>(prediction + (usize(row) << 3));
+    const p = load<f64>(input + (usize(row) << 3));
     store<f64>(
       calibrated + (usize(row) << 3),
-      count === 0 ? p : float32 ? isotonic32(x, y, count, p) : isotonic64(x, y, count, p),
+      kind === CALIBRATOR_ISOTONIC64
+        ? isotonic64(x, y, count, p)
+        : kind === CALIBRATOR_NONE
+          ? p
+          : kind === CALIBRATOR_SIGMOID
+            ? platt(image, p)
+            : isotonic32(x, y, count, p),
     );
   }
+}
+
+/**
+ * Platt's sigmoid, with scikit-learn's signs.
+ * @inline
+ */
+function platt(image: usize, p: f64): f64 {
+  return (
+    1.0 / (1.0 + NativeMath.exp(load<f64>(image + HEADER_CALIBRATOR_A) * p + load<f64>(image + HEADER_CALIBRATOR_B)))
+  );
 }
 
 /**

@@ -103,14 +103,10 @@ for name, (model, write) in cases.items():
                                    scipy=scipy.__version__, joblib=joblib.__version__)
 
 if sys.argv[1] == "1.9":
-    from sklearn.linear_model import LogisticRegression
-
     refused = {
         "refused-nan.pkl": fit(out_of_bounds="nan"),
         "refused-raise.pkl": fit(out_of_bounds="raise"),
         "refused-unfitted.pkl": IsotonicRegression(out_of_bounds="clip"),
-        "refused-logistic-regression.pkl": LogisticRegression().fit([[0.0], [1.0]], [0, 1]),
-        "refused-in-a-dict.pkl": {"calibrator": double},
         "refused-array.pkl": numpy.arange(4.0),
     }
     for name, model in refused.items():
