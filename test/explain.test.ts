@@ -119,14 +119,19 @@ test('a feature that no tree splits on contributes exactly nothing, and nothing 
 });
 
 test('linear leaves and texts without row counts, or with such as do not add up, cannot be explained', () => {
-  for (const text of [
-    LINEAR_MODEL,
-    SMALL_MODEL.replaceAll(/leaf_count=.*\n/g, ''),
-    SMALL_MODEL.replaceAll(/internal_count=.*\n/g, ''),
-    SMALL_MODEL.replace('internal_count=100 30 70', 'internal_count=100 0 70'),
-    SMALL_MODEL.replace('internal_count=100 30 70', 'internal_count=100 31 69'),
-  ]) {
-    assert.equal(compileImage(parseBooster(text)).explainable, false, text);
+  for (const [text, reason] of [
+    [LINEAR_MODEL, /^they are not defined for linear trees$/],
+    [SMALL_MODEL.replaceAll(/leaf_count=.*\n/g, ''), /^its text has no leaf_count and internal_count of tree 0$/],
+    [SMALL_MODEL.replaceAll(/internal_count=.*\n/g, ''), /^its text has no leaf_count and internal_count of tree 0$/],
+    [SMALL_MODEL.replace('internal_count=100 30 70', 'internal_count=100 0 70'), /^in tree 0, .* do not add up/],
+    [SMALL_MODEL.replace('internal_count=100 30 70', 'internal_count=100 31 69'), /^in tree 0, .* do not add up/],
+    [SMALL_MODEL.replace(/leaf_value=\S+/, 'leaf_value=inf'), /^tree 0 has a leaf whose value is not a finite number$/],
+    [
+      SMALL_MODEL.replace(/leaf_value=\S+/, 'leaf_value=-nan'),
+      /^tree 0 has a leaf whose value is not a finite number$/,
+    ],
+  ] as const) {
+    assert.match(String(compileImage(parseBooster(text)).unexplained), reason);
   }
-  assert.equal(compileImage(parseBooster(SMALL_MODEL)).explainable, true);
+  assert.equal(compileImage(parseBooster(SMALL_MODEL)).unexplained, undefined);
 });

@@ -12,7 +12,7 @@ import type { KnownScores } from '../src/loading/known-scores.js';
 
 const text = readFileSync(`${projectRoot}/test/data/models/v1.0.0/lightgbm_model.txt`, 'utf8');
 const nativeScores = (modelText: string, rows: Float64Array, count: number): Promise<KnownScores | undefined> =>
-  startNative({ modelText, file: 'model', signal: new AbortController().signal })(rows, count);
+  startNative({ modelText: Buffer.from(modelText), file: 'model', signal: new AbortController().signal })(rows, count);
 
 test('native LightGBM scores the rows of the self-check in a process of its own', needsNative(), async () => {
   await openLightGBM();

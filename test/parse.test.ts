@@ -116,7 +116,8 @@ test('a text that is not a model is refused', () => {
   assertRefused('', /not a LightGBM model/);
   assertRefused('{"tree": 1}', /not a LightGBM model/);
   assertRefused('\u0000'.repeat(1000), /not a LightGBM model/);
-  assertRefused('tree', /not a LightGBM model/);
+  assertRefused('trees', /not a LightGBM model/);
+  assertRefused('tree', /no version/);
   assertRefused('tree\n', /no version/);
   assertRefused(changed('version=v4', 'version=v9'), /v9/);
 });

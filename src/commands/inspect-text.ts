@@ -38,7 +38,7 @@ export function describeInspection({
       `${run.strategy}: ${run.reason}`,
       `image of ${grouped(run.image_bytes)} bytes, ` +
         `${run.columns} columns${run.streams > 0 ? ` in ${run.streams} streams` : ''}; ` +
-        (run.explainable ? 'TreeSHAP available' : 'no TreeSHAP'),
+        (run.unexplained === null ? 'TreeSHAP available' : `no TreeSHAP: ${run.unexplained}`),
     ]),
     section('Calibrator', [calibrator === null ? 'none' : calibratorText(calibrator)]),
     section(

@@ -9,6 +9,7 @@ import { applicableStrategies, compileImage } from '../model/image.js';
 import type { Strategy } from '../model/strategies.js';
 import { suspicionsOf } from '../loading/calibrator-warnings.js';
 import { nameWarnings } from '../loading/model-card.js';
+import { boosterWarnings } from '../loading/model-warnings.js';
 import type { ModelFolder, ModelText } from '../loading/model-folder.js';
 
 export interface FeatureInspection {
@@ -47,6 +48,8 @@ export interface Inspection {
     readonly streams: number;
     readonly columns: number;
     readonly explainable: boolean;
+    /** Why there are no contributions. */
+    readonly unexplained: string | null;
   };
   readonly calibrator: {
     readonly file: string;
@@ -141,6 +144,7 @@ function modelWarnings(booster: Booster, metadata: Metadata | undefined): string
       `the model has ${outputs} outputs: the server serves single-output models only; use \`lightscore score\``,
     );
   if (trees.every((tree) => tree.leafCount === 1)) warnings.push('no tree splits: every row gets the same score');
+  warnings.push(...boosterWarnings(booster));
   if (metadata === undefined) return warnings;
   warnings.push(...nameWarnings(METADATA_FILE, featureNames, metadata.featureNames));
   if (metadata.checksums?.has(MODEL_FILE) === false)
@@ -188,7 +192,8 @@ function describeBooster(
       image_bytes: image.bytes.length,
       streams: image.shape.streams,
       columns: columns.columns.length,
-      explainable: image.explainable,
+      explainable: image.unexplained === undefined,
+      unexplained: image.unexplained ?? null,
     },
   };
 }

@@ -161,7 +161,7 @@ export function* compareWithLightGBM(
       const scores = scorer.score(rows);
       const differing = Array.from(raw.keys()).filter((i) => !Object.is(raw[i], scores.raw[i]));
       const [first] = differing;
-      if (scorer.image.explainable && !linear) contributions ??= native.contributions(sample);
+      if (scorer.image.unexplained === undefined && !linear) contributions ??= native.contributions(sample);
       yield {
         strategy,
         rows: rows.length / featureCount,

@@ -46,7 +46,7 @@ export const PROBLEMS = {
     status: 400,
     title: 'Explanation not available',
     detail:
-      'SHAP values are not available for the served model: they are not defined for linear trees. ' +
+      'SHAP values are not available for the served model, for the reason that the detail names. ' +
       'Ask with explain=importance.',
   },
   UNAUTHENTICATED: {
@@ -121,6 +121,13 @@ export const PROBLEMS = {
     status: 422,
     title: 'Version refused',
     detail: 'The version cannot be served; the current model keeps serving.',
+  },
+  SCORE_NOT_FINITE: {
+    status: 422,
+    title: 'Score not finite',
+    detail:
+      'The score of a row, or a contribution to it, is not a finite number, which JSON cannot hold: a linear tree ' +
+      'overflows, or a leaf is infinite or NaN. The other rows of a batch can be sent without it.',
   },
   RATE_LIMITED: {
     status: 429,

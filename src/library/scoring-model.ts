@@ -36,7 +36,7 @@ abstract class ScoringModel<Score, Contributions> {
     this.objective = booster.objective.name;
     this.outputs = booster.outputs;
     this.calibrated = facts.calibrated;
-    this.explainable = image.explainable;
+    this.explainable = image.unexplained === undefined;
     this.#shape = shape;
     this.#onDisposed = onDisposed;
     this.#scorer = scorer;

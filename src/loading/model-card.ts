@@ -2,6 +2,7 @@
 import { type Calibrator, calibratedScore } from '../artifact/calibrator.js';
 import { ArtifactError } from '../errors.js';
 import { type Booster, splitImportance } from '../model/booster.js';
+import { whyUnexplained } from '../model/sections/explanation.js';
 import { predictions, rawScores } from '../model/tree-walk.js';
 import type { ModelCard } from '../scoring/model-card.js';
 import { exampleRow } from './example-row.js';
@@ -23,6 +24,7 @@ export function cardOf(artifact: Artifact, booster: Booster): ModelCard {
     exampleRow: row,
     exampleScore: scoreOf(row, booster, calibrator),
     objective: booster.objective.name,
+    unexplained: whyUnexplained(booster),
     trees: booster.trees.length,
     leaves: booster.trees.reduce((sum, tree) => sum + tree.leafCount, 0),
     modelSha256,

@@ -17,14 +17,15 @@ async function builtLightGBM(): Promise<boolean> {
   }
 }
 
-/** The process is killed after this time. */
+/** The process is killed after this time, and a large model's after so much more for each byte of its text. */
 const NATIVE_TIMEOUT_MS = 120_000;
+const NATIVE_TIMEOUT_MS_PER_BYTE = 0.001;
 
 /** Scores rows with native LightGBM, once; undefined if it is not built, as it is a development dependency. */
 export type NativeScores = (rows: Float64Array, count: number) => Promise<KnownScores | undefined>;
 
 export interface NativeCheck {
-  readonly modelText: string;
+  readonly modelText: Uint8Array;
   /** The model's file, for messages. */
   readonly file: string;
   /** Ends the process. */
@@ -54,14 +55,14 @@ class NativeProcess {
   readonly #child: ChildProcess;
   readonly #answer: Promise<NativeAnswer>;
 
-  constructor(modelText: string, signal: AbortSignal) {
+  constructor(modelText: Uint8Array, signal: AbortSignal) {
     // Single-threaded: the helper threads of a second V8 would occupy both cores of a small machine, and delay the
     // event loop.
     const options: ForkOptions = {
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
       execArgv: ['--single-threaded'],
-      timeout: NATIVE_TIMEOUT_MS,
+      timeout: NATIVE_TIMEOUT_MS + Math.round(modelText.length * NATIVE_TIMEOUT_MS_PER_BYTE),
       signal,
     };
     this.#child = fork(new URL('../../workers/native-scores.js', import.meta.url), options);

@@ -25,6 +25,7 @@ import type { ModelLoader } from './loader.js';
 import type { LoadRequest, LoadedImage } from './messages.js';
 import { suspicionsOf } from './calibrator-warnings.js';
 import { cardOf, nameWarnings } from './model-card.js';
+import { boosterWarnings } from './model-warnings.js';
 import { checkImage } from './self-check.js';
 import { type WarmingScorer, warmUp } from './warm-up.js';
 import { startNative } from './native-check.js';
@@ -55,7 +56,7 @@ export async function prepareImage(task: LoadRequest, resources: LoaderResources
   });
 
   const file = artifact.modelFile;
-  const modelText = new TextDecoder().decode(artifact.modelText);
+  const { modelText } = artifact;
   const early = isFirst ? startNative({ modelText, file, signal }) : undefined;
   const booster = parseBooster(modelText, file);
   if (booster.outputs !== 1) {
@@ -87,6 +88,7 @@ export async function prepareImage(task: LoadRequest, resources: LoaderResources
   const warnings = [
     ...artifact.warnings,
     ...nameWarnings(metadataFile, booster.featureNames, metadata.featureNames),
+    ...boosterWarnings(booster).map((warning) => `${file}: ${warning}`),
     ...suspicionsOf(artifact.calibrator, booster, artifact.calibratorFile),
   ];
   return {

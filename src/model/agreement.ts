@@ -52,7 +52,8 @@ export function contributionError(expected: Float64Array, actual: Float64Array, 
       if (Object.is(expected[i], actual[i])) continue;
       apart = Math.max(apart, Math.abs(expected[i] - actual[i]));
     }
-    for (let i = start; i < start + width; i++) largest = Math.max(largest, Math.abs(expected[i]));
+    for (let i = start; i < start + width; i++)
+      if (Number.isFinite(expected[i])) largest = Math.max(largest, Math.abs(expected[i]));
     // A NaN on one side only counts as an infinite difference.
     if (!(apart === 0)) max = Math.max(max, Number.isNaN(apart) ? Infinity : apart / largest);
   }

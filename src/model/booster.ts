@@ -3,6 +3,8 @@
  * tree walk evaluates it. Source: LightGBM `tree.h`, `gbdt_model_text.cpp` (v2 to v4 of the format).
  */
 
+import type { PandasCategories } from './pandas-categories.js';
+
 /** LightGBM's kZeroThreshold, the float 1e-35f as a double: every |x| at or below it is zero to LightGBM. */
 export const ZERO_THRESHOLD = 1.0000000180025095e-35;
 
@@ -69,6 +71,7 @@ export interface Booster {
   readonly averageOutput: boolean;
   /** In training order. */
   readonly trees: readonly Tree[];
+  readonly pandasCategories: PandasCategories;
 }
 
 export const isCategorical = (tree: Tree, node: number): boolean => (tree.decisionType[node] & 1) === 1;

@@ -31,13 +31,17 @@ const SPECIAL = [
   5e-324,
 ];
 const CATEGORIES = [NaN, -1, -0.5, 0, 0.5, 1e9, 3e9, Infinity];
-/** The critical values of a very large model are sampled evenly, down to this many rows. */
+/** The critical values of a large model are sampled evenly, down to this many rows; those of a huge one further. */
 const MAX_ROWS = 2048;
+const MIN_ROWS = 64;
+/** Trees that are walked, over all rows: what a model of 3,000 trees has, a second or so. */
+const MAX_WALKS = 6_000_000;
 
 export function criticalRows(booster: Booster, maxRows = MAX_ROWS): CriticalRows {
   const values = criticalValues(booster);
   const { featureCount, outputs } = booster;
-  const count = Math.min(maxRows, values.reduce((max, list) => Math.max(max, list.length), 0) * 2);
+  const affordable = Math.max(MIN_ROWS, Math.floor(MAX_WALKS / Math.max(1, booster.trees.length)));
+  const count = Math.min(maxRows, affordable, values.reduce((max, list) => Math.max(max, list.length), 0) * 2);
   const rows = new Float64Array(count * featureCount);
   const raw = new Float64Array(count * outputs);
   for (let r = 0; r < count; r++) {

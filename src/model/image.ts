@@ -7,7 +7,7 @@ import type { Calibrator } from '../artifact/calibrator.js';
 import type { Booster } from './booster.js';
 import { type Columns, buildColumns } from './columns.js';
 import { columnSection, placeViews } from './sections/columns.js';
-import { type ExplainShape, explanationSection, isExplainable } from './sections/explanation.js';
+import { type ExplainShape, explanationSection, whyUnexplained } from './sections/explanation.js';
 import { nodeSection } from './sections/nodes.js';
 import { scoreSection } from './sections/scores.js';
 import { ImagePlan, ImageWriter } from './sections/image-writer.js';
@@ -23,7 +23,8 @@ const MASK_LIMITS = { tableBytes: 64 * 2 ** 20, streams: 40 } as const;
 
 interface ImageFacts {
   readonly strategy: Strategy;
-  readonly explainable: boolean;
+  /** Why there are no contributions; undefined where there are. */
+  readonly unexplained: string | undefined;
   readonly shape: LaneShape;
 }
 
@@ -80,12 +81,13 @@ export function planImage(booster: Booster, calibrator?: Calibrator, strategy?: 
     nodeSection(plan, booster, columns, places),
   ];
   if (words > 0) writers.push(streamSection(plan, booster, columns, streams, words));
-  const explanation = isExplainable(booster) ? explanationSection(plan, booster, columns, places) : undefined;
+  const unexplained = whyUnexplained(booster);
+  const explanation = unexplained === undefined ? explanationSection(plan, booster, columns, places) : undefined;
   if (explanation !== undefined) writers.push(explanation.write);
   return {
     byteLength: plan.bytes,
     strategy: chosen,
-    explainable: explanation !== undefined,
+    unexplained,
     shape: {
       features: booster.featureCount,
       outputs: booster.outputs,

@@ -7,7 +7,9 @@ import { quote } from '../quote.js';
 import type { Booster, Objective, Transform, Tree } from './booster.js';
 import { ModelTextError, refuse } from './model-text-error.js';
 import { type Range, integers } from './number-lists.js';
+import { readPandasCategories } from './pandas-categories.js';
 import { readTree } from './parse-tree.js';
+import { TextLines } from './text-lines.js';
 
 /** No real model reaches these limits; they keep a hostile file from exhausting memory. */
 const LIMITS = { features: 1_000_000, outputs: 10_000 } as const;
@@ -15,50 +17,53 @@ const LIMITS = { features: 1_000_000, outputs: 10_000 } as const;
 type Header = ReadonlyMap<string, string>;
 
 /**
- * @param text the whole model text
+ * @param text the whole model text: bytes may be more than a JavaScript string can hold
  * @param file its name, for errors
  * @throws ArtifactError naming `file` and the reason
  */
-export function parseBooster(text: string, file = 'lightgbm_model.txt'): Booster {
+export function parseBooster(text: string | Uint8Array, file = 'lightgbm_model.txt'): Booster {
   try {
-    return readModel(text);
+    return readModel(new TextLines(typeof text === 'string' ? Buffer.from(text) : text));
   } catch (error) {
     if (error instanceof ModelTextError) throw new ArtifactError(file, error.message);
     throw error;
   }
 }
 
-function readModel(text: string): Booster {
-  if (!/^tree\r?\n/.test(text)) refuse('not a LightGBM model text (the first line should be "tree")');
-  const lines = text.split('\n');
-  const { header, end } = readHeader(lines);
+function readModel(lines: TextLines): Booster {
+  if (lines.line !== 'tree') refuse('not a LightGBM model text (the first line should be "tree")');
+  lines.next();
+  const header = readHeader(lines);
   const facts = readFacts(header);
-  const trees = readTrees(lines, end, facts.featureCount);
+  const trees = readTrees(lines, facts.featureCount);
   if (trees.length % facts.outputs !== 0)
     refuse(`${trees.length} trees do not divide into iterations of ${facts.outputs}`);
   const sizes = header.get('tree_sizes');
   if (sizes !== undefined && words(sizes).length !== trees.length)
     refuse(`header: tree_sizes lists ${words(sizes).length} trees, but ${trees.length} follow`);
-  return { ...facts, trees };
+  const pandasCategories = readPandasCategories(lines, header);
+  return { ...facts, trees, pandasCategories };
 }
 
-/** @returns the header's fields, and the index of the line that ends it */
-function readHeader(lines: readonly string[]): { readonly header: Header; readonly end: number } {
+/** @returns the header's fields; `lines` is at the line that ends it */
+function readHeader(lines: TextLines): Header {
   const header = new Map<string, string>();
-  let at = 1;
-  for (; at < lines.length; at++) {
-    const line = chomp(lines[at]);
-    if (line.startsWith('Tree=') || line === 'end of trees') break;
+  for (; lines.line !== undefined; lines.next()) {
+    const { line } = lines;
+    if (line.startsWith('Tree=') || isEnd(line)) break;
     const equals = line.indexOf('=');
     const key = equals < 0 ? line : line.slice(0, equals);
     if (key !== '' && header.has(key)) refuse(`header: ${quote(key)} appears twice`);
     header.set(key, equals < 0 ? '' : line.slice(equals + 1));
   }
-  return { header, end: at };
+  return header;
 }
 
+/** What ends the trees; LightGBM 2.0 and 2.1 write no mark, but how often each feature was used. */
+const isEnd = (line: string): boolean => line === 'end of trees' || line === 'feature importances:';
+
 /** What the header says of the whole model. */
-function readFacts(header: Header): Omit<Booster, 'trees'> {
+function readFacts(header: Header): Omit<Booster, 'trees' | 'pandasCategories'> {
   const formatVersion = header.get('version') ?? refuse('header: no version');
   if (!['v2', 'v3', 'v4'].includes(formatVersion))
     refuse(`header: format version ${quote(formatVersion)} is not one of v2, v3, v4`);
@@ -97,10 +102,27 @@ const TRANSFORMS: Readonly<Record<string, Transform>> = {
   rank_xendcg: 'identity',
   custom: 'identity',
 };
+/** Names that LightGBM has written, and reads, for another one. */
+const ALIASES: Readonly<Record<string, string>> = {
+  xentropy: 'cross_entropy',
+  xentlambda: 'cross_entropy_lambda',
+  mean_absolute_error: 'regression_l1',
+  l1: 'regression_l1',
+  mae: 'regression_l1',
+  mean_squared_error: 'regression',
+  regression_l2: 'regression',
+  l2: 'regression',
+  mse: 'regression',
+  mean_absolute_percentage_error: 'mape',
+  xendcg: 'rank_xendcg',
+  ova: 'multiclassova',
+  softmax: 'multiclass',
+};
 
 function readObjective(line: string | undefined): Objective {
   if (line === undefined) return { name: 'custom', transform: 'identity', sigmoid: 1 };
-  const [name, ...options] = words(line);
+  const [written, ...options] = words(line);
+  const name = ALIASES[written] ?? written;
   if (name === undefined || !Object.hasOwn(TRANSFORMS, name))
     return refuse(`header: objective ${quote(line)} is not one of LightGBM's`);
   const option = options.find((word) => word.startsWith('sigmoid:'));
@@ -113,21 +135,22 @@ function readObjective(line: string | undefined): Objective {
   return { name, transform, sigmoid };
 }
 
-/** Reads the trees from line `at` on, up to the line "end of trees". */
-function readTrees(lines: readonly string[], at: number, featureCount: number): Tree[] {
+/** Reads the trees, up to the line that ends them. */
+function readTrees(lines: TextLines, featureCount: number): Tree[] {
   const trees: Tree[] = [];
   for (;;) {
-    while (at < lines.length && chomp(lines[at]) === '') at++;
-    if (at >= lines.length) refuse(`truncated: the text ends after ${trees.length} trees with no "end of trees"`);
-    const line = chomp(lines[at]);
-    if (line === 'end of trees') return trees;
+    while (lines.line === '') lines.next();
+    const { line } = lines;
+    if (line === undefined)
+      return refuse(`truncated: the text ends after ${trees.length} trees with no "end of trees"`);
+    if (isEnd(line)) return trees;
     const name = `Tree=${trees.length}`;
-    if (line !== name) refuse(`line ${at + 1}: expected ${name}, found ${quote(line)}`);
+    if (line !== name) refuse(`line ${lines.number}: expected ${name}, found ${quote(line)}`);
     const fields = new Map<string, string>();
-    for (at++; at < lines.length && chomp(lines[at]) !== ''; at++) {
-      const field = chomp(lines[at]);
+    for (lines.next(); lines.line !== undefined && lines.line !== ''; lines.next()) {
+      const field = lines.line;
       const equals = field.indexOf('=');
-      if (equals < 0) refuse(`${name}, line ${at + 1}: expected key=value, found ${quote(field)}`);
+      if (equals < 0) refuse(`${name}, line ${lines.number}: expected key=value, found ${quote(field)}`);
       const key = field.slice(0, equals);
       if (fields.has(key)) refuse(`${name}: ${quote(key)} appears twice`);
       fields.set(key, field.slice(equals + 1));
@@ -141,5 +164,3 @@ function headerInteger(header: Header, key: string, range: Range): number {
 }
 
 const words = (line: string): string[] => line.split(' ').filter((word) => word !== '');
-
-const chomp = (line: string): string => (line.endsWith('\r') ? line.slice(0, -1) : line);

@@ -22,10 +22,8 @@ export class LightGBM {
   }
 
   /** @throws LightscoreError NATIVE_FAILED if LightGBM refuses the text */
-  load(modelText: string): Booster {
-    // LightGBM uses tree_sizes as offsets without checking them, and crashes if an edit or other line endings made them
-    // wrong. Without the line it reads one tree after the other.
-    return Booster.load(this.#library, modelText.replace(/^tree_sizes=[^\n]*\n/m, ''));
+  load(modelText: string | Uint8Array): Booster {
+    return Booster.load(this.#library, withoutTreeSizes(Buffer.from(modelText)));
   }
 
   dataset(source: DatasetSource): Dataset {
@@ -81,4 +79,16 @@ export async function openLightGBM(progress?: (line: string) => void): Promise<L
 async function open(progress?: (line: string) => void): Promise<LightGBM> {
   const source = findLightGBMSource();
   return new LightGBM(await loadLibrary(await buildLightGBM(source, progress)), source.version);
+}
+
+/**
+ * LightGBM uses tree_sizes as offsets without checking them, and crashes if an edit or other line endings made them
+ * wrong. Without the line it reads one tree after the other.
+ */
+function withoutTreeSizes(text: Buffer): Buffer {
+  const trees = text.indexOf('\nTree=');
+  const start = text.subarray(0, trees < 0 ? text.length : trees).indexOf('\ntree_sizes=');
+  if (start < 0) return text;
+  const end = text.indexOf('\n', start + 1);
+  return Buffer.concat([text.subarray(0, start), text.subarray(end < 0 ? text.length : end)]);
 }

@@ -5,7 +5,7 @@ import { openLightGBM } from './lightgbm.js';
 
 /** The first message to the process. */
 export interface NativeModel {
-  readonly modelText: string;
+  readonly modelText: Uint8Array;
 }
 
 /** The second message to the process. */

@@ -86,13 +86,8 @@ export class InProcessScorer {
    * @throws LightscoreError MODEL_UNSUPPORTED if the model cannot be explained
    */
   contributions(rows: Float64Array, progress?: Progress): Float64Array {
-    if (!this.image.explainable) {
-      throw new LightscoreError(
-        'MODEL_UNSUPPORTED',
-        'this model cannot be explained: TreeSHAP needs leaf_count and internal_count in the model text, and leaves ' +
-          'without linear models',
-      );
-    }
+    if (this.image.unexplained !== undefined)
+      throw new LightscoreError('MODEL_UNSUPPORTED', `this model has no SHAP values: ${this.image.unexplained}`);
     const width = this.booster.outputs * (this.booster.featureCount + 1);
     const result = new Float64Array((rows.length / this.booster.featureCount) * width);
     this.#inBatches('explain', rows, progress, (lane, first, length) => {

@@ -15,6 +15,8 @@ export interface ModelCard {
   /** Its calibrated score, for examples. */
   readonly exampleScore: number;
   readonly objective: string;
+  /** Why the model has no SHAP values, as the end of a sentence; undefined where it has. */
+  readonly unexplained: string | undefined;
   readonly trees: number;
   readonly leaves: number;
   /** SHA-256 of `lightgbm_model.txt`, hex. */

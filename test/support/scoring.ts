@@ -30,6 +30,7 @@ export function placeModel(pool: ScoringPool, version: string): ServedModel {
     exampleRow: [],
     exampleScore: 0,
     objective: booster.objective.name,
+    unexplained: undefined,
     trees: booster.trees.length,
     leaves: 0,
     modelSha256: '',

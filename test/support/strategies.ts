@@ -98,7 +98,7 @@ function kernelScorer(booster: Booster, strategy: ReturnType<typeof applicableSt
       return run(rows, count, ranges(count, UNEVEN).toReversed());
     },
     contributions(rows) {
-      if (!image.explainable) return undefined;
+      if (image.unexplained !== undefined) return undefined;
       const count = rows.length / featureCount;
       const lane = createLane(memory, image.shape, count, 'explain');
       try {

@@ -16,6 +16,7 @@ import {
   LANE_CALIBRATED,
   LANE_IDS,
   LANE_RANKING,
+  LANE_RAW,
   LANE_ROWS,
   LINES_BEGIN,
   LINES_END,
@@ -62,8 +63,9 @@ function writeAnswer(image: usize, text: usize, lane: usize, row: i32, answer: u
   const values = lane + load<u32>(lane + LANE_ROWS) + (usize(row * features) << 3);
   const ranking = lane + load<u32>(lane + LANE_RANKING) + usize(row * RANKING_BYTES);
   const score = load<f64>(lane + load<u32>(lane + LANE_CALIBRATED) + (usize(row) << 3));
-  // JSON has neither NaN nor infinity.
-  if (!(abs(score) <= f64.MAX_VALUE)) return 0;
+  const raw = load<f64>(lane + load<u32>(lane + LANE_RAW) + (usize(row) << 3));
+  // JSON has neither NaN nor infinity; a calibrator makes an infinite raw score finite.
+  if (!(abs(score) <= f64.MAX_VALUE && abs(raw) <= f64.MAX_VALUE)) return 0;
   let to = writeNumber(score, copyPiece(text, text + TEXT_HEAD, start));
   if (to === 0) return 0;
   store<i32>(answer, i32(to - start), ANSWER_SCORE_END);

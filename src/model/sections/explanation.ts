@@ -8,14 +8,24 @@ import type { ViewPlaces } from './columns.js';
 import type { ImagePlan, ImageWriter, WriteSection } from './image-writer.js';
 import { comparison, outputOrder } from './nodes.js';
 
-/** TreeSHAP is defined by the training rows in each node; LightGBM does not define it for linear leaves. */
-export const isExplainable = (booster: Booster): boolean =>
-  booster.trees.every(
-    (tree) =>
-      tree.linear === undefined &&
-      (tree.leafCount === 1 ||
-        (tree.leafRows !== undefined && tree.nodeRows !== undefined && addUp(tree, tree.leafRows, tree.nodeRows))),
-  );
+/**
+ * TreeSHAP is defined by the training rows in each node; LightGBM does not define it for linear leaves.
+ * @returns why a booster has no contributions, as the end of a sentence; undefined where it has
+ */
+export function whyUnexplained({ trees }: Booster): string | undefined {
+  for (const [t, tree] of trees.entries()) {
+    if (tree.linear !== undefined) return 'they are not defined for linear trees';
+    if (!tree.leafValue.every((value) => Number.isFinite(value)))
+      return `tree ${t} has a leaf whose value is not a finite number`;
+    if (tree.leafCount === 1) continue;
+    const { leafRows, nodeRows } = tree;
+    if (leafRows === undefined || nodeRows === undefined)
+      return `its text has no leaf_count and internal_count of tree ${t}`;
+    if (!addUp(tree, leafRows, nodeRows))
+      return `in tree ${t}, leaf_count and internal_count do not add up: the text was edited`;
+  }
+  return undefined;
+}
 
 /** Whether every node has rows, and those of its children add up to them, as LightGBM writes them. */
 function addUp({ leftChild, rightChild }: Tree, leafRows: Float64Array, nodeRows: Float64Array): boolean {

@@ -38,8 +38,10 @@ export class CurrentVariants {
       exchange.refuse('NOT_READY', requestIdOf(request));
       return undefined;
     }
-    if (query.explain === 'shap' && !variants.champion.model.explainable) {
-      exchange.refuse('EXPLAIN_UNSUPPORTED', requestIdOf(request));
+    const { modelVersion, unexplained } = variants.champion.model.card;
+    if (query.explain === 'shap' && unexplained !== undefined) {
+      const detail = `Model ${modelVersion} has no SHAP values: ${unexplained}. Ask with explain=importance.`;
+      exchange.refuse('EXPLAIN_UNSUPPORTED', { detail, ...requestIdOf(request) });
       return undefined;
     }
     return variants;

@@ -11,7 +11,7 @@ import type { FeatureOrder } from '../../model/feature-order.js';
 import { PLAIN_QUERY } from '../../contract/query.js';
 import type { RequestReader } from './request-reader.js';
 import { batchLogFields, rowLogFields } from './log-fields.js';
-import { type CallContext, NOT_FINITE, answerRow, idAsJson, observeRefusal } from './score-call.js';
+import { type CallContext, answerRow, idAsJson, notFinite, observeRefusal } from './score-call.js';
 
 /** Request ids that the kernel can write. */
 const KERNEL_ID = /^[\w.:/ -]{1,61}$/;
@@ -73,7 +73,7 @@ export class PlainCall implements PendingRequest {
     const id = (): string => batch.lane.idOf(laneRow) || (exchange.requestId ?? '');
     const answer = plainAnswer(context, batch, laneRow, arrived, rowLogFields(exchange), () => idAsJson(id()));
     if (answer === undefined) {
-      exchange.fail(new RangeError(NOT_FINITE), { detail: NOT_FINITE, requestId: id() });
+      exchange.refuse('SCORE_NOT_FINITE', { detail: notFinite(batch, laneRow), requestId: id() });
       return;
     }
     context.durations.observe((batch.delivered - arrived) / 1000);
@@ -146,8 +146,7 @@ export class PlainBatchCall implements PendingRequest {
       () => `"${batch.lane.idOf(laneRow)}"`,
     );
     if (answer === undefined) {
-      const detail = `Item ${row}: ${NOT_FINITE}`;
-      exchange.fail(new RangeError(detail), { detail });
+      exchange.refuse('SCORE_NOT_FINITE', { detail: `Item ${row}: ${notFinite(batch, laneRow)}` });
       return;
     }
     const whole = this.#answer.add(row, answer);

@@ -77,7 +77,7 @@ export class SingleCall implements PendingRequest {
       rowLogFields(this.#exchange),
     );
     if (answer === undefined) {
-      this.#exchange.fail(new RangeError(NOT_FINITE), { detail: NOT_FINITE, ...this.#problemId() });
+      this.#exchange.refuse('SCORE_NOT_FINITE', { detail: notFinite(batch, laneRow), ...this.#problemId() });
       return;
     }
     this.#context.durations.observe((batch.delivered - this.#row.arrived) / 1000);
@@ -153,8 +153,8 @@ export class BatchCall implements PendingRequest {
       this.#logFields,
     );
     if (answer === undefined) {
-      const detail = `Item ${this.#rows.positions?.[row] ?? row}: ${NOT_FINITE}`;
-      this.#exchange.fail(new RangeError(detail), { detail });
+      const detail = `Item ${this.#rows.positions?.[row] ?? row}: ${notFinite(batch, laneRow)}`;
+      this.#exchange.refuse('SCORE_NOT_FINITE', { detail });
       return;
     }
     const { positions } = this.#rows;
@@ -171,7 +171,14 @@ export class BatchCall implements PendingRequest {
   }
 }
 
-export const NOT_FINITE = 'The score is not a finite number.';
+/** Why a row has no answer. */
+export function notFinite({ lane }: Batch, laneRow: number): string {
+  const raw = lane.raw[laneRow];
+  if (!Number.isFinite(raw)) return `The raw score is ${raw}, and not a finite number.`;
+  return Number.isFinite(lane.calibrated[laneRow])
+    ? 'A contribution to the score is not a finite number.'
+    : 'The score is not a finite number.';
+}
 
 /** Requests that are given up, or refused because the queue is full, count among the durations: overload shows. */
 export function observeRefusal({ durations }: CallContext, arrived: number): void {
@@ -203,7 +210,7 @@ function writeFeatures(features: ScoreRequest['features'], order: FeatureOrder, 
   }
 }
 
-/** Counts and logs one scored row, and returns its answer; undefined if the score is not finite. */
+/** Counts and logs one scored row, and returns its answer; undefined if it has numbers that are not finite. */
 export function answerRow(
   context: CallContext,
   batch: Batch,
@@ -213,11 +220,19 @@ export function answerRow(
   arrived: number,
   logFields: string,
 ): string | undefined {
-  const score = batch.lane.calibrated[laneRow];
-  if (!Number.isFinite(score)) return undefined;
+  const { lane } = batch;
+  const score = lane.calibrated[laneRow];
+  if (!Number.isFinite(score) || !Number.isFinite(lane.raw[laneRow])) return undefined;
+  if (query.explain === 'shap' && !hasFiniteContributions(lane, laneRow)) return undefined;
   const milliseconds = Math.trunc(batch.delivered - arrived);
   context.metrics.scored(score);
   context.predictions.append(requestId, score, milliseconds, context.modelVersion, batch.delivered, logFields);
   if (context.shadow !== undefined) context.shadow.queue.offer(context.shadow.of, batch, laneRow);
   return context.answers.write(batch, laneRow, query, requestId, milliseconds);
+}
+
+function hasFiniteContributions({ contributions, plan }: Lane, laneRow: number): boolean {
+  const width = plan.features + 1;
+  for (let i = laneRow * width; i < (laneRow + 1) * width; i++) if (!Number.isFinite(contributions[i])) return false;
+  return true;
 }
