@@ -220,7 +220,7 @@ test('mistakes are one line and exit code 1', async () => {
   await assertFails(
     ['--model', join(data, 'conformance/linear_tree.txt'), '--rows', rowsFile, '--contributions'],
     1,
-    /cannot be explained: TreeSHAP needs/,
+    /no SHAP values: they are not defined for linear trees/,
   );
   await assertFails(
     ['--model', join(data, 'models'), '--rows', rowsFile],

@@ -86,7 +86,11 @@ function featureTable(features: readonly FeatureInspection[]): string[] {
   return [
     `${grouped(features.length)}, by the number of their splits`,
     ...ranked.slice(0, MAX_FEATURE_ROWS).map(({ name, importance, columns }) => {
-      const kinds = columns.map(({ kind, slots, missing }) => `${kind}, ${slots} slots, missing ${missing}`);
+      const kinds = columns.map(
+        ({ kind, slots, missing }) =>
+          `${kind === 'wide' ? 'categorical' : kind}, ${kind === 'wide' ? 'too many for slots' : `${slots} slots`}, ` +
+          `missing ${missing}`,
+      );
       const how = kinds.length === 0 ? 'used by no split' : kinds.join('; ');
       return `${name.padEnd(width)} ${String(importance).padStart(7)}  ${how}`;
     }),

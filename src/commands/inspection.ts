@@ -5,7 +5,7 @@ import type { Metadata } from '../artifact/metadata.js';
 import { ArtifactError, type LightscoreError } from '../errors.js';
 import { type Booster, type Tree, splitImportance } from '../model/booster.js';
 import { type Column, buildColumns } from '../model/columns.js';
-import { applicableStrategies, compileImage } from '../model/image.js';
+import { type Image, applicableStrategies, compileImage } from '../model/image.js';
 import type { Strategy } from '../model/strategies.js';
 import { suspicionsOf } from '../loading/calibrator-warnings.js';
 import { nameWarnings } from '../loading/model-card.js';
@@ -158,7 +158,7 @@ function describeBooster(
 ): Pick<Inspection, 'model' | 'trees' | 'features' | 'run'> {
   const columns = buildColumns(booster);
   const applicable = applicableStrategies(booster, columns);
-  const image = compileImage(booster);
+  const image = imageOf(file, booster);
   const importance = splitImportance(booster);
   const { trees, objective } = booster;
   return {
@@ -198,9 +198,19 @@ function describeBooster(
   };
 }
 
+/** @throws ArtifactError where the model is too large for the fields of an image */
+function imageOf(file: string, booster: Booster): Image {
+  try {
+    return compileImage(booster);
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new ArtifactError(file, cause.message, { cause });
+  }
+}
+
 function describeColumn(column: Column): FeatureInspection['columns'][number] {
   const missing =
-    column.kind === 'categorical'
+    column.kind !== 'numerical'
       ? 'as an unseen category'
       : column.missingSlot === column.zeroSlot
         ? 'as zero'

@@ -7,7 +7,8 @@
  * (just below minus 1e-35f, or to 1e-35f), which gives the same decision for every value and costs nothing per row.
  * Missing values get a slot of their own where a node treats them otherwise than zero. A feature with more thresholds
  * than a slot can count has several columns, each for a range of them. A categorical column's slot is a group of
- * categories that no node tells apart; slot 0 is all others.
+ * categories that no node tells apart; slot 0 is all others. Where a table of its categories would be too large, the
+ * column is wide: it has no slots, and each node's set is looked into.
  */
 import {
   type Booster,
@@ -24,8 +25,8 @@ const BELOW_ZERO_THRESHOLD = -1.0000000180025096e-35;
 
 /** Thresholds of one column: slots, and the ends that missing values are moved to, are 16-bit numbers. */
 const MAX_CUTS = 0x8000;
-/** The largest table of categories and of groups that is built. */
-const LIMITS = { categories: 1 << 22, groups: 0xffff } as const;
+/** Beyond these a categorical column is wide. `cells` is categories times sets: what it takes to find the groups. */
+const TABLE_LIMITS = { categories: 1 << 22, groups: 0xffff, cells: 1 << 27 } as const;
 
 interface ColumnOf<Kind> {
   readonly kind: Kind;
@@ -51,7 +52,13 @@ export interface CategoricalColumn extends ColumnOf<'categorical'> {
   readonly members: readonly Uint8Array[];
 }
 
-export type Column = NumericalColumn | CategoricalColumn;
+/** A categorical column without a table. Only strategy walk can run it. */
+export interface WideColumn extends ColumnOf<'wide'> {
+  /** The distinct category sets of its nodes. */
+  readonly sets: readonly Uint32Array[];
+}
+
+export type Column = NumericalColumn | CategoricalColumn | WideColumn;
 
 /** A numerical column as some of its nodes see it: where missing values and zero go. */
 export interface View {
@@ -101,7 +108,6 @@ interface FeatureColumns {
   readonly categorical: ReadonlyMap<number, number>;
 }
 
-/** @throws RangeError where a feature has too many categories for a table */
 export function buildColumns(booster: Booster): Columns {
   const uses = collectUses(booster);
   const features = columnsOfFeatures(uses);
@@ -246,28 +252,41 @@ export function categorySet(tree: Tree, node: number): Uint32Array {
 /** Distinct category sets, looked up by their bits. */
 class SetCollection {
   readonly sets: Uint32Array[] = [];
-  readonly #index = new Map<string, number>();
+  /** Indices of the sets with a hash. */
+  readonly #index = new Map<number, number[]>();
 
   add(set: Uint32Array): void {
-    const key = set.join();
-    if (this.#index.has(key)) return;
-    this.#index.set(key, this.sets.length);
+    if (this.indexOf(set) >= 0) return;
+    const hash = hashOf(set);
+    const same = this.#index.get(hash);
+    if (same === undefined) this.#index.set(hash, [this.sets.length]);
+    else same.push(this.sets.length);
     this.sets.push(set);
   }
 
+  /** -1 where it was not added. */
   indexOf(set: Uint32Array): number {
-    return this.#index.get(set.join()) as number;
+    return (this.#index.get(hashOf(set)) ?? []).find((index) => areEqual(this.sets[index], set)) ?? -1;
   }
 }
 
+/** FNV-1a over words. */
+function hashOf(set: Uint32Array): number {
+  let hash = 0x811c9dc5;
+  for (const word of set) hash = Math.imul(hash ^ word, 0x01000193);
+  return hash;
+}
+
+function areEqual(a: Uint32Array, b: Uint32Array): boolean {
+  return a.length === b.length && a.every((word, i) => word === b[i]);
+}
+
 /** Splits the categories into groups, set by set: two categories share a group where every set has both or neither. */
-function categoricalColumn(feature: number, sets: readonly Uint32Array[]): CategoricalColumn {
+function categoricalColumn(feature: number, sets: readonly Uint32Array[]): CategoricalColumn | WideColumn {
   // Category 0 (every value above -1 and below 1) always exists: the kernel looks it up even where all sets are empty.
   const categories = sets.reduce((max, set) => Math.max(max, set.length * 32), 1);
-  if (categories > LIMITS.categories)
-    throw new RangeError(
-      `feature ${feature} has categories up to ${categories - 1}; at most ${LIMITS.categories} of them are supported`,
-    );
+  const wide: WideColumn = { kind: 'wide', feature, sets, slots: 0 };
+  if (categories > TABLE_LIMITS.categories || categories * sets.length > TABLE_LIMITS.cells) return wide;
   const groups = new Uint32Array(categories);
   let count = 1;
   for (const set of sets) {
@@ -290,10 +309,7 @@ function categoricalColumn(feature: number, sets: readonly Uint32Array[]): Categ
     }
     slots[category] = slot;
   }
-  if (slotOf.size > LIMITS.groups)
-    throw new RangeError(
-      `feature ${feature} has ${slotOf.size} groups of categories; at most ${LIMITS.groups} are supported`,
-    );
+  if (slotOf.size > TABLE_LIMITS.groups) return wide;
   const members = sets.map((set) => Uint8Array.from(anyMember, (category) => (inSet(set, category) ? 1 : 0)));
   return { kind: 'categorical', feature, groups: slots, sets, members, slots: slotOf.size };
 }

@@ -34,6 +34,8 @@ const CATEGORIES = [NaN, -1, -0.5, 0, 0.5, 1e9, 3e9, Infinity];
 /** The critical values of a large model are sampled evenly, down to this many rows; those of a huge one further. */
 const MAX_ROWS = 2048;
 const MIN_ROWS = 64;
+/** 32-bit words of a set that are looked at. */
+const MAX_SET_WORDS = 64;
 /** Trees that are walked, over all rows: what a model of 3,000 trees has, a second or so. */
 const MAX_WALKS = 6_000_000;
 
@@ -71,9 +73,12 @@ function criticalValues(booster: Booster): Float64Array[] {
       const set = categorySet(tree, node);
       for (const category of CATEGORIES) list.add(category);
       list.add(set.length * 32);
-      set.forEach((word, w) => {
-        for (let bit = 0; bit < 32; bit++) if (((word >>> bit) & 1) === 1) list.add(32 * w + bit).add(32 * w + bit + 1);
-      });
+      // Of a set with very many categories, some that lie evenly.
+      const step = Math.max(1, Math.floor(set.length / MAX_SET_WORDS));
+      for (let w = 0; w < set.length; w += step) {
+        for (let bit = 0; bit < 32; bit++)
+          if (((set[w] >>> bit) & 1) === 1) list.add(32 * w + bit).add(32 * w + bit + 1);
+      }
     }
   }
   // A Set does not tell -0 from 0, so -0 is added here.

@@ -53,7 +53,11 @@ export interface LaneShape {
 
 /** The strategies that can run `booster`, the preferred one first. Every strategy gives the same bits. */
 export function applicableStrategies(booster: Booster, columns: Columns = buildColumns(booster)): Strategy[] {
-  if (columns.columns.length === 0 || booster.trees.some((tree) => tree.linear !== undefined)) return ['walk'];
+  const isWalked =
+    columns.columns.length === 0 ||
+    columns.columns.some(({ kind }) => kind === 'wide') ||
+    booster.trees.some((tree) => tree.linear !== undefined);
+  if (isWalked) return ['walk'];
   const streams = planStreams(columns.columns);
   const masks = (['mask32', 'mask64'] as const).filter(
     (name) =>

@@ -1,4 +1,5 @@
 /** The streams of strategies mask32 and mask64: which columns share a stream, and the tables of reachable leaves. */
+import { invariant } from '../invariant.js';
 import type { Booster, Tree } from './booster.js';
 import { type Column, type Columns, specialSides } from './columns.js';
 
@@ -119,6 +120,7 @@ class ReachableLeaves {
         table[at] &= members[slot] === 1 ? left : right;
       return;
     }
+    invariant(column.kind === 'numerical', 'a wide column has no slots');
     const cut = decisions.cut[decision];
     const { zeroSlot, missingSlot, slots } = column;
     const zeroAt = zeroSlot * words + word;

@@ -18,7 +18,8 @@
  *   cuts      f64               per numerical column its ascending cuts, padded with +inf: to an even number for a
  *                               short column, to 2^depth - 1 for a long one; slot = number of cuts < value
  *   groups    u16               per categorical column: category -> slot, slot 0 for every other category and for
- *                               missing
+ *                               missing. A wide column, whose table would be too large, has sets of bits instead:
+ *                               WIDE_SET_BYTES each, then u32 words (strategy walk only)
  *   importance f64 [features]   split importance
  *   calibrator f64 x, f64 y     isotonic thresholds
  *
@@ -132,7 +133,7 @@ export const COLUMN_BYTES = 40;
 export const COLUMN_FEATURE = 0; // i32
 /** For numerical columns, the pairs of cuts of a short one, or the search depth of a long one. */
 export const COLUMN_LENGTH = 4; // i32
-/** The offset of the cuts, or of the category groups. */
+/** The offset of the cuts, or of the category groups; 0 for a wide column, which has neither. */
 export const COLUMN_TABLE = 8; // i32
 /** For numerical columns, the slot of a missing value; for categorical ones, the number of categories in the groups. */
 export const COLUMN_MISSING = 12; // i32
@@ -146,6 +147,12 @@ export const COLUMN_SET_TABLE = 32; // i32, categorical
 export const COLUMN_FIRST_VIEW = 36; // i32, categorical
 /** Both views of a missing value; the second one is in the upper half. */
 export const COLUMN_MISSING_VIEWS = 28; // i32, numerical
+
+// One set of a wide column: a category is in it if its bit is set; categories past its words are not.
+export const WIDE_SET_BYTES = 8;
+/** The offset of the bits, as u32 words, and their number. */
+export const WIDE_SET_BITS = 0; // i32
+export const WIDE_SET_WORDS = 4; // i32
 
 // Special view record: computed from the first view v of a column,
 // v == VIEW_LEFT ? missing : v == zero's first view ? zero : v

@@ -30,7 +30,11 @@ import {
   VIEW_MISSING,
   VIEW_SOURCE,
   VIEW_ZERO,
+  VIEW_RIGHT,
   VIEW_ZERO_SOURCE,
+  WIDE_SET_BITS,
+  WIDE_SET_BYTES,
+  WIDE_SET_WORDS,
 } from './layout';
 
 /** @inline */
@@ -166,6 +170,38 @@ function fillViews(
   }
 }
 
+/** Fills the views of a wide column: each set says whether it has the row's category. */
+function fillWideViews(
+  column: usize,
+  image: usize,
+  rows: usize,
+  features: usize,
+  views: usize,
+  viewBytes: usize,
+  first: i32,
+  end: i32,
+): void {
+  const sets = image + load<u32>(column + COLUMN_SET_TABLE);
+  const lastSet = sets + usize(load<u32>(column + COLUMN_SETS)) * WIDE_SET_BYTES;
+  let value = rows + (usize(load<u32>(column + COLUMN_FEATURE)) << 3);
+  let target = views + (usize(load<u32>(column + COLUMN_FIRST_VIEW)) << 1);
+  for (let row = first; row < end; row++, value += features, target += viewBytes) {
+    const x = load<f64>(value);
+    // No set has a category that is missing, negative or no i32.
+    const category = x > -1.0 && x < 2147483648.0 ? i32(x) : -1;
+    const word = category >> 5;
+    let view = target;
+    for (let set = sets; set < lastSet; set += WIDE_SET_BYTES, view += 2) {
+      let isIn = 0;
+      if (category >= 0 && word < load<i32>(set + WIDE_SET_WORDS)) {
+        const bits = load<u32>(image + load<u32>(set + WIDE_SET_BITS) + (usize(word) << 2));
+        isIn = i32((bits >> (category & 31)) & 1);
+      }
+      store<u16>(view, u16(isIn === 1 ? VIEW_LEFT : VIEW_RIGHT));
+    }
+  }
+}
+
 /** Fills the lane's views of rows first..end. */
 export function searchViews(image: usize, lane: usize, first: i32, end: i32): void {
   const features = usize(field(image, HEADER_FEATURES)) << 3;
@@ -180,6 +216,10 @@ export function searchViews(image: usize, lane: usize, first: i32, end: i32): vo
   fillViews(SHORT, columns, columns + short * COLUMN_BYTES, image, lane, views, first, end);
   fillViews(LONG, columns + short * COLUMN_BYTES, column, image, lane, views + (short << 2), first, end);
   for (; column < lastColumn; column += COLUMN_BYTES) {
+    if (load<i32>(column + COLUMN_TABLE) === 0) {
+      fillWideViews(column, image, rows, features, views, viewBytes, first, end);
+      continue;
+    }
     const line = usize(load<u32>(column + COLUMN_SETS)) << 1;
     const sets = image + load<u32>(column + COLUMN_SET_TABLE);
     let value = rows + (usize(load<u32>(column + COLUMN_FEATURE)) << 3);

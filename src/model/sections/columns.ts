@@ -1,6 +1,6 @@
 /** Section of the image: columns, numerical views, category sets. */
 import * as L from '../../../workers/kernel/layout.js';
-import type { CategoricalColumn, Column, Columns, NumericalColumn, View } from '../columns.js';
+import type { CategoricalColumn, Column, Columns, NumericalColumn, View, WideColumn } from '../columns.js';
 import type { Stream } from '../streams.js';
 import type { ImagePlan, ImageWriter, WriteSection } from './image-writer.js';
 
@@ -27,7 +27,7 @@ export interface ViewPlaces {
    * zero as a value.
    */
   readonly special: readonly number[];
-  /** The position of each column's first view; a categorical column has one view per set. */
+  /** The position of each column's first view; a categorical or wide column has one view per set. */
   readonly firstOfColumn: readonly number[];
 }
 
@@ -51,7 +51,7 @@ export function placeViews({ columns, views }: Columns): ViewPlaces {
   });
   for (const c of order.slice(numerical)) {
     firstOfColumn[c] = total;
-    total += (columns[c] as CategoricalColumn).sets.length;
+    total += (columns[c] as CategoricalColumn | WideColumn).sets.length;
   }
   return {
     // A leaf compares its view too, so there is always one to read.
@@ -73,7 +73,7 @@ interface ColumnOffsets {
   readonly cutCounts: readonly number[];
   /** By place: the cuts, or the groups of categories. */
   readonly tables: readonly number[];
-  /** By place: the views of each slot, for categorical columns. */
+  /** By place: the views of each slot, for categorical columns; the records of sets, for wide ones. */
   readonly setTables: readonly number[];
   readonly viewRecords: number;
 }
@@ -97,7 +97,7 @@ export function columnSection(
     places.order.forEach((c, place) => {
       const at = offsets.records + place * L.COLUMN_BYTES;
       writeColumn(writer, columns[c], offsets, place);
-      if (columns[c].kind === 'categorical') i32(at + L.COLUMN_FIRST_VIEW, places.firstOfColumn[c]);
+      if (columns[c].kind !== 'numerical') i32(at + L.COLUMN_FIRST_VIEW, places.firstOfColumn[c]);
       const stream = streams.findIndex(({ members }) => members.some((member) => member.column === c));
       if (stream < 0) return;
       const multiplier = streams[stream].members.find((member) => member.column === c)?.multiplier ?? 1;
@@ -123,31 +123,54 @@ function reserveColumns(plan: ImagePlan, columns: readonly Column[], places: Vie
   const records = plan.reserve(columns.length * L.COLUMN_BYTES);
   const lengths = order.map((c, place) => {
     const column = columns[c];
-    if (column.kind === 'categorical') return 0;
+    if (column.kind !== 'numerical') return 0;
     return place < short ? Math.ceil(column.cuts.length / 2) : Math.ceil(Math.log2(column.cuts.length + 1));
   });
   const cutCounts = lengths.map((length, place) => (place < short ? 2 * length : 2 ** length - 1));
   const tables = order.map((c, place) => {
     const column = columns[c];
+    if (column.kind === 'wide') return 0;
     return column.kind === 'numerical'
       ? plan.reserve(8 * cutCounts[place], place < short ? 16 : 64)
       : plan.reserve(2 * column.groups.length);
   });
   const setTables = order.map((c) => {
     const column = columns[c];
-    return column.kind === 'numerical' ? 0 : plan.reserve(2 * column.sets.length * column.slots);
+    if (column.kind === 'numerical') return 0;
+    return plan.reserve(column.kind === 'wide' ? wideBytes(column) : 2 * column.sets.length * column.slots);
   });
   const viewRecords = plan.reserve(places.special.length * L.VIEW_BYTES);
   return { records, lengths, cutCounts, tables, setTables, viewRecords };
 }
 
+/** Size of the records and bits of a wide column's sets. */
+const wideBytes = ({ sets }: WideColumn): number =>
+  sets.reduce((bytes, set) => bytes + L.WIDE_SET_BYTES + 4 * set.length, 0);
+
+function writeWideSets({ i32, u32s }: ImageWriter, { sets }: WideColumn, table: number): void {
+  let bits = table + sets.length * L.WIDE_SET_BYTES;
+  sets.forEach((set, s) => {
+    i32(table + s * L.WIDE_SET_BYTES + L.WIDE_SET_BITS, bits);
+    i32(table + s * L.WIDE_SET_BYTES + L.WIDE_SET_WORDS, set.length);
+    u32s(bits, set);
+    bits += 4 * set.length;
+  });
+}
+
 /** Writes a column's record but for its stream and its first view, and its tables. */
-function writeColumn({ i32, f64s, u16s }: ImageWriter, column: Column, offsets: ColumnOffsets, place: number): void {
+function writeColumn(writer: ImageWriter, column: Column, offsets: ColumnOffsets, place: number): void {
+  const { i32, f64s, u16s } = writer;
   const at = offsets.records + place * L.COLUMN_BYTES;
   const table = offsets.tables[place];
   i32(at + L.COLUMN_FEATURE, column.feature);
   i32(at + L.COLUMN_LENGTH, offsets.lengths[place]);
   i32(at + L.COLUMN_TABLE, table);
+  if (column.kind === 'wide') {
+    i32(at + L.COLUMN_SETS, column.sets.length);
+    i32(at + L.COLUMN_SET_TABLE, offsets.setTables[place]);
+    writeWideSets(writer, column, offsets.setTables[place]);
+    return;
+  }
   if (column.kind === 'categorical') {
     i32(at + L.COLUMN_MISSING, column.groups.length);
     i32(at + L.COLUMN_SETS, column.sets.length);

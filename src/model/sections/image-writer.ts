@@ -32,6 +32,10 @@ export class ImageWriter {
     for (let i = 0; i < values.length; i++) this.i32(at + 4 * i, values[i]);
   };
 
+  u32s = (at: number, values: Uint32Array): void => {
+    for (let i = 0; i < values.length; i++) this.view.setUint32(at + 4 * i, values[i], true);
+  };
+
   u16s = (at: number, values: ArrayLike<number>): void => {
     for (let i = 0; i < values.length; i++) this.view.setUint16(at + 2 * i, values[i], true);
   };
