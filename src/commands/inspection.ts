@@ -154,7 +154,7 @@ function modelWarnings(booster: Booster, metadata: Metadata | undefined): string
 
 function describeBooster(
   file: string,
-  { booster, bytes, sha256 }: ModelText,
+  { booster, text, sha256 }: ModelText,
 ): Pick<Inspection, 'model' | 'trees' | 'features' | 'run'> {
   const columns = buildColumns(booster);
   const applicable = applicableStrategies(booster, columns);
@@ -164,7 +164,7 @@ function describeBooster(
   return {
     model: {
       file,
-      bytes,
+      bytes: text.length,
       sha256,
       format: booster.formatVersion,
       objective: objective.name,

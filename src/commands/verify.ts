@@ -137,7 +137,7 @@ const agrees = ({ different, ulps, contribution }: Verdict): boolean =>
 export function* compareWithLightGBM(
   lightgbm: LightGBM,
   booster: Booster,
-  modelText: string,
+  modelText: string | Uint8Array,
   rows: Float64Array,
 ): Generator<Verdict> {
   const { featureCount, outputs } = booster;
@@ -154,7 +154,7 @@ export function* compareWithLightGBM(
     const predictions = native.predict(rows);
     const sample = sampleRows(rows, featureCount);
     // LightGBM does not explain a model that was trained with linear_tree, even if none of its trees is linear.
-    const linear = /^\[linear_tree: 1\]$/m.test(modelText);
+    const linear = Buffer.from(modelText).includes('\n[linear_tree: 1]');
     let contributions: Float64Array | undefined;
     for (const strategy of applicableStrategies(booster)) {
       const scorer = new InProcessScorer(booster, { strategy });

@@ -1,5 +1,4 @@
 /** A model as whoever scores without a server is given it: a version's folder, or just a model text. */
-import { constants } from 'node:buffer';
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ARTIFACT_LIMITS } from './fetch.js';
@@ -14,8 +13,7 @@ import { parseBooster } from '../model/parse.js';
 import { sha256Hex } from '../sha256.js';
 
 export interface ModelText {
-  readonly text: string;
-  readonly bytes: number;
+  readonly text: Uint8Array;
   /** Hexadecimal. */
   readonly sha256: string;
   readonly booster: Booster;
@@ -51,12 +49,11 @@ export class ModelFolder {
 
   /** @param checksums of the metadata, to verify the text */
   async model(checksums?: Metadata['checksums']): Promise<ModelText> {
-    const bytes = await read(this.modelFile, Math.min(ARTIFACT_LIMITS.model, constants.MAX_STRING_LENGTH));
-    const sum = sha256Hex(bytes);
+    const text = await read(this.modelFile, ARTIFACT_LIMITS.model);
+    const sum = sha256Hex(text);
     const expected = checksums?.get(MODEL_FILE);
     if (expected !== undefined) verifyChecksum({ file: this.modelFile, actual: sum, expected });
-    const text = new TextDecoder().decode(bytes);
-    return { text, bytes: bytes.length, sha256: sum, booster: parseBooster(text, this.modelFile) };
+    return { text, sha256: sum, booster: parseBooster(text, this.modelFile) };
   }
 
   /** @returns undefined if there is no metadata.json. @throws ArtifactError if it is invalid */
