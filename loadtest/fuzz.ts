@@ -81,7 +81,7 @@ for (const each of good) each.close();
 for (const [i, name] of names.entries()) {
   const server = servers[name];
   const internal = await server.metric('lightscore_rejects_total', '{reason="internal"}');
-  if (!Number.isNaN(internal)) problems.push(`${name}: ${internal} requests failed inside the server`);
+  if (internal !== 0) problems.push(`${name}: ${internal} requests failed inside the server`);
   if ((await server.metric('lightscore_queue_rows')) !== 0) problems.push(`${name}: rows are still queued`);
   if (after[i] - before[i] > MAX_GROWTH) problems.push(`${name}: grew by ${(after[i] - before[i]) >> 20} MiB`);
   const { code, signal } = await server.terminate();

@@ -56,39 +56,37 @@ const ARRAY = Buffer.concat([
 ]);
 const DOUBLE = Buffer.concat([global('numpy', 'dtype'), unicode('f8'), latin1('\x89\x88\x87R')]);
 
-const ALLOWED = 'and only IsotonicRegression and numpy arrays are allowed';
-
 const hostile: readonly (readonly [what: string, bytes: Uint8Array, reason: string | RegExp])[] = [
   ['a command to run, protocol 0', latin1("cos\nsystem\n(S'id'\ntR."), 'is not a pickle of protocol 2 to 5'],
   [
     'a command to run',
     pickle(global('os', 'system'), unicode('id'), '\x85', REDUCE),
-    `refers to os.system, ${ALLOWED}`,
+    `is a os.system: it ${NO_CALIBRATOR}`,
   ],
   [
     'a command to run, named on the stack',
     pickle(unicode('posix'), unicode('system'), '\x93', unicode('id'), '\x85', REDUCE),
-    `refers to posix.system, ${ALLOWED}`,
+    `is a posix.system: it ${NO_CALIBRATOR}`,
   ],
   [
     'an allowed class with its parent as module',
     pickle(unicode('sklearn'), unicode('isotonic.check_increasing'), '\x93'),
-    `refers to sklearn.isotonic.check_increasing, ${ALLOWED}`,
+    `is a sklearn.isotonic.check_increasing: it ${NO_CALIBRATOR}`,
   ],
   [
     'evaluated code',
     pickle(global('builtins', 'eval'), unicode('1'), '\x85', REDUCE),
-    `refers to builtins.eval, ${ALLOWED}`,
+    `is a builtins.eval: it ${NO_CALIBRATOR}`,
   ],
   [
     'an attribute of an allowed class',
     pickle(global('numpy', 'ndarray.tofile')),
-    `refers to numpy.ndarray.tofile, ${ALLOWED}`,
+    `is a numpy.ndarray.tofile: it ${NO_CALIBRATOR}`,
   ],
   [
     'a name with control characters',
     pickle(unicode('a\nb\x1b[31m'), unicode('c'), '\x93'),
-    `refers to a?b?[31m.c, ${ALLOWED}`,
+    `is a a?b?[31m.c: it ${NO_CALIBRATOR}`,
   ],
   [
     'a class that is called',
@@ -117,14 +115,10 @@ const hostile: readonly (readonly [what: string, bytes: Uint8Array, reason: stri
   ],
   [
     'an array of a type with a long name',
-    pickle(global('numpy', 'dtype'), 'X', uint32(100_000), Buffer.alloc(100_000, 'f'), '\x89\x88\x87R'),
-    /^has a numpy array of type f{120}\.\.\., which no/,
+    pickle(global('numpy', 'dtype'), 'X', uint32(60_000), Buffer.alloc(60_000, 'f'), '\x89\x88\x87R'),
+    /^has a numpy array of type f{120}\.\.\., which is not read/,
   ],
-  [
-    'an array of objects',
-    pickle(global('numpy', 'dtype'), unicode('O8'), '\x89\x88\x87R'),
-    'has a numpy array of type O8, which no calibrator holds',
-  ],
+  ['an array of objects', pickle(global('numpy', 'dtype'), unicode('O8'), '\x89\x88\x87R'), NO_CALIBRATOR],
   [
     'another encoding',
     pickle(global('_codecs', 'encode'), unicode('x'), unicode('zip'), '\x86', REDUCE),
@@ -135,8 +129,8 @@ const hostile: readonly (readonly [what: string, bytes: Uint8Array, reason: stri
   ['an out-of-band buffer', pickle('\x97'), 'uses an out-of-band buffer, which is not allowed'],
   [
     'a constructor with keyword arguments',
-    pickle('\x92'),
-    'uses a constructor with keyword arguments, which is not allowed',
+    pickle(global('sklearn.isotonic', 'IsotonicRegression'), EMPTY_TUPLE, '}\x92'),
+    /^holds an IsotonicRegression without X_thresholds_/,
   ],
   [
     'an instance of the old protocol',
@@ -151,17 +145,17 @@ const hostile: readonly (readonly [what: string, bytes: Uint8Array, reason: stri
   [
     'a state that is no dict',
     pickle(global('sklearn.isotonic', 'IsotonicRegression'), EMPTY_TUPLE, NEWOBJ, 'Nb'),
-    'gives sklearn.isotonic.IsotonicRegression a state that is not a dict',
+    /^holds an IsotonicRegression without X_thresholds_/,
   ],
   [
     'millions of opcodes',
     pickle(Buffer.alloc(5_000_000, '}')),
-    'has more than 10000 opcodes; no calibrator needs as many',
+    'has more than 10000 opcodes; what is read here needs far fewer',
   ],
   ['deep nesting', pickle(EMPTY_TUPLE, Buffer.alloc(9_990, 0x85)), NO_CALIBRATOR],
   ['a text longer than the file', pickle('X', uint32(0xffffffff)), 'is damaged: it is truncated'],
   ['bytes of 2^63', pickle('\x8e', Buffer.alloc(7), '\x80'), 'is damaged: it is truncated'],
-  ['an integer of 255 bytes', pickle('\x8a\xff', Buffer.alloc(255)), 'has an integer of 255 bytes'],
+  ['an integer of 255 bytes', pickle('\x8a\xff', Buffer.alloc(255)), NO_CALIBRATOR],
   [
     'a memo index never written',
     pickle('j', uint32(4_000_000_000)),

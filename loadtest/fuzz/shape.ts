@@ -14,7 +14,10 @@ export type Trait =
   | 'version'
   | 'header name'
   | 'header value'
-  | 'high byte before a value'
+  | 'high byte around a value'
+  | 'tab behind a framing value'
+  | 'empty header before another'
+  | 'empty Transfer-Encoding'
   | 'folded header'
   | 'rare header name'
   | 'many headers'
@@ -34,6 +37,7 @@ export type Trait =
   | 'bytes behind';
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const FRAMING = /^(?:content-length|transfer-encoding)$/i;
 const METHODS = /^(?:GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE)$/;
 /** More are refused by the uWebSockets.js of Node 20. */
 const MAX_HEADERS = 96;
@@ -72,7 +76,7 @@ function readRequestLine(line: string, traits: Set<Trait>): void {
   if (!METHODS.test(method)) traits.add('method');
   if (method === 'CONNECT') traits.add('CONNECT');
   if (/^[a-z][a-z\d+.-]*:\/\//i.test(target)) traits.add('absolute form');
-  else if (target === '*') traits.add('asterisk form');
+  else if (target.startsWith('*')) traits.add('asterisk form');
   else if (!/^\/[!-~]*$/.test(target) || target.includes('#')) traits.add('target');
   if (version === 'HTTP/1.0') traits.add('HTTP/1.0');
   else if (version !== 'HTTP/1.1') traits.add('version');
@@ -91,9 +95,12 @@ function readHeaders(lines: readonly string[], traits: Set<Trait>): Framing {
     if (colon < 0 || !TOKEN.test(name)) traits.add('header name');
     // eslint-disable-next-line no-control-regex -- control characters are what is looked for
     if (/[^\t\x20-\x7e\x80-\xff]/.test(value)) traits.add('header value');
-    if (/^[\x80-\xff]/.test(value)) traits.add('high byte before a value');
+    if (/^[\x80-\xff]|[\x80-\xff]$/.test(value)) traits.add('high byte around a value');
+    if (line.endsWith('\t') && FRAMING.test(name)) traits.add('tab behind a framing value');
     if (/[^a-z\d-]/i.test(name)) traits.add('rare header name');
     const key = name.toLowerCase();
+    if (values.get(key)?.[0] === '') traits.add('empty header before another');
+    if (key === 'transfer-encoding' && value === '') traits.add('empty Transfer-Encoding');
     values.set(key, [...(values.get(key) ?? []), value]);
   }
   if (lines.length > MAX_HEADERS) traits.add('many headers');

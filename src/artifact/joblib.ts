@@ -29,15 +29,21 @@ const FORMATS: readonly Format[] = [
   { name: 'lz4', magic: [0x04, 0x22, 0x4d, 0x18], decompress: unlz4 },
 ];
 
+export interface DecompressLimits {
+  readonly maxBytes: number;
+  /** What it is, for messages. */
+  readonly of: string;
+}
+
 /**
- * Returns the pickle inside a joblib dump, at most `maxBytes` long: decompressed if the file is compressed, else
+ * Returns the contents of a file, at most `maxBytes` long: decompressed if the file is compressed, else
  * `bytes` itself.
  * @throws PickleRefusal when it is damaged or larger.
  */
-export function decompress(bytes: Uint8Array, maxBytes: number): Uint8Array {
+export function decompress(bytes: Uint8Array, { maxBytes, of }: DecompressLimits): Uint8Array {
   if (bytes.byteLength === 0) throw new PickleRefusal('is empty');
   const format = FORMATS.find(({ magic }) => magic.every((byte, i) => bytes[i] === byte));
-  const limit = `is larger than ${maxBytes} bytes, the limit for a calibrator`;
+  const limit = `is larger than ${maxBytes} bytes, the limit for ${of}`;
   if (format === undefined) {
     if (bytes.byteLength > maxBytes) throw new PickleRefusal(limit);
     return bytes;

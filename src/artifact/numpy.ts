@@ -1,5 +1,11 @@
-/** numpy's types and arrays, as far as calibrators use them. */
-/** An array's type: one letter for the kind (bool, int, uint, float), the item size in bytes, and the byte order. */
+/** numpy's types and arrays, as far as models and calibrators use them. */
+
+const NUMERIC = /^(?:b1|[iu][1248]|f[48])$/;
+
+/**
+ * An array's type: one letter for the kind (bool, int, uint, float, text; O are Python objects; others are not read),
+ * the item size in bytes, and the byte order.
+ */
 export class Dtype {
   littleEndian = true;
 
@@ -8,11 +14,16 @@ export class Dtype {
     readonly itemSize: number,
   ) {}
 
-  /** Parses numpy's short form ("f8", "b1"); undefined for text, objects, records, dates and complex numbers. */
+  /** Parses numpy's short form ("f8", "U3"); undefined where it is none. */
   static parse(code: string): Dtype | undefined {
-    const match = /^(?:(b)(1)|([iu])([1248])|(f)([48]))$/.exec(code);
+    const match = /^([biufcOSUVmM])(\d{1,9})$/.exec(code);
     if (match === null) return undefined;
-    return new Dtype(match[1] ?? match[3] ?? match[5], Number(match[2] ?? match[4] ?? match[6]));
+    const [, kind, size] = match;
+    return new Dtype(kind, Number(size) * (kind === 'U' ? 4 : 1));
+  }
+
+  get isNumeric(): boolean {
+    return NUMERIC.test(this.code);
   }
 
   get code(): string {
@@ -45,6 +56,17 @@ export class Dtype {
         return data.getUint8(offset);
     }
   }
+
+  /** Item `index` of packed `data` of text: code points of four bytes each, zeros behind the last. */
+  readText(data: DataView, index: number): string {
+    let text = '';
+    for (let at = index * this.itemSize; at < (index + 1) * this.itemSize; at += 4) {
+      const point = data.getUint32(at, this.littleEndian);
+      if (point === 0) break;
+      text += point <= 0x10ffff ? String.fromCodePoint(point) : '\ufffd';
+    }
+    return text;
+  }
 }
 
 /**
@@ -67,9 +89,19 @@ export class NdArray {
     }
   }
 
-  /** All items in the order of memory, as doubles. */
+  get #view(): DataView {
+    return new DataView(this.data.buffer, this.data.byteOffset, this.data.byteLength);
+  }
+
+  /** All items of an array of text. */
+  toTexts(): string[] {
+    const view = this.#view;
+    return Array.from({ length: this.data.byteLength / this.dtype.itemSize }, (_, i) => this.dtype.readText(view, i));
+  }
+
+  /** All items of a numeric array in the order of memory, as doubles. */
   toFloat64(): Float64Array {
-    const view = new DataView(this.data.buffer, this.data.byteOffset, this.data.byteLength);
+    const view = this.#view;
     const items = new Float64Array(this.data.byteLength / this.dtype.itemSize);
     for (let i = 0; i < items.length; i++) items[i] = this.dtype.read(view, i);
     return items;

@@ -1,8 +1,10 @@
-/** The allow-list of the pickle reader: the few globals that a calibrator may name, and what they do. */
+/** The allow-list of the pickle reader: the few globals that do something, and what they do. */
 import { Dtype, NdArray } from './numpy.js';
 import {
   type ByteBudget,
+  ObjectArray,
   PickledInstance,
+  PickledText,
   PickledTuple,
   type PickledValue,
   PickleGlobal,
@@ -36,26 +38,34 @@ allow(['numpy.core.numeric._frombuffer', 'numpy._core.numeric._frombuffer'], fro
 // Protocol 2 has no opcode for bytes: Python writes them as a Latin-1 string to encode, and empty ones as `bytes()`.
 allow(['_codecs.encode'], encode);
 allow(['builtins.bytes', '__builtin__.bytes'], emptyBytes);
+allow(['collections.OrderedDict', 'collections.defaultdict'], () => new Map());
+allow(['copyreg._reconstructor', 'copy_reg._reconstructor'], instanceOf);
 
-/** The global a pickle names, or undefined when it is not one of the few that are allowed. */
-export function allowedGlobal(name: string): PickleGlobal | undefined {
-  return GLOBALS.get(name);
+/** The global that a pickle names; one that is not among the few does nothing. */
+export function globalOf(name: string): PickleGlobal {
+  return GLOBALS.get(name) ?? new PickleGlobal(name, undefined, true, false);
 }
 
 /** Performs BUILD, `target.__setstate__(state)`, for the values that have a state. */
 export function setState(target: PickledValue, state: PickledValue): void {
   if (target instanceof PickledInstance) {
-    if (!(state instanceof Map)) throw new PickleRefusal(`gives ${target.className} a state that is not a dict`);
-    if (target.attributes !== undefined) throw new PickleRefusal(`sets the state of ${target.className} twice`);
-    target.attributes = state;
+    // A class with slots has a tuple: its dict, and the values of the slots.
+    const attributes = state instanceof PickledTuple ? state.items.find((item) => item instanceof Map) : state;
+    if (attributes instanceof Map) target.attributes ??= attributes;
   } else if (target instanceof UnfilledArray) {
     if (target.array !== undefined) throw new PickleRefusal('sets the state of a numpy array twice');
     target.array = filledArray(state);
   } else if (target instanceof Dtype) {
     setByteOrder(target, state);
-  } else {
+  } else if (!(target instanceof PickleGlobal || target instanceof Map || Array.isArray(target))) {
     throw new PickleRefusal('sets the state of a value that has none');
   }
+}
+
+/** `copyreg._reconstructor(class, object, None)`. */
+function instanceOf([type]: readonly PickledValue[]): PickledInstance {
+  if (!(type instanceof PickleGlobal) || !type.instantiable) throw malformed('object');
+  return new PickledInstance(type.name);
 }
 
 /** Validates the parts of an array as a pickle gives them, and joins them. */
@@ -93,7 +103,7 @@ function dtype(args: readonly PickledValue[]): Dtype {
   const parsed = typeof code === 'string' && args.length <= 3 ? Dtype.parse(code) : undefined;
   if (parsed === undefined)
     throw new PickleRefusal(
-      `has a numpy array of type ${typeof code === 'string' ? printable(code) : 'no name'}, which no calibrator holds`,
+      `has a numpy array of type ${typeof code === 'string' ? printable(code) : 'no name'}, which is not read`,
     );
   return parsed;
 }
@@ -103,7 +113,7 @@ function setByteOrder(target: Dtype, state: PickledValue): void {
   if (!(state instanceof PickledTuple)) throw malformed('numpy dtype');
   const [, order, subarray, names, fields] = state.items;
   if (subarray !== null || names !== null || fields !== null)
-    throw new PickleRefusal('has a structured numpy array, which no calibrator holds');
+    throw new PickleRefusal('has a structured numpy array, which is not read');
   if (order !== '<' && order !== '>' && order !== '|') throw malformed('numpy dtype');
   target.littleEndian = order !== '>';
 }
@@ -115,9 +125,10 @@ function reconstruct(args: readonly PickledValue[]): UnfilledArray {
 }
 
 /** State of an array: (version, shape, dtype, is Fortran order, items). */
-function filledArray(state: PickledValue): NdArray {
+function filledArray(state: PickledValue): NdArray | ObjectArray {
   if (!(state instanceof PickledTuple) || state.items.length !== 5) throw malformed('numpy array');
   const [, shape, type, fortran, data] = state.items;
+  if (type instanceof Dtype && type.kind === 'O' && Array.isArray(data)) return new ObjectArray(data);
   return arrayOf({ shape, type, order: fortran === true || fortran === 1 ? 'F' : 'C', data });
 }
 
@@ -128,8 +139,9 @@ function fromBuffer(args: readonly PickledValue[]): NdArray {
   return arrayOf({ shape, type, order, data });
 }
 
-function scalar(args: readonly PickledValue[]): number | boolean {
+function scalar(args: readonly PickledValue[]): number | boolean | string | null {
   const [type, data] = args;
+  if (type instanceof Dtype && !type.isNumeric && type.kind !== 'U') return null;
   if (
     args.length !== 2 ||
     !(type instanceof Dtype) ||
@@ -138,12 +150,15 @@ function scalar(args: readonly PickledValue[]): number | boolean {
   ) {
     throw malformed('numpy scalar');
   }
-  const value = type.read(new DataView(data.buffer, data.byteOffset, data.byteLength), 0);
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  if (type.kind === 'U') return type.readText(view, 0);
+  const value = type.read(view, 0);
   return type.kind === 'b' ? value !== 0 : value;
 }
 
 function encode(args: readonly PickledValue[], budget: ByteBudget): Uint8Array {
-  const [text, encoding] = args;
+  const [given, encoding] = args;
+  const text = given instanceof PickledText ? new TextDecoder().decode(given.bytes) : given;
   if (args.length !== 2 || typeof text !== 'string' || encoding !== 'latin1') throw malformed('byte string');
   budget.spend(text.length);
   const bytes = new Uint8Array(text.length);

@@ -14,6 +14,8 @@ export type PickledValue =
   | PickledDict
   | PickleGlobal
   | PickledInstance
+  | PickledText
+  | ObjectArray
   | UnfilledArray
   | Dtype
   | NdArray;
@@ -24,7 +26,17 @@ export class PickledTuple {
   constructor(readonly items: readonly PickledValue[]) {}
 }
 
-/** An instance of an allowed class: its attributes, and none of its behaviour. */
+/** A long text, such as a model's: UTF-8 that is not decoded. */
+export class PickledText {
+  constructor(readonly bytes: Uint8Array) {}
+}
+
+/** A numpy array of Python objects. */
+export class ObjectArray {
+  constructor(readonly items: readonly PickledValue[]) {}
+}
+
+/** An instance of a class: its attributes, and none of its behaviour. */
 export class PickledInstance {
   attributes: PickledDict | undefined;
 
@@ -33,15 +45,19 @@ export class PickledInstance {
 
 /** The result of `numpy._reconstruct`: an array whose shape, type and items come with the BUILD that follows. */
 export class UnfilledArray {
-  array: NdArray | undefined;
+  array: NdArray | ObjectArray | undefined;
 }
 
-/** A module-level name that a pickle may refer to: a function it may call, or a class it may instantiate. */
+/**
+ * A module-level name that a pickle refers to. A known one is a function that it may call, or a class that it may
+ * instantiate. What an unknown one makes is an instance of that name, and nothing else happens.
+ */
 export class PickleGlobal {
   constructor(
     readonly name: string,
     readonly call: ((args: readonly PickledValue[], budget: ByteBudget) => PickledValue) | undefined,
     readonly instantiable: boolean,
+    readonly isKnown = true,
   ) {}
 }
 

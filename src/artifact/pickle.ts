@@ -1,10 +1,12 @@
 /** A pickle reader that treats the file as data: it neither imports nor calls anything outside an allow-list. */
 import { ByteReader } from './byte-reader.js';
 import { byteLength, Dtype, type NdArray } from './numpy.js';
-import { allowedGlobal, arrayOf, isNdarrayClass, JOBLIB_ARRAY, setState, shapeOf } from './pickle-globals.js';
+import { arrayOf, globalOf, isNdarrayClass, JOBLIB_ARRAY, setState, shapeOf } from './pickle-globals.js';
 import {
   ByteBudget,
+  ObjectArray,
   PickledInstance,
+  PickledText,
   PickledTuple,
   type PickledValue,
   PickleGlobal,
@@ -13,11 +15,13 @@ import {
   UnfilledArray,
 } from './pickle-values.js';
 
-/**
- * A calibrator takes about a hundred opcodes; each may keep one small value alive, so their number bounds memory and
- * time.
- */
-const MAX_OPCODES = 10_000;
+/** Each opcode may keep one small value alive, so their number bounds memory and time. */
+export const OPCODE_LIMITS = { calibrator: 10_000, model: 1_000_000 } as const;
+
+/** Longer texts are not decoded. */
+const DECODED_BYTES = 65_536;
+/** A joblib dump has a pickle of its own for each array of objects. */
+const MAX_DEPTH = 2;
 
 /** Slack for the short byte strings that numpy repeats. */
 const ENCODE_SLACK = 65_536;
@@ -64,6 +68,16 @@ const OP = {
   MEMOIZE: 0x94,
   FRAME: 0x95,
   BYTEARRAY8: 0x96,
+  POP: 0x30,
+  POP_MARK: 0x31,
+  DUP: 0x32,
+  LONG4: 0x8b,
+  BINSTRING: 0x54,
+  SHORT_BINSTRING: 0x55,
+  EMPTY_SET: 0x8f,
+  ADDITEMS: 0x90,
+  FROZENSET: 0x91,
+  NEWOBJ_EX: 0x92,
 } as const;
 
 /** Opcodes that exist but are refused, for an error that says what the file tried. */
@@ -75,7 +89,6 @@ const REFUSED: Readonly<Record<number, string>> = {
   0x82: 'the extension registry',
   0x83: 'the extension registry',
   0x84: 'the extension registry',
-  0x92: 'a constructor with keyword arguments',
   0x97: 'an out-of-band buffer',
   0x98: 'an out-of-band buffer',
 };
@@ -84,27 +97,35 @@ const REFUSED: Readonly<Record<number, string>> = {
  * Reads a pickle of protocols 2 to 5, or an uncompressed joblib dump (a pickle with arrays' items between its opcodes),
  * as data.
  *
- * The reader is a stack machine like Python's, but it accepts only the few globals of pickle-globals.ts, so no file can
- * name, import or call anything else. It takes at most MAX_OPCODES steps and memory in proportion to `bytes`, and
- * nothing in it recurses. Like Python, it ignores what follows the end of the pickle.
+ * The reader is a stack machine like Python's, but only the few globals of pickle-globals.ts do anything: any other is
+ * a name, and what it makes is an empty instance of that name. No file can import or call anything. It takes at most
+ * `maxOpcodes` steps and memory in proportion to `bytes`, and nothing in it recurses but the pickle of an array of
+ * objects in a joblib dump, once. Like Python, it ignores what follows the end of the pickle.
  * @returns the value that the pickle describes; arrays are views of `bytes`.
  * @throws PickleRefusal with what is refused or damaged.
  */
-export function readPickle(bytes: Uint8Array): PickledValue {
-  return new Unpickler(bytes).run();
+export function readPickle(bytes: Uint8Array, maxOpcodes: number): PickledValue {
+  const reader = new ByteReader(bytes, (message) => new PickleRefusal(`is damaged: ${message}`));
+  return new Unpickler(reader, { budget: new ByteBudget(bytes.byteLength + ENCODE_SLACK), maxOpcodes, depth: 1 }).run();
+}
+
+interface UnpicklerLimits {
+  readonly budget: ByteBudget;
+  readonly maxOpcodes: number;
+  readonly depth: number;
 }
 
 class Unpickler {
   readonly #reader: ByteReader;
-  readonly #budget: ByteBudget;
+  readonly #limits: UnpicklerLimits;
   readonly #memo = new Map<number, PickledValue>();
   #stack: PickledValue[] = [];
   /** The stacks that the open MARKs saved. */
   readonly #marked: PickledValue[][] = [];
 
-  constructor(bytes: Uint8Array) {
-    this.#reader = new ByteReader(bytes, (message) => new PickleRefusal(`is damaged: ${message}`));
-    this.#budget = new ByteBudget(bytes.byteLength + ENCODE_SLACK);
+  constructor(reader: ByteReader, limits: UnpicklerLimits) {
+    this.#reader = reader;
+    this.#limits = limits;
   }
 
   run(): PickledValue {
@@ -112,12 +133,13 @@ class Unpickler {
     const protocol = this.#reader.uint8();
     if (protocol < 2 || protocol > 5)
       throw new PickleRefusal(`is a pickle of protocol ${protocol}; only 2 to 5 are supported`);
-    for (let steps = 0; steps < MAX_OPCODES; steps++) {
+    const { maxOpcodes } = this.#limits;
+    for (let steps = 0; steps < maxOpcodes; steps++) {
       const opcode = this.#reader.uint8();
       if (opcode === OP.STOP) return this.#pop();
       this.#step(opcode);
     }
-    throw new PickleRefusal(`has more than ${MAX_OPCODES} opcodes; no calibrator needs as many`);
+    throw new PickleRefusal(`has more than ${maxOpcodes} opcodes; what is read here needs far fewer`);
   }
 
   #step(opcode: number): void {
@@ -148,6 +170,24 @@ class Unpickler {
         return;
       case OP.LONG1:
         stack.push(this.#long(reader.uint8()));
+        return;
+      case OP.LONG4:
+        stack.push(this.#long(reader.uint32()));
+        return;
+      default:
+        this.#stepText(opcode);
+    }
+  }
+
+  #stepText(opcode: number): void {
+    const reader = this.#reader;
+    const stack = this.#stack;
+    switch (opcode) {
+      case OP.SHORT_BINSTRING:
+        stack.push(Buffer.from(reader.bytes(reader.uint8())).toString('latin1'));
+        return;
+      case OP.BINSTRING:
+        stack.push(Buffer.from(reader.bytes(reader.uint32())).toString('latin1'));
         return;
       case OP.BINFLOAT:
         stack.push(reader.float64BigEndian());
@@ -208,13 +248,27 @@ class Unpickler {
       case OP.TUPLE3:
         this.#pushTuple(this.#popMany(opcode - OP.TUPLE1 + 1));
         return;
+      case OP.POP:
+        this.#pop();
+        return;
+      case OP.POP_MARK:
+        this.#popMark();
+        return;
+      case OP.DUP:
+        this.#stack.push(this.#top());
+        return;
       case OP.EMPTY_LIST:
+      case OP.EMPTY_SET:
         this.#stack.push([]);
+        return;
+      case OP.FROZENSET:
+        this.#stack.push(this.#popMark());
         return;
       case OP.APPEND:
         this.#append([this.#pop()]);
         return;
       case OP.APPENDS:
+      case OP.ADDITEMS:
         this.#append(this.#popMark());
         return;
       case OP.EMPTY_DICT:
@@ -245,23 +299,13 @@ class Unpickler {
       }
       case OP.REDUCE: {
         const [callee, args] = this.#popMany(2);
-        if (!(callee instanceof PickleGlobal) || callee.call === undefined || !(args instanceof PickledTuple)) {
-          throw new PickleRefusal(`calls ${nameOf(callee)}, which is not allowed`);
-        }
-        this.#stack.push(callee.call(args.items, this.#budget));
+        this.#stack.push(this.#call(callee, args));
         return;
       }
-      case OP.NEWOBJ: {
-        const [type, args] = this.#popMany(2);
-        if (
-          !(type instanceof PickleGlobal) ||
-          !type.instantiable ||
-          !(args instanceof PickledTuple) ||
-          args.items.length > 0
-        ) {
-          throw new PickleRefusal(`makes an instance of ${nameOf(type)}, which is not allowed`);
-        }
-        this.#stack.push(new PickledInstance(type.name));
+      case OP.NEWOBJ:
+      case OP.NEWOBJ_EX: {
+        const [type, args] = this.#popMany(opcode === OP.NEWOBJ ? 2 : 3);
+        this.#stack.push(instanceOf(type, args));
         return;
       }
       case OP.BUILD: {
@@ -269,7 +313,7 @@ class Unpickler {
         const target = this.#top();
         setState(target, state);
         if (target instanceof PickledInstance && target.className === JOBLIB_ARRAY) {
-          this.#pop();
+          this.#stack.pop();
           this.#stack.push(this.#joblibArray(target));
         }
         return;
@@ -291,46 +335,61 @@ class Unpickler {
    * set, one byte with the length of a padding and the padding, so that they can be mapped into memory; then the packed
    * items.
    */
-  #joblibArray(wrapper: PickledInstance): NdArray {
+  #joblibArray(wrapper: PickledInstance): NdArray | ObjectArray {
     const attribute = (name: string): PickledValue => wrapper.attributes?.get(name) ?? null;
     const type = attribute('dtype');
     const shape = attribute('shape');
     if (!isNdarrayClass(attribute('subclass')))
       throw new PickleRefusal(`has an array of class ${nameOf(attribute('subclass'))}, which is not allowed`);
     if (!(type instanceof Dtype)) throw new PickleRefusal('is damaged: a joblib array has no type');
+    if (type.kind === 'O') return this.#nestedArray();
     if (attribute('numpy_array_alignment_bytes') !== null) this.#reader.bytes(this.#reader.uint8());
     const data = this.#reader.bytes(byteLength(shapeOf(shape), type));
     return arrayOf({ shape, type, order: attribute('order'), data });
   }
 
+  /** An array of objects is a pickle of its own. */
+  #nestedArray(): ObjectArray {
+    const { depth } = this.#limits;
+    if (depth >= MAX_DEPTH) throw new PickleRefusal('is damaged: it has arrays of objects within each other');
+    const value = new Unpickler(this.#reader, { ...this.#limits, depth: depth + 1 }).run();
+    if (!(value instanceof ObjectArray)) throw new PickleRefusal('is damaged: an array of objects is none');
+    return value;
+  }
+
+  #call(callee: PickledValue, args: PickledValue): PickledValue {
+    if (!(args instanceof PickledTuple)) throw new PickleRefusal('is damaged: a call has no arguments');
+    if (callee instanceof PickledInstance) return new PickledInstance(callee.className);
+    if (!(callee instanceof PickleGlobal) || (callee.isKnown && callee.call === undefined))
+      throw new PickleRefusal(`calls ${nameOf(callee)}, which is not allowed`);
+    return callee.call?.(args.items, this.#limits.budget) ?? new PickledInstance(callee.name);
+  }
+
   #pushGlobal(module: string, name: string): void {
-    const fullName = `${module}.${name}`;
-    const global = allowedGlobal(fullName);
-    if (global === undefined)
-      throw new PickleRefusal(
-        `refers to ${printable(fullName)}, and only IsotonicRegression and numpy arrays are allowed`,
-      );
-    this.#stack.push(global);
+    this.#stack.push(globalOf(`${module}.${name}`));
   }
 
   #pushTuple(items: PickledValue[]): void {
     this.#stack.push(new PickledTuple(items));
   }
 
+  /** What a class of another's does with an item is its own affair. */
   #append(items: readonly PickledValue[]): void {
     const list = this.#top();
+    if (list instanceof PickledInstance) return;
     if (!Array.isArray(list)) throw new PickleRefusal('is damaged: it appends to what is not a list');
     for (const item of items) list.push(item);
   }
 
+  /** Keys that are no text are left out: no attribute is called so. */
   #setItems(items: readonly PickledValue[]): void {
     const dict = this.#top();
+    if (dict instanceof PickledInstance) return;
     if (!(dict instanceof Map) || items.length % 2 !== 0)
       throw new PickleRefusal('is damaged: it sets items of what is not a dict');
     for (let i = 0; i < items.length; i += 2) {
       const key = items[i];
-      if (typeof key !== 'string') throw new PickleRefusal('has a dict whose keys are not all text');
-      dict.set(key, items[i + 1]);
+      if (typeof key === 'string') dict.set(key, items[i + 1]);
     }
   }
 
@@ -364,7 +423,8 @@ class Unpickler {
     return value;
   }
 
-  #text(length: number): string {
+  #text(length: number): string | PickledText {
+    if (length > DECODED_BYTES) return new PickledText(this.#reader.bytes(length));
     try {
       return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(this.#reader.bytes(length));
     } catch (cause) {
@@ -373,9 +433,12 @@ class Unpickler {
     }
   }
 
-  /** A two's complement little-endian integer; sizes and flags only, so 8 bytes are enough. */
-  #long(length: number): number | bigint {
-    if (length > 8) throw new PickleRefusal(`has an integer of ${length} bytes`);
+  /** A two's complement little-endian integer; larger ones than 8 bytes are nothing that is read here. */
+  #long(length: number): number | bigint | null {
+    if (length > 8) {
+      this.#reader.bytes(length);
+      return null;
+    }
     let value = 0n;
     this.#reader.bytes(length).forEach((byte, i) => (value |= BigInt(byte) << BigInt(8 * i)));
     const signed = BigInt.asIntN(8 * length, value);
@@ -389,6 +452,14 @@ function filled(value: PickledValue): PickledValue {
   return value instanceof UnfilledArray ? (value.array ?? value) : value;
 }
 
+function instanceOf(type: PickledValue, args: PickledValue): PickledInstance {
+  if (type instanceof PickledInstance) return new PickledInstance(type.className);
+  const isPlain = args instanceof PickledTuple && args.items.length === 0;
+  if (!(type instanceof PickleGlobal) || !type.instantiable || (type.isKnown && !isPlain))
+    throw new PickleRefusal(`makes an instance of ${nameOf(type)}, which is not allowed`);
+  return new PickledInstance(type.name);
+}
+
 function nameOf(value: PickledValue): string {
-  return value instanceof PickleGlobal ? value.name : 'a value that is not a class';
+  return value instanceof PickleGlobal ? printable(value.name) : 'a value that is not a class';
 }

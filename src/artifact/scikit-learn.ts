@@ -10,8 +10,16 @@ import {
 import { decompress } from './joblib.js';
 import { NdArray } from './numpy.js';
 import { ISOTONIC_REGRESSION, LOGISTIC_REGRESSION, SIGMOID_CALIBRATION } from './pickle-globals.js';
-import { readPickle } from './pickle.js';
-import { type PickledDict, PickledInstance, PickledTuple, PickleRefusal, type PickledValue } from './pickle-values.js';
+import { OPCODE_LIMITS, readPickle } from './pickle.js';
+import {
+  type PickledDict,
+  PickledInstance,
+  PickledTuple,
+  PickleGlobal,
+  PickleRefusal,
+  type PickledValue,
+  printable,
+} from './pickle-values.js';
 
 /**
  * Enough for a million float64 thresholds (an x and a y each), far more than any fit leaves, and little enough to
@@ -40,7 +48,9 @@ export function readPickledCalibrator(
   input: CalibratorInput = 'probability',
 ): Calibrator {
   try {
-    const found = onlyCalibrator(readPickle(decompress(bytes, MAX_PICKLE_BYTES)));
+    const found = onlyCalibrator(
+      readPickle(decompress(bytes, { maxBytes: MAX_PICKLE_BYTES, of: 'a calibrator' }), OPCODE_LIMITS.calibrator),
+    );
     return { ...calibratorOf(found), input };
   } catch (cause) {
     if (!(cause instanceof PickleRefusal)) throw cause;
@@ -54,6 +64,9 @@ const READERS: Readonly<Record<string, (attributes: PickledDict) => Calibrator>>
   [LOGISTIC_REGRESSION]: logisticRegression,
 };
 
+const isNumeric = (value: PickledValue | undefined): value is NdArray =>
+  value instanceof NdArray && value.dtype.isNumeric;
+
 /** The one calibrator that a value is, or holds. */
 function onlyCalibrator(value: PickledValue): PickledInstance {
   if (value instanceof PickledInstance && Object.hasOwn(READERS, value.className)) return value;
@@ -63,8 +76,10 @@ function onlyCalibrator(value: PickledValue): PickledInstance {
   if (inside.length === 1) return inside[0];
   if (inside.length > 1)
     throw new PickleRefusal(`holds ${inside.length} calibrators; dump the one that belongs to this model`);
+  const name = value instanceof PickledInstance ? value.className : value instanceof PickleGlobal ? value.name : '';
+  const what = name === '' ? '' : `is a ${printable(name)}: it `;
   throw new PickleRefusal(
-    'holds no calibrator that can be read: dump the fitted IsotonicRegression, _SigmoidCalibration or ' +
+    `${what}holds no calibrator that can be read: dump the fitted IsotonicRegression, _SigmoidCalibration or ` +
       'LogisticRegression itself, joblib.dump(calibrator, "calibrator.pkl")',
   );
 }
@@ -75,7 +90,10 @@ function itemsOf(value: PickledValue): readonly PickledValue[] {
   return Array.isArray(value) ? value : [];
 }
 
-function calibratorOf({ className, attributes = new Map() }: PickledInstance): Calibrator {
+/** A fitted calibrator, as scikit-learn holds it. @throws PickleRefusal */
+export function calibratorOf({ className, attributes = new Map() }: PickledInstance): Calibrator {
+  if (!Object.hasOwn(READERS, className))
+    throw new PickleRefusal(`holds a calibrator of class ${printable(className)}, which is not read`);
   const calibrator = READERS[className](attributes);
   const fault = calibratorFault(calibrator);
   if (fault !== undefined) throw new PickleRefusal(fault);
@@ -93,7 +111,7 @@ function sigmoidCalibration(attributes: PickledDict): SigmoidCalibrator {
 /** scikit-learn: expit(coef_ * x + intercept_) is the probability of the second class. */
 function logisticRegression(attributes: PickledDict): SigmoidCalibrator {
   const [coefficients, intercepts] = [attributes.get('coef_'), attributes.get('intercept_')];
-  if (!(coefficients instanceof NdArray) || !(intercepts instanceof NdArray))
+  if (!isNumeric(coefficients) || !isNumeric(intercepts))
     throw new PickleRefusal('holds a LogisticRegression without coef_ and intercept_: it was never fitted');
   const [coefficient, ...others] = coefficients.toFloat64();
   const [intercept] = intercepts.toFloat64();
@@ -136,7 +154,7 @@ function thresholds(attributes: PickledDict, name: string): NdArray {
     throw new PickleRefusal(
       `holds an IsotonicRegression without ${name}: it was never fitted, or was fitted by scikit-learn before 0.24`,
     );
-  if (!(value instanceof NdArray) || value.shape.length !== 1 || value.dtype.kind !== 'f') {
+  if (!(value instanceof NdArray) || value.shape.length !== 1 || !/^f[48]$/.test(value.dtype.code)) {
     throw new PickleRefusal(`has a ${name} that is not a one-dimensional array of float32 or float64`);
   }
   return value;

@@ -22,7 +22,9 @@ export class NodeHead implements RequestHead {
   }
 
   get expectation(): string {
-    return this.#req.headers.expect ?? '';
+    const expectation = this.#req.headers.expect ?? '';
+    // Empty ones are none, however many: Node joins them.
+    return /^[\s,]*$/.test(expectation) ? '' : expectation;
   }
 
   get method(): string {
