@@ -17,7 +17,7 @@ import { VersionSource } from './registry/source.js';
 import type { SharedMemory } from './scoring/memory.js';
 import { ScoringPool } from './scoring/pool.js';
 import type { ServedModel } from './scoring/served-model.js';
-import { openStore } from './store/open.js';
+import { openSource } from './loading/open-source.js';
 import type { ArtifactStore } from './store/store.js';
 import type { Log } from './telemetry/log.js';
 import type { LogDestination } from './telemetry/log-destination.js';
@@ -73,7 +73,7 @@ export class Server {
     this.#memory = resources.memory;
     this.#loader = loader;
     const source = (this.#source = new VersionSource(
-      () => (this.#store ??= openStore(config.models.store)),
+      () => (this.#store ??= openSource(config.models.store)),
       config.models,
     ));
     this.#registry = metrics.registry(() => this.#readings());

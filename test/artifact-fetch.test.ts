@@ -268,6 +268,7 @@ test('an artifact that changes while it is read is refused', async (t) => {
   const { store, path } = await copyOfModels(t);
   /** The folder, where the model is replaced between the reading of the calibrator and the end. */
   const overwritten: ArtifactStore = {
+    pathOf: (version, name) => store.pathOf(version, name),
     location: store.location,
     versions: () => store.versions(),
     files: (version) => store.files(version),

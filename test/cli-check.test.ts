@@ -23,7 +23,6 @@ const SPOILED: Readonly<Record<string, (version: string) => void>> = {
   'a calibrator that gives NaN outside of its range': (version) =>
     writeFileSync(join(version, 'calibrator.json'), JSON.stringify({ ...ISOTONIC, out_of_bounds: 'nan' })),
   'no calibrator': (version) => rmSync(join(version, 'calibrator.pkl')),
-  'no metadata': (version) => rmSync(join(version, 'metadata.json')),
   'a feature too few in the metadata': (version) => {
     const file = join(version, 'metadata.json');
     writeFileSync(file, readFileSync(file, 'utf8').replace('"age",', ''));
@@ -51,6 +50,17 @@ for (const [what, spoil] of Object.entries(SPOILED)) {
     }
   });
 }
+
+test('a version without metadata is incomplete among versions, and served where it is named', async (t) => {
+  const { models, version } = copyOfModels(t);
+  rmSync(join(version, 'metadata.json'));
+  const among = await failingServer({ MODEL_DIR: models });
+  assert.match(among.stderr, /metadata\.json: is missing, so the version is incomplete/);
+  assert.equal((await runCli(['check', version])).code, 0);
+  const server = await startServer({ MODEL_PATH: version });
+  t.after(() => server.stop());
+  assert.equal((await server.request('/healthz')).json['model_version'], 'v1.0.0');
+});
 
 test("feature names that are not the model's are warned of, by check, inspect and serve", async (t) => {
   const { models, version } = copyOfModels(t);

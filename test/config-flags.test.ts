@@ -98,7 +98,7 @@ test('a start that fails for its settings ends with 2, and names flags', async (
     [['--port', 'http'], /^lightscore: --port must be a whole number from 0 to 65535, not "http"\n$/],
     [['--model-dir', '/nowhere'], /^lightscore: --model-dir: the folder \/nowhere does not exist\n$/],
     [['--prot', '1'], /unknown option '--prot'\n\(Did you mean --port\?\)/],
-    [['8000'], /too many arguments/],
+    [['8000'], /8000 does not exist/],
   ] as const) {
     const { code, stderr } = await failingServer({}, { flags });
     assert.equal(code, 2, stderr);

@@ -3,7 +3,7 @@ import { DeleteObjectCommand } from '@aws-sdk/client-s3';
 import assert from 'node:assert/strict';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { test, type TestContext } from 'node:test';
-import { openStore } from '../src/store/open.js';
+import { openSource } from '../src/loading/open-source.js';
 import { type S3RetryPolicy, createS3Client } from '../src/store/s3-client.js';
 import { S3Store } from '../src/store/s3.js';
 import { startFaultyServer, startS3Server } from './support/s3-server.js';
@@ -242,7 +242,7 @@ test("s3: only a bucket is needed; region and endpoint are the SDK's settings or
   t.after(() => server.close());
   await server.put('models/v1.0.0/metadata.json', '{}');
   process.env['AWS_ENDPOINT_URL_S3'] = server.endpoint;
-  const store = await openStore({ kind: 's3', bucket: BUCKET, prefix: 'models/' });
+  const store = await openSource({ kind: 's3', bucket: BUCKET, prefix: 'models/' });
   assert.deepEqual(await store.versions(), ['v1.0.0']);
   store.close();
 });

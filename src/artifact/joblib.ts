@@ -29,6 +29,12 @@ const FORMATS: readonly Format[] = [
   { name: 'lz4', magic: [0x04, 0x22, 0x4d, 0x18], decompress: unlz4 },
 ];
 
+const formatOf = (bytes: Uint8Array): Format | undefined =>
+  FORMATS.find(({ magic }) => magic.every((byte, i) => bytes[i] === byte));
+
+/** Whether a file begins as one that joblib, or gzip, compressed. */
+export const isCompressed = (bytes: Uint8Array): boolean => formatOf(bytes) !== undefined;
+
 export interface DecompressLimits {
   readonly maxBytes: number;
   /** What it is, for messages. */
@@ -42,7 +48,7 @@ export interface DecompressLimits {
  */
 export function decompress(bytes: Uint8Array, { maxBytes, of }: DecompressLimits): Uint8Array {
   if (bytes.byteLength === 0) throw new PickleRefusal('is empty');
-  const format = FORMATS.find(({ magic }) => magic.every((byte, i) => bytes[i] === byte));
+  const format = formatOf(bytes);
   const limit = `is larger than ${maxBytes} bytes, the limit for ${of}`;
   if (format === undefined) {
     if (bytes.byteLength > maxBytes) throw new PickleRefusal(limit);

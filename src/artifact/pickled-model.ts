@@ -4,7 +4,6 @@
  */
 import { ArtifactError } from '../errors.js';
 import type { Calibrator, CalibratorInput } from './calibrator.js';
-import { decompress } from './joblib.js';
 import { NdArray } from './numpy.js';
 import { OPCODE_LIMITS, readPickle } from './pickle.js';
 import {
@@ -45,10 +44,6 @@ const WRAPPERS = ['LGBMClassifier', 'LGBMRegressor', 'LGBMRanker', 'LGBMModel'].
 const CALIBRATED = 'sklearn.calibration.CalibratedClassifierCV';
 const FROZEN = 'sklearn.frozen._frozen.FrozenEstimator';
 
-/** More than any model text compresses: what expands further is no model. */
-const MAX_EXPANSION = 100;
-const MIN_EXPANDED_BYTES = 1024 * 1024;
-
 /** What to do with a class that cannot be read, by the beginning of its name. */
 const ADVICE: readonly (readonly [name: string, advice: string])[] = [
   ['xgboost.', 'this server scores LightGBM models'],
@@ -60,19 +55,16 @@ const ADVICE: readonly (readonly [name: string, advice: string])[] = [
 ];
 const DEFAULT_ADVICE = 'save the model in it: model.booster_.save_model("model.txt")';
 
-/** Whether a file is a pickle, or compressed, which joblib's dumps are. */
-export const looksPickled = (bytes: Uint8Array): boolean =>
-  bytes[0] === 0x80 && bytes[1] >= 2 && bytes[1] <= 5 && bytes.length > 2;
+/** Whether a file begins as a pickle of protocol 2 to 5. */
+export const looksPickled = (bytes: Uint8Array): boolean => bytes[0] === 0x80 && bytes[1] >= 2 && bytes[1] <= 5;
 
 /**
- * @param bytes a pickle or a joblib dump
- * @param maxBytes of it, decompressed
+ * @param bytes a pickle or a joblib dump, decompressed
  * @throws ArtifactError naming `file` and what is wrong with it
  */
-export function readPickledModel(bytes: Uint8Array, file: string, maxBytes: number): PickledModel {
+export function readPickledModel(bytes: Uint8Array, file: string): PickledModel {
   try {
-    const limit = Math.min(maxBytes, Math.max(MIN_EXPANDED_BYTES, MAX_EXPANSION * bytes.byteLength));
-    return modelOf(readPickle(decompress(bytes, { maxBytes: limit, of: 'a model' }), OPCODE_LIMITS.model));
+    return modelOf(readPickle(bytes, OPCODE_LIMITS.model));
   } catch (cause) {
     if (!(cause instanceof PickleRefusal)) throw cause;
     throw new ArtifactError(file, cause.message, { cause });

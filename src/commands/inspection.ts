@@ -88,7 +88,9 @@ export async function inspect(folder: ModelFolder, refused?: LightscoreError): P
     return found?.metadata;
   });
   const calibrator =
-    folder.calibratorName === undefined ? undefined : await readOrWarn(warnings, () => folder.calibrator(metadata));
+    folder.calibratorName === undefined
+      ? model.calibrator
+      : await readOrWarn(warnings, () => folder.calibrator(metadata));
   const files = await verifyFiles(folder, metadata);
   warnings.push(
     ...calibratorWarnings(
@@ -100,7 +102,8 @@ export async function inspect(folder: ModelFolder, refused?: LightscoreError): P
   );
   return {
     ...describeBooster(folder.modelFile, model),
-    calibrator: calibrator === undefined ? null : describeCalibrator(folder.calibratorName ?? '', calibrator),
+    calibrator:
+      calibrator === undefined ? null : describeCalibrator(folder.calibratorName ?? folder.modelFile, calibrator),
     metadata: metadata === undefined ? null : metadata.fields,
     files,
     served: folder.isVersion ? refused === undefined : null,

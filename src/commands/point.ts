@@ -9,7 +9,7 @@ import { createS3Client } from '../store/s3-client.js';
 import { S3Store } from '../store/s3.js';
 import type { ArtifactStore } from '../store/store.js';
 import { pointBucket, pointFolder } from '../train/point.js';
-import { parseS3Address } from '../train/s3-address.js';
+import { parseS3Address } from '../store/s3-address.js';
 import { type EncryptionFlags, encryptionOf, withEncryption } from './encryption.js';
 import { type JsonFlag, type Outcome, printOutcome, withJson } from './output.js';
 import { versionArgument } from './version-argument.js';

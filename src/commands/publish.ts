@@ -4,7 +4,7 @@ import { readPrivateKey } from '../artifact/integrity.js';
 import { LightscoreError } from '../errors.js';
 import { createS3Client } from '../store/s3-client.js';
 import { publish } from '../train/publish.js';
-import { parseS3Address } from '../train/s3-address.js';
+import { parseS3Address } from '../store/s3-address.js';
 import { type EncryptionFlags, encryptionOf, withEncryption } from './encryption.js';
 import { type JsonFlag, type Outcome, printOutcome, withJson } from './output.js';
 

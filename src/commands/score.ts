@@ -56,7 +56,7 @@ export function scoreCommand(): Command {
 async function score(flags: Flags): Promise<void> {
   const folder = await ModelFolder.open(flags.model);
   const metadata = (await folder.metadata())?.metadata;
-  const { booster } = await folder.model(metadata?.checksums);
+  const { booster, calibrator: inFile } = await folder.model(metadata?.checksums);
   const { outputs, featureCount } = booster;
   const calibrated = flags.raw === undefined && flags.probability === undefined && flags.contributions === undefined;
   if (calibrated && outputs > 1) {
@@ -65,14 +65,14 @@ async function score(flags: Flags): Promise<void> {
       `${folder.modelFile}: the model has ${outputs} outputs and cannot be calibrated; add --probability or --raw`,
     );
   }
-  if (calibrated && folder.calibratorName === undefined) {
+  if (calibrated && folder.calibratorName === undefined && inFile === undefined) {
     const advice = 'add --probability or --raw for scores without calibration';
     throw new LightscoreError(
       'MODEL_UNSUPPORTED',
       `${folder.folder} holds no calibrator.json or calibrator.pkl; ${advice}`,
     );
   }
-  const calibrator = calibrated ? await folder.calibrator(metadata) : undefined;
+  const calibrator = calibrated ? (inFile ?? (await folder.calibrator(metadata))) : undefined;
   const rows = readRows(flags.rows === '-' ? await readStandardInput() : await readRowsFile(flags.rows), {
     source: flags.rows === '-' ? 'standard input' : flags.rows,
     featureCount,

@@ -35,8 +35,14 @@ export function serveCommand(): Command {
   const command = new Command('serve')
     .summary('serve a model over HTTP')
     .description('serve a model over HTTP, as environment variables and flags say');
+  command.argument('[model]', "a model file, a version's folder or one of versions, or s3://... (MODEL_PATH)");
   addSettings(command);
-  return command.addHelpText('after', HELP).action(() => serve(settingsGiven(command)));
+  return command.addHelpText('after', HELP).action((model?: string) => {
+    const given = settingsGiven(command);
+    if (model !== undefined && given.MODEL_PATH !== undefined)
+      throw new LightscoreError('CONFIG_INVALID', 'the model is named twice: as an argument and by --model-path');
+    return serve(model === undefined ? given : { ...given, MODEL_PATH: model });
+  });
 }
 
 async function serve(flags: Flags): Promise<void> {
@@ -52,6 +58,8 @@ async function run(flags: Flags): Promise<void> {
   const { config, warnings } = readConfig(process.env, flags);
   const { store } = config.models;
   // A bucket that does not answer may answer later; a missing folder is a mistake in the configuration.
+  if (store.kind === 'path' && !store.path.startsWith('s3://') && !existsSync(store.path))
+    throw new LightscoreError('CONFIG_INVALID', `MODEL_PATH: ${store.path} does not exist`);
   if (store.kind === 'folder' && !existsSync(store.folder))
     throw new LightscoreError('CONFIG_INVALID', `MODEL_DIR: the folder ${store.folder} does not exist`);
   const resources = createScoringResources();

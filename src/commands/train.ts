@@ -16,7 +16,7 @@ import { headline } from '../train/run.js';
 import { progressReport } from '../train/progress.js';
 import { readBaseline } from '../train/baseline.js';
 import type { Imbalance } from '../train/roles.js';
-import { parseS3Address } from '../train/s3-address.js';
+import { parseS3Address } from '../store/s3-address.js';
 import { isVersionName } from '../store/version-name.js';
 import { systemReason } from '../system-error.js';
 import { type JsonFlag, type Outcome, printOutcome, withJson } from './output.js';

@@ -110,6 +110,7 @@ export interface Config {
      */
     readonly store:
       | { readonly kind: 'folder'; readonly folder: string }
+      | { readonly kind: 'path'; readonly path: string }
       | { readonly kind: 's3'; readonly bucket: string; readonly prefix: string };
     /** The version to serve; undefined: the one that current.json names, otherwise the highest. */
     readonly version: string | undefined;
@@ -286,6 +287,8 @@ function readRules(read: Reader): LoadRules {
 /** Settings that take each other's place. */
 const ALTERNATIVES = [
   ['MODEL_DIR', 'MODEL_S3_BUCKET'],
+  ['MODEL_PATH', 'MODEL_S3_BUCKET'],
+  ['MODEL_DIR', 'MODEL_PATH'],
   ['API_KEYS', 'API_KEYS_FILE'],
   ['ADMIN_API_KEYS', 'ADMIN_API_KEYS_FILE'],
 ] as const satisfies readonly (readonly [Setting, Setting])[];
@@ -302,8 +305,9 @@ function merged(env: Environment, flags: Flags): Environment {
 
 /** Checks what only a command line can get wrong. */
 function checkFlags(flags: Flags, read: Reader): void {
-  if (flags.MODEL_DIR !== undefined && flags.MODEL_S3_BUCKET !== undefined)
-    read.mistake('MODEL_DIR and MODEL_S3_BUCKET are both given: the versions have one source');
+  const sources = (['MODEL_PATH', 'MODEL_DIR', 'MODEL_S3_BUCKET'] as const).filter((name) => flags[name] !== undefined);
+  if (sources.length > 1)
+    read.mistake(`${sources.slice(0, 2).join(' and ')} are both given: the versions have one source`);
   for (const name of ['API_KEYS', 'ADMIN_API_KEYS'] as const) {
     const keys = flags[name]?.split(',') ?? [];
     if (keys.some((key) => !/^[^:]*:sha256:/i.test(key.trim())))
@@ -342,6 +346,10 @@ function readTls(read: Reader): TlsFiles | undefined {
 function readStore(read: Reader): Config['models']['store'] {
   const bucket = read.bucket('MODEL_S3_BUCKET');
   const prefix = read.prefix('MODEL_S3_PREFIX', DEFAULTS.MODEL_S3_PREFIX);
+  const path = read.text('MODEL_PATH');
+  if (path !== undefined && bucket !== undefined)
+    read.mistake('MODEL_PATH and MODEL_S3_BUCKET are both set: the versions have one source');
+  if (path !== undefined) return { kind: 'path', path };
   if (bucket !== undefined) return { kind: 's3', bucket, prefix };
   return { kind: 'folder', folder: read.text('MODEL_DIR') ?? DEFAULTS.MODEL_DIR };
 }

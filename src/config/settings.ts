@@ -36,6 +36,11 @@ interface SwitchRow {
 
 export const SETTINGS = {
   MODEL_DIR: { group: 'Models', value: 'folder', means: 'folder of the versions', fallback: './models' },
+  MODEL_PATH: {
+    group: 'Models',
+    value: 'path',
+    means: 'a model file, the folder of one version or of versions, or s3://...',
+  },
   MODEL_S3_BUCKET: { group: 'Models', value: 'name', means: 'bucket of the versions, instead of a folder' },
   MODEL_S3_PREFIX: { group: 'Models', value: 'prefix', means: 'prefix of the versions in it', fallback: 'models/' },
   MODEL_VERSION: {

@@ -34,8 +34,8 @@ export interface FileUrl {
 export async function loadModel(path: string | FileUrl): Promise<Model> {
   const folder = await ModelFolder.open(pathOf(path));
   const metadata = (await folder.metadata())?.metadata;
-  const { booster } = await folder.model(metadata?.checksums);
-  const calibrator = await calibratorFor(booster, folder, metadata);
+  const { booster, calibrator: inFile } = await folder.model(metadata?.checksums);
+  const calibrator = inFile ?? (await calibratorFor(booster, folder, metadata));
   await verifyOthers(folder, metadata?.checksums);
   const facts = {
     featureNames: metadata === undefined ? booster.featureNames : namesIn(folder, metadata, booster),

@@ -1,14 +1,13 @@
 /** Runs the stages of a load without a server: what it says is what `lightscore serve` would say. */
 import { createPublicKey } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
-import { CALIBRATOR_FILES, METADATA_FILE, MODEL_FILE } from '../artifact/files.js';
+import { basename } from 'node:path';
 import type { LoadRules } from '../config/config.js';
 import type { LightscoreError } from '../errors.js';
 import { createScoringResources, instantiateKernel } from '../scoring/kernel.js';
-import { FolderStore } from '../store/folder.js';
+import type { ArtifactStore } from '../store/store.js';
 import { chooseVersion } from '../store/versions.js';
 import type { LoadedImage } from './messages.js';
+import { openSource } from './open-source.js';
 import { prepareImage, refusalOf } from './pipeline.js';
 
 /** The rules of a server with default settings. */
@@ -33,11 +32,12 @@ export interface Checked {
  * @param folder of one version, or of versions: of these the one that a server would choose
  */
 export async function checkFolder(folder: string, rules: LoadRules = NO_RULES): Promise<Checked> {
-  const { parent, name } = isVersionFolder(folder) ? splitPath(folder) : { parent: folder, name: undefined };
-  const store = new FolderStore(parent);
-  let version = name;
+  const store = await openSource({ kind: 'path', path: folder });
+  let version: string | undefined;
   try {
-    version ??= await chosen(store, rules);
+    // One that is named may lack files, and fetching it says which.
+    version = store.isNamed ? (await store.versions())[0] : await chosen(store, rules);
+    version ??= basename(folder);
     return { version, loaded: await load(store, version, rules), refused: undefined };
   } catch (error) {
     const refused = refusalOf(error, version ?? folder);
@@ -46,12 +46,12 @@ export async function checkFolder(folder: string, rules: LoadRules = NO_RULES): 
   }
 }
 
-async function chosen(store: FolderStore, { version, requireSignedPointer, publicKey }: LoadRules): Promise<string> {
+async function chosen(store: ArtifactStore, { version, requireSignedPointer, publicKey }: LoadRules): Promise<string> {
   const pointerKey = requireSignedPointer && publicKey !== undefined ? createPublicKey(publicKey) : undefined;
   return (await chooseVersion(store, { setting: version, pointerKey })).version;
 }
 
-async function load(store: FolderStore, version: string, rules: LoadRules): Promise<LoadedImage> {
+async function load(store: ArtifactStore, version: string, rules: LoadRules): Promise<LoadedImage> {
   const { memory, module } = createScoringResources();
   const ended = new AbortController();
   try {
@@ -69,14 +69,4 @@ async function load(store: FolderStore, version: string, rules: LoadRules): Prom
   } finally {
     ended.abort();
   }
-}
-
-/** Whether a folder holds a file of a version, and so is one, if not a complete one. */
-function isVersionFolder(folder: string): boolean {
-  return [MODEL_FILE, METADATA_FILE, ...CALIBRATOR_FILES].some((name) => existsSync(join(folder, name)));
-}
-
-function splitPath(folder: string): { readonly parent: string; readonly name: string } {
-  const path = /^\.{1,2}$/.test(basename(folder)) ? resolve(folder) : folder;
-  return { parent: dirname(path), name: basename(path) };
 }

@@ -232,7 +232,7 @@ class VersionFolder {
   }
 
   path(name: string): string {
-    return `${this.#store.location}/${this.#version}/${name}`;
+    return this.#store.pathOf(this.#version, name);
   }
 
   has(name: string): boolean {

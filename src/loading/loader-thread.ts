@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
 import { ArtifactError } from '../errors.js';
 import { instantiateKernel } from '../scoring/kernel.js';
-import { openStore } from '../store/open.js';
+import { openSource } from './open-source.js';
 import type { LoadResult, LoadTask, LoadWorkerData, MemoryRequest, Refusal } from './messages.js';
 import { prepareImage, refusalOf } from './pipeline.js';
 
@@ -14,7 +14,7 @@ export function loaderThread({
   store: config,
 }: LoadWorkerData): (task?: LoadTask) => Promise<LoadResult | undefined> {
   const kernels = instantiateKernel(module, memory);
-  const store = openStore(config);
+  const store = openSource(config);
   return async (task) => {
     if (task === undefined) return undefined;
     const { port, version } = task;

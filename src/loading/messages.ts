@@ -4,7 +4,7 @@ import type { LaneShape } from '../model/image.js';
 import type { Strategy } from '../model/strategies.js';
 import type { ErrorCode } from '../errors.js';
 import type { ModelCard } from '../scoring/model-card.js';
-import type { StoreConfig } from '../store/open.js';
+import type { StoreConfig } from './open-source.js';
 import type { ArtifactFile } from './fetch.js';
 
 export interface LoadWorkerData {

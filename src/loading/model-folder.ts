@@ -2,6 +2,8 @@
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ARTIFACT_LIMITS } from './fetch.js';
+import { modelIn } from './found-files.js';
+import { readModelFile } from './model-file.js';
 import type { Calibrator } from '../artifact/calibrator.js';
 import { CALIBRATOR_FILES, METADATA_FILE, MODEL_FILE } from '../artifact/files.js';
 import { verifyChecksum } from '../artifact/integrity.js';
@@ -14,6 +16,8 @@ import { sha256Hex } from '../sha256.js';
 
 export interface ModelText {
   readonly text: Uint8Array;
+  /** That stands in the model's own file. */
+  readonly calibrator: Calibrator | undefined;
   /** Hexadecimal. */
   readonly sha256: string;
   readonly booster: Booster;
@@ -24,7 +28,7 @@ export class ModelFolder {
     readonly folder: string,
     /** Names of the files in the folder; empty if only a model text was given. */
     readonly names: readonly string[],
-    /** Path of the model text. */
+    /** Path of the model's file. */
     readonly modelFile: string,
   ) {}
 
@@ -33,9 +37,10 @@ export class ModelFolder {
     const found = await withReason(path, stat(path));
     if (found.isFile()) return new ModelFolder(dirname(path), [], path);
     const names = await withReason(path, readdir(path));
-    const modelFile = join(path, MODEL_FILE);
-    if (!names.includes(MODEL_FILE)) throw new ArtifactError(modelFile, `is missing${await versionsIn(path, names)}`);
-    return new ModelFolder(path, names, modelFile);
+    const name = modelIn(names);
+    if (name === undefined)
+      throw new ArtifactError(join(path, MODEL_FILE), `is missing${await versionsIn(path, names)}`);
+    return new ModelFolder(path, names, join(path, name));
   }
 
   /** Whether a folder was given, not only a model text. */
@@ -49,11 +54,12 @@ export class ModelFolder {
 
   /** @param checksums of the metadata, to verify the text */
   async model(checksums?: Metadata['checksums']): Promise<ModelText> {
-    const text = await read(this.modelFile, ARTIFACT_LIMITS.model);
-    const sum = sha256Hex(text);
+    const bytes = await read(this.modelFile, ARTIFACT_LIMITS.model);
+    const sum = sha256Hex(bytes);
     const expected = checksums?.get(MODEL_FILE);
     if (expected !== undefined) verifyChecksum({ file: this.modelFile, actual: sum, expected });
-    return { text, sha256: sum, booster: parseBooster(text, this.modelFile) };
+    const { text, calibrator } = readModelFile(bytes, this.modelFile, ARTIFACT_LIMITS.model);
+    return { text, calibrator, sha256: sum, booster: parseBooster(text, this.modelFile) };
   }
 
   /** @returns undefined if there is no metadata.json. @throws ArtifactError if it is invalid */
@@ -97,7 +103,7 @@ async function versionsIn(path: string, names: readonly string[]): Promise<strin
       if (error instanceof Error) return [];
       throw error;
     });
-    if (inside.some((file) => file === MODEL_FILE)) versions.push(join(path, name));
+    if (modelIn(inside) !== undefined) versions.push(join(path, name));
   }
   return versions.length === 0
     ? ''

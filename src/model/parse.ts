@@ -30,10 +30,24 @@ export function parseBooster(text: string | Uint8Array, file = 'lightgbm_model.t
   }
 }
 
-function readModel(lines: TextLines): Booster {
+/** What the header of a model text says, without its trees. @throws ArtifactError naming `file` */
+export function parseHeader(text: Uint8Array, file: string): Pick<Booster, 'featureNames' | 'outputs' | 'objective'> {
+  try {
+    return readFacts(headerOf(new TextLines(text)));
+  } catch (error) {
+    if (error instanceof ModelTextError) throw new ArtifactError(file, error.message);
+    throw error;
+  }
+}
+
+function headerOf(lines: TextLines): Header {
   if (lines.line !== 'tree') refuse('not a LightGBM model text (the first line should be "tree")');
   lines.next();
-  const header = readHeader(lines);
+  return readHeader(lines);
+}
+
+function readModel(lines: TextLines): Booster {
+  const header = headerOf(lines);
   const facts = readFacts(header);
   const trees = readTrees(lines, facts.featureCount);
   if (trees.length % facts.outputs !== 0)

@@ -26,7 +26,7 @@ export class FolderStore implements ArtifactStore {
   async files(version: string): Promise<StoredFile[]> {
     if (!isVersionName(version) || !(await this.#isFolder(version))) return [];
     const names = await this.#reached(readdir(`${this.location}/${version}`));
-    const files = await Promise.all(names.map((name) => this.#storedFile(version, name)));
+    const files = await Promise.all(names.map((name) => this.storedFile(version, name)));
     return files.filter((file) => file !== undefined);
   }
 
@@ -49,6 +49,10 @@ export class FolderStore implements ArtifactStore {
     return known?.fingerprint === fingerprint ? known : { ...parsePointer(file.bytes, path), fingerprint };
   }
 
+  pathOf(version: string, name: string): string {
+    return `${this.location}/${version}/${name}`;
+  }
+
   close(): void {
     // Nothing is kept open between calls.
   }
@@ -58,7 +62,8 @@ export class FolderStore implements ArtifactStore {
     return found?.isDirectory() ?? false;
   }
 
-  async #storedFile(version: string, name: string): Promise<StoredFile | undefined> {
+  /** A file as `files` lists it; undefined where there is none. */
+  async storedFile(version: string, name: string): Promise<StoredFile | undefined> {
     const found = await this.#present(stat(`${this.location}/${version}/${name}`, { bigint: true }));
     return found?.isFile() ? { name, size: Number(found.size), fingerprint: fingerprintOf(found) } : undefined;
   }

@@ -70,6 +70,10 @@ export class S3Store implements ArtifactStore {
     return object && { ...parsePointer(object.bytes, `s3://${this.#bucket}/${key}`), fingerprint: object.etag };
   }
 
+  pathOf(version: string, name: string): string {
+    return `${this.location}/${version}/${name}`;
+  }
+
   close(): void {
     this.client.destroy();
   }

@@ -46,6 +46,9 @@ export interface ArtifactStore {
    */
   pointer(known?: Pointer): Promise<Pointer | undefined>;
 
+  /** The place of a file, for messages. */
+  pathOf(version: string, name: string): string;
+
   /** Closes connections; the store must not be used afterwards. */
   close(): void;
 }

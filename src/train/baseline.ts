@@ -6,7 +6,7 @@ import { FolderStore } from '../store/folder.js';
 import { S3Store } from '../store/s3.js';
 import type { ArtifactStore } from '../store/store.js';
 import type { BaselineModel } from './gate.js';
-import { parseS3Address } from './s3-address.js';
+import { parseS3Address } from '../store/s3-address.js';
 
 /**
  * Reads the model with which a new one is compared, verified like a model to be served.

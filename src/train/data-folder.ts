@@ -7,7 +7,7 @@ import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { LightscoreError, messageOf } from '../errors.js';
 import { S3_RETRY_POLICY, createS3Client, s3Unreachable } from '../store/s3-client.js';
 import { readS3Object } from '../store/s3-object.js';
-import { type S3Address, parseS3Address } from './s3-address.js';
+import { type S3Address, parseS3Address } from '../store/s3-address.js';
 import type { ReadFile } from './read-table.js';
 
 /** The most that one buffer of Node can hold. */

@@ -10,7 +10,7 @@ import { METADATA_FILE } from '../artifact/files.js';
 import { ArtifactError, LightscoreError } from '../errors.js';
 import { FolderStore } from '../store/folder.js';
 import { listS3Folder } from '../store/s3-object.js';
-import type { S3Address } from './s3-address.js';
+import type { S3Address } from '../store/s3-address.js';
 import { sha256Hex } from '../sha256.js';
 import { pointBucket } from './point.js';
 import { type Encryption, type Upload, put, storedSha256 } from './upload.js';

@@ -1,0 +1,54 @@
+/** Opens the store that the configuration names: a folder of versions, one version's folder, or a single file. */
+import { stat } from 'node:fs/promises';
+import { basename, dirname, resolve } from 'node:path';
+import type { Config } from '../config/config.js';
+import { LightscoreError } from '../errors.js';
+import { FileStore } from '../store/file.js';
+import { FolderStore } from '../store/folder.js';
+import { OnlyVersion } from '../store/only-version.js';
+import { parseS3Address } from '../store/s3-address.js';
+import type { ArtifactStore } from '../store/store.js';
+import { isVersionName } from '../store/version-name.js';
+import { METADATA_FILE } from '../artifact/files.js';
+import { ConvertingStore } from './converting-store.js';
+import { modelIn } from './found-files.js';
+
+export type StoreConfig = Config['models']['store'];
+
+const versionsOf = (base: ArtifactStore): ConvertingStore => new ConvertingStore(base, { isNamed: false });
+const versionOf = (base: ArtifactStore): ConvertingStore => new ConvertingStore(base, { isNamed: true });
+
+/** @throws LightscoreError CONFIG_INVALID where a path names nothing that could be a model */
+export async function openSource(store: StoreConfig): Promise<ConvertingStore> {
+  if (store.kind === 'folder') return versionsOf(new FolderStore(store.folder));
+  if (store.kind === 's3') return versionsOf(await openBucket(store.bucket, store.prefix));
+  const address = parseS3Address(store.path);
+  if (address !== undefined) return await openAddress(address.bucket, address.prefix);
+  const path = resolve(store.path);
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined) throw new LightscoreError('CONFIG_INVALID', `MODEL_PATH: ${store.path} does not exist`);
+  if (found.isFile()) return versionOf(new FileStore(path));
+  const [parent, name] = [new FolderStore(dirname(path)), basename(path)];
+  return (await isVersion(parent, name)) ? versionOf(new OnlyVersion(parent, name)) : versionsOf(new FolderStore(path));
+}
+
+async function openAddress(bucket: string, prefix: string): Promise<ConvertingStore> {
+  const parts = prefix.split('/').filter((part) => part !== '');
+  const name = parts.pop() ?? '';
+  const parent = await openBucket(bucket, parts.map((part) => `${part}/`).join(''));
+  if (await isVersion(parent, name)) return versionOf(new OnlyVersion(parent, name));
+  parent.close();
+  return versionsOf(await openBucket(bucket, prefix));
+}
+
+/** Imports the AWS SDK only for a bucket, because it takes longer to load than the rest of the server. */
+async function openBucket(bucket: string, prefix: string): Promise<ArtifactStore> {
+  const { S3Store } = await import('../store/s3.js');
+  return new S3Store({ bucket, prefix });
+}
+
+async function isVersion(parent: ArtifactStore, name: string): Promise<boolean> {
+  if (!isVersionName(name)) return false;
+  const names = (await parent.files(name)).map((file) => file.name);
+  return names.includes(METADATA_FILE) || modelIn(names) !== undefined;
+}
