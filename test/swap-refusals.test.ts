@@ -128,7 +128,7 @@ const CANDIDATES: Readonly<
     make: async (store, version) =>
       writeFile(
         store.path(version, 'calibrator.pkl'),
-        Buffer.from('\x80\x02cos\nsystem\nU\x1ftouch /tmp/lightscore-was-here  \x85R.', 'latin1'),
+        Buffer.from('\x80\x02cos\nsystem\nU\x20touch /tmp/lightscore-was-here  \x85R.', 'latin1'),
       ),
     reason: /calibrator\.pkl: .*os\.system/,
   },

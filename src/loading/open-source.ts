@@ -18,7 +18,7 @@ export type StoreConfig = Config['models']['store'];
 const versionsOf = (base: ArtifactStore): ConvertingStore => new ConvertingStore(base, { isNamed: false });
 const versionOf = (base: ArtifactStore): ConvertingStore => new ConvertingStore(base, { isNamed: true });
 
-/** @throws LightscoreError CONFIG_INVALID where a path names nothing that could be a model */
+/** @throws LightscoreError STORE_UNREACHABLE where there is nothing at the path */
 export async function openSource(store: StoreConfig): Promise<ConvertingStore> {
   if (store.kind === 'folder') return versionsOf(new FolderStore(store.folder));
   if (store.kind === 's3') return versionsOf(await openBucket(store.bucket, store.prefix));
@@ -26,7 +26,7 @@ export async function openSource(store: StoreConfig): Promise<ConvertingStore> {
   if (address !== undefined) return await openAddress(address.bucket, address.prefix);
   const path = resolve(store.path);
   const found = await stat(path).catch(() => undefined);
-  if (found === undefined) throw new LightscoreError('CONFIG_INVALID', `MODEL_PATH: ${store.path} does not exist`);
+  if (found === undefined) throw new LightscoreError('STORE_UNREACHABLE', `${store.path}: does not exist`);
   if (found.isFile()) return versionOf(new FileStore(path));
   const [parent, name] = [new FolderStore(dirname(path)), basename(path)];
   return (await isVersion(parent, name)) ? versionOf(new OnlyVersion(parent, name)) : versionsOf(new FolderStore(path));
