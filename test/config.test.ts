@@ -153,13 +153,19 @@ describe('values', () => {
   }
 
   test('a bucket replaces the folder, and its prefix ends in one slash', () => {
-    assert.deepEqual(bucketStore({}), { kind: 's3', bucket: 'fraud-models', prefix: 'models/' });
+    assert.deepEqual(bucketStore({}), { kind: 's3', bucket: 'fraud-models', prefix: 'models/', addressing: 'auto' });
     assert.deepEqual(bucketStore({ MODEL_S3_PREFIX: '/team/a' }), {
       kind: 's3',
       bucket: 'fraud-models',
       prefix: 'team/a/',
+      addressing: 'auto',
     });
-    assert.deepEqual(bucketStore({ MODEL_S3_PREFIX: '/' }), { kind: 's3', bucket: 'fraud-models', prefix: '' });
+    assert.deepEqual(bucketStore({ MODEL_S3_PREFIX: '/' }), {
+      kind: 's3',
+      bucket: 'fraud-models',
+      prefix: '',
+      addressing: 'auto',
+    });
   });
 
   test('the result is frozen all the way down', () => {

@@ -9,6 +9,7 @@ import { loadModel } from '../src/index.js';
 import { runCli } from './support/cli-process.js';
 import { close, readGolden } from './support/golden.js';
 import { projectRoot } from './support/project.js';
+import { S3_CREDENTIALS, startS3Server } from './support/s3-server.js';
 import { MODELS, failingServer, startServer } from './support/server.js';
 
 const golden = readGolden();
@@ -186,4 +187,23 @@ test('a path that does not exist, or two sources, end the start with 2', async (
   const both = await failingServer({ ...env('model.txt'), MODEL_S3_BUCKET: 'models' });
   assert.equal(both.code, 2);
   assert.match(both.stderr, /MODEL_PATH and MODEL_S3_BUCKET are both set/);
+});
+
+test('a folder in a bucket: one version without an artifact, or versions', async (t) => {
+  const server = await startS3Server('team');
+  t.after(() => server.close());
+  await server.put('fraud/model.bst', text);
+  await server.put('many/1/model.txt', text);
+  await server.put('many/2/model.txt', text);
+  const endpoint = { ...S3_CREDENTIALS, AWS_ENDPOINT_URL_S3: server.endpoint, AWS_REGION: 'us-east-1' };
+  for (const [path, version] of [
+    ['s3://team/fraud', 'fraud'],
+    ['s3://team/many', '2'],
+  ] as const) {
+    const scoring = await startServer({ ...env(path), ...endpoint });
+    t.after(() => scoring.stop());
+    const { scored } = await scoring.score({ features: rows[0] });
+    assert.equal(scored.model_version, version);
+    assert(close(scored.confidence_score, golden.probability[0]));
+  }
 });

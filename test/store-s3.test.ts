@@ -174,16 +174,93 @@ test('s3: the download of an object beyond the limit is aborted, not read to its
 });
 
 test('s3: reads are pinned to the ETag of the listing', async (t) => {
-  let pin: string | undefined;
+  const pins: (string | undefined)[] = [];
   const { store } = await faultyStore(t, (request, response) => {
-    pin = request.headers['if-match'];
+    pins.push(request.headers['if-match']);
     response.writeHead(412).end(errorXml('PreconditionFailed'));
   });
   await assert.rejects(store.read('v1', FILE, 10), {
     code: 'ARTIFACT_INVALID',
     message: /changed while the artifact was being read$/,
   });
-  assert.equal(pin, '"abc"');
+  // A store that does not know its own ETag again is asked once more without, and the answer's ETag compared.
+  assert.deepEqual(pins, ['"abc"', undefined]);
+});
+
+for (const [store, listed, sent] of [
+  ['whose listings leave out the quotes', 'abc', '"abc"'],
+  ['behind a proxy that marks ETags as weak', '"abc"', 'W/"abc"'],
+  ['that never writes quotes', 'abc', 'abc'],
+  ['that lists weak ETags', 'W/"abc"', '"abc"'],
+  ['that sends no ETag with an object', '"abc"', undefined],
+] as const) {
+  test(`s3: an object of a store ${store} is read, and another one is refused`, async (t) => {
+    let etag: string | undefined = sent;
+    let body = '0123456789';
+    const faulty = await faultyStore(t, (_, response) => {
+      if (etag !== undefined) response.setHeader('etag', etag);
+      response.end(body);
+    });
+    const file = { name: 'metadata.json', size: 10, fingerprint: listed };
+    assert.equal(Buffer.from(await faulty.store.read('v1', file, 100)).toString(), body);
+    if (etag === undefined) body = '01234567890';
+    else etag = etag.replace('abc', 'def');
+    await assert.rejects(faulty.store.read('v1', file, 100), /changed while the artifact was being read$/);
+  });
+}
+
+test('s3: only S3 itself can say that there is no current.json', async (t) => {
+  let answer: 'html' | 'nosuchkey' | 'bare' = 'html';
+  const { store } = await faultyStore(t, (_, response) => {
+    if (answer === 'html') response.writeHead(404, { 'content-type': 'text/html' }).end('<html>not found</html>');
+    else if (answer === 'bare') response.writeHead(404, { 'x-amz-request-id': 'ABC' }).end();
+    else response.writeHead(404, { 'x-amz-request-id': 'ABC' }).end(errorXml('NoSuchKey'));
+  });
+  await assert.rejects(store.pointer(), {
+    code: 'STORE_UNREACHABLE',
+    message: /what answers there with 404 is not S3: check AWS_ENDPOINT_URL/,
+  });
+  for (answer of ['nosuchkey', 'bare'] as const) assert.equal(await store.pointer(), undefined, answer);
+});
+
+test('s3: a listing without end is given up', async (t) => {
+  let page = 0;
+  const { store } = await faultyStore(t, (_, response) => {
+    response.setHeader('content-type', 'application/xml');
+    response.end(
+      `<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>${page++}</NextContinuationToken>` +
+        '</ListBucketResult>',
+    );
+  });
+  await assert.rejects(store.versions(), { code: 'STORE_UNREACHABLE', message: /the listing has no end$/ });
+});
+
+test('s3: what is wrong with an endpoint is said in one line', async (t) => {
+  const before = process.env['AWS_ENDPOINT_URL_S3'];
+  t.after(() => {
+    if (before === undefined) Reflect.deleteProperty(process.env, 'AWS_ENDPOINT_URL_S3');
+    else process.env['AWS_ENDPOINT_URL_S3'] = before;
+  });
+  process.env['AWS_ENDPOINT_URL_S3'] = '127.0.0.1:9000';
+  assert.throws(() => createS3Client(), {
+    code: 'CONFIG_INVALID',
+    message: 'AWS_ENDPOINT_URL_S3: "127.0.0.1:9000" does not begin with http:// or https://',
+  });
+  const { store } = await faultyStore(t, (_, response) => {
+    response.writeHead(403, { 'x-amz-request-id': 'ABC' }).end(errorXml('RequestTimeTooSkewed'));
+  });
+  await assert.rejects(store.pointer(), /the clock of this machine and the store's differ/);
+});
+
+test('s3: MODEL_S3_ADDRESSING says where the bucket is named', () => {
+  const endpoint = 'http://127.0.0.1:9';
+  for (const [addressing, forced] of [
+    ['auto', true],
+    ['path', true],
+    ['virtual', false],
+  ] as const)
+    assert.equal(createS3Client({ endpoint, addressing }).config.forcePathStyle, forced, addressing);
+  assert.equal(createS3Client({ addressing: 'path' }).config.forcePathStyle, true);
 });
 
 test('s3: an unchanged pointer costs a conditional request', async (t) => {
@@ -242,7 +319,7 @@ test("s3: only a bucket is needed; region and endpoint are the SDK's settings or
   t.after(() => server.close());
   await server.put('models/v1.0.0/metadata.json', '{}');
   process.env['AWS_ENDPOINT_URL_S3'] = server.endpoint;
-  const store = await openSource({ kind: 's3', bucket: BUCKET, prefix: 'models/' });
+  const store = await openSource({ kind: 's3', bucket: BUCKET, prefix: 'models/', addressing: 'auto' });
   assert.deepEqual(await store.versions(), ['v1.0.0']);
   store.close();
 });

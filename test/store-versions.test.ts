@@ -32,8 +32,24 @@ test('versions are ordered as Semantic Versioning orders them', () => {
   assert.deepEqual(ascending.toReversed().toSorted(compareVersions), ascending);
 });
 
+for (const [lower, higher] of [
+  ['v9', 'v10'],
+  ['v1.0.0-rc9', 'v1.0.0-rc10'],
+  ['release-2', 'release-10'],
+  ['model_v2', 'model_v10'],
+  ['2024-9-30', '2024-12-01'],
+  ['v1.0.0+build.5', 'v1.0.0+build.40'],
+  ['v1.0.0.bak', 'v1.0.0'],
+  ['v1.0.0-old', 'v1.0.0'],
+  ['backup', 'v1.0.0'],
+] as const) {
+  test(`${lower} comes before ${higher}`, () => {
+    assert(compareVersions(lower, higher) < 0 && compareVersions(higher, lower) > 0);
+  });
+}
+
 test('the order of versions is total, whatever the names', () => {
-  const part = fc.oneof(fc.nat(20).map(String), fc.constantFrom('rc', 'alpha', '01', '0'));
+  const part = fc.oneof(fc.nat(20).map(String), fc.constantFrom('rc', 'rc9', 'rc10', 'alpha', '01', '0', 'a01', 'a1'));
   const version = fc
     .tuple(fc.constantFrom('', 'v'), fc.array(part, { minLength: 1, maxLength: 4 }), fc.array(part, { maxLength: 3 }))
     .map(

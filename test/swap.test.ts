@@ -112,6 +112,32 @@ test('after a rollback the version of current.json is ignored until current.json
   await until(served, 'v1.1.0');
 });
 
+test('a current.json that was followed and is gone changes nothing, and is said and counted', async (t) => {
+  const { server, store, admin, served } = await startAdministered(t, { MODEL_POLL_SECONDS: '0.05' });
+  await store.point('v1.1.0');
+  await until(served, 'v1.1.0');
+  await store.copy('v1.1.0', 'v1.2.0');
+  await store.unpoint();
+  await server.log(
+    ({ event, msg }) => event === 'poll_failed' && /current\.json: is gone; it named v1\.1\.0/.test(String(msg)),
+  );
+  assert.equal(await served(), 'v1.1.0');
+  assert((await server.metric('lightscore_store_consecutive_poll_failures')) > 0);
+  assert.match(String((await admin('POST', '/reload')).json['detail']), /current\.json: is gone; it named v1\.1\.0/);
+  assert.equal(await served(), 'v1.1.0');
+  await store.point('v1.2.0');
+  await until(served, 'v1.2.0');
+  while ((await server.metric('lightscore_store_consecutive_poll_failures')) !== 0);
+});
+
+test('a version that is named and does not exist is said to be missing, and stays an alarm', async (t) => {
+  const { server, store, served } = await startAdministered(t, { MODEL_POLL_SECONDS: '0.05' });
+  await store.point('v1.O.O');
+  await server.log(({ event, msg }) => event === 'version_incomplete' && msg === 'v1.O.O is named, but does not exist');
+  while ((await server.metric('lightscore_store_version_not_served')) !== 1);
+  assert.equal(await served(), 'v1.0.0');
+});
+
 test('an operator who activates another version is not overruled by polling', async (t) => {
   const { server, store, admin, served } = await startAdministered(t, {
     MODEL_POLL_SECONDS: '0.02',

@@ -11,6 +11,7 @@ import { descriptorLimit } from './descriptor-limit.js';
 import { type TlsFiles, checkTls } from './check-tls.js';
 import { misspelled } from './misspelled.js';
 import { Reader } from './reader.js';
+import { S3_ADDRESSING, type S3Addressing } from './s3-addressing.js';
 import { DEFAULTS, type Setting, flagOf, workersFor } from './settings.js';
 import { LightscoreError } from '../errors.js';
 import { EXPLANATIONS, type Explanation } from '../contract/query.js';
@@ -110,8 +111,14 @@ export interface Config {
      */
     readonly store:
       | { readonly kind: 'folder'; readonly folder: string }
-      | { readonly kind: 'path'; readonly path: string }
-      | { readonly kind: 's3'; readonly bucket: string; readonly prefix: string };
+      | { readonly kind: 'path'; readonly path: string; readonly addressing: S3Addressing }
+      | {
+          readonly kind: 's3';
+          readonly bucket: string;
+          readonly prefix: string;
+          readonly addressing: S3Addressing;
+        };
+
     /** The version to serve; undefined: the one that current.json names, otherwise the highest. */
     readonly version: string | undefined;
     /** Seconds between two polls of the store for another version; 0 is off. */
@@ -346,11 +353,12 @@ function readTls(read: Reader): TlsFiles | undefined {
 function readStore(read: Reader): Config['models']['store'] {
   const bucket = read.bucket('MODEL_S3_BUCKET');
   const prefix = read.prefix('MODEL_S3_PREFIX', DEFAULTS.MODEL_S3_PREFIX);
+  const addressing = read.choice('MODEL_S3_ADDRESSING', S3_ADDRESSING, DEFAULTS.MODEL_S3_ADDRESSING);
   const path = read.text('MODEL_PATH');
   if (path !== undefined && bucket !== undefined)
     read.mistake('MODEL_PATH and MODEL_S3_BUCKET are both set: the versions have one source');
-  if (path !== undefined) return { kind: 'path', path };
-  if (bucket !== undefined) return { kind: 's3', bucket, prefix };
+  if (path !== undefined) return { kind: 'path', path, addressing };
+  if (bucket !== undefined) return { kind: 's3', bucket, prefix, addressing };
   return { kind: 'folder', folder: read.text('MODEL_DIR') ?? DEFAULTS.MODEL_DIR };
 }
 

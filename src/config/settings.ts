@@ -43,6 +43,12 @@ export const SETTINGS = {
   },
   MODEL_S3_BUCKET: { group: 'Models', value: 'name', means: 'bucket of the versions, instead of a folder' },
   MODEL_S3_PREFIX: { group: 'Models', value: 'prefix', means: 'prefix of the versions in it', fallback: 'models/' },
+  MODEL_S3_ADDRESSING: {
+    group: 'Models',
+    value: 'style',
+    means: 'where requests name the bucket: auto, path or virtual (the host)',
+    fallback: 'auto',
+  },
   MODEL_VERSION: {
     group: 'Models',
     value: 'version',

@@ -32,7 +32,7 @@ export interface Checked {
  * @param folder of one version, or of versions: of these the one that a server would choose
  */
 export async function checkFolder(folder: string, rules: LoadRules = NO_RULES): Promise<Checked> {
-  const store = await openSource({ kind: 'path', path: folder });
+  const store = await openSource({ kind: 'path', path: folder, addressing: 'auto' });
   let version: string | undefined;
   try {
     // One that is named may lack files, and fetching it says which.

@@ -7,6 +7,7 @@ import { FileStore } from '../store/file.js';
 import { FolderStore } from '../store/folder.js';
 import { OnlyVersion } from '../store/only-version.js';
 import { parseS3Address } from '../store/s3-address.js';
+import type { S3StoreOptions } from '../store/s3.js';
 import type { ArtifactStore } from '../store/store.js';
 import { isVersionName } from '../store/version-name.js';
 import { METADATA_FILE } from '../artifact/files.js';
@@ -21,9 +22,9 @@ const versionOf = (base: ArtifactStore): ConvertingStore => new ConvertingStore(
 /** @throws LightscoreError STORE_UNREACHABLE where there is nothing at the path */
 export async function openSource(store: StoreConfig): Promise<ConvertingStore> {
   if (store.kind === 'folder') return versionsOf(new FolderStore(store.folder));
-  if (store.kind === 's3') return versionsOf(await openBucket(store.bucket, store.prefix));
+  if (store.kind === 's3') return versionsOf(await openBucket(store));
   const address = parseS3Address(store.path);
-  if (address !== undefined) return await openAddress(address.bucket, address.prefix);
+  if (address !== undefined) return await openAddress({ ...address, addressing: store.addressing });
   const path = resolve(store.path);
   const found = await stat(path).catch(() => undefined);
   if (found === undefined) throw new LightscoreError('STORE_UNREACHABLE', `${store.path}: does not exist`);
@@ -32,19 +33,21 @@ export async function openSource(store: StoreConfig): Promise<ConvertingStore> {
   return (await isVersion(parent, name)) ? versionOf(new OnlyVersion(parent, name)) : versionsOf(new FolderStore(path));
 }
 
-async function openAddress(bucket: string, prefix: string): Promise<ConvertingStore> {
+type Bucket = Pick<S3StoreOptions, 'bucket' | 'addressing'> & { readonly prefix: string };
+
+async function openAddress({ prefix, ...bucket }: Bucket): Promise<ConvertingStore> {
   const parts = prefix.split('/').filter((part) => part !== '');
   const name = parts.pop() ?? '';
-  const parent = await openBucket(bucket, parts.map((part) => `${part}/`).join(''));
+  const parent = await openBucket({ ...bucket, prefix: parts.map((part) => `${part}/`).join('') });
   if (await isVersion(parent, name)) return versionOf(new OnlyVersion(parent, name));
   parent.close();
-  return versionsOf(await openBucket(bucket, prefix));
+  return versionsOf(await openBucket({ ...bucket, prefix }));
 }
 
 /** Imports the AWS SDK only for a bucket, because it takes longer to load than the rest of the server. */
-async function openBucket(bucket: string, prefix: string): Promise<ArtifactStore> {
+async function openBucket(bucket: Bucket): Promise<ArtifactStore> {
   const { S3Store } = await import('../store/s3.js');
-  return new S3Store({ bucket, prefix });
+  return new S3Store(bucket);
 }
 
 async function isVersion(parent: ArtifactStore, name: string): Promise<boolean> {

@@ -107,12 +107,11 @@ export class StoreFollower {
         metrics.pollSucceeded();
         return;
       }
-      if (!named.complete) {
-        // The upload is not finished: metadata.json is written last.
-        logger.warn(
-          { event: 'version_incomplete', version: named.version },
-          `${named.version} is named but not complete yet`,
-        );
+      if (named.missing?.length !== 0) {
+        // The upload is not finished, as metadata.json is written last, or the name is wrong.
+        const why =
+          named.missing === undefined ? 'does not exist' : `is not complete: no ${named.missing.join(', no ')}`;
+        logger.warn({ event: 'version_incomplete', version: named.version }, `${named.version} is named, but ${why}`);
         this.#handled = found;
         metrics.pollSucceeded();
         return;

@@ -1,7 +1,8 @@
 /** Which version settings and store name, and whether it is held back since a rollback. */
 import { type KeyObject, createPublicKey } from 'node:crypto';
-import { isComplete } from '../artifact/files.js';
+import { missingFiles } from '../artifact/files.js';
 import type { Config } from '../config/config.js';
+import { ArtifactError } from '../errors.js';
 import { type ArtifactStore, POINTER_FILE, type Pointer, filesFingerprint } from '../store/store.js';
 import { type VersionChoice, chooseVersion } from '../store/versions.js';
 import { FollowedPointers } from './followed-pointers.js';
@@ -13,8 +14,8 @@ export interface NamedVersion {
   readonly naming: string;
   /** Fingerprint of the version's files, as `fetchArtifact` would read them now. */
   readonly fingerprint: string;
-  /** Whether the version has model, calibrator and metadata. */
-  readonly complete: boolean;
+  /** Files that the version lacks; undefined where there is no such version. */
+  readonly missing: readonly string[] | undefined;
 }
 
 type SourceConfig = Pick<Config['models'], 'version' | 'requireSignedPointer' | 'publicKey' | 'pointerState'>;
@@ -52,7 +53,7 @@ export class VersionSource {
   /**
    * Reads from the store which version is named now.
    * @throws LightscoreError VERSION_NOT_FOUND, STORE_UNREACHABLE; ArtifactError if `current.json` is invalid, or older
-   * than the newest that was followed where it must be signed
+   * than the newest that was followed where it must be signed, or gone after it was followed
    */
   async refresh(): Promise<NamedVersion> {
     const store = await this.#store();
@@ -61,6 +62,12 @@ export class VersionSource {
       pointerKey: this.#pointerKey,
       known: this.#pointer,
     });
+    if (by === 'highest' && this.#latest?.by === 'pointer')
+      throw new ArtifactError(
+        `${store.location}/${POINTER_FILE}`,
+        `is gone; it named ${this.#latest.version}, which is still the one that is followed. Write it again ` +
+          '(lightscore point), or restart the server to serve the highest version',
+      );
     if (claim !== undefined) await this.#followed.follow(claim, `${store.location}/${POINTER_FILE}`);
     this.#pointer = pointer;
     const files = await store.files(version);
@@ -71,7 +78,7 @@ export class VersionSource {
       by,
       naming,
       fingerprint: filesFingerprint(files),
-      complete: isComplete(files.map(({ name }) => name)),
+      missing: files.length === 0 ? undefined : missingFiles(files.map(({ name }) => name)),
     };
     return this.#latest;
   }

@@ -1,6 +1,8 @@
 /** The S3 client of this project: its settings, timeouts and errors. */
 import { S3Client } from '@aws-sdk/client-s3';
+import { S3_ADDRESSING, type S3Addressing } from '../config/s3-addressing.js';
 import { LightscoreError } from '../errors.js';
+import { quote } from '../quote.js';
 
 /** Timeouts and retries before S3 counts as unreachable; times in milliseconds. */
 export interface S3RetryPolicy {
@@ -20,6 +22,8 @@ const DEFAULT_REGION = 'us-east-1';
 
 export interface S3ClientOptions {
   readonly retry?: Partial<S3RetryPolicy>;
+  /** By default what MODEL_S3_ADDRESSING says. */
+  readonly addressing?: S3Addressing;
   /** An S3 server other than AWS; the default is the endpoint in the SDK's own settings. */
   readonly endpoint?: string;
 }
@@ -28,14 +32,19 @@ export interface S3ClientOptions {
  * Creates an S3 client. Credentials, region and endpoint are the SDK's own settings (AWS_ACCESS_KEY_ID, AWS_PROFILE,
  * AWS_REGION, AWS_ENDPOINT_URL_S3 and so on), so that a bucket's name is enough if the SDK is configured already.
  */
-export function createS3Client({ retry = {}, endpoint = environmentEndpoint() }: S3ClientOptions = {}): S3Client {
+export function createS3Client({
+  retry = {},
+  endpoint = environmentEndpoint(),
+  addressing = environmentAddressing(),
+}: S3ClientOptions = {}): S3Client {
   silenceVersionWarning();
   const { connectMs, answerMs, silenceMs, attempts } = { ...S3_RETRY_POLICY, ...retry };
   return new S3Client({
     region: sdkRegion,
     followRegionRedirects: true,
     // S3 servers other than AWS rarely have a host name for each bucket.
-    ...(endpoint !== undefined && { endpoint, forcePathStyle: true }),
+    forcePathStyle: addressing === 'path' || (addressing === 'auto' && endpoint !== undefined),
+    ...(endpoint !== undefined && { endpoint }),
     maxAttempts: attempts,
     retryMode: 'standard',
     // Many S3 servers do not know the checksums that newer SDKs add by default.
@@ -59,8 +68,23 @@ function silenceVersionWarning(): void {
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
 }
 
+/** @throws LightscoreError CONFIG_INVALID where it is no address */
 function environmentEndpoint(): string | undefined {
-  return process.env['AWS_ENDPOINT_URL_S3'] || process.env['AWS_ENDPOINT_URL'] || undefined;
+  for (const name of ['AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL'] as const) {
+    const endpoint = process.env[name];
+    if (endpoint === undefined || endpoint === '') continue;
+    if (!/^https?:\/\//.test(endpoint))
+      throw new LightscoreError(
+        'CONFIG_INVALID',
+        `${name}: ${quote(endpoint)} does not begin with http:// or https://`,
+      );
+    return endpoint;
+  }
+  return undefined;
+}
+
+function environmentAddressing(): S3Addressing {
+  return S3_ADDRESSING.find((name) => name === process.env['MODEL_S3_ADDRESSING']) ?? 'auto';
 }
 
 async function sdkRegion(): Promise<string> {
@@ -83,6 +107,13 @@ export function statusOf(cause: unknown): number | undefined {
   return typeof metadata.httpStatusCode === 'number' ? metadata.httpStatusCode : undefined;
 }
 
+/** The id that S3 gives each answer; undefined where somebody else has answered. */
+export function requestIdOf(cause: Error): string | undefined {
+  const metadata: unknown = '$metadata' in cause ? cause.$metadata : undefined;
+  if (typeof metadata !== 'object' || metadata === null || !('requestId' in metadata)) return undefined;
+  return typeof metadata.requestId === 'string' ? metadata.requestId : undefined;
+}
+
 /** Creates a STORE_UNREACHABLE error whose one line says what to check. */
 export function s3Unreachable(location: string, cause: unknown): LightscoreError {
   return new LightscoreError('STORE_UNREACHABLE', `${location}: ${reasonOf(cause)}`, { cause });
@@ -93,6 +124,12 @@ function reasonOf(cause: unknown): string {
   const status = statusOf(cause);
   const answer = status === undefined ? '' : ` (S3 answered ${status} ${cause.name})`;
   if (cause.name === 'NoSuchBucket') return `the bucket does not exist${answer}`;
+  if (cause.name === 'RequestTimeTooSkewed')
+    return `the clock of this machine and the store's differ by more than S3 allows (15 minutes)${answer}`;
+  if (status === 404 && cause.name !== 'NoSuchKey' && requestIdOf(cause) === undefined)
+    return 'what answers there with 404 is not S3: check AWS_ENDPOINT_URL, and what stands in front of the store';
+  if ('code' in cause && cause.code === 'EPROTO')
+    return 'the endpoint does not speak TLS: its address should begin with http:// (AWS_ENDPOINT_URL)';
   if (status === 401 || status === 403) return `access is denied${answer}`;
   if (cause.name === 'CredentialsProviderError')
     return 'the AWS SDK found no credentials (AWS_ACCESS_KEY_ID, AWS_PROFILE, a role)';

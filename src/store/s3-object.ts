@@ -3,9 +3,14 @@ import { GetObjectCommand, type GetObjectCommandOutput, ListObjectsV2Command, ty
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ArtifactError, LightscoreError } from '../errors.js';
-import { s3Unreachable, statusOf } from './s3-client.js';
+import { requestIdOf, s3Unreachable, statusOf } from './s3-client.js';
 
 const FIRST_DELAY_MS = 100;
+/**
+ * A download that is slower than this, once its first seconds are over, is given up: it would hold the only load slot
+ * for hours. A model of 1 GiB then takes three hours at most.
+ */
+const LEAST_RATE = { afterMs: 20_000, bytesPerSecond: 100_000 } as const;
 
 export interface S3Location {
   readonly bucket: string;
@@ -21,7 +26,7 @@ export interface S3ReadOptions {
   readonly maxBytes: number;
   /** Attempts for a download that is interrupted; the SDK retries requests that fail before their body. */
   readonly attempts: number;
-  /** Reads only the object with this ETag; anything else is an ArtifactError. */
+  /** Reads only the object with this ETag, whichever way a server writes it; anything else is an ArtifactError. */
   readonly ifMatch?: string;
   /** Returns 'unchanged' if the object still has this ETag. */
   readonly ifNoneMatch?: string;
@@ -38,18 +43,42 @@ export async function readS3Object(
 ): Promise<S3Object | 'unchanged' | undefined> {
   const file = `s3://${bucket}/${key}`;
   for (let attempt = 1; ; attempt++) {
-    const answer = await request(client, { bucket, key }, options);
+    const answer = await pinnedRequest(client, { bucket, key }, options);
     if (answer === 'unchanged' || answer === undefined) return answer;
     const etag = answer.ETag ?? '';
-    // Some S3 servers ignore If-Match.
-    if (options.ifMatch !== undefined && options.ifMatch !== etag) throw changed(file);
+    // Some S3 servers ignore If-Match; one that sends no ETag with an object cannot be held to it.
+    const isOther = options.ifMatch !== undefined && etag !== '' && opaque(options.ifMatch) !== opaque(etag);
+    if (isOther) throw changed(file);
     try {
       return { bytes: await collect(answer, options.maxBytes, file), etag };
     } catch (cause) {
-      if (cause instanceof ArtifactError) throw cause;
+      if (cause instanceof LightscoreError) throw cause;
       if (attempt >= options.attempts) throw s3Unreachable(file, cause);
     }
     await delay(FIRST_DELAY_MS * 2 ** (attempt - 1));
+  }
+}
+
+/** The value of an ETag: listings leave out its quotes in some stores, and proxies mark it as weak. */
+const opaque = (etag: string): string => etag.replace(/^W\//, '').replace(/^"(.*)"$/, '$1');
+
+/** As `request`, but a store that does not know its own ETag again is asked without it: it is compared afterwards. */
+async function pinnedRequest(
+  client: S3Client,
+  location: S3Location,
+  options: S3ReadOptions,
+): Promise<GetObjectCommandOutput | 'unchanged' | undefined> {
+  const { ifMatch } = options;
+  if (ifMatch === undefined) return await request(client, location, options);
+  // A weak ETag never matches.
+  const pinned = ifMatch.startsWith('W/') ? undefined : `"${opaque(ifMatch)}"`;
+  const { ifMatch: _, ...unpinned } = options;
+  if (pinned === undefined) return await request(client, location, unpinned);
+  try {
+    return await request(client, location, { ...options, ifMatch: pinned });
+  } catch (cause) {
+    if (!(cause instanceof ArtifactError)) throw cause;
+    return await request(client, location, unpinned);
   }
 }
 
@@ -68,9 +97,16 @@ async function request(
     // The SDK raises an error for 304 too.
     if (status === 304 && options.ifNoneMatch !== undefined) return 'unchanged';
     if (status === 412) throw changed(file);
-    if (status === 404 && cause instanceof Error && cause.name !== 'NoSuchBucket') return undefined;
+    if (isNoSuchKey(cause)) return undefined;
     throw s3Unreachable(file, cause);
   }
+}
+
+/** S3 says that there is no such object. A 404 of a proxy or an ingress says nothing about it. */
+function isNoSuchKey(cause: unknown): boolean {
+  if (!(cause instanceof Error)) return false;
+  if (cause.name === 'NoSuchKey') return true;
+  return cause.name === 'NotFound' && statusOf(cause) === 404 && requestIdOf(cause) !== undefined;
 }
 
 async function collect(answer: GetObjectCommandOutput, maxBytes: number, file: string): Promise<Uint8Array> {
@@ -78,12 +114,19 @@ async function collect(answer: GetObjectCommandOutput, maxBytes: number, file: s
   if (!(body instanceof Readable)) throw new TypeError('S3 answered without a body');
   const chunks: Uint8Array[] = [];
   let length = 0;
+  const started = performance.now();
   // An error inside the loop destroys the connection, so that the rest of a large object is not sent.
   for await (const part of body) {
     const chunk: Uint8Array = part;
     length += chunk.byteLength;
     if (length > maxBytes) throw new ArtifactError(file, `has more bytes than the limit of ${maxBytes}`);
     chunks.push(chunk);
+    const elapsed = performance.now() - started;
+    if (elapsed > LEAST_RATE.afterMs && length < (elapsed / 1000) * LEAST_RATE.bytesPerSecond)
+      throw new LightscoreError(
+        'STORE_UNREACHABLE',
+        `${file}: only ${length} bytes arrived in ${Math.round(elapsed / 1000)} s; the download was given up`,
+      );
   }
   if (answer.ContentLength !== undefined && length !== answer.ContentLength)
     throw new Error(`the download was cut off after ${length} of ${answer.ContentLength} bytes`);
@@ -93,6 +136,9 @@ async function collect(answer: GetObjectCommandOutput, maxBytes: number, file: s
 function changed(file: string): ArtifactError {
   return new ArtifactError(file, 'changed while the artifact was being read');
 }
+
+/** Of a thousand entries each. */
+const MAX_PAGES = 1000;
 
 export interface S3Listing {
   /** Objects directly under the prefix. */
@@ -110,6 +156,7 @@ export async function listS3Folder(
   { bucket, prefix }: { readonly bucket: string; readonly prefix: string },
 ): Promise<S3Listing> {
   const objects: { key: string; size: number; etag: string }[] = [];
+  let pages = 0;
   const folders: string[] = [];
   let token: string | undefined;
   do {
@@ -121,6 +168,8 @@ export async function listS3Folder(
     if (page.NextContinuationToken !== undefined && page.NextContinuationToken === token) {
       throw new LightscoreError('STORE_UNREACHABLE', `s3://${bucket}/${prefix}: the listing repeats a page`);
     }
+    if (++pages > MAX_PAGES)
+      throw new LightscoreError('STORE_UNREACHABLE', `s3://${bucket}/${prefix}: the listing has no end`);
     token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
   } while (token !== undefined);
   return { objects, folders };

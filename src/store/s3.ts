@@ -21,12 +21,16 @@ export class S3Store implements ArtifactStore {
   readonly #prefix: string;
   readonly #attempts: number;
 
-  constructor({ bucket, prefix = 'models/', retry = {}, endpoint }: S3StoreOptions) {
+  constructor({ bucket, prefix = 'models/', retry = {}, endpoint, addressing }: S3StoreOptions) {
     this.#bucket = bucket;
     this.#prefix = prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`;
     this.location = `s3://${bucket}/${this.#prefix}`.replace(/\/$/, '');
     this.#attempts = retry.attempts ?? S3_RETRY_POLICY.attempts;
-    this.client = createS3Client({ retry, ...(endpoint !== undefined && { endpoint }) });
+    this.client = createS3Client({
+      retry,
+      ...(endpoint !== undefined && { endpoint }),
+      ...(addressing !== undefined && { addressing }),
+    });
   }
 
   async versions(): Promise<string[]> {
@@ -51,12 +55,14 @@ export class S3Store implements ArtifactStore {
     const object = await readS3Object(this.client, { bucket: this.#bucket, key }, options);
     if (object === undefined || object === 'unchanged')
       throw new ArtifactError(name, 'disappeared while the artifact was being read');
+    // A store that sends no ETag with an object is held to the size at least.
+    if (object.bytes.length !== file.size) throw new ArtifactError(name, 'changed while the artifact was being read');
     return object.bytes;
   }
 
   async pointer(known?: Pointer): Promise<Pointer | undefined> {
     const key = `${this.#prefix}${POINTER_FILE}`;
-    const since = known === undefined || known.fingerprint === '' ? {} : { ifNoneMatch: known.fingerprint };
+    const since = known === undefined || known.fingerprint === '' ? {} : { ifNoneMatch: quoted(known.fingerprint) };
     const object = await readS3Object(
       this.client,
       { bucket: this.#bucket, key },
@@ -78,3 +84,6 @@ export class S3Store implements ArtifactStore {
     this.client.destroy();
   }
 }
+
+/** Some servers leave out the quotes that HTTP wants. */
+const quoted = (etag: string): string => (etag.endsWith('"') ? etag : `"${etag}"`);

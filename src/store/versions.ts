@@ -8,8 +8,9 @@ import { type ArtifactStore, POINTER_FILE, type Pointer } from './store.js';
 /**
  * Orders versions as Semantic Versioning 2.0 does (https://semver.org, item 11), with any number of numeric parts and
  * an optional "v": v1.9.0 < v1.10.0-rc.2 < v1.10.0-rc.10 < v1.10.0. Names of any other form come before all of
- * these. Versions that differ only in the "v", leading zeros or build metadata are ordered by their text, so that the
- * order is total.
+ * these. Whatever is text is compared naturally, runs of digits by their value: rc9 < rc10, release-2 < release-10,
+ * 2024-9-30 < 2024-12-01, +build.5 < +build.40. Versions that are still alike, as they differ in leading zeros, are
+ * ordered by their text, so that the order is total.
  */
 export function compareVersions(a: string, b: string): number {
   const left = parseVersion(a);
@@ -17,13 +18,13 @@ export function compareVersions(a: string, b: string): number {
   if (left === undefined || right === undefined) {
     if (left !== undefined) return 1;
     if (right !== undefined) return -1;
-    return compareText(a, b);
+    return compareNatural(a, b);
   }
   for (let i = 0; i < Math.max(left.numbers.length, right.numbers.length); i++) {
     const order = compareNumbers(left.numbers[i] ?? '0', right.numbers[i] ?? '0');
     if (order !== 0) return order;
   }
-  return comparePrereleases(left.prerelease, right.prerelease) || compareText(a, b);
+  return comparePrereleases(left.prerelease, right.prerelease) || compareNatural(a, b);
 }
 
 /** What decides which version a server serves. */
@@ -102,7 +103,7 @@ function comparePrereleases(a: readonly string[], b: readonly string[]): number 
     const aIsNumber = /^\d+$/.test(a[i]);
     const bIsNumber = /^\d+$/.test(b[i]);
     if (aIsNumber !== bIsNumber) return aIsNumber ? -1 : 1;
-    const order = aIsNumber ? compareNumbers(a[i], b[i]) : compareText(a[i], b[i]);
+    const order = aIsNumber ? compareNumbers(a[i], b[i]) : compareNatural(a[i], b[i]);
     if (order !== 0) return order;
   }
   return a.length - b.length;
@@ -114,6 +115,19 @@ function compareNumbers(a: string, b: string): number {
   const right = b.replace(/^0+(?=\d)/, '');
   return left.length - right.length || compareText(left, right);
 }
+
+/** Compares runs of digits by their value, and everything else by its characters. */
+function compareNatural(a: string, b: string): number {
+  const [left, right] = [a.match(RUNS) ?? [], b.match(RUNS) ?? []];
+  for (let i = 0; i < Math.min(left.length, right.length); i++) {
+    const areNumbers = /^\d/.test(left[i]) && /^\d/.test(right[i]);
+    const order = areNumbers ? compareNumbers(left[i], right[i]) : compareText(left[i], right[i]);
+    if (order !== 0) return order;
+  }
+  return left.length - right.length || compareText(a, b);
+}
+
+const RUNS = /\d+|\D+/g;
 
 function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;

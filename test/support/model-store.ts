@@ -26,6 +26,11 @@ export class ModelStore {
     await rename(this.path('current.json.new'), this.path('current.json'));
   }
 
+  /** Removes current.json. */
+  async unpoint(): Promise<void> {
+    await rm(this.path('current.json'));
+  }
+
   /** Another version with the files of `from`, its names changed. */
   async copy(
     from: string,
