@@ -62,13 +62,23 @@ test('a version without metadata is incomplete among versions, and served where 
   assert.equal((await server.request('/healthz')).json['model_version'], 'v1.0.0');
 });
 
-test("feature names that are not the model's are warned of, by check, inspect and serve", async (t) => {
+test("feature names that are the model's own in another order are refused, by check and serve", async (t) => {
   const { models, version } = copyOfModels(t);
   const file = join(version, 'metadata.json');
   const metadata: { feature_names: string[] } = JSON.parse(readFileSync(file, 'utf8'));
   writeFileSync(file, JSON.stringify({ ...metadata, feature_names: metadata.feature_names.toReversed() }));
+  const sentence = /feature_names are the model's own in another order: feature 0 is "age" there and "\w+" here/;
+  assert.match((await runCli(['check', version])).stderr, sentence);
+  assert.match((await failingServer({ MODEL_DIR: models })).stderr, sentence);
+});
+
+test("feature names that are not the model's are warned of, by check, inspect and serve", async (t) => {
+  const { models, version } = copyOfModels(t);
+  const file = join(version, 'metadata.json');
+  const metadata: { feature_names: string[] } = JSON.parse(readFileSync(file, 'utf8'));
+  writeFileSync(file, JSON.stringify({ ...metadata, feature_names: ['Age', ...metadata.feature_names.slice(1)] }));
   const sentence =
-    /feature_names differ from the model's own, which the server uses: feature 0 is "age" there and "\w+" here/;
+    /feature_names differ from the model's own, which the server uses: feature 0 is "age" there and "Age" here/;
   assert.match((await runCli(['check', version])).stdout, sentence);
   assert.match((await runCli(['inspect', version])).stdout, sentence);
   const server = await startServer({ MODEL_DIR: models });

@@ -53,6 +53,28 @@ describe('a row is put in the order of the model', () => {
   });
 });
 
+describe('spaces and underscores are alike', () => {
+  test('for a model that has underscores, and one that has spaces', () => {
+    for (const own of [
+      ['dealer_app_volume', 'age'],
+      ['dealer app volume', 'age'],
+    ]) {
+      const names = new FeatureNames(own);
+      assert.deepEqual(arranged(names, [1, 2], ['age', 'dealer app volume']), [2, 1]);
+      assert.deepEqual(arranged(names, [1, 2], ['age', 'dealer_app_volume']), [2, 1]);
+      assert.deepEqual(arranged(names, [1, 2], ['dealer app_volume', 'age']), [1, 2]);
+    }
+  });
+
+  test('but not where a model tells them apart, nor twice', () => {
+    const names = new FeatureNames(['a b', 'a_b', 'c']);
+    assert.deepEqual(arranged(names, [1, 2, 3], ['a_b', 'a b', 'c']), [2, 1, 3]);
+    const twice = arranged(new FeatureNames(['a_b', 'c']), [1, 2], ['a_b', 'a b']);
+    assert(twice instanceof FeatureMismatch);
+    assert.match(String(twice.options.detail), /missing "c"; repeated "a b"/);
+  });
+});
+
 describe('a row is refused', () => {
   const names = new FeatureNames(model);
   const refusal = (features: readonly number[], featureNames?: readonly string[]) => {

@@ -42,7 +42,8 @@ function scoreOf(row: readonly number[], booster: Booster, calibrator: Calibrato
 /**
  * The model's own names rule; where it was trained without names, LightGBM calls them Column_0, Column_1, ... and
  * metadata's are used.
- * @throws ArtifactError naming `file` where the metadata has another number of them
+ * @throws ArtifactError naming `file` where the metadata has another number of them, or the same in another order: a
+ * client that follows it would send its values in the wrong places
  */
 export function featureNamesOf(
   file: string,
@@ -53,8 +54,26 @@ export function featureNamesOf(
     const counts = `${ofMetadata.length} names, but the model has ${ofModel.length} features`;
     throw new ArtifactError(file, `feature_names has ${counts}`);
   }
-  return areNames(ofModel) ? ofModel : ofMetadata;
+  if (!areNames(ofModel)) return ofMetadata;
+  const first = firstDifference(ofModel, ofMetadata);
+  const isReordered = first >= 0 && new Set([...ofModel, ...ofMetadata.map(asWritten)]).size === ofModel.length;
+  if (isReordered)
+    throw new ArtifactError(
+      file,
+      `feature_names are the model's own in another order: ${differenceAt(first, ofModel, ofMetadata)}`,
+    );
+  return ofModel;
 }
+
+/** LightGBM writes spaces as underscores. */
+const asWritten = (name: string): string => name.replaceAll(' ', '_');
+
+/** Index of the first feature that the two call differently; -1 where there is none. */
+const firstDifference = (ofModel: readonly string[], ofMetadata: readonly string[]): number =>
+  ofModel.findIndex((name, i) => name !== asWritten(ofMetadata[i]));
+
+const differenceAt = (feature: number, ofModel: readonly string[], ofMetadata: readonly string[]): string =>
+  `feature ${feature} is ${quote(ofModel[feature])} there and ${quote(ofMetadata[feature])} here`;
 
 /**
  * Warns where the model's own names, which rule, are not those of the metadata: a client that follows the metadata
@@ -63,10 +82,9 @@ export function featureNamesOf(
  */
 export function nameWarnings(file: string, ofModel: readonly string[], ofMetadata: readonly string[]): string[] {
   if (ofMetadata.length !== ofModel.length || !areNames(ofModel)) return [];
-  // LightGBM writes spaces as underscores.
-  const first = ofModel.findIndex((name, i) => name !== ofMetadata[i].replaceAll(' ', '_'));
+  const first = firstDifference(ofModel, ofMetadata);
   if (first < 0) return [];
-  const example = `feature ${first} is ${quote(ofModel[first])} there and ${quote(ofMetadata[first])} here`;
+  const example = differenceAt(first, ofModel, ofMetadata);
   return [`${file}: feature_names differ from the model's own, which the server uses: ${example}`];
 }
 

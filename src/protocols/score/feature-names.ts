@@ -32,6 +32,8 @@ export class FeatureMismatch {
 export class FeatureNames {
   readonly #names: readonly string[];
   readonly #indexOf: ReadonlyMap<string, number>;
+  /** By names with underscores for spaces, as LightGBM writes them; without those that would be ambiguous. */
+  readonly #spaceless: ReadonlyMap<string, number>;
   // The last order that was not the model's. Clients repeat theirs, and comparing names is cheaper than lookups.
   #other: { readonly names: readonly string[]; readonly order: Uint32Array } | undefined;
 
@@ -39,6 +41,14 @@ export class FeatureNames {
   constructor(names: readonly string[]) {
     this.#names = names;
     this.#indexOf = new Map(names.map((name, index) => [name, index]));
+    const spaceless = new Map<string, number>();
+    const ambiguous = new Set<string>();
+    for (const [index, name] of names.map(withoutSpaces).entries()) {
+      if (spaceless.has(name)) ambiguous.add(name);
+      spaceless.set(name, index);
+    }
+    for (const name of ambiguous) spaceless.delete(name);
+    this.#spaceless = spaceless;
   }
 
   /**
@@ -61,13 +71,18 @@ export class FeatureNames {
     const order = new Uint32Array(count);
     const seen = new Uint8Array(count);
     for (let position = 0; position < count; position++) {
-      const index = this.#indexOf.get(names[position]);
+      const index = this.#find(names[position]);
       if (index === undefined || seen[index] === 1) return this.#wrongNames(names);
       seen[index] = 1;
       order[index] = position;
     }
     this.#other = { names, order };
     return order;
+  }
+
+  /** LightGBM writes spaces in names as underscores: a client may have either. */
+  #find(name: string): number | undefined {
+    return this.#indexOf.get(name) ?? this.#spaceless.get(withoutSpaces(name));
   }
 
   #wrongCount(got: number): FeatureMismatch {
@@ -79,16 +94,17 @@ export class FeatureNames {
   }
 
   #wrongNames(names: readonly string[]): FeatureMismatch {
-    const given = new Set(names);
-    const unknown = names.flatMap((name, index) => (this.#indexOf.has(name) ? [] : [index]));
-    const first = new Map<string, number>();
+    const given = new Set(names.map((name) => this.#find(name)));
+    const unknown = names.flatMap((name, index) => (this.#find(name) === undefined ? [index] : []));
+    const first = new Map<number, number>();
     const repeated = names.flatMap((name, index) => {
-      if (!this.#indexOf.has(name)) return [];
-      if (first.has(name)) return [index];
-      first.set(name, index);
+      const feature = this.#find(name);
+      if (feature === undefined) return [];
+      if (first.has(feature)) return [index];
+      first.set(feature, index);
       return [];
     });
-    const missing = this.#names.filter((name) => !given.has(name));
+    const missing = this.#names.filter((_, feature) => !given.has(feature));
     const sentences = [
       list(
         'unknown',
@@ -108,7 +124,7 @@ export class FeatureNames {
       ...(missing.length > 0 ? [{ pointer: '/feature_names', detail: list('missing', missing) }] : []),
       ...repeated.slice(0, MAX_LISTED_NAMES).map((index) => ({
         pointer: `/feature_names/${index}`,
-        detail: `${quote(names[index])} is already at /feature_names/${first.get(names[index])}`,
+        detail: `${quote(names[index])} is already at /feature_names/${first.get(this.#find(names[index]) ?? -1)}`,
       })),
     ];
     return new FeatureMismatch('FEATURE_NAMES', {
@@ -117,6 +133,8 @@ export class FeatureNames {
     });
   }
 }
+
+const withoutSpaces = (name: string): string => name.replaceAll(' ', '_');
 
 function list(what: string, names: readonly string[]): string {
   if (names.length === 0) return '';
