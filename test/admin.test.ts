@@ -207,6 +207,7 @@ test('the OpenAPI document has the admin routes, and all its references resolve'
       '/admin/models/{version}/load',
       '/admin/models/{version}/activate',
       '/admin/reload',
+      '/admin/load',
       '/admin/rollback',
       '/admin/experiment',
       '/admin/experiment/promote',

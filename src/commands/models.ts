@@ -25,7 +25,7 @@ interface Models {
 
 export function modelsCommand(): Command {
   const command = new Command('models').description(
-    'list the versions that a running server has loaded; load, activate or delete one',
+    'list the versions that a running server has loaded; load, activate or delete one, cancel a load',
   );
   const list = command.command('list', { isDefault: true }).description('list the versions');
   withServer(list).action((flags: AdminFlags) =>
@@ -57,6 +57,8 @@ export function modelsCommand(): Command {
   withServer(remove).action((version: string, flags: AdminFlags) =>
     changeAndPrint({ method: 'DELETE', path: pathOf(version) }, flags),
   );
+  const cancel = command.command('cancel').description('cancel the load that is under way');
+  withServer(cancel).action((flags: AdminFlags) => changeAndPrint({ method: 'DELETE', path: '/load' }, flags));
   const examples = ['models', 'models load v1.2.0', 'models activate v1.2.0', "models --json | jq '.models[].version'"];
   for (const each of [command, ...command.commands]) withAdminHelp(each, examples);
   return command;

@@ -29,7 +29,7 @@ const changeSchema = {
   properties: {
     outcome: {
       type: 'string',
-      enum: ['loaded', 'activated', 'unchanged', 'held', 'deleted', 'started', 'ended'],
+      enum: ['loaded', 'activated', 'unchanged', 'held', 'deleted', 'started', 'ended', 'cancelled'],
       description: 'held: nothing changed, because the store still names the same version as at the last rollback.',
     },
     version: { type: 'string' },
@@ -315,6 +315,15 @@ function changePaths(): Paths {
         summary: 'Serve the version that settings and store name',
         description: 'That is MODEL_VERSION, current.json or the highest version. SIGHUP does the same.',
         codes: [...LOADING, 'DRAINING'],
+      }),
+    },
+    '/admin/load': {
+      delete: operation('cancelLoad', {
+        summary: 'Cancel the load that is under way',
+        description:
+          'Ends a load or reload, whoever asked for it, wherever it is: one that waits for a slow store, or a model ' +
+          'that takes too long. Its own call is answered with 409. What serves goes on serving.',
+        codes: ['MODEL_CONFLICT', 'DRAINING'],
       }),
     },
     '/admin/rollback': {

@@ -25,6 +25,8 @@ export class ModelLoader {
   readonly #models: Config['models'];
   readonly #piscina: Piscina;
   #loads = 0;
+  /** Ends the load that is under way. */
+  #cancel: ((reason: string) => void) | undefined;
 
   constructor(resources: SharedScoringResources, models: Config['models']) {
     this.#memory = resources.memory;
@@ -55,21 +57,25 @@ export class ModelLoader {
   /**
    * @returns a verified image in shared memory, which the caller must free
    * @throws ArtifactError, LightscoreError VERSION_NOT_FOUND, STORE_UNREACHABLE, MODEL_UNSUPPORTED (not enough memory),
-   * WORKER_FAILED; a failed load leaves no memory allocated
+   * WORKER_FAILED, MODEL_CONFLICT where it was cancelled; a failed load leaves no memory allocated
    */
   async load(version: string): Promise<LoadedImage> {
     const memory = this.#memory;
     const { port1, port2 } = new MessageChannel();
     const allocated = new Set<number>();
     const abort = new AbortController();
-    let outOfMemory: unknown;
+    let ended: unknown;
+    this.#cancel = (reason) => {
+      ended = new LightscoreError('MODEL_CONFLICT', reason);
+      abort.abort();
+    };
     port1.on('message', ({ bytes }: MemoryRequest) => {
       try {
         const address = memory.allocate(bytes);
         allocated.add(address);
         port1.postMessage(address);
       } catch (error) {
-        outOfMemory = error;
+        ended = error;
         abort.abort();
       }
     });
@@ -86,11 +92,23 @@ export class ModelLoader {
       allocated.delete(result.loaded.image);
       return result.loaded;
     } catch (error) {
-      throw outOfMemory ?? error;
+      throw ended ?? error;
     } finally {
+      this.#cancel = undefined;
       port1.close();
       for (const address of allocated) memory.free(address);
     }
+  }
+
+  /**
+   * Ends the load that is under way, wherever it is: its thread is terminated, and another takes the next load.
+   * @param reason what the load throws
+   * @returns false if none is under way
+   */
+  cancel(reason: string): boolean {
+    const cancel = this.#cancel;
+    cancel?.(reason);
+    return cancel !== undefined;
   }
 
   async #run(task: LoadTask, signal: AbortSignal): Promise<LoadResult> {

@@ -123,6 +123,7 @@ export class Administration implements Administrator {
           },
         },
       ],
+      ['DELETE /admin/load', { run: ({ actor }) => this.#change(models.cancelLoad(actor)) }],
       ['POST /admin/reload', { run: ({ actor }) => this.#change(models.reload(actor)) }],
       ['POST /admin/rollback', { run: ({ actor }) => this.#change(models.rollback(actor)) }],
       ['GET /admin/experiment', { run: () => ({ experiment: experimentView(models.experiment, models) }) }],

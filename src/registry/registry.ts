@@ -39,7 +39,7 @@ export interface RegistryParts {
 
 /** The outcome of a change that was not refused. */
 export interface Change {
-  readonly outcome: 'loaded' | 'activated' | 'unchanged' | 'held' | 'deleted' | 'started' | 'ended';
+  readonly outcome: 'loaded' | 'activated' | 'unchanged' | 'held' | 'deleted' | 'started' | 'ended' | 'cancelled';
   readonly version: string;
   readonly detail: string;
 }
@@ -183,6 +183,20 @@ export class ModelRegistry {
         return { outcome: 'loaded', version, detail: `${version} is warm: activate it to serve it` };
       }),
     );
+  }
+
+  /** Ends the load that is under way; whoever waits for it is told so. What serves goes on serving. */
+  cancelLoad(actor: string): Promise<Change> {
+    const version = this.#versions.findLast(({ state }) => state === 'loading')?.version ?? '';
+    return this.#audited({ event: 'cancel', actor, version }, () => {
+      const what = this.#busy?.what ?? 'no load';
+      if (!this.#parts.loader.cancel(`${what} was cancelled by ${actor}`))
+        throw new LightscoreError(
+          'MODEL_CONFLICT',
+          this.#busy === undefined ? 'no load is under way' : `${what} is about to end and cannot be cancelled`,
+        );
+      return { outcome: 'cancelled', version, detail: `${what} was cancelled` };
+    });
   }
 
   /** Serves a version; if it is not warm, loads it first. */

@@ -14,6 +14,7 @@ const ROUTES: readonly { readonly path: string; readonly methods: readonly Metho
   { path: '/admin/models/:version', methods: ['DELETE'] },
   { path: '/admin/models/:version/load', methods: ['POST'] },
   { path: '/admin/models/:version/activate', methods: ['POST'] },
+  { path: '/admin/load', methods: ['DELETE'] },
   { path: '/admin/reload', methods: ['POST'] },
   { path: '/admin/rollback', methods: ['POST'] },
   { path: '/admin/experiment', methods: ['GET', 'PUT', 'DELETE'] },
