@@ -2,7 +2,7 @@
 import * as fc from 'fast-check';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isVersionName } from '../src/store/version-name.js';
+import { isVersionName, whyNoVersions } from '../src/store/version-name.js';
 import { compareVersions } from '../src/store/versions.js';
 
 test('versions are ordered as Semantic Versioning orders them', () => {
@@ -70,4 +70,14 @@ test('a name that could lead out of the folder of versions is not a version', ()
   for (const name of ['v1.0.0', '1', 'V2-rc.1+build_5', 'fraud-2024.01.15']) assert(isVersionName(name), name);
   const refused = ['', '.', '..', '.hidden', '-v1', 'a/b', 'a\\b', 'a\0', 'v1\n', 'é', 'a b', `v${'1'.repeat(128)}`];
   for (const name of refused) assert(!isVersionName(name), name);
+});
+
+test('what explains that there are no versions is said', () => {
+  assert.match(String(whyNoVersions(['metadata.json'], [])), /^it looks like a version itself: name the folder above/);
+  assert.match(String(whyNoVersions(['model.bst', 'model-settings.json'], [])), /^it looks like a version itself/);
+  assert.match(
+    String(whyNoVersions([], ['version=3', '.hidden', 'v 1'])),
+    /^"version=3", "\.hidden", "v 1" cannot be one: a name is letters, digits and \._\+- after a letter or digit$/,
+  );
+  assert.equal(whyNoVersions(['README.md'], []), undefined);
 });

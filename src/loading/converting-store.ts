@@ -9,7 +9,7 @@ import { ArtifactError } from '../errors.js';
 import { parseHeader } from '../model/parse.js';
 import { type ArtifactStore, type Pointer, type StoredFile, filesFingerprint } from '../store/store.js';
 import { ARTIFACT_LIMITS } from './fetch.js';
-import { calibratorIn, modelIn } from './found-files.js';
+import { calibratorIn, modelIn } from '../artifact/found-files.js';
 import { readModelFile } from './model-file.js';
 
 const [CALIBRATOR_JSON, CALIBRATOR_PICKLE] = CALIBRATOR_FILES;
@@ -50,6 +50,10 @@ export class ConvertingStore implements ArtifactStore {
 
   versions(): Promise<string[]> {
     return this.#base.versions();
+  }
+
+  async whyNone(): Promise<string | undefined> {
+    return await this.#base.whyNone?.();
   }
 
   pointer(known?: Pointer): Promise<Pointer | undefined> {

@@ -2,7 +2,7 @@
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ARTIFACT_LIMITS } from './fetch.js';
-import { modelIn } from './found-files.js';
+import { modelIn } from '../artifact/found-files.js';
 import { readModelFile } from './model-file.js';
 import type { Calibrator } from '../artifact/calibrator.js';
 import { CALIBRATOR_FILES, METADATA_FILE, MODEL_FILE } from '../artifact/files.js';

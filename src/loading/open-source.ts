@@ -12,7 +12,7 @@ import type { ArtifactStore } from '../store/store.js';
 import { isVersionName } from '../store/version-name.js';
 import { METADATA_FILE } from '../artifact/files.js';
 import { ConvertingStore } from './converting-store.js';
-import { modelIn } from './found-files.js';
+import { modelIn } from '../artifact/found-files.js';
 
 export type StoreConfig = Config['models']['store'];
 

@@ -4,7 +4,7 @@ import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { ArtifactError, LightscoreError, messageOf } from '../errors.js';
 import { type ArtifactStore, MAX_POINTER_BYTES, type Pointer, POINTER_FILE, type StoredFile } from './store.js';
 import { parsePointer } from './pointer.js';
-import { isVersionName } from './version-name.js';
+import { isVersionName, whyNoVersions } from './version-name.js';
 import { sha256Hex } from '../sha256.js';
 
 /** A folder of versions. Symbolic links are followed, as Kubernetes mounts files through them. */
@@ -21,6 +21,15 @@ export class FolderStore implements ArtifactStore {
       names.filter(isVersionName).map(async (name) => ((await this.#isFolder(name)) ? name : undefined)),
     );
     return folders.filter((name) => name !== undefined);
+  }
+
+  async whyNone(): Promise<string | undefined> {
+    const names = await this.#reached(readdir(this.location));
+    const folders = await Promise.all(names.map(async (name) => ((await this.#isFolder(name)) ? name : undefined)));
+    return whyNoVersions(
+      names,
+      folders.filter((name) => name !== undefined),
+    );
   }
 
   async files(version: string): Promise<StoredFile[]> {

@@ -5,7 +5,7 @@ import { createS3Client, S3_RETRY_POLICY, type S3ClientOptions } from './s3-clie
 import { listS3Folder, readS3Object } from './s3-object.js';
 import { type ArtifactStore, MAX_POINTER_BYTES, type Pointer, POINTER_FILE, type StoredFile } from './store.js';
 import { parsePointer } from './pointer.js';
-import { isVersionName } from './version-name.js';
+import { isVersionName, whyNoVersions } from './version-name.js';
 
 export interface S3StoreOptions extends S3ClientOptions {
   readonly bucket: string;
@@ -36,6 +36,14 @@ export class S3Store implements ArtifactStore {
   async versions(): Promise<string[]> {
     const { folders } = await listS3Folder(this.client, { bucket: this.#bucket, prefix: this.#prefix });
     return folders.map((folder) => folder.slice(this.#prefix.length, -1)).filter(isVersionName);
+  }
+
+  async whyNone(): Promise<string | undefined> {
+    const { folders, objects } = await listS3Folder(this.client, { bucket: this.#bucket, prefix: this.#prefix });
+    return whyNoVersions(
+      objects.map(({ key }) => key.slice(this.#prefix.length)),
+      folders.map((folder) => folder.slice(this.#prefix.length, -1)),
+    );
   }
 
   async files(version: string): Promise<StoredFile[]> {

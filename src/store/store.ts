@@ -29,6 +29,9 @@ export interface ArtifactStore {
   /** Returns the names of the versions, complete or not, in any order. */
   versions(): Promise<string[]>;
 
+  /** Why nothing that is there may be a version, as the end of a sentence; undefined where nothing explains it. */
+  whyNone?(): Promise<string | undefined>;
+
   /** Returns the files of one version; none if the version does not exist. */
   files(version: string): Promise<StoredFile[]>;
 

@@ -1,5 +1,8 @@
 /** The names that versions may have. */
+import { METADATA_FILE } from '../artifact/files.js';
+import { modelIn } from '../artifact/found-files.js';
 import { VERSION_NAME_PATTERN } from '../contract/schemas.js';
+import { quote } from '../quote.js';
 
 const VERSION_NAME = new RegExp(VERSION_NAME_PATTERN);
 
@@ -9,4 +12,21 @@ const VERSION_NAME = new RegExp(VERSION_NAME_PATTERN);
  */
 export function isVersionName(name: string): boolean {
   return VERSION_NAME.test(name);
+}
+
+const MAX_LISTED = 5;
+
+/**
+ * What explains that a place has no versions, as the end of a sentence.
+ * @param files names of the files in it
+ * @param folders names of the folders in it
+ */
+export function whyNoVersions(files: readonly string[], folders: readonly string[]): string | undefined {
+  if (files.includes(METADATA_FILE) || modelIn(files) !== undefined)
+    return 'it looks like a version itself: name the folder above it, or serve it as MODEL_PATH';
+  const ignored = folders.filter((name) => !isVersionName(name));
+  if (ignored.length === 0) return undefined;
+  const listed = ignored.slice(0, MAX_LISTED).map((name) => quote(name));
+  const rest = ignored.length > MAX_LISTED ? ` and ${ignored.length - MAX_LISTED} more` : '';
+  return `${listed.join(', ')}${rest} cannot be one: a name is letters, digits and ._+- after a letter or digit`;
 }

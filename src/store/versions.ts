@@ -77,8 +77,11 @@ async function highestComplete(store: ArtifactStore): Promise<string> {
     if (missing.length === 0) return version;
     incomplete.push(`${version} (no ${missing.join(', no ')})`);
   }
+  const hint = versions.length === 0 ? await store.whyNone?.() : undefined;
   const reason =
-    versions.length === 0 ? 'it has no versions at all' : `these are incomplete: ${incomplete.slice(0, 10).join(', ')}`;
+    versions.length === 0
+      ? `it has no versions at all${hint === undefined ? '' : `; ${hint}`}`
+      : `these are incomplete: ${incomplete.slice(0, 10).join(', ')}`;
   throw new LightscoreError(
     'VERSION_NOT_FOUND',
     `${store.location}: no version has model, calibrator and metadata; ${reason}`,

@@ -1,5 +1,5 @@
 /** Which file of a folder is the model, and which its calibrator, under the names that LightGBM's users give them. */
-import { CALIBRATOR_FILES, MODEL_FILE } from '../artifact/files.js';
+import { CALIBRATOR_FILES, MODEL_FILE } from './files.js';
 
 /** Names that say what they are, in order of preference. */
 const MODEL_NAMES = [
