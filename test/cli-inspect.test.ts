@@ -8,6 +8,7 @@ import type { Inspection } from '../src/commands/inspection.js';
 import { applicableStrategies } from '../src/model/image.js';
 import { parseBooster } from '../src/model/parse.js';
 import { runCli } from './support/cli-process.js';
+import { SMALL_MODEL } from './support/model-text.js';
 import { projectRoot } from './support/project.js';
 import { sha256Hex } from '../src/sha256.js';
 
@@ -142,4 +143,13 @@ test('the text names every part; a truncated model is one line and exit code 1',
   assert.equal(failed.stdout, '');
   assert.match(failed.stderr, /^lightscore: .*truncated\.txt: .+\n$/);
   assert.equal((await runCli(['inspect'])).code, 2);
+});
+
+test("the codes of a data frame's categories are listed, and a load warns that requests carry them", async () => {
+  const path = join(folder, 'categories.txt');
+  await writeFile(path, `${SMALL_MODEL}\npandas_categorical:[["card", "wire", "cash"]]\n`);
+  const { features, warnings } = await inspect(path);
+  assert.deepEqual(features.find(({ name }) => name === 'kind')?.categories, ['card', 'wire', 'cash']);
+  assert.match(warnings.join('\n'), /^the data frame .* had categories in "kind": requests carry their codes/m);
+  assert.match((await runCli(['inspect', path])).stdout, /kind .*; 0 is "card", 1 is "wire", 2 is "cash"$/m);
 });

@@ -6,6 +6,8 @@ const INDENT = ' '.repeat(12);
 /** Longer metadata is shortened; --json prints all of it. */
 const MAX_FIELD_LENGTH = 100;
 const MAX_FEATURE_ROWS = 200;
+/** Further categories of a feature are counted; --json lists all of them. */
+const MAX_CODES = 10;
 
 /** Describes each part of the inspection in a section; the features, the longest, come last but for the warnings. */
 export function describeInspection({
@@ -85,19 +87,27 @@ function featureTable(features: readonly FeatureInspection[]): string[] {
   const ranked = features.toSorted((a, b) => b.importance - a.importance);
   return [
     `${grouped(features.length)}, by the number of their splits`,
-    ...ranked.slice(0, MAX_FEATURE_ROWS).map(({ name, importance, columns }) => {
+    ...ranked.slice(0, MAX_FEATURE_ROWS).map(({ name, importance, columns, categories }) => {
       const kinds = columns.map(
         ({ kind, slots, missing }) =>
           `${kind === 'wide' ? 'categorical' : kind}, ${kind === 'wide' ? 'too many for slots' : `${slots} slots`}, ` +
           `missing ${missing}`,
       );
       const how = kinds.length === 0 ? 'used by no split' : kinds.join('; ');
-      return `${name.padEnd(width)} ${String(importance).padStart(7)}  ${how}`;
+      return `${name.padEnd(width)} ${String(importance).padStart(7)}  ${how}${codesOf(categories)}`;
     }),
     ...(features.length > MAX_FEATURE_ROWS
       ? [`... and ${grouped(features.length - MAX_FEATURE_ROWS)} more (--json prints all)`]
       : []),
   ];
+}
+
+/** The codes of a data frame's categories. */
+function codesOf(categories: FeatureInspection['categories']): string {
+  if (categories === undefined) return '';
+  const rest = categories.length > MAX_CODES ? ` and ${categories.length - MAX_CODES} more` : '';
+  const codes = categories.slice(0, MAX_CODES).map((category, code) => `${code} is ${JSON.stringify(category)}`);
+  return `; ${codes.join(', ')}${rest}`;
 }
 
 function shown(value: unknown): string {

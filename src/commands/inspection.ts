@@ -16,6 +16,8 @@ export interface FeatureInspection {
   readonly name: string;
   /** Number of splits with positive gain. */
   readonly importance: number;
+  /** Categories of the data frame that it was trained on, by their codes, which are what is sent. */
+  readonly categories?: readonly (string | number | boolean)[];
   /** How its values become slots: no column if no tree splits on it, two if trees split on it in both ways. */
   readonly columns: readonly { readonly kind: Column['kind']; readonly slots: number; readonly missing: string }[];
 }
@@ -186,6 +188,7 @@ function describeBooster(
     features: booster.featureNames.map((name, f) => ({
       name,
       importance: importance[f],
+      ...(booster.pandasCategories?.has(f) === true && { categories: booster.pandasCategories.get(f) ?? [] }),
       columns: columns.columns.filter(({ feature }) => feature === f).map(describeColumn),
     })),
     run: {
