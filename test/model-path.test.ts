@@ -1,5 +1,6 @@
 /** What users have, served as it stands: a model text under any name, gzip'd, pickles, and folders of other tools. */
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -205,5 +206,22 @@ test('a folder in a bucket: one version without an artifact, or versions', async
     const { scored } = await scoring.score({ features: rows[0] });
     assert.equal(scored.model_version, version);
     assert(close(scored.confidence_score, golden.probability[0]));
+  }
+});
+
+test('what a setting requires of every version, a bare model does not have', async (t) => {
+  const path = join(temporary(t), 'model.txt');
+  writeFileSync(path, text);
+  const { publicKey } = generateKeyPairSync('ed25519');
+  for (const [setting, sentence] of [
+    [{ MODEL_REQUIRE_CHECKSUMS: '1' }, /has no checksum in metadata\.json, and checksums are required/],
+    [
+      { MODEL_PUBLIC_KEY: publicKey.export({ type: 'spki', format: 'pem' }).toString() },
+      /is missing, but MODEL_PUBLIC_KEY requires a signature/,
+    ],
+  ] as const) {
+    const { code, stderr } = await failingServer({ ...env(path), ...setting });
+    assert.equal(code, 1);
+    assert.match(stderr, sentence);
   }
 });
