@@ -1,6 +1,6 @@
 /** The start of a server: what it says, and what ends it. */
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -245,5 +245,19 @@ test('files beside the versions are no versions', async (t) => {
   mkdirSync(join(folder, 'v9.9.9'));
   const server = await startServer({ MODEL_DIR: folder, MODEL_VERSION: undefined });
   t.after(() => server.stop());
+  assert.equal((await server.request('/healthz')).json['model_version'], 'v1.0.0');
+});
+
+test('a server that polls waits for the first version; one that does not ends with 1', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'lightscore-models-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const env = { MODEL_DIR: folder, MODEL_VERSION: undefined };
+  await refusesToStart(env, /no version has model, calibrator and metadata; it has no versions at all$/);
+  const server = await startServer({ ...env, MODEL_POLL_SECONDS: '1' }, { until: 'listening' });
+  t.after(() => server.stop());
+  await server.event('store_empty');
+  assert.equal((await server.request('/readyz')).status, 503);
+  renameSync(join(copyOfModels(t), 'v1.0.0'), join(folder, 'v1.0.0'));
+  await server.event('ready');
   assert.equal((await server.request('/healthz')).json['model_version'], 'v1.0.0');
 });

@@ -4,6 +4,7 @@
  */
 import type { Config } from '../config/config.js';
 import { LightscoreError, messageOf } from '../errors.js';
+import { NoCompleteVersion } from '../store/versions.js';
 import type { Logger } from '../telemetry/log.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { type ModelRegistry, isRefusal } from './registry.js';
@@ -32,7 +33,8 @@ export class StoreFollower {
   }
 
   /**
-   * Serves the version that settings and store name. Retries while the store is unreachable, until `stop`.
+   * Serves the version that settings and store name. Retries while the store is unreachable, or, where it is polled,
+   * empty, until `stop`.
    * @throws ArtifactError, LightscoreError VERSION_NOT_FOUND if a retry would not help
    */
   async start(): Promise<void> {
@@ -74,16 +76,21 @@ export class StoreFollower {
         await attempt();
         return;
       } catch (error) {
-        const isTemporary =
-          error instanceof LightscoreError && (error.code === 'STORE_UNREACHABLE' || error.code === 'LOAD_IN_PROGRESS');
-        if (!isTemporary || this.#stopped.signal.aborted) throw error;
-        this.#parts.logger.error(
-          { event: error.code === 'STORE_UNREACHABLE' ? 'store_unreachable' : 'load_in_progress', retry_ms: wait },
-          error.message,
-        );
+        const event = this.#temporary(error);
+        if (event === undefined || this.#stopped.signal.aborted) throw error;
+        this.#parts.logger.error({ event, retry_ms: wait }, messageOf(error));
         await this.#pause(wait);
       }
     }
+  }
+
+  /** The event of a failure that may pass; undefined where a retry would not help. */
+  #temporary(error: unknown): string | undefined {
+    if (!(error instanceof LightscoreError)) return undefined;
+    if (error.code === 'STORE_UNREACHABLE') return 'store_unreachable';
+    if (error.code === 'LOAD_IN_PROGRESS') return 'load_in_progress';
+    // A server that polls may be there before its first model is.
+    return error instanceof NoCompleteVersion && this.#parts.models.pollSeconds > 0 ? 'store_empty' : undefined;
   }
 
   async #poll(seconds: number): Promise<void> {

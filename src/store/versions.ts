@@ -68,6 +68,13 @@ export async function chooseVersion(
   return { version: await highestComplete(store), by: 'highest', pointer: undefined };
 }
 
+/** There is nothing to choose from: a store that is still to be filled. */
+export class NoCompleteVersion extends LightscoreError {
+  constructor(message: string) {
+    super('VERSION_NOT_FOUND', message);
+  }
+}
+
 async function highestComplete(store: ArtifactStore): Promise<string> {
   const versions = (await store.versions()).toSorted((a, b) => compareVersions(b, a));
   const incomplete: string[] = [];
@@ -82,10 +89,7 @@ async function highestComplete(store: ArtifactStore): Promise<string> {
     versions.length === 0
       ? `it has no versions at all${hint === undefined ? '' : `; ${hint}`}`
       : `these are incomplete: ${incomplete.slice(0, 10).join(', ')}`;
-  throw new LightscoreError(
-    'VERSION_NOT_FOUND',
-    `${store.location}: no version has model, calibrator and metadata; ${reason}`,
-  );
+  throw new NoCompleteVersion(`${store.location}: no version has model, calibrator and metadata; ${reason}`);
 }
 
 interface ParsedVersion {
