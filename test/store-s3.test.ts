@@ -10,7 +10,14 @@ import { startFaultyServer, startS3Server } from './support/s3-server.js';
 import { testStore } from './support/store-contract.js';
 
 const BUCKET = 'fraud-models';
-const RETRY: S3RetryPolicy = { connectMs: 300, answerMs: 300, silenceMs: 300, attempts: 2 };
+const RETRY: S3RetryPolicy = {
+  connectMs: 300,
+  answerMs: 300,
+  silenceMs: 300,
+  leastBytesPerSecond: 1_000,
+  leastRateAfterMs: 600,
+  attempts: 2,
+};
 
 testStore('s3', async (t) => {
   const server = await startS3Server(BUCKET);
@@ -221,6 +228,28 @@ test('s3: only S3 itself can say that there is no current.json', async (t) => {
     message: /what answers there with 404 is not S3: check AWS_ENDPOINT_URL/,
   });
   for (answer of ['nosuchkey', 'bare'] as const) assert.equal(await store.pointer(), undefined, answer);
+});
+
+test('s3: a download that drips is given up, once, and one that is slow but steady is read', async (t) => {
+  let piece = 1;
+  const { store, asked } = await faultyStore(t, (_, response) => {
+    response.writeHead(200, { etag: '"abc"', 'content-length': 2000 });
+    let sent = 0;
+    const timer = setInterval(() => {
+      sent += piece;
+      response.write('x'.repeat(piece));
+      if (sent >= 2000) response.end();
+    }, 100);
+    response.on('close', () => clearInterval(timer));
+  });
+  const file = { ...FILE, size: 2000 };
+  await assert.rejects(store.read('v1', file, 10_000), {
+    code: 'STORE_UNREACHABLE',
+    message: /lightgbm_model\.txt: only \d bytes arrived in 1 s; the download was given up$/,
+  });
+  assert.equal(asked(), 1);
+  piece = 200;
+  assert.equal((await store.read('v1', file, 10_000)).length, 2000);
 });
 
 test('s3: a listing without end is given up', async (t) => {

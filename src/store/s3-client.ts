@@ -11,11 +11,24 @@ export interface S3RetryPolicy {
   readonly answerMs: number;
   /** Time without a single byte, at any point of a transfer. */
   readonly silenceMs: number;
+  /**
+   * A download that is slower than this, once its first time is over, is given up: it would hold the only load slot for
+   * hours. A model of 1 GiB takes three hours at most.
+   */
+  readonly leastBytesPerSecond: number;
+  readonly leastRateAfterMs: number;
   /** Attempts for each request, with the SDK's exponential backoff between them, and for each interrupted download. */
   readonly attempts: number;
 }
 
-export const S3_RETRY_POLICY: S3RetryPolicy = { connectMs: 3_000, answerMs: 10_000, silenceMs: 10_000, attempts: 4 };
+export const S3_RETRY_POLICY: S3RetryPolicy = {
+  connectMs: 3_000,
+  answerMs: 10_000,
+  silenceMs: 10_000,
+  leastBytesPerSecond: 100_000,
+  leastRateAfterMs: 20_000,
+  attempts: 4,
+};
 
 /** The region if neither AWS_REGION nor a profile names one; the SDK follows S3's redirects to the bucket's region. */
 const DEFAULT_REGION = 'us-east-1';

@@ -3,14 +3,9 @@ import { GetObjectCommand, type GetObjectCommandOutput, ListObjectsV2Command, ty
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ArtifactError, LightscoreError } from '../errors.js';
-import { requestIdOf, s3Unreachable, statusOf } from './s3-client.js';
+import { type S3RetryPolicy, requestIdOf, s3Unreachable, statusOf } from './s3-client.js';
 
 const FIRST_DELAY_MS = 100;
-/**
- * A download that is slower than this, once its first seconds are over, is given up: it would hold the only load slot
- * for hours. A model of 1 GiB then takes three hours at most.
- */
-const LEAST_RATE = { afterMs: 20_000, bytesPerSecond: 100_000 } as const;
 
 export interface S3Location {
   readonly bucket: string;
@@ -22,7 +17,7 @@ export interface S3Object {
   readonly etag: string;
 }
 
-export interface S3ReadOptions {
+export interface S3ReadOptions extends Pick<S3RetryPolicy, 'leastBytesPerSecond' | 'leastRateAfterMs'> {
   readonly maxBytes: number;
   /** Attempts for a download that is interrupted; the SDK retries requests that fail before their body. */
   readonly attempts: number;
@@ -50,7 +45,7 @@ export async function readS3Object(
     const isOther = options.ifMatch !== undefined && etag !== '' && opaque(options.ifMatch) !== opaque(etag);
     if (isOther) throw changed(file);
     try {
-      return { bytes: await collect(answer, options.maxBytes, file), etag };
+      return { bytes: await collect(answer, options, file), etag };
     } catch (cause) {
       if (cause instanceof LightscoreError) throw cause;
       if (attempt >= options.attempts) throw s3Unreachable(file, cause);
@@ -109,7 +104,11 @@ function isNoSuchKey(cause: unknown): boolean {
   return cause.name === 'NotFound' && statusOf(cause) === 404 && requestIdOf(cause) !== undefined;
 }
 
-async function collect(answer: GetObjectCommandOutput, maxBytes: number, file: string): Promise<Uint8Array> {
+async function collect(
+  answer: GetObjectCommandOutput,
+  { maxBytes, leastBytesPerSecond, leastRateAfterMs }: S3ReadOptions,
+  file: string,
+): Promise<Uint8Array> {
   const body = answer.Body;
   if (!(body instanceof Readable)) throw new TypeError('S3 answered without a body');
   const chunks: Uint8Array[] = [];
@@ -122,7 +121,7 @@ async function collect(answer: GetObjectCommandOutput, maxBytes: number, file: s
     if (length > maxBytes) throw new ArtifactError(file, `has more bytes than the limit of ${maxBytes}`);
     chunks.push(chunk);
     const elapsed = performance.now() - started;
-    if (elapsed > LEAST_RATE.afterMs && length < (elapsed / 1000) * LEAST_RATE.bytesPerSecond)
+    if (elapsed > leastRateAfterMs && length < (elapsed / 1000) * leastBytesPerSecond)
       throw new LightscoreError(
         'STORE_UNREACHABLE',
         `${file}: only ${length} bytes arrived in ${Math.round(elapsed / 1000)} s; the download was given up`,

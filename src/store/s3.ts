@@ -1,7 +1,7 @@
 /** The artifact store in an S3 bucket. */
 import type { S3Client } from '@aws-sdk/client-s3';
 import { ArtifactError } from '../errors.js';
-import { createS3Client, S3_RETRY_POLICY, type S3ClientOptions } from './s3-client.js';
+import { createS3Client, S3_RETRY_POLICY, type S3ClientOptions, type S3RetryPolicy } from './s3-client.js';
 import { listS3Folder, readS3Object } from './s3-object.js';
 import { type ArtifactStore, MAX_POINTER_BYTES, type Pointer, POINTER_FILE, type StoredFile } from './store.js';
 import { parsePointer } from './pointer.js';
@@ -19,13 +19,13 @@ export class S3Store implements ArtifactStore {
   readonly client: S3Client;
   readonly #bucket: string;
   readonly #prefix: string;
-  readonly #attempts: number;
+  readonly #policy: S3RetryPolicy;
 
   constructor({ bucket, prefix = 'models/', retry = {}, endpoint, addressing }: S3StoreOptions) {
     this.#bucket = bucket;
     this.#prefix = prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`;
     this.location = `s3://${bucket}/${this.#prefix}`.replace(/\/$/, '');
-    this.#attempts = retry.attempts ?? S3_RETRY_POLICY.attempts;
+    this.#policy = { ...S3_RETRY_POLICY, ...retry };
     this.client = createS3Client({
       retry,
       ...(endpoint !== undefined && { endpoint }),
@@ -59,7 +59,7 @@ export class S3Store implements ArtifactStore {
     if (file.size > maxBytes)
       throw new ArtifactError(name, `has ${file.size} bytes, more than the limit of ${maxBytes}`);
     const pin = file.fingerprint === '' ? {} : { ifMatch: file.fingerprint };
-    const options = { maxBytes, attempts: this.#attempts, ...pin };
+    const options = { ...this.#policy, maxBytes, ...pin };
     const object = await readS3Object(this.client, { bucket: this.#bucket, key }, options);
     if (object === undefined || object === 'unchanged')
       throw new ArtifactError(name, 'disappeared while the artifact was being read');
@@ -75,8 +75,8 @@ export class S3Store implements ArtifactStore {
       this.client,
       { bucket: this.#bucket, key },
       {
+        ...this.#policy,
         maxBytes: MAX_POINTER_BYTES,
-        attempts: this.#attempts,
         ...since,
       },
     );

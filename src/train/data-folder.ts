@@ -67,7 +67,7 @@ function openBucket(location: string, { bucket, prefix }: S3Address): DataFolder
   return {
     location,
     async read(name) {
-      const options = { maxBytes: MAX_FILE_BYTES, attempts: S3_RETRY_POLICY.attempts };
+      const options = { maxBytes: MAX_FILE_BYTES, ...S3_RETRY_POLICY };
       const object = await readS3Object(client, { bucket, key: prefix + name }, options);
       return typeof object === 'object' ? object.bytes : undefined;
     },

@@ -26,7 +26,7 @@ export async function pointBucket(upload: Upload, prefix: string, pointer: NewPo
   const key = prefix + POINTER_FILE;
   const file = `s3://${bucket}/${key}`;
   const text = await textOf(pointer, async () => {
-    const options = { maxBytes: MAX_POINTER_BYTES, attempts: S3_RETRY_POLICY.attempts };
+    const options = { maxBytes: MAX_POINTER_BYTES, ...S3_RETRY_POLICY };
     const object = await readS3Object(client, { bucket, key }, options);
     return object === undefined || object === 'unchanged' ? undefined : parsePointer(object.bytes, file);
   });
