@@ -225,3 +225,8 @@ test('what a setting requires of every version, a bare model does not have', asy
     assert.match(stderr, sentence);
   }
 });
+
+test('inspect says what was pickled', async () => {
+  const { stdout } = await runCli(['inspect', join(pickles, 'lightgbm-4.7.0-1.9-text-labels-pickle4.pkl')]);
+  assert.match(stdout, /a pickled lightgbm\.sklearn\.LGBMClassifier of the classes "no", "yes"/);
+});

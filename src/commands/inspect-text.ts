@@ -25,6 +25,7 @@ export function describeInspection({
     section('Model', [
       `${model.file} (format ${model.format}, ${grouped(model.bytes)} bytes)`,
       `SHA-256 ${model.sha256}`,
+      ...(model.class === undefined ? [] : [`a pickled ${model.class}${labelsOf(model.class_labels)}`]),
     ]),
     section('Objective', [
       `${model.objective}: ${model.outputs === 1 ? 'one score a row' : `${model.outputs} scores a row`}, ` +
@@ -101,6 +102,9 @@ function featureTable(features: readonly FeatureInspection[]): string[] {
       : []),
   ];
 }
+
+const labelsOf = (labels: Inspection['model']['class_labels']): string =>
+  labels === undefined ? '' : ` of the classes ${labels.map((label) => JSON.stringify(label)).join(', ')}`;
 
 /** The codes of a data frame's categories. */
 function codesOf(categories: FeatureInspection['categories']): string {

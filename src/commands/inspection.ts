@@ -32,6 +32,9 @@ export interface Inspection {
     readonly transform: string;
     readonly outputs: number;
     readonly average_output: boolean;
+    /** Of a pickle: its class in Python, and the labels of a classifier in the order of its outputs. */
+    readonly class?: string;
+    readonly class_labels?: readonly (string | number | boolean)[];
   };
   readonly trees: {
     readonly count: number;
@@ -159,7 +162,7 @@ function modelWarnings(booster: Booster, metadata: Metadata | undefined): string
 
 function describeBooster(
   file: string,
-  { booster, text, sha256 }: ModelText,
+  { booster, text, sha256, className, classLabels }: ModelText,
 ): Pick<Inspection, 'model' | 'trees' | 'features' | 'run'> {
   const columns = buildColumns(booster);
   const applicable = applicableStrategies(booster, columns);
@@ -176,6 +179,8 @@ function describeBooster(
       transform: objective.transform,
       outputs: booster.outputs,
       average_output: booster.averageOutput,
+      ...(className !== undefined && { class: className }),
+      ...(classLabels !== undefined && { class_labels: classLabels }),
     },
     trees: {
       count: trees.length,

@@ -3,7 +3,7 @@ import { readFile, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ARTIFACT_LIMITS } from './fetch.js';
 import { modelIn } from '../artifact/found-files.js';
-import { readModelFile } from './model-file.js';
+import { type ModelFile, readModelFile } from './model-file.js';
 import type { Calibrator } from '../artifact/calibrator.js';
 import { CALIBRATOR_FILES, METADATA_FILE, MODEL_FILE } from '../artifact/files.js';
 import { verifyChecksum } from '../artifact/integrity.js';
@@ -14,10 +14,7 @@ import type { Booster } from '../model/booster.js';
 import { parseBooster } from '../model/parse.js';
 import { sha256Hex } from '../sha256.js';
 
-export interface ModelText {
-  readonly text: Uint8Array;
-  /** That stands in the model's own file. */
-  readonly calibrator: Calibrator | undefined;
+export interface ModelText extends ModelFile {
   /** Hexadecimal. */
   readonly sha256: string;
   readonly booster: Booster;
@@ -58,8 +55,8 @@ export class ModelFolder {
     const sum = sha256Hex(bytes);
     const expected = checksums?.get(MODEL_FILE);
     if (expected !== undefined) verifyChecksum({ file: this.modelFile, actual: sum, expected });
-    const { text, calibrator } = readModelFile(bytes, this.modelFile, ARTIFACT_LIMITS.model);
-    return { text, calibrator, sha256: sum, booster: parseBooster(text, this.modelFile) };
+    const file = readModelFile(bytes, this.modelFile, ARTIFACT_LIMITS.model);
+    return { ...file, sha256: sum, booster: parseBooster(file.text, this.modelFile) };
   }
 
   /** @returns undefined if there is no metadata.json. @throws ArtifactError if it is invalid */
