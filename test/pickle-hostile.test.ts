@@ -61,32 +61,32 @@ const hostile: readonly (readonly [what: string, bytes: Uint8Array, reason: stri
   [
     'a command to run',
     pickle(global('os', 'system'), unicode('id'), '\x85', REDUCE),
-    `is a os.system: it ${NO_CALIBRATOR}`,
+    `is of class os.system: it ${NO_CALIBRATOR}`,
   ],
   [
     'a command to run, named on the stack',
     pickle(unicode('posix'), unicode('system'), '\x93', unicode('id'), '\x85', REDUCE),
-    `is a posix.system: it ${NO_CALIBRATOR}`,
+    `is of class posix.system: it ${NO_CALIBRATOR}`,
   ],
   [
     'an allowed class with its parent as module',
     pickle(unicode('sklearn'), unicode('isotonic.check_increasing'), '\x93'),
-    `is a sklearn.isotonic.check_increasing: it ${NO_CALIBRATOR}`,
+    `is of class sklearn.isotonic.check_increasing: it ${NO_CALIBRATOR}`,
   ],
   [
     'evaluated code',
     pickle(global('builtins', 'eval'), unicode('1'), '\x85', REDUCE),
-    `is a builtins.eval: it ${NO_CALIBRATOR}`,
+    `is of class builtins.eval: it ${NO_CALIBRATOR}`,
   ],
   [
     'an attribute of an allowed class',
     pickle(global('numpy', 'ndarray.tofile')),
-    `is a numpy.ndarray.tofile: it ${NO_CALIBRATOR}`,
+    `is of class numpy.ndarray.tofile: it ${NO_CALIBRATOR}`,
   ],
   [
     'a name with control characters',
     pickle(unicode('a\nb\x1b[31m'), unicode('c'), '\x93'),
-    `is a a?b?[31m.c: it ${NO_CALIBRATOR}`,
+    `is of class a?b?[31m.c: it ${NO_CALIBRATOR}`,
   ],
   [
     'a class that is called',

@@ -64,9 +64,12 @@ for (const [file, { class: className, prediction, raw, labels }] of Object.entri
 }
 
 for (const [file, reason] of [
-  ['refused-pipeline.pkl', /is a sklearn\.pipeline\.Pipeline, .*pipeline\[-1\]\.booster_\.save_model\("model\.txt"\)/],
+  [
+    'refused-pipeline.pkl',
+    /is of class sklearn\.pipeline\.Pipeline, .*pipeline\[-1\]\.booster_\.save_model\("model\.txt"\)/,
+  ],
   ['refused-unfitted.pkl', /holds a LGBMClassifier that was never fitted/],
-  ['refused-other.pkl', /is a sklearn\.preprocessing\._data\.StandardScaler, which cannot be read/],
+  ['refused-other.pkl', /is of class sklearn\.preprocessing\._data\.StandardScaler, which cannot be read/],
   ['refused-list.pkl', /is a pickle, but of no model: .*save_model\("model\.txt"\) writes one/],
 ] as const) {
   test(`${file} is refused with what to do`, () => {

@@ -79,5 +79,6 @@ test('what explains that there are no versions is said', () => {
     String(whyNoVersions([], ['version=3', '.hidden', 'v 1'])),
     /^"version=3", "\.hidden", "v 1" cannot be one: a name is letters, digits and \._\+- after a letter or digit$/,
   );
-  assert.equal(whyNoVersions(['README.md'], []), undefined);
+  assert.equal(whyNoVersions(['a.txt', 'b.txt'], []), 'a.txt, b.txt could each be the model: name one of them');
+  assert.equal(whyNoVersions(['README.md', 'requirements.txt'], []), undefined);
 });

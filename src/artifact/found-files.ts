@@ -19,10 +19,13 @@ const CALIBRATOR_NAMES = [...CALIBRATOR_FILES, 'calibrator.joblib', 'calibrator.
 export function modelIn(names: readonly string[]): string | undefined {
   const known = MODEL_NAMES.find((name) => names.includes(name));
   if (known !== undefined) return known;
-  const candidates = names.filter(
-    (name) => MODEL_ENDINGS.test(name) && !OTHERS.test(name) && !CALIBRATOR_NAMES.includes(name),
-  );
+  const candidates = modelCandidates(names);
   return candidates.length === 1 ? candidates[0] : undefined;
+}
+
+/** @returns the names that a model file might have */
+export function modelCandidates(names: readonly string[]): string[] {
+  return names.filter((name) => MODEL_ENDINGS.test(name) && !OTHERS.test(name) && !CALIBRATOR_NAMES.includes(name));
 }
 
 export function calibratorIn(names: readonly string[]): string | undefined {

@@ -90,7 +90,7 @@ function fitted(value: PickledInstance): {
   if (className === BOOSTER) return { booster: boosterOf(attributes), classLabels: undefined };
   if (!WRAPPERS.includes(className)) {
     const [, advice] = ADVICE.find(([name]) => className.startsWith(name)) ?? ['', DEFAULT_ADVICE];
-    throw new PickleRefusal(`is a ${printable(className)}, which cannot be read: ${advice}`);
+    throw new PickleRefusal(`is of class ${printable(className)}, which cannot be read: ${advice}`);
   }
   const name = className.split('.').at(-1);
   const inside = instance(attributes.get('_Booster'), `a ${name} that was never fitted`);

@@ -77,7 +77,7 @@ function onlyCalibrator(value: PickledValue): PickledInstance {
   if (inside.length > 1)
     throw new PickleRefusal(`holds ${inside.length} calibrators; dump the one that belongs to this model`);
   const name = value instanceof PickledInstance ? value.className : value instanceof PickleGlobal ? value.name : '';
-  const what = name === '' ? '' : `is a ${printable(name)}: it `;
+  const what = name === '' ? '' : `is of class ${printable(name)}: it `;
   throw new PickleRefusal(
     `${what}holds no calibrator that can be read: dump the fitted IsotonicRegression, _SigmoidCalibration or ` +
       'LogisticRegression itself, joblib.dump(calibrator, "calibrator.pkl")',

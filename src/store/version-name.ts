@@ -1,6 +1,6 @@
 /** The names that versions may have. */
 import { METADATA_FILE } from '../artifact/files.js';
-import { modelIn } from '../artifact/found-files.js';
+import { modelCandidates, modelIn } from '../artifact/found-files.js';
 import { VERSION_NAME_PATTERN } from '../contract/schemas.js';
 import { quote } from '../quote.js';
 
@@ -24,6 +24,9 @@ const MAX_LISTED = 5;
 export function whyNoVersions(files: readonly string[], folders: readonly string[]): string | undefined {
   if (files.includes(METADATA_FILE) || modelIn(files) !== undefined)
     return 'it looks like a version itself: name the folder above it, or serve it as MODEL_PATH';
+  const candidates = modelCandidates(files);
+  if (candidates.length > 1)
+    return `${candidates.slice(0, MAX_LISTED).join(', ')} could each be the model: name one of them`;
   const ignored = folders.filter((name) => !isVersionName(name));
   if (ignored.length === 0) return undefined;
   const listed = ignored.slice(0, MAX_LISTED).map((name) => quote(name));
