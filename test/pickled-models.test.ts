@@ -68,6 +68,7 @@ for (const [file, reason] of [
     'refused-pipeline.pkl',
     /is of class sklearn\.pipeline\.Pipeline, .*pipeline\[-1\]\.booster_\.save_model\("model\.txt"\)/,
   ],
+  ['refused-early-stop.pkl', /holds a LGBMClassifier with pred_early_stop, whose predictions leave out trees/],
   ['refused-unfitted.pkl', /holds a LGBMClassifier that was never fitted/],
   ['refused-other.pkl', /is of class sklearn\.preprocessing\._data\.StandardScaler, which cannot be read/],
   ['refused-list.pkl', /is a pickle, but of no model: .*save_model\("model\.txt"\) writes one/],

@@ -93,11 +93,18 @@ function fitted(value: PickledInstance): {
     throw new PickleRefusal(`is of class ${printable(className)}, which cannot be read: ${advice}`);
   }
   const name = className.split('.').at(-1);
+  const stopsEarly = attributes.get('pred_early_stop') ?? false;
+  if (stopsEarly !== false)
+    throw new PickleRefusal(`holds a ${name} with pred_early_stop, whose predictions leave out trees: unset it`);
   const inside = instance(attributes.get('_Booster'), `a ${name} that was never fitted`);
   if (inside.className !== BOOSTER || inside.attributes === undefined)
     throw new PickleRefusal(`holds a ${name} without a Booster of LightGBM`);
   return { booster: boosterOf(inside.attributes), classLabels: labelsOf(attributes) };
 }
+
+/** Thresholds outside of 0 to 1 are no probabilities, whichever LightGBM fitted the model. */
+const isOfRawScores = (calibrator: Calibrator): boolean =>
+  calibrator.type === 'isotonic' && (calibrator.x[0] < 0 || calibrator.x[calibrator.x.length - 1] > 1);
 
 /**
  * scikit-learn calibrates what a classifier's decision_function answers, else its probabilities. LightGBM has one from
@@ -157,10 +164,10 @@ function calibratedModel({ className, attributes = new Map() }: PickledInstance)
       throw new PickleRefusal('holds a fold without calibrators');
     return {
       ...fitted(estimator).booster,
-      calibrators: calibrators.map((calibrator) => ({
-        ...calibratorOf(instance(calibrator, 'a calibrator that is none')),
-        input: inputOf(estimator),
-      })),
+      calibrators: calibrators.map((value) => {
+        const calibrator = calibratorOf(instance(value, 'a calibrator that is none'));
+        return { ...calibrator, input: isOfRawScores(calibrator) ? 'raw' : inputOf(estimator) };
+      }),
     };
   });
   return { className, boosters, classLabels: labels(attributes.get('classes_')) };

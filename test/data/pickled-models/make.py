@@ -100,6 +100,7 @@ for kind, model in models.items():
 refused = {
     "pipeline": Pipeline([("scale", StandardScaler()), ("model", binary)]).fit(X, y),
     "unfitted": lightgbm.LGBMClassifier(),
+    "early-stop": lightgbm.LGBMClassifier(**small, pred_early_stop=True).fit(X, y),
     "other": StandardScaler().fit(X),
     "list": [1, 2],
 }
