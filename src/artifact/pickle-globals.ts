@@ -39,7 +39,8 @@ allow(['numpy.core.numeric._frombuffer', 'numpy._core.numeric._frombuffer'], fro
 allow(['_codecs.encode'], encode);
 allow(['builtins.bytes', '__builtin__.bytes'], emptyBytes);
 allow(['collections.OrderedDict', 'collections.defaultdict'], () => new Map());
-allow(['copyreg._reconstructor', 'copy_reg._reconstructor'], instanceOf);
+// `copyreg._reconstructor(class, object, None)`.
+allow(['copyreg._reconstructor', 'copy_reg._reconstructor'], ([type]) => instanceOf(type ?? null, false));
 
 /** The global that a pickle names; one that is not among the few does nothing. */
 export function globalOf(name: string): PickleGlobal {
@@ -62,10 +63,16 @@ export function setState(target: PickledValue, state: PickledValue): void {
   }
 }
 
-/** `copyreg._reconstructor(class, object, None)`. */
-function instanceOf([type]: readonly PickledValue[]): PickledInstance {
-  if (!(type instanceof PickleGlobal) || !type.instantiable) throw malformed('object');
+/** An instance of what a pickle names as its class, without arguments where the class is known. */
+export function instanceOf(type: PickledValue, hasArguments: boolean): PickledInstance {
+  if (type instanceof PickledInstance) return new PickledInstance(type.className);
+  if (!(type instanceof PickleGlobal) || !type.instantiable || (type.isKnown && hasArguments))
+    throw new PickleRefusal(`makes an instance of ${nameOf(type)}, which is not allowed`);
   return new PickledInstance(type.name);
+}
+
+export function nameOf(value: PickledValue): string {
+  return value instanceof PickleGlobal ? printable(value.name) : 'a value that is not a class';
 }
 
 /** Validates the parts of an array as a pickle gives them, and joins them. */

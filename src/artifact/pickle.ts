@@ -1,7 +1,16 @@
 /** A pickle reader that treats the file as data: it neither imports nor calls anything outside an allow-list. */
 import { ByteReader } from './byte-reader.js';
 import { byteLength, Dtype, type NdArray } from './numpy.js';
-import { arrayOf, globalOf, isNdarrayClass, JOBLIB_ARRAY, setState, shapeOf } from './pickle-globals.js';
+import {
+  arrayOf,
+  globalOf,
+  instanceOf,
+  isNdarrayClass,
+  JOBLIB_ARRAY,
+  nameOf,
+  setState,
+  shapeOf,
+} from './pickle-globals.js';
 import {
   ByteBudget,
   ObjectArray,
@@ -11,7 +20,6 @@ import {
   type PickledValue,
   PickleGlobal,
   PickleRefusal,
-  printable,
   UnfilledArray,
 } from './pickle-values.js';
 
@@ -305,7 +313,8 @@ class Unpickler {
       case OP.NEWOBJ:
       case OP.NEWOBJ_EX: {
         const [type, args] = this.#popMany(opcode === OP.NEWOBJ ? 2 : 3);
-        this.#stack.push(instanceOf(type, args));
+        const isPlain = args instanceof PickledTuple && args.items.length === 0;
+        this.#stack.push(instanceOf(type, !isPlain));
         return;
       }
       case OP.BUILD: {
@@ -450,16 +459,4 @@ class Unpickler {
 /** Replaces a reconstructed array by its contents once it has them. */
 function filled(value: PickledValue): PickledValue {
   return value instanceof UnfilledArray ? (value.array ?? value) : value;
-}
-
-function instanceOf(type: PickledValue, args: PickledValue): PickledInstance {
-  if (type instanceof PickledInstance) return new PickledInstance(type.className);
-  const isPlain = args instanceof PickledTuple && args.items.length === 0;
-  if (!(type instanceof PickleGlobal) || !type.instantiable || (type.isKnown && !isPlain))
-    throw new PickleRefusal(`makes an instance of ${nameOf(type)}, which is not allowed`);
-  return new PickledInstance(type.name);
-}
-
-function nameOf(value: PickledValue): string {
-  return value instanceof PickleGlobal ? printable(value.name) : 'a value that is not a class';
 }

@@ -36,6 +36,8 @@ export class ConvertingStore implements ArtifactStore {
   readonly #base: ArtifactStore;
   /** Whether it is one version that somebody named. */
   readonly isNamed: boolean;
+  /** What the versions that are no artifacts are made of, as they were listed last. */
+  readonly #listed = new Map<string, Raw>();
   /** The newest conversion: its files are read one after the other. */
   #converted: Converted | undefined;
 
@@ -71,7 +73,11 @@ export class ConvertingStore implements ArtifactStore {
   async files(version: string): Promise<StoredFile[]> {
     const files = await this.#base.files(version);
     const raw = await this.#raw(files);
-    if (raw === undefined) return files;
+    if (raw === undefined) {
+      this.#listed.delete(version);
+      return files;
+    }
+    this.#listed.set(version, raw);
     const { model, calibrator, fingerprint } = raw;
     const made = (name: string): StoredFile => ({ name, size: 0, fingerprint });
     return [
@@ -82,8 +88,7 @@ export class ConvertingStore implements ArtifactStore {
   }
 
   async read(version: string, file: StoredFile, maxBytes: number): Promise<Uint8Array> {
-    const files = await this.#base.files(version);
-    const raw = await this.#raw(files);
+    const raw = this.#listed.get(version);
     if (raw === undefined) return await this.#base.read(version, file, maxBytes);
     const path = this.pathOf(version, file.name);
     if (raw.fingerprint !== file.fingerprint) throw new ArtifactError(path, 'changed while it was being read');

@@ -2,15 +2,17 @@
 import { type Calibrator, calibratedScore } from '../artifact/calibrator.js';
 import { ArtifactError } from '../errors.js';
 import { type Booster, splitImportance } from '../model/booster.js';
-import { whyUnexplained } from '../model/sections/explanation.js';
 import { predictions, rawScores } from '../model/tree-walk.js';
 import type { ModelCard } from '../scoring/model-card.js';
 import { exampleRow } from './example-row.js';
 import type { Artifact } from './fetch.js';
 import { quote } from '../quote.js';
 
-/** @throws ArtifactError if metadata and model have different numbers of features */
-export function cardOf(artifact: Artifact, booster: Booster): ModelCard {
+/**
+ * @param unexplained why the image has no explanation
+ * @throws ArtifactError if metadata and model have different numbers of features
+ */
+export function cardOf(artifact: Artifact, booster: Booster, unexplained: string | undefined): ModelCard {
   const { version, metadata, metadataFile, modelSha256, calibrator } = artifact;
   const featureNames = featureNamesOf(metadataFile, booster.featureNames, metadata.featureNames);
   const row = exampleRow(booster, featureNames, metadata);
@@ -24,7 +26,7 @@ export function cardOf(artifact: Artifact, booster: Booster): ModelCard {
     exampleRow: row,
     exampleScore: scoreOf(row, booster, calibrator),
     objective: booster.objective.name,
-    unexplained: whyUnexplained(booster),
+    unexplained,
     trees: booster.trees.length,
     leaves: booster.trees.reduce((sum, tree) => sum + tree.leafCount, 0),
     modelSha256,

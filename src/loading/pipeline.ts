@@ -63,9 +63,8 @@ export async function prepareImage(task: LoadRequest, resources: LoaderResources
     const reason = `the model has ${booster.outputs} outputs; only single-output models can be served`;
     throw new ArtifactError(file, reason);
   }
-  const card = cardOf(artifact, booster);
-
-  const { byteLength, shape, strategy, write } = planImage(booster, artifact.calibrator);
+  const { byteLength, shape, strategy, unexplained, write } = planImage(booster, artifact.calibrator);
+  const card = cardOf(artifact, booster, unexplained);
   const image = await resources.allocate(byteLength);
   write(new Uint8Array(memory.buffer, image, byteLength));
 

@@ -1,4 +1,5 @@
 /** Cuts a model text behind some of its iterations, as LightGBM's `save_model(num_iteration=...)` does. */
+import { withoutTreeSizes } from '../native/tree-sizes.js';
 import { TextLines } from './text-lines.js';
 
 /**
@@ -11,12 +12,8 @@ export function firstIterations(text: Uint8Array, iterations: number): Uint8Arra
   const start = bytes.indexOf(`\nTree=${iterations * outputsOf(text)}\n`);
   const end = bytes.indexOf('\nend of trees');
   if (start < 0 || end < start) return text;
-  // The offsets of the trees, which need not be there, would no longer be right.
-  const sizes = bytes.indexOf('\ntree_sizes=');
-  const head = bytes.subarray(0, start);
-  return sizes < 0 || sizes > start
-    ? Buffer.concat([head, bytes.subarray(end)])
-    : Buffer.concat([head.subarray(0, sizes), head.subarray(bytes.indexOf('\n', sizes + 1)), bytes.subarray(end)]);
+  // It lists the trees that are cut off, too.
+  return withoutTreeSizes(Buffer.concat([bytes.subarray(0, start), bytes.subarray(end)]));
 }
 
 function outputsOf(text: Uint8Array): number {

@@ -22,18 +22,18 @@ type Header = ReadonlyMap<string, string>;
  * @throws ArtifactError naming `file` and the reason
  */
 export function parseBooster(text: string | Uint8Array, file = 'lightgbm_model.txt'): Booster {
-  try {
-    return readModel(new TextLines(typeof text === 'string' ? Buffer.from(text) : text));
-  } catch (error) {
-    if (error instanceof ModelTextError) throw new ArtifactError(file, error.message);
-    throw error;
-  }
+  return naming(file, () => readModel(new TextLines(typeof text === 'string' ? Buffer.from(text) : text)));
 }
 
 /** What the header of a model text says, without its trees. @throws ArtifactError naming `file` */
 export function parseHeader(text: Uint8Array, file: string): Pick<Booster, 'featureNames' | 'outputs' | 'objective'> {
+  return naming(file, () => readFacts(headerOf(new TextLines(text))));
+}
+
+/** What is wrong with a text becomes an ArtifactError that names its file. */
+function naming<T>(file: string, read: () => T): T {
   try {
-    return readFacts(headerOf(new TextLines(text)));
+    return read();
   } catch (error) {
     if (error instanceof ModelTextError) throw new ArtifactError(file, error.message);
     throw error;

@@ -1,7 +1,7 @@
 /** A native LightGBM booster: training, prediction and its text. */
 import type { Dataset } from './dataset.js';
 import { NativeHandle, NativeOwner } from './handle.js';
-import { FLOAT64, type Library, type Pointer } from './library.js';
+import { cString, FLOAT64, type Library, type Pointer } from './library.js';
 import { type Parameters, parameterString } from './parameters.js';
 
 /** LightGBM's `C_API_PREDICT_*`. */
@@ -37,7 +37,7 @@ export class Booster extends NativeOwner {
   /** @throws LightscoreError NATIVE_FAILED if LightGBM refuses the text */
   static load(library: Library, modelText: Uint8Array): Booster {
     const out = new BigUint64Array(1);
-    library.call('LGBM_BoosterLoadModelFromString', Buffer.concat([modelText, Buffer.of(0)]), new Int32Array(1), out);
+    library.call('LGBM_BoosterLoadModelFromString', cString(modelText), new Int32Array(1), out);
     return Booster.#own(library, out[0]);
   }
 

@@ -22,8 +22,8 @@ const SOURCE_PLACE = / at \S+, line \d+ *\.?\s*$/;
  * Copies text to memory of its own, terminated by a zero: koffi copies `str` arguments to a block of 1 MiB, and a
  * model's text may be larger.
  */
-export function cString(text: string): Buffer {
-  return Buffer.from(`${text}\0`, 'utf8');
+export function cString(text: Uint8Array): Buffer {
+  return Buffer.concat([text, Buffer.of(0)]);
 }
 
 /**

@@ -4,6 +4,7 @@ import { buildLightGBM, findLightGBMSource } from './build.js';
 import { Dataset, type DatasetSource } from './dataset.js';
 import { type Library, loadLibrary } from './library.js';
 import type { Parameters } from './parameters.js';
+import { withoutTreeSizes } from './tree-sizes.js';
 
 export type { Booster, PredictOptions, SingleRowPredictor } from './booster.js';
 export type { Dataset, DatasetSource } from './dataset.js';
@@ -79,16 +80,4 @@ export async function openLightGBM(progress?: (line: string) => void): Promise<L
 async function open(progress?: (line: string) => void): Promise<LightGBM> {
   const source = findLightGBMSource();
   return new LightGBM(await loadLibrary(await buildLightGBM(source, progress)), source.version);
-}
-
-/**
- * LightGBM uses tree_sizes as offsets without checking them, and crashes if an edit or other line endings made them
- * wrong. Without the line it reads one tree after the other.
- */
-function withoutTreeSizes(text: Buffer): Buffer {
-  const trees = text.indexOf('\nTree=');
-  const start = text.subarray(0, trees < 0 ? text.length : trees).indexOf('\ntree_sizes=');
-  if (start < 0) return text;
-  const end = text.indexOf('\n', start + 1);
-  return Buffer.concat([text.subarray(0, start), text.subarray(end < 0 ? text.length : end)]);
 }
